@@ -1,0 +1,1 @@
+"""How to move: one file per optimizer, its fields and its pure update rule. The folder is the registry."""

@@ -1,0 +1,59 @@
+"""What every optimizer declares, and the contract of an elementwise rule.
+
+A rule is a static method `update(x, g, *state, *inputs) -> (x, *state)` of arrays that broadcast, written with `np.` functions and
+nothing else, so that the same function runs on NumPy and CuPy arrays and compiles into fused kernels. Its argument names say what it
+needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, and then any of
+
+    t       the number of this update, 1, 2, ... (a whole number)
+    xi      standard normal noise of the shape of x, of the optimizer's own stream
+    lr      the learning rate times the schedule's factor at this update
+    a field its value, per run where the field is Swept, a plain Python value where it is not
+
+Branch with `if` only on plain fields (flags, names); use np.where on arrays.
+"""
+
+import inspect
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from ..specs.average import AnyAverage
+from ..specs.base import Unit
+from ..specs.clip import AnyClip
+from ..specs.schedule import AnySchedule, Constant
+
+
+class Optimizer(Unit):
+    """Base: a label, and the wrappers that compose with every rule."""
+
+    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = None
+    schedule: AnySchedule = Constant()
+    clip: AnyClip | None = None
+    average: AnyAverage | None = None
+
+    source: ClassVar[str] = ""
+    state: ClassVar[tuple[str, ...]] = ()
+    initial: ClassVar[dict[str, str]] = {}
+    """State variable -> the field that holds its initial value; zero where not listed."""
+
+    @property
+    def name(self) -> str:
+        """The group's name in the store: the label, by default the kind."""
+        return self.label or self.kind
+
+
+class ElementwiseOptimizer(Optimizer):
+    """An optimizer whose rule acts on each component alone."""
+
+    @staticmethod
+    def update(*args: Any) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def inputs(cls) -> tuple[str, ...]:
+        """The names of the rule's arguments after x, g and the state."""
+        names = tuple(inspect.signature(cls.update).parameters)
+        head = ("x", "g", *cls.state)
+        if names[: len(head)] != head:
+            raise TypeError(f"{cls.__name__}.update must begin with ({', '.join(head)}), it begins with ({', '.join(names[: len(head)])})")
+        return names[len(head) :]

@@ -1,0 +1,53 @@
+"""Iterate averages: an estimate beside the iterate, which itself is left alone. Recorded as average_loss and average_params."""
+
+from typing import Annotated, Any, Literal
+
+from .base import Fraction, NonNegative, Unit
+from .registry import Choice
+from .sweep import Swept
+
+
+class Average(Unit):
+    """Base: `update(a, x, t, steps, **fields)` gives the average after update t = 1, 2, ...; it starts at x_0."""
+
+    @staticmethod
+    def update(a: Any, x: Any, t: int, steps: int, xp: Any, **p: Any) -> Any:
+        raise NotImplementedError
+
+
+class Ema(Average):
+    """Exponential moving average: a <- decay a + (1 - decay) x, from a_0 = x_0."""
+
+    kind: Literal["ema"] = "ema"
+    decay: Swept[Fraction] = 0.99
+
+    @staticmethod
+    def update(a, x, t, steps, xp, decay):
+        return decay * a + (1 - decay) * x
+
+
+class Tail(Average):
+    """Mean of the iterates after the first `start` (a fraction of the steps if below 1, else steps); before, the iterate itself."""
+
+    kind: Literal["tail"] = "tail"
+    start: Swept[NonNegative] = 0.5
+
+    @staticmethod
+    def update(a, x, t, steps, xp, start):
+        first = xp.where(start < 1, start * steps, start)
+        count = xp.where(t > first, t - xp.floor(first), 1.0 + 0 * first)
+        return a + (x - a) / xp.astype(count, x.dtype)
+
+
+class Polyak(Average):
+    """Polyak-Ruppert: the mean of all iterates after the start. Source: Polyak and Juditsky 1992, doi:10.1137/0330046."""
+
+    kind: Literal["polyak"] = "polyak"
+
+    @staticmethod
+    def update(a, x, t, steps, xp):
+        return a + (x - a) / t
+
+
+AVERAGES = Choice("average", Ema, Tail, Polyak)
+AnyAverage = Annotated[Average, AVERAGES]

@@ -1,0 +1,36 @@
+"""One exception for everything a user can get wrong, with the place where it went wrong."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class ThalwegError(Exception):
+    """Base of every error that thalweg raises on purpose. `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+
+class SpecError(ThalwegError, ValueError):
+    """A study, a setting or a data file that cannot be used. One or more problems, each one line with its place."""
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Sequence[str]):
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class StoreError(ThalwegError):
+    """An output that cannot be created, read or continued."""
+
+    exit_code = 2
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean 'adam'?' if a known name is close to `name`, else nothing.
+
+    >>> suggest("adm", ["adam", "sgd"])
+    "; did you mean 'adam'?"
+    """
+    close = get_close_matches(str(name).lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""

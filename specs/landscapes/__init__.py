@@ -1,0 +1,1 @@
+"""The landscapes, one file each; the folder is the registry."""

@@ -1,0 +1,138 @@
+"""What every landscape offers, and the short way to make one from a formula.
+
+Points are flat, shape (..., dim); the engine's leading axes are (points of the sweep, seeds). `p` holds the landscape's numbers by
+name, each broadcasting against the leading axes, so that every run may have its own. `xp` is the array namespace of the points.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..base import Unit
+from ..calculus import Calculus, calculus
+from ..expression import Formula
+from ..init import Init, Point
+from ..sweep import Sweep
+
+Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A known minimum: where, and the value there. `local` if it is not the global one."""
+
+    at: tuple[float, ...]
+    value: float
+    local: bool = False
+
+
+class Landscape(Unit):
+    """Base. A subclass gives `blocks`, `value`, `value_and_grad`; everything else has a default.
+
+    Class attributes: `domain` (low, high), where pictures and random tests look; `source`, a citation.
+    """
+
+    domain: ClassVar[tuple[float, float]] = (-2.0, 2.0)
+    source: ClassVar[str] = ""
+
+    @property
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        """The named parameter blocks and their shapes, in the order in which they lie in the flat point."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """The number of components of a flat point."""
+        return sum(math.prod(shape) for shape in self.blocks.values())
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the components, where they have any (the scalar variables of a formula)."""
+        return None
+
+    @property
+    def observable_names(self) -> tuple[str, ...]:
+        """The named scalars that `observe` computes."""
+        return ()
+
+    def start(self) -> Init:
+        """The start of a study that names none."""
+        return Point(at=0.0)
+
+    def minima(self, values: Mapping[str, float]) -> list[Minimum]:
+        """The known minima for these numbers (`values` has one float a name, as `p` has arrays)."""
+        return []
+
+    def batch_count(self) -> int:
+        """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""
+        return 0
+
+    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """The noiseless loss at x (..., dim) -> (...)."""
+        raise NotImplementedError
+
+    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        """Loss (...) and gradient (..., dim). `batch` (seeds, size) holds sample indices for a minibatch gradient."""
+        raise NotImplementedError
+
+    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
+        """Every observable at x, each (...)."""
+        return {}
+
+
+class SymbolicLandscape(Landscape):
+    """A landscape given as text, `definition()`: exact derivatives and fused kernels come for free."""
+
+    def definition(self) -> Formula:
+        """This landscape as text. A swept `dim` counts as its first value; the engine resolves structural sweeps before it runs."""
+        raise NotImplementedError
+
+    @property
+    def calculus(self) -> Calculus:
+        """Value, gradient, Hessian and Hessian-vector product of the formula."""
+        return calculus(self.definition())
+
+    @property
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        return {"params": (self.definition().dim,)}
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        return self.definition().variables or None
+
+    @property
+    def observable_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.definition().observables)
+
+    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
+        return self.calculus.value(x, p, xp)
+
+    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        return self.calculus.value_and_grad(x, p, xp)
+
+    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
+        return self.calculus.observe(x, p, xp)
+
+
+class FormulaLandscape(SymbolicLandscape):
+    """A landscape whose formula is fixed in its file.
+
+    A subclass states `formula`, and `variables` (scalars) or a `dim` field (the formula then uses x[i]); `observables` maps names to
+    formulas; `define` names parts of the formula. Its `Swept` fields are the formula's parameters.
+    """
+
+    formula: ClassVar[str] = ""
+    variables: ClassVar[tuple[str, ...]] = ()
+    observables: ClassVar[dict[str, str]] = {}
+    define: ClassVar[dict[str, str]] = {}
+
+    def definition(self) -> Formula:
+        vector = None if self.variables else ("x", self.components())
+        names = tuple(path[-1] for path, _, structural in self.fields() if not structural)
+        return Formula(self.formula, self.variables, vector, names, tuple(self.observables.items()), tuple(self.define.items()))
+
+    def components(self) -> int:
+        """The number of components of the vector x: the field `dim`."""
+        dim = self.__dict__["dim"]
+        return dim.values[0] if isinstance(dim, Sweep) else dim

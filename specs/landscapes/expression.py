@@ -1,0 +1,55 @@
+"""A landscape of the user's own: one formula in the study."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..base import Count, Real
+from ..expression import Formula, parse
+from ..sweep import Swept
+from .base import SymbolicLandscape
+
+
+class Vector(BaseModel):
+    """One vector variable: its name and number of components."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "x"
+    dim: Count
+
+
+class Expression(SymbolicLandscape):
+    """A formula in scalar variables, or in one vector with sum(...) over its components; see the formula language.
+
+    `variables: [x, y]` or `vector: {name: x, dim: 100}`; every number in `parameters` can be swept; `observables` are recorded along the
+    trajectory; `define` names parts of the formula for reuse.
+    """
+
+    kind: Literal["expression"] = "expression"
+    variables: tuple[str, ...] = ()
+    vector: Vector | None = None
+    parameters: dict[str, Swept[Real]] = {}
+    value_: Annotated[str, Field(alias="value", min_length=1)]
+    observables: dict[str, str] = {}
+    define: dict[str, str] = {}
+
+    model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _parses(self):
+        if bool(self.variables) == bool(self.vector):
+            raise ValueError("give either `variables` (a list of names) or `vector` (name and dim)")
+        parse(self.definition())
+        return self
+
+    def definition(self) -> Formula:
+        vector = (self.vector.name, self.vector.dim) if self.vector else None
+        return Formula(
+            self.value_, self.variables, vector, tuple(self.parameters), tuple(self.observables.items()), tuple(self.define.items())
+        )
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """A small valid instance, for tests that need one of every kind."""
+        return {"variables": ["x", "y"], "parameters": {"k": 3.0}, "value": "k/2*(y - sin(x))**2 + x**2", "observables": {"gap": "y - sin(x)"}}

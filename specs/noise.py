@@ -1,0 +1,49 @@
+"""Noise in the gradient the optimizer sees. The recorded loss stays the noiseless objective."""
+
+from typing import Annotated, Literal
+
+from .base import Count, NonNegative, Positive, Unit
+from .registry import Choice
+from .sweep import Structural, Swept
+
+
+class Noise(Unit):
+    """Base of all kinds of gradient noise."""
+
+
+class NoNoise(Noise):
+    """The exact gradient."""
+
+    kind: Literal["none"] = "none"
+
+
+class Gaussian(Noise):
+    """g + scale * xi, xi standard normal, independent over components, steps and seeds.
+
+    `components` multiplies each component's scale: [1, 4] makes the second direction four times as noisy.
+    """
+
+    kind: Literal["gaussian"] = "gaussian"
+    scale: Swept[NonNegative] = 1.0
+    components: tuple[NonNegative, ...] | None = None
+
+
+class StudentT(Noise):
+    """g + scale * tau, tau Student-t with `df` degrees of freedom: heavy tails. `scale` is the scale parameter;
+    the standard deviation is scale * sqrt(df / (df - 2)) for df > 2, infinite else."""
+
+    kind: Literal["student_t"] = "student_t"
+    scale: Swept[NonNegative] = 1.0
+    df: Swept[Positive] = 3.0
+    components: tuple[NonNegative, ...] | None = None
+
+
+class Minibatch(Noise):
+    """The gradient over `size` samples drawn anew, with replacement, at each step. For landscapes made of data."""
+
+    kind: Literal["minibatch"] = "minibatch"
+    size: Structural[Count] = 32
+
+
+NOISES = Choice("noise", NoNoise, Gaussian, StudentT, Minibatch)
+AnyNoise = Annotated[Noise, NOISES]

@@ -1,0 +1,53 @@
+"""What is stored, and at which steps. Step t is the iterate after t updates; step 0 is the start."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from .base import Count, Index, Spec
+
+
+class Record(Spec):
+    """One of `every: n`, `log: n` (n steps, evenly spaced in the logarithm), `at: [...]`, `last: true`; the last step is always
+    stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params."""
+
+    every: Count | None = None
+    log: Count | None = None
+    at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
+    last: bool = False
+    variables: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self):
+        given = [name for name in ("every", "log", "at") if getattr(self, name) is not None] + ["last"] * self.last
+        if len(given) > 1:
+            raise ValueError(f"choose one of every, log, at, last; given: {', '.join(given)}")
+        return self
+
+    def steps(self, steps: int) -> np.ndarray:
+        """The stored steps, increasing, int64. Without a form: at most about 1,000, evenly spaced.
+
+        >>> Record(every=4).steps(10)
+        array([ 0,  4,  8, 10])
+        """
+        if self.last:
+            return np.array([steps])
+        if self.at is not None:
+            return np.unique([*self.at, steps]).astype(np.int64)
+        if self.log is not None:
+            marks = np.round(np.geomspace(1, max(steps, 1), min(self.log, steps + 1))).astype(np.int64)
+            return np.unique([0, *marks, steps])
+        every = self.every or max(1, -(-steps // 1000))
+        return np.unique([*range(0, steps + 1, every), steps]).astype(np.int64)
+
+
+class Stop(Spec):
+    """When a run ends before its steps are over.
+
+    `diverge_above`: the loss above which a run counts as diverged (null: only NaN and infinity do).
+    `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is.
+    """
+
+    diverge_above: float | None = 1e15
+    loss_below: float | None = None

@@ -1,0 +1,97 @@
+"""What a `kind` may be. A `Choice` lists classes; a `Registry` is a folder: a kind is a file's name.
+
+Other packages plug in through entry points of the same name: [project.entry-points."thalweg.optimizers"] lion2 = "their.module".
+A unit that fails to import is kept with its error until somebody asks for it, so it does not take the others down.
+"""
+
+import importlib
+import pkgutil
+from typing import Any
+
+from pydantic_core import PydanticCustomError, core_schema
+
+from .base import Unit
+from .errors import suggest
+
+_ROOT = __name__.rpartition(".specs.")[0]
+
+
+class Choice:
+    """The allowed kinds of one part of a study. Use as an annotation: `schedule: Annotated[Schedule, SCHEDULES]`."""
+
+    def __init__(self, noun: str, *classes: type[Unit]):
+        self.noun = noun
+        self._classes = {cls.model_fields["kind"].default: cls for cls in classes}
+
+    def kinds(self) -> list[str]:
+        return sorted(self._classes)
+
+    def load(self, kind: str) -> type[Any]:
+        """The class of this kind. Raises LookupError if there is none, ImportError if its module is broken."""
+        if kind not in self.kinds():
+            raise LookupError(f"there is no {self.noun} '{kind}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
+        return self._classes[kind]
+
+    def parse(self, given: Any) -> Any:
+        """Validate {kind: ..., fields}, or the bare name of a kind, into its class."""
+        if isinstance(given, Unit):
+            return given
+        if isinstance(given, str):
+            given = {"kind": given}
+        kind = given.get("kind") if isinstance(given, dict) else None
+        if not isinstance(kind, str):
+            message = "must be a mapping with a `kind`, one of: {known}"
+            raise PydanticCustomError("unit_kind", message, {"known": ", ".join(self.kinds())})
+        try:
+            found = self.load(kind)
+        except (LookupError, ImportError) as error:
+            raise PydanticCustomError("unit_kind", "{reason}", {"reason": error.args[0]}) from error
+        return found.model_validate(given)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        dump = core_schema.plain_serializer_function_ser_schema(lambda unit: unit.model_dump(mode="json"))
+        return core_schema.no_info_plain_validator_function(self.parse, serialization=dump)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"enum": self.kinds()}, *(handler(self.load(kind).__pydantic_core_schema__) for kind in self.kinds())]}
+
+
+class Registry(Choice):
+    """The units of one folder, discovered; adding a file adds a kind."""
+
+    def __init__(self, folder: str, noun: str):
+        self.folder, self.noun = folder, noun
+        self._paths: dict[str, str] = {}
+
+    def modules(self) -> dict[str, str]:
+        """kind -> module that defines it, the folder's own first, then plug-ins in name order."""
+        if not self._paths:
+            from importlib.metadata import entry_points
+
+            package = importlib.import_module(f"{_ROOT}.{self.folder}")
+            own = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+            found = {name: f"{package.__name__}.{name}" for name in own if name != "base" and not name.startswith("_")}
+            for point in sorted(entry_points(group=f"thalweg.{self.folder.rpartition('.')[2]}"), key=lambda p: p.name):
+                found.setdefault(point.name, point.module)
+            self._paths = found
+        return self._paths
+
+    def kinds(self) -> list[str]:
+        return sorted(self.modules())
+
+    def load(self, kind: str) -> type[Any]:
+        if kind not in self.modules():
+            raise LookupError(f"there is no {self.noun} '{kind}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
+        path = self.modules()[kind]
+        try:
+            module = importlib.import_module(path)
+        except Exception as error:
+            raise ImportError(f"the {self.noun} '{kind}' ({path}) fails to import: {error!r}") from error
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Unit) and value.model_fields["kind"].default == kind:
+                return value
+        raise ImportError(f"{path} defines no {self.noun} whose `kind` is '{kind}'")
+
+
+LANDSCAPES = Registry("specs.landscapes", "landscape")
+OPTIMIZERS = Registry("optimizers", "optimizer")

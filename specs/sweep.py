@@ -1,0 +1,141 @@
+"""Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic_core import PydanticCustomError, core_schema
+
+T = TypeVar("T")
+MAX_VALUES = 1_000_000
+FORMS = ("values", "linspace", "logspace")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several values of one field. `form` is how the study wrote them: {"logspace": [0.001, 0.1, 20]}.
+
+    `linspace: [a, b, n]` and `logspace: [a, b, n]` include both ends; a and b are the end values themselves.
+    """
+
+    values: tuple[Any, ...]
+    form: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def spaced(form: str, start: float, stop: float, count: int) -> list[float]:
+    """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace).
+
+    >>> spaced("logspace", 0.01, 1.0, 3)
+    [0.01, 0.1, 1.0]
+    """
+    if count == 1:
+        return [start]
+    if form == "linspace":
+        inner = [start + (stop - start) * k / (count - 1) for k in range(1, count - 1)]
+    else:
+        a, b = math.log10(start), math.log10(stop)
+        inner = [float(f"{10 ** (a + (b - a) * k / (count - 1)):.15g}") for k in range(1, count - 1)]
+    return [start, *inner, stop]
+
+
+def _problem(message: str, **context: Any) -> PydanticCustomError:
+    return PydanticCustomError("sweep", message, context)  # type: ignore[arg-type]
+
+
+def expand(form: str, given: Any) -> list[Any]:
+    """The raw values of `{form: given}`; raises PydanticCustomError where the form is wrong."""
+    if not isinstance(given, (list, tuple)):
+        raise _problem(f"{form} takes a list")
+    if form == "values":
+        values = list(given)
+    else:
+        numeric = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in given]
+        if len(given) != 3 or not all(numeric):
+            raise _problem(f"{form} takes [first, last, how many], three numbers")
+        start, stop, count = given
+        if not (math.isfinite(start) and math.isfinite(stop)):
+            raise _problem(f"{form} needs finite ends")
+        if count != int(count) or count < 1:
+            raise _problem(f"{form}: 'how many' must be a whole number of at least 1")
+        if count > MAX_VALUES:
+            raise _problem(f"{form} of {count} values; a sweep holds at most {MAX_VALUES}")
+        if form == "logspace" and (start <= 0 or stop <= 0):
+            raise _problem("logspace needs two positive ends")
+        values = spaced(form, float(start), float(stop), int(count))
+    if not values:
+        raise _problem("an empty sweep: give at least one value")
+    if len(values) > MAX_VALUES:
+        raise _problem(f"{len(values)} values; a sweep holds at most {MAX_VALUES}")
+    return values
+
+
+class SweepMarker:
+    """Lets a field of type T also be a sweep over T. `structural`: its values change shapes or code, not numbers."""
+
+    def __init__(self, structural: bool = False):
+        self.structural = structural
+
+    def __repr__(self) -> str:
+        return f"SweepMarker(structural={self.structural})"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        inner = handler.generate_schema(get_args(source)[0])
+        wrapped = core_schema.no_info_wrap_validator_function(
+            self.parse,
+            inner,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: value.form if isinstance(value, Sweep) else dump_scalar(value)
+            ),
+        )
+        return core_schema.json_or_python_schema(json_schema=wrapped, python_schema=wrapped)
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        inner = handler(schema["json_schema"]["schema"])
+        triple = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+        many = {"type": "array", "items": inner, "minItems": 1}
+        forms: list[dict[str, Any]] = [
+            {"type": "object", "properties": {"values": many}, "required": ["values"], "additionalProperties": False}
+        ]
+        forms += [
+            {"type": "object", "properties": {form: triple}, "required": [form], "additionalProperties": False} for form in FORMS[1:]
+        ]
+        return {"anyOf": [inner, many, *forms]}
+
+    @staticmethod
+    def parse(given: Any, handler: Any) -> Any:
+        if isinstance(given, Sweep):
+            form, given = next(iter(given.form.items()))
+            given = {form: given}
+        if isinstance(given, (list, tuple)):
+            form, raw = "values", expand("values", given)
+        elif isinstance(given, dict) and len(given) == 1 and next(iter(given)) in FORMS:
+            form = next(iter(given))
+            raw = expand(form, given[form])
+        else:
+            return handler(given)
+        values = tuple(_element(handler, v, k) for k, v in enumerate(raw))
+        if len(set(map(repr, values))) != len(values):
+            raise _problem("a sweep names one value twice; labels must be unique")
+        kept = list(values) if form == "values" else list(given[form])
+        return Sweep(values, {form: kept})
+
+
+def _element(handler: Any, value: Any, position: int) -> Any:
+    if isinstance(value, (list, tuple)) or (isinstance(value, dict) and set(value) & set(FORMS)):
+        raise _problem("a sweep inside a sweep; list the values flat")
+    return handler(value, position)
+
+
+def dump_scalar(value: Any) -> Any:
+    """A field's value as plain data: models become dicts, everything else stays."""
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+Swept = Annotated[T | Sweep, SweepMarker()]
+"""`Swept[T]`: one T, or a sweep over T whose values become per-run numbers of one batch."""
+
+Structural = Annotated[T | Sweep, SweepMarker(structural=True)]
+"""`Structural[T]`: one T, or a sweep over T in which every value is a batch of its own (a size, a flag, a name)."""
