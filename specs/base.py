@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .errors import suggest
 from .sweep import Sweep, SweepMarker
 
 
@@ -34,6 +35,17 @@ class Spec(BaseModel):
     """A frozen part of a study: parsed once, unknown keys refused, no NaN or infinity, round-trips through JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        """An unknown key is refused with the nearest allowed one."""
+        names = [info.alias or name for name, info in cls.model_fields.items()]
+        for key in data if isinstance(data, dict) else ():
+            if key not in names and key not in cls.model_fields:
+                context = {"key": str(key), "near": suggest(str(key), names), "names": ", ".join(names)}
+                raise PydanticCustomError("unknown_key", "unknown key '{key}'{near} (allowed: {names})", context)
+        return data
 
     def swept(self) -> dict[tuple[str, ...], tuple[Sweep, bool]]:
         """Every swept field below this spec: path -> (its values, whether they are structural)."""

@@ -57,11 +57,13 @@ class FanIn(Init):
 
 
 class File(Init):
-    """Starts read from an .npy or .npz file (array `key`), relative to the study: shape (dim,) or (seeds, dim)."""
+    """Starts read from an .npy or .npz file (array `key`): shape (dim,) or (seeds, dim). A relative path starts at `root`,
+    which the loader sets to the study's folder."""
 
     kind: Literal["file"] = "file"
     path: str
     key: str | None = None
+    root: str | None = None
 
 
 INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, File)

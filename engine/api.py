@@ -1,0 +1,90 @@
+"""The Python interface: load a study, run it, open what came out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..specs.errors import SpecError, StoreError
+from ..specs.load import load_study
+from ..specs.study import Study
+from .plan import Plan, plan
+from .simulate import Progress, simulate
+from .store import Store, nice_bytes, open_root, quiet
+
+__all__ = ["check", "load_study", "open_run", "run"]
+
+
+def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
+    """Validate a study and plan it, without running anything. Raises SpecError if it is wrong or does not fit into memory."""
+    made = plan(load_study(study, settings))
+    from .executors.array import Simulation
+
+    for group in made.groups:
+        Simulation(next(group.shards())).start()
+    free = available_memory()
+    if made.memory > free:
+        raise SpecError(f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape")
+    return made
+
+
+def run(
+    study: "Study | str | Path | dict[str, Any]",
+    out: "str | Path | None" = None,
+    *,
+    settings: Iterable[str] = (),
+    device: str = "auto",
+    executor: str = "auto",
+    overwrite: bool = False,
+    resume: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
+
+    Results are written to `out` shard by shard, or kept in memory if it is None. One group an optimizer; dimensions are the swept
+    fields, seed, step and the parameters' own.
+
+    Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
+
+    >>> tree = run({"name": "tiny", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": [0.001, 0.01]}], "steps": 10})
+    >>> tree["sgd"].loss.dims
+    ('lr', 'seed', 'step')
+    """
+    if device not in ("auto", "cpu"):
+        raise SpecError(f"device '{device}': this version runs on the CPU; use cpu or auto")
+    if executor not in ("auto", "array"):
+        raise SpecError(f"executor '{executor}': known are auto and array")
+    planned = check(study, settings)
+    if out is None and planned.bytes > available_memory():
+        raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
+    if resume and out is None:
+        raise StoreError("--resume needs an output to continue")
+    store = Store.resume(out, planned) if resume and out is not None and Path(out).exists() else Store.create(out, planned, overwrite)
+    simulate(store, progress, threads)
+    return store.tree()
+
+
+def open_run(path: "str | Path") -> Any:
+    """A store as an xarray.DataTree, read lazily. Raises StoreError if it is not one."""
+    import xarray
+
+    complete = bool(open_root(path).attrs.get("complete"))
+    with quiet():
+        return xarray.open_datatree(path, engine="zarr", consolidated=complete)  # type: ignore[arg-type]
+
+
+def available_memory() -> int:
+    """Bytes of memory that can still be had, from /proc/meminfo where there is one; else 4 GB is assumed."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+        return int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable"))) * 1024
+    except (OSError, StopIteration, ValueError):
+        return 4 * 10**9
+
+
+def final(dataset: Any) -> np.ndarray:
+    """The last stored loss of every run, (sweep dims..., seed); infinity for runs that diverged."""
+    loss = dataset["loss"].isel(step=-1)
+    return loss.where(dataset["status"] != 2, np.inf)

@@ -1,0 +1,1 @@
+"""Executors: what turns a shard of a plan into blocks of records."""

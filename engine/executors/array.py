@@ -1,0 +1,307 @@
+"""The array executor: one shard as batched array operations over (points of the sweep, seeds, dim). The reference; it runs everything.
+
+Numbers that differ between sweep points are columns (points, 1), noise is drawn once a seed (seeds, dim), and broadcasting joins the
+two: common random numbers across the sweep cost nothing. `xp` is NumPy or any array-API namespace (CuPy, array_api_strict).
+"""
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...optimizers.base import ElementwiseOptimizer
+from ...specs.errors import SpecError
+from ...specs.init import FanIn, File, Normal, Point, Sphere, Uniform
+from ...specs.noise import Gaussian, Minibatch, StudentT
+from ..plan import Shard
+from . import philox
+
+RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
+DRAW_BYTES = 8 * 2**20
+"""Noise is drawn for several steps at once, up to this size."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
+
+    start: int
+    stop: int
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the runs of a shard ended, (points, seeds) each."""
+
+    status: Any
+    last_step: Any
+
+
+class Simulation:
+    """One shard's arrays and how they move; `run` drives it."""
+
+    def __init__(self, shard: Shard, xp: Any = np):
+        study = shard.group.study
+        self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
+        self.dtype = getattr(xp, study.precision)
+        self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
+        columns = shard.columns()
+        self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()}
+        self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
+        self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
+        self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
+        self.columns = columns.get("optimizer", {})
+        self.rule = self.make_rule()
+
+    def numbers(self, owner: str, columns: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+        """path -> (points, 1) or (1, 1) array of every number of this part."""
+        made = {}
+        for path, value, structural in getattr(self.parts, owner).fields():
+            value = columns.get(owner, {}).get(path, value)
+            if isinstance(value, (int, float, np.ndarray)) and not (structural or isinstance(value, bool)):
+                made[path] = self.xp.asarray(np.asarray(value, dtype=self.study.precision).reshape(-1, 1))
+        return made
+
+    def make_rule(self) -> Any:
+        """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
+        update = self.parts.optimizer.update
+        if self.xp is np:
+            return update
+        return types.FunctionType(update.__code__, {**update.__globals__, "np": self.xp}, update.__name__, update.__defaults__)
+
+    # where runs start
+
+    def start(self) -> Any:
+        """x_0 (points, seeds, dim)."""
+        xp, init = self.xp, self.parts.init
+        full = xp.zeros((self.points, len(self.seeds), self.dim), dtype=self.dtype)
+        match init:
+            case Point():
+                return full + self.vector(init.at)
+            case Normal():
+                return full + self.vector(init.mean) + self.init_p["std"] * self.draw(philox.normal, philox.INIT, 0)
+            case Uniform():
+                low, high = self.init_p["low"], self.init_p["high"]
+                return full + low + (high - low) * self.draw(philox.uniform, philox.INIT, 0)
+            case Sphere():
+                z = self.draw(philox.normal, philox.INIT, 0)
+                return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
+            case FanIn():
+                return full + self.init_p["gain"] * self.fan_in() * self.draw(philox.normal, philox.INIT, 0)
+            case File():
+                return full + xp.asarray(start_from_file(init, self.dim, self.study.seeds)[self.seeds].astype(self.study.precision))
+        raise SpecError(f"init: the array executor has no start of kind '{init.kind}'")
+
+    def vector(self, given: Any) -> Any:
+        return self.xp.asarray(np.broadcast_to(np.asarray(given, dtype=self.study.precision), (self.dim,)).copy())
+
+    def fan_in(self) -> Any:
+        """1 / sqrt(fan_in) for every entry of a matrix block, 0 for the entries of vectors."""
+        pieces = [
+            np.full(int(np.prod(shape)), 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.0) for shape in self.parts.landscape.blocks.values()
+        ]
+        return self.xp.asarray(np.concatenate(pieces).astype(self.study.precision))
+
+    def draw(self, kind: Any, stream: int, step: int) -> Any:
+        return kind(self.study.root_seed, stream, self.seeds, step, self.dim, self.dtype, self.xp)
+
+    # what the gradient is
+
+    def perturb(self, g: Any, step: int) -> Any:
+        """The gradient with the study's noise."""
+        noise = self.parts.noise
+        if isinstance(noise, Gaussian):
+            xi = self.draw(philox.normal, philox.NOISE, step)
+        elif isinstance(noise, StudentT):
+            xi = philox.student_t(
+                self.study.root_seed, philox.NOISE, self.seeds, step, self.dim, self.noise_p["df"], self.dtype, self.xp
+            )
+        else:
+            return g
+        if noise.components is not None:
+            xi = xi * self.vector(noise.components)
+        return g + self.noise_p["scale"] * xi
+
+    def batch(self, step: int) -> Any:
+        """Sample indices (seeds, size) of this step's minibatch, or None."""
+        noise = self.parts.noise
+        if not isinstance(noise, Minibatch):
+            return None
+        count = self.parts.landscape.batch_count()
+        return philox.integers(self.study.root_seed, philox.BATCH, self.seeds, step, noise.size, count, self.xp)
+
+    # how the optimizer moves
+
+    def initial_state(self, x: Any) -> tuple[Any, ...]:
+        optimizer = self.parts.optimizer
+        made = []
+        for name in optimizer.state:
+            first = optimizer.initial.get(name, 0.0)
+            value = self.optimizer_p[(first,)] if isinstance(first, str) else first
+            made.append(self.xp.zeros_like(x) + value)
+        return tuple(made)
+
+    def rates(self, first: int, count: int) -> Any:
+        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1, 1). Schedules are computed in float64."""
+        schedule = self.parts.optimizer.schedule
+        p = {}
+        for path, value, structural in schedule.fields():
+            column = self.columns.get(("schedule", *path), value)
+            if not structural and not isinstance(column, (str, bool)):
+                p[path[-1]] = np.asarray(column, dtype=np.float64).reshape(-1, 1)
+        factor = schedule.factor(np.arange(first, first + count), self.study.steps, p)
+        lr = np.asarray(self.columns.get(("lr",), self.parts.optimizer.lr), dtype=np.float64).reshape(-1, 1)
+        table = np.broadcast_arrays(lr * factor, np.empty((1, count)))[0].T
+        return self.xp.asarray(table.astype(self.study.precision)[:, :, None, None])
+
+    def inputs(self) -> dict[str, Any]:
+        """The rule's fields: per-run numbers as columns, flags and names as they are."""
+        optimizer = self.parts.optimizer
+        made = {}
+        for name in optimizer.inputs():
+            if name in ("t", "xi", "lr"):
+                made[name] = None
+            else:
+                made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))
+        return made
+
+    def run(self) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome."""
+        if not isinstance(self.parts.optimizer, ElementwiseOptimizer):
+            raise SpecError(f"{self.parts.optimizer.name}: the array executor has no rule for a {type(self.parts.optimizer).__name__}")
+        with np.errstate(all="ignore"):
+            yield from self._run()
+
+    def _run(self) -> Iterator[Block | Outcome]:
+        xp, study, optimizer, landscape = self.xp, self.study, self.parts.optimizer, self.parts.landscape
+        x = self.start()
+        state, inputs = self.initial_state(x), self.inputs()
+        average = x if optimizer.average else None
+        recorder = Recorder(self)
+        alive = xp.ones(x.shape[:2], dtype=xp.bool)
+        status = xp.zeros(x.shape[:2], dtype=xp.int8)
+        last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
+        minibatch = isinstance(self.parts.noise, Minibatch)
+        rates, rates_from = None, 0
+        for t in range(study.steps + 1):
+            final = t == study.steps
+            loss, g = landscape.value_and_grad(x, self.p, xp, self.batch(t)) if not final else (landscape.value(x, self.p, xp), None)
+            bad = ~(xp.isfinite(loss) & xp.all(xp.isfinite(x), axis=-1))
+            if study.stop.diverge_above is not None:
+                bad = bad | (loss > study.stop.diverge_above)
+            ended = bad & alive
+            if xp.any(ended):
+                status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
+                last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
+                alive = alive & ~ended
+            if study.stop.loss_below is not None:
+                below = (loss < study.stop.loss_below) & alive
+                status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
+                last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
+                alive = alive & ~below
+            yield from recorder.note(t, x, None if minibatch else loss, average, status)
+            if final:
+                break
+            if not xp.any(alive) and study.stop.loss_below is None:
+                yield from recorder.fill()
+                break
+            g = self.perturb(g, t)
+            if optimizer.clip is not None:
+                g = type(optimizer.clip).apply(g, self.optimizer_p[("clip", "at")], xp)
+            if rates is None or t - rates_from >= len(rates):
+                rates, rates_from = self.rates(t, min(1024, study.steps - t)), t
+            if "t" in inputs:
+                inputs["t"] = t + 1
+            if "lr" in inputs:
+                inputs["lr"] = rates[t - rates_from]
+            if "xi" in inputs:
+                inputs["xi"] = self.draw(philox.normal, philox.OPTIMIZER, t)
+            moved = self.rule(x, g, *state, **inputs)
+            new, *state = moved if optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
+            if study.stop.loss_below is not None:
+                new = xp.where((status == STOPPED)[..., None], x, new)
+            x = new
+            if average is not None:
+                fields = {name: v for (owner, *rest), v in self.optimizer_p.items() if owner == "average" for name in rest}
+                average = optimizer.average.update(average, x, t + 1, study.steps, xp, **fields)
+        status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
+        yield Outcome(status, last)
+
+
+class Recorder:
+    """Collects what is stored, and gives it out in blocks of at most the group's step chunk."""
+
+    def __init__(self, simulation: Simulation):
+        self.simulation, self.xp = simulation, simulation.xp
+        group = simulation.shard.group
+        self.steps, self.chunk, self.variables = group.steps, group.step_chunk, group.recorded
+        self.next = self.start = 0
+        self.held: dict[str, list[Any]] = {name: [] for name in self.variables}
+
+    def note(self, t: int, x: Any, loss: Any, average: Any, status: Any) -> Iterator[Block]:
+        """Record step t if it is one to store."""
+        if self.next >= len(self.steps) or self.steps[self.next] != t:
+            return
+        xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
+        observed: dict[str, Any] | None = None
+        gone = status == DIVERGED
+        for name in self.variables:
+            if name == "loss":
+                value = loss if loss is not None else landscape.value(x, p, xp)
+            elif name == "params":
+                value = x
+            elif name == "average_params":
+                value = average
+            elif name == "average_loss":
+                value = landscape.value(average, p, xp)
+            else:
+                observed = landscape.observe(x, p, xp) if observed is None else observed
+                value = observed[name]
+            mask = gone[..., None] if name in ("params", "average_params") else gone
+            self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
+        self.next += 1
+        if self.next - self.start == self.chunk or self.next == len(self.steps):
+            yield self.flush()
+
+    def flush(self) -> Block:
+        data = {name: self.xp.stack(values, axis=2) for name, values in self.held.items()}
+        block = Block(self.start, self.next, data)
+        self.start, self.held = self.next, {name: [] for name in self.variables}
+        return block
+
+    def fill(self) -> Iterator[Block]:
+        """All runs are over: the records still to come are NaN."""
+        like = {name: values[0] for name, values in self.held.items() if values}
+        size, shape = self.simulation.dim, (self.simulation.points, len(self.simulation.seeds))
+        while self.next < len(self.steps):
+            for name in self.variables:
+                full = (*shape, size) if name in ("params", "average_params") else shape
+                empty = like.get(name, self.xp.zeros(full, dtype=self.simulation.dtype)) * float("nan")
+                self.held[name].append(empty)
+            self.next += 1
+            if self.next - self.start == self.chunk or self.next == len(self.steps):
+                yield self.flush()
+
+
+def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
+    """The starts in an .npy or .npz file as (seeds, dim). Raises SpecError with the file's name."""
+    from pathlib import Path
+
+    path = Path(init.root or ".") / init.path
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SpecError(f"init.path: cannot read {path}: {error}") from None
+    if isinstance(loaded, np.lib.npyio.NpzFile):
+        key = init.key or (loaded.files[0] if len(loaded.files) == 1 else None)
+        if key not in loaded.files:
+            raise SpecError(f"init.key: {path} holds {', '.join(loaded.files)}; name one of them")
+        loaded = loaded[key]
+    if not np.issubdtype(loaded.dtype, np.number) or loaded.shape not in ((dim,), (seeds, dim)):
+        raise SpecError(f"init.path: {path} has shape {loaded.shape}; needed are numbers of shape ({dim},) or ({seeds}, {dim})")
+    if not np.isfinite(loaded).all():
+        raise SpecError(f"init.path: {path} holds NaN or infinity")
+    return np.broadcast_to(loaded, (seeds, dim))

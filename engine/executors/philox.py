@@ -1,0 +1,101 @@
+"""Philox4x32-10, a counter-based random number generator: a run's noise is a pure function of its address.
+
+The address is (root seed, stream, seed index, step, component), so draws do not depend on batch size, shard, thread, device or resume.
+The 64-bit key is splitmix64(root seed + (stream + 1) * 0x9E3779B97F4A7C15); the counter words are (component block, low word of step,
+seed index, high word of step). Source: Salmon et al. 2011, doi:10.1145/2063384.2063405 (Random123).
+"""
+
+from typing import Any
+
+import numpy as np
+
+INIT, NOISE, BATCH, OPTIMIZER = range(4)
+"""The streams: where a run starts, its gradient noise, its minibatches, the optimizer's own randomness."""
+
+_MASK = (1 << 64) - 1
+
+
+def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: int, k1: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
+    """Ten rounds on arrays of 32-bit words held in uint64; returns four such arrays."""
+    low = xp.asarray(0xFFFFFFFF, dtype=xp.uint64)
+    half = xp.asarray(32, dtype=xp.uint64)
+    m0, m1 = xp.asarray(0xD2511F53, dtype=xp.uint64), xp.asarray(0xCD9E8D57, dtype=xp.uint64)
+    for _ in range(10):
+        p0, p1 = m0 * c0, m1 * c2
+        key0, key1 = xp.asarray(k0, dtype=xp.uint64), xp.asarray(k1, dtype=xp.uint64)
+        c0, c1, c2, c3 = (p1 >> half) ^ c1 ^ key0, p1 & low, (p0 >> half) ^ c3 ^ key1, p0 & low
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return c0, c1, c2, c3
+
+
+def stream_key(root_seed: int, stream: int) -> tuple[int, int]:
+    """The two key words of a stream: splitmix64's finalizer of (root seed, stream)."""
+    z = (root_seed + (stream + 1) * 0x9E3779B97F4A7C15) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    z ^= z >> 31
+    return z & 0xFFFFFFFF, z >> 32
+
+
+def words(root_seed: int, stream: int, seeds: Any, step: int, blocks: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
+    """Four 32-bit words (as uint64) a component block: arrays (seeds, blocks)."""
+    k0, k1 = stream_key(root_seed, stream)
+    seeds = xp.asarray(seeds, dtype=xp.uint64)[:, None]
+    block = xp.arange(blocks, dtype=xp.uint64)[None, :] + xp.zeros_like(seeds)
+    zero = xp.zeros_like(block)
+    return philox(block, zero + (step & 0xFFFFFFFF), zero + seeds, zero + (step >> 32), k0, k1, xp)
+
+
+def uniform(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any = np) -> Any:
+    """(seeds, count) numbers in (0, 1), centred in their cells: 53 bits for float64 (two words each), 23 for float32."""
+    if dtype == xp.float32:
+        blocks = -(-count // 4)
+        made = words(root_seed, stream, seeds, step, blocks, xp)
+        cells = [xp.astype(w >> xp.asarray(9, dtype=xp.uint64), xp.float32) + 0.5 for w in made]
+        flat = xp.stack(cells, axis=-1) * float(2.0**-23)
+    else:
+        blocks = -(-count // 2)
+        a, b, c, d = words(root_seed, stream, seeds, step, blocks, xp)
+        cells = [wide(a, b, xp), wide(c, d, xp)]
+        flat = xp.stack(cells, axis=-1)
+    return xp.reshape(flat, (flat.shape[0], -1))[:, :count]
+
+
+def wide(high: Any, low: Any, xp: Any) -> Any:
+    """Two words as a float64 in (0, 1): the top 52 bits, centred in their cell, so neither 0 nor 1 can come out."""
+    bits = (high << xp.asarray(20, dtype=xp.uint64)) | (low >> xp.asarray(12, dtype=xp.uint64))
+    return (xp.astype(bits, xp.float64) + 0.5) * float(2.0**-52)
+
+
+def normal(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any = np) -> Any:
+    """(seeds, count) standard normals by Box-Muller: components 2j and 2j + 1 share one pair of uniforms."""
+    radius, angle = _pairs(root_seed, stream, seeds, step, count, dtype, xp)
+    r = xp.sqrt(-2 * xp.log(radius))
+    return _interleave(r * xp.cos(2 * np.pi * angle), r * xp.sin(2 * np.pi * angle), count, xp)
+
+
+def student_t(root_seed: int, stream: int, seeds: Any, step: int, count: int, df: Any, dtype: Any, xp: Any = np) -> Any:
+    """(..., seeds, count) Student-t numbers for df (..., 1, 1), by Bailey's generalisation of Box-Muller:
+    sqrt(df (u^(-2/df) - 1)) cos(2 pi v). Each component has its own pair. Source: Bailey 1994, doi:10.1090/S0025-5718-1994-1219702-8."""
+    u = uniform(root_seed, stream, seeds, step, 2 * count, dtype, xp)
+    radius, angle = u[:, 0::2], u[:, 1::2]
+    return xp.sqrt(df * (radius ** (-2 / df) - 1)) * xp.cos(2 * np.pi * angle)
+
+
+def integers(root_seed: int, stream: int, seeds: Any, step: int, count: int, high: int, xp: Any = np) -> Any:
+    """(seeds, count) whole numbers in [0, high): one word each, by multiply and shift (bias below high / 2^32)."""
+    blocks = -(-count // 4)
+    made = xp.stack(words(root_seed, stream, seeds, step, blocks, xp), axis=-1)
+    flat = xp.reshape(made, (made.shape[0], -1))[:, :count]
+    return xp.astype((flat * xp.asarray(high, dtype=xp.uint64)) >> xp.asarray(32, dtype=xp.uint64), xp.int64)
+
+
+def _pairs(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any) -> tuple[Any, Any]:
+    half = -(-count // 2)
+    u = uniform(root_seed, stream, seeds, step, 2 * half, dtype, xp)
+    return u[:, 0::2], u[:, 1::2]
+
+
+def _interleave(a: Any, b: Any, count: int, xp: Any) -> Any:
+    flat = xp.stack([a, b], axis=-1)
+    return xp.reshape(flat, (flat.shape[0], -1))[:, :count]

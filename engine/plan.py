@@ -1,0 +1,252 @@
+"""From a study to work: groups with labelled dimensions, and chunk-aligned shards, the unit of work, of storage and of resume.
+
+A group is one optimizer's runs: the product of its sweeps, times the seeds. Its arrays have one dimension a sweep (zipped sweeps
+share one), then `seed`, then `step`. A shard is a box of that grid in which structural sweeps (sizes, flags) have one value.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..optimizers.base import Optimizer
+from ..specs.errors import SpecError
+from ..specs.init import Init
+from ..specs.landscapes.base import Landscape
+from ..specs.noise import Noise
+from ..specs.study import PARTS, Study
+from ..specs.sweep import Sweep
+
+SHARD_RUNS = 4096
+"""Runs a shard holds where memory allows: enough to keep array operations busy."""
+BLOCK_BYTES = 64 * 2**20
+"""Largest record block a shard holds in memory before it is written; also the largest chunk."""
+MAX_RUNS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Dim:
+    """One dimension of a group: its name, its sweeps (owner, path, Sweep), and whether they change structure."""
+
+    name: str
+    sweeps: tuple[tuple[str, tuple[str, ...], Sweep], ...]
+    structural: bool
+    names: tuple[str, ...]
+    """One coordinate name a sweep; the first is the dimension's own."""
+
+    @property
+    def size(self) -> int:
+        return len(self.sweeps[0][2])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a shard simulates: the four specs with every structural sweep resolved."""
+
+    landscape: Landscape
+    init: Init
+    noise: Noise
+    optimizer: Optimizer
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one optimizer."""
+
+    study: Study
+    optimizer: Optimizer
+    dims: tuple[Dim, ...]
+
+    @property
+    def name(self) -> str:
+        return self.optimizer.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the sweep dimensions and of `seed`."""
+        return (*(d.size for d in self.dims), self.study.seeds)
+
+    @property
+    def runs(self) -> int:
+        return math.prod(self.shape)
+
+    @cached_property
+    def landscapes(self) -> list[Landscape]:
+        return self.study.landscapes()
+
+    @cached_property
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        """Parameter blocks; where a structural sweep changes a shape, the largest."""
+        made: dict[str, tuple[int, ...]] = {}
+        for land in self.landscapes:
+            for name, shape in land.blocks.items():
+                old = made.get(name, shape)
+                if len(old) != len(shape):
+                    raise SpecError(f"landscape: a sweep changes how many dimensions the block '{name}' has")
+                made[name] = tuple(map(max, old, shape))
+        return made
+
+    @cached_property
+    def recorded(self) -> tuple[str, ...]:
+        """The variables to store: as the study says, by default everything."""
+        if self.study.record.variables is not None:
+            wanted = self.study.record.variables
+        else:
+            wanted = ("loss", "params", *self.study.landscape.observable_names, "average_loss", "average_params")
+        return tuple(v for v in wanted if self.optimizer.average or not v.startswith("average_"))
+
+    @property
+    def values_per_record(self) -> int:
+        """Numbers stored a run and record step."""
+        size = sum(math.prod(shape) for shape in self.blocks.values())
+        return sum(size if v in ("params", "average_params") else 1 for v in self.recorded)
+
+    @cached_property
+    def chunk(self) -> tuple[int, ...]:
+        """Runs a shard holds along each dimension: seeds first, then the sweeps from the last, up to the budget."""
+        size = max(land.size for land in self.landscapes)
+        budget = max(1, min(SHARD_RUNS, BLOCK_BYTES // (8 * size * 8)))
+        made = []
+        for n, structural in [(self.study.seeds, False), *((d.size, d.structural) for d in reversed(self.dims))]:
+            made.append(1 if structural else max(1, min(n, budget)))
+            budget = max(1, budget // made[-1])
+        return tuple(reversed(made))
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        return self.study.record.steps(self.study.steps)
+
+    @property
+    def step_chunk(self) -> int:
+        """Record steps a chunk holds, so that a shard's block stays within BLOCK_BYTES."""
+        per_step = max(1, math.prod(self.chunk) * self.values_per_record * np.dtype(self.study.precision).itemsize)
+        return max(1, min(len(self.steps), BLOCK_BYTES // per_step))
+
+    @property
+    def bytes(self) -> int:
+        """Uncompressed size of everything stored."""
+        per_run = len(self.steps) * self.values_per_record * np.dtype(self.study.precision).itemsize + 16
+        return self.runs * per_run
+
+    @property
+    def memory(self) -> int:
+        """Working memory of one shard, estimated: iterate, gradient, state and temporaries, and one record block."""
+        runs, size = math.prod(self.chunk), max(land.size for land in self.landscapes)
+        itemsize = np.dtype(self.study.precision).itemsize
+        arrays = 8 + len(self.optimizer.state)
+        return runs * size * itemsize * arrays + runs * self.step_chunk * self.values_per_record * itemsize
+
+    def shards(self) -> Iterator["Shard"]:
+        """All shards, in storage order."""
+        starts = [range(0, n, c) for n, c in zip(self.shape, self.chunk, strict=True)]
+        for corner in itertools.product(*starts):
+            yield Shard(self, tuple(slice(a, min(a + c, n)) for a, c, n in zip(corner, self.chunk, self.shape, strict=True)))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A box of a group's grid."""
+
+    group: Group
+    box: tuple[slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(s.stop - s.start for s in self.box)
+
+    @property
+    def points(self) -> int:
+        """Points of the sweep in this shard."""
+        return math.prod(self.shape[:-1])
+
+    @property
+    def seeds(self) -> np.ndarray:
+        return np.arange(self.box[-1].start, self.box[-1].stop)
+
+    def parts(self) -> Parts:
+        """The specs with structural sweeps resolved to this shard's values."""
+        study = self.group.study
+        owners: dict[str, Any] = {**{name: getattr(study, name) for name in PARTS}, "optimizer": self.group.optimizer}
+        owners["init"] = study.start()
+        for dim, where in zip(self.group.dims, self.box, strict=False):
+            for owner, path, sweep in dim.sweeps if dim.structural else ():
+                owners[owner] = owners[owner].replace({path: sweep.values[where.start]})
+        return Parts(**owners)
+
+    def columns(self) -> dict[str, dict[tuple[str, ...], np.ndarray]]:
+        """Values of swept numbers: owner -> path -> (points,) in storage order; everything else is constant in the shard."""
+        made: dict[str, dict[tuple[str, ...], np.ndarray]] = {}
+        for k, (dim, where) in enumerate(zip(self.group.dims, self.box, strict=False)):
+            for owner, path, sweep in () if dim.structural else dim.sweeps:
+                shape = [1] * len(self.group.dims)
+                shape[k] = where.stop - where.start
+                values = np.asarray(sweep.values[where], dtype=np.float64).reshape(shape)
+                made.setdefault(owner, {})[path] = np.broadcast_to(values, self.shape[:-1]).reshape(-1)
+        return made
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a study runs."""
+
+    study: Study
+    groups: tuple[Group, ...]
+
+    @property
+    def runs(self) -> int:
+        return sum(g.runs for g in self.groups)
+
+    @property
+    def bytes(self) -> int:
+        return sum(g.bytes for g in self.groups)
+
+    @property
+    def memory(self) -> int:
+        return max(g.memory for g in self.groups)
+
+    @property
+    def work(self) -> int:
+        """Optimizer steps in all."""
+        return self.runs * self.study.steps
+
+
+def plan(study: Study) -> Plan:
+    """The plan of a study. Raises SpecError if it is larger than anything that can be run."""
+    groups = tuple(Group(study, optimizer, group_dims(study, optimizer)) for optimizer in study.optimizers)
+    made = Plan(study, groups)
+    if made.runs > MAX_RUNS:
+        raise SpecError(f"the study has {made.runs:,} runs; at most {MAX_RUNS:,} can be planned: use fewer sweep values or seeds")
+    return made
+
+
+def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
+    """The dimensions of an optimizer's group: shared sweeps (landscape, init, noise) first, then its own, in the study's order."""
+    owners: list[tuple[str, Any]] = [(n, study.start() if n == "init" else getattr(study, n)) for n in PARTS]
+    found = [
+        (f"{optimizer.name if owner == 'optimizer' else owner}.{'.'.join(path)}", owner, path, sweep, structural)
+        for owner, part in [*owners, ("optimizer", optimizer)]
+        for path, (sweep, structural) in part.swept().items()
+    ]
+    zipped = {name: pair for pair in study.zip for name in pair}
+    lasts = [path[-1] for _, _, path, _, _ in found]
+    reserved = {"seed", "step", "dim", "loss", "params", "status", "last_step", *study.landscape.observable_names, *study.landscape.blocks}
+
+    def label(owner: str, path: tuple[str, ...]) -> str:
+        clash = lasts.count(path[-1]) > 1 or path[-1] in reserved
+        return ".".join((owner, *path)) if clash else path[-1]
+
+    dims: list[Dim] = []
+    taken: set[str] = set()
+    for name, *_ in found:
+        if name in taken:
+            continue
+        members = [f for f in found if f[0] == name or (name in zipped and f[0] in zipped[name])]
+        taken |= {f[0] for f in members}
+        names = tuple(label(owner, path) for _, owner, path, _, _ in members)
+        sweeps = tuple((owner, path, sweep) for _, owner, path, sweep, _ in members)
+        dims.append(Dim(names[0], sweeps, any(structural for *_, structural in members), names))
+    return tuple(dims)

@@ -1,0 +1,263 @@
+"""The store: one Zarr v3 group an optimizer, dimensions named by swept fields, opened by xarray.open_datatree(path, engine="zarr").
+
+Order of writing: the arrays with their metadata first, then shard by shard the data, and last the shard's `status`. So a status other
+than 0 is the completion mark: it says that everything else of that run is there. Absent chunks read as NaN.
+"""
+
+import json
+import platform
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..specs.errors import StoreError
+from ..specs.study import Study
+from .plan import Dim, Group, Plan, Shard
+
+FORMAT_VERSION = 1
+LONG_NAMES = {
+    "loss": "noiseless objective",
+    "params": "iterate",
+    "average_loss": "noiseless objective at the iterate average",
+    "average_params": "iterate average",
+    "status": "0 running, 1 finished, 2 diverged, 3 stopped early",
+    "last_step": "last step with a valid iterate",
+    "seed": "index of the run's random stream",
+    "step": "number of optimizer updates made",
+}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Zarr warns that strings and consolidated metadata are not in the v3 specification; xarray reads both."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(Zarr format 3 specification|Zarr V3 specification|not have a Zarr V3).*")
+        yield
+
+
+@dataclass
+class Store:
+    """An open store: where shards are written and read."""
+
+    root: Any
+    plan: Plan
+
+    @classmethod
+    def create(cls, target: "str | Path | None", plan: Plan, overwrite: bool = False) -> "Store":
+        """A new store with every array in place and no data yet; `target` None is memory. Raises StoreError."""
+        import zarr
+        from zarr.storage import MemoryStore
+
+        if target is None:
+            place: Any = MemoryStore()
+        else:
+            prepare(Path(target), overwrite, plan.bytes)
+            place = str(target)
+        try:
+            with quiet():
+                root = zarr.create_group(place, zarr_format=3, overwrite=False)
+                root.attrs.update(provenance(plan.study))
+                for group in plan.groups:
+                    lay_out(root.create_group(group.name, attributes={"optimizer": group.optimizer.kind}), group)
+        except OSError as error:
+            raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+        return cls(root, plan)
+
+    @classmethod
+    def resume(cls, target: "str | Path", plan: Plan) -> "Store":
+        """An existing store of the same study, to be finished. Raises StoreError that names what differs."""
+        root = open_root(target, mode="r+")
+        stored, wanted = json.loads(str(root.attrs.get("study", "{}"))), plan.study.model_dump(mode="json")
+        differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
+        if differing:
+            raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
+        if root.attrs.get("thalweg_version") != version("thalweg"):
+            found = root.attrs.get("thalweg_version")
+            raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
+        return cls(root, plan)
+
+    def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
+        """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
+        group = self.root[shard.group.name]
+        blocks = shard.parts().landscape.blocks
+        for name, values in data.items():
+            values = np.asarray(values)
+            where = (*shard.box, slice(start, stop))
+            if name not in ("params", "average_params"):
+                group[name][where] = values.reshape(*shard.shape, stop - start)
+                continue
+            at = 0
+            for block, shape in blocks.items():
+                size = int(np.prod(shape))
+                part = values[..., at : at + size].reshape(*shard.shape, stop - start, *shape)
+                at += size
+                group[block_variable(name, block, blocks)][(*where, *(slice(0, n) for n in shape))] = part
+
+    def finish_shard(self, shard: Shard, status: Any, last_step: Any) -> None:
+        """How the shard's runs ended; written last, it marks the shard as complete."""
+        group = self.root[shard.group.name]
+        group["last_step"][shard.box] = np.asarray(last_step).reshape(shard.shape)
+        group["status"][shard.box] = np.asarray(status).reshape(shard.shape)
+
+    def is_done(self, shard: Shard) -> bool:
+        return bool(np.all(self.root[shard.group.name]["status"][shard.box] != 0))
+
+    def finish(self, seconds: float) -> None:
+        """Note the wall time and gather all metadata in one place, so that opening takes one read."""
+        import zarr
+
+        self.root.attrs.update({"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True})
+        with quiet():
+            zarr.consolidate_metadata(self.root.store)
+
+    def tree(self) -> Any:
+        """The store as an xarray.DataTree."""
+        import xarray
+
+        with quiet():
+            return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
+
+
+def open_root(target: "str | Path", mode: Any = "r") -> Any:
+    """The root group of a thalweg store. Raises StoreError if it is none."""
+    import zarr
+
+    if not Path(target).exists():
+        raise StoreError(f"{target}: there is no such store")
+    try:
+        with quiet():
+            root = zarr.open_group(str(target), mode=mode, zarr_format=3, use_consolidated=False)
+    except (FileNotFoundError, ValueError, KeyError, OSError) as error:
+        raise StoreError(f"{target}: not a Zarr store ({type(error).__name__})") from None
+    if "thalweg_format" not in root.attrs:
+        raise StoreError(f"{target}: a Zarr store, but not one of thalweg's")
+    if int(str(root.attrs["thalweg_format"])) > FORMAT_VERSION:
+        raise StoreError(f"{target}: written by a newer thalweg (format {root.attrs['thalweg_format']}, this reads {FORMAT_VERSION})")
+    return root
+
+
+def prepare(target: Path, overwrite: bool, size: int) -> None:
+    """Refuse to replace an output unless told to, or to start what the disk cannot hold."""
+    if target.exists():
+        if not overwrite:
+            raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
+        if not (target / "zarr.json").is_file():
+            raise StoreError(f"{target}: is not a Zarr store, so --overwrite does not touch it; choose another --out")
+    folder = target.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise StoreError(f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables")
+    if target.exists():
+        shutil.rmtree(target)
+
+
+def provenance(study: Study) -> dict[str, Any]:
+    """Root attributes: the whole study and where, when and with what it ran."""
+    packages = {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")}
+    return {
+        "thalweg_format": FORMAT_VERSION,
+        "thalweg_version": version("thalweg"),
+        "study": json.dumps(study.model_dump(mode="json")),
+        "title": study.title or study.name,
+        "source": study.source,
+        "packages": packages | {"python": platform.python_version()},
+        "device": f"cpu ({platform.machine()}, {sys.platform})",
+        "executor": "array",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complete": False,
+    }
+
+
+def block_variable(name: str, block: str, blocks: Any) -> str:
+    """The array of one parameter block: `params` if there is one block, else `params_W1`, `params_b1`, ..."""
+    return name if len(blocks) == 1 else f"{name}_{block}"
+
+
+def lay_out(target: Any, group: Group) -> None:
+    """Create a group's coordinates and arrays, empty."""
+    sweep_names = [dim.name for dim in group.dims]
+    for dim in group.dims:
+        coordinates(target, dim)
+    vector(target, "seed", np.arange(group.study.seeds), ("seed",))
+    vector(target, "step", group.steps, ("step",))
+    run_dims, run_shape, chunk = [*sweep_names, "seed"], group.shape, group.chunk
+    steps, step_chunk = len(group.steps), group.step_chunk
+    dtype = group.study.precision
+
+    def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str) -> None:
+        attributes = {"long_name": LONG_NAMES.get(name, name.replace("_", " ")), "units": "1"}
+        target.create_array(
+            name, shape=shape, chunks=chunks, dtype=kind, fill_value=fill, dimension_names=dims, attributes=attributes, compressors=codec(kind)
+        )
+
+    for name in group.recorded:
+        if name not in ("params", "average_params"):
+            array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
+            continue
+        for block, shape in group.blocks.items():
+            made = block_variable(name, block, group.blocks)
+            inner = block_dims(block, shape, group.blocks)
+            array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
+            for label, size in zip(inner, shape, strict=True):
+                if label not in target:
+                    vector(target, label, np.asarray(group.study.landscape.labels or range(size)), (label,))
+    array("last_step", run_dims, run_shape, chunk, -1, "int64")
+    array("status", run_dims, run_shape, chunk, 0, "int8")
+
+
+def block_dims(block: str, shape: tuple[int, ...], blocks: Any) -> list[str]:
+    """Names of a block's own dimensions: `dim` for the one vector, `W1_0`, `W1_1` for a matrix among several blocks."""
+    if len(blocks) == 1:
+        return ["dim"] if len(shape) == 1 else [f"dim_{k}" for k in range(len(shape))]
+    return [f"{block}_{k}" for k in range(len(shape))]
+
+
+def coordinates(target: Any, dim: Dim) -> None:
+    """The real values of a sweep as coordinates; zipped sweeps share the dimension."""
+    for name, (owner, path, sweep) in zip(dim.names, dim.sweeps, strict=True):
+        numeric = all(isinstance(v, (int, float)) for v in sweep.values)
+        values = np.asarray(sweep.values) if numeric else np.asarray([str(v) for v in sweep.values])
+        vector(target, name, values, (dim.name,), long_name=f"{owner} {'.'.join(path)}")
+
+
+def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], long_name: str | None = None) -> None:
+    """A small coordinate array, written at once."""
+    attributes = {"long_name": long_name or LONG_NAMES.get(name, name), "units": "1"}
+    if values.dtype.kind == "U":
+        array = target.create_array(name, shape=values.shape, dtype=str, dimension_names=dims, attributes=attributes)
+        array[:] = values.astype(object)
+    else:
+        if values.dtype == bool:
+            values = values.astype(np.int8)
+        target.create_array(name, data=values, dimension_names=dims, attributes=attributes)
+
+
+def codec(kind: str) -> Any:
+    """Fast lossless compression: lz4 after a bit shuffle, which trajectories allow."""
+    from zarr.codecs import BloscCodec
+
+    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
+
+
+def nice_bytes(size: float) -> str:
+    """A size for people.
+
+    >>> nice_bytes(2_500_000)
+    '2.5 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""

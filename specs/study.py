@@ -1,0 +1,118 @@
+"""A study: one landscape, one start, one kind of noise, some optimizers, how long, and what to store."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..optimizers.base import Optimizer
+from .base import Count, Index, Spec
+from .claim import Claim
+from .errors import suggest
+from .init import AnyInit, Init
+from .landscapes.base import Landscape
+from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, StudentT
+from .record import Record, Stop
+from .registry import LANDSCAPES, OPTIMIZERS
+from .sweep import Sweep
+
+PARTS = ("landscape", "init", "noise")
+MAX_SEEDS = 100_000_000
+
+
+class Study(Spec):
+    """A whole study, as in one YAML file; see the field descriptions in `thalweg schema`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100, description="also the default output name")]
+    title: str = ""
+    source: str = ""
+    description: str = ""
+    landscape: Annotated[Landscape, LANDSCAPES]
+    init: AnyInit | None = None
+    noise: AnyNoise = NoNoise()
+    optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...]
+    zip: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    seeds: Annotated[Count, Field(le=MAX_SEEDS)] = 1
+    root_seed: Annotated[Index, Field(lt=2**63)] = 0
+    steps: Annotated[Count, Field(le=10**10)]
+    record: Record = Record()
+    precision: Literal["float32", "float64"] = "float64"
+    stop: Stop = Stop()
+    claims: tuple[Claim, ...] = ()
+
+    @field_validator("optimizers")
+    @classmethod
+    def _unique_labels(cls, optimizers: tuple[Optimizer, ...]) -> tuple[Optimizer, ...]:
+        if not optimizers:
+            raise ValueError("give at least one optimizer")
+        names = [o.name for o in optimizers]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two optimizers are called '{twice[0]}'; give each a `label` of its own")
+        return optimizers
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Study":
+        self._check_components()
+        self._check_recorded()
+        self._check_zip()
+        if isinstance(self.noise, Minibatch) and not self.landscape.batch_count():
+            raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
+        names = {o.name for o in self.optimizers}
+        for claim in self.claims:
+            if claim.group is not None and claim.group not in names:
+                raise ValueError(f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, names)}")
+        if self.record.at is not None and max(self.record.at) > self.steps:
+            raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
+        return self
+
+    def _check_components(self) -> None:
+        """Vectors given per component have as many entries as the landscape has components."""
+        sizes = {land.size for land in self.landscapes()}
+        given = {("init", name): getattr(self.init, name, None) for name in ("at", "mean")}
+        if isinstance(self.noise, (Gaussian, StudentT)):
+            given["noise", "components"] = self.noise.components
+        for (part, name), value in given.items():
+            if isinstance(value, tuple) and sizes != {len(value)}:
+                found = ", ".join(map(str, sorted(sizes)))
+                raise ValueError(f"{part}.{name}: {len(value)} components given, the landscape {self.landscape.kind} has {found}")
+
+    def _check_recorded(self) -> None:
+        allowed = ["loss", "params", *self.landscape.observable_names]
+        if any(o.average for o in self.optimizers):
+            allowed += ["average_loss", "average_params"]
+        for name in self.record.variables or ():
+            if name not in allowed:
+                raise ValueError(f"record.variables: there is no variable '{name}'{suggest(name, allowed)} (known: {', '.join(allowed)})")
+
+    def _check_zip(self) -> None:
+        sweeps = self.sweeps()
+        seen: set[str] = set()
+        for names in self.zip:
+            for name in names:
+                if name in seen:
+                    raise ValueError(f"zip: '{name}' is named twice")
+                seen.add(name)
+                if name not in sweeps:
+                    known = ", ".join(sweeps) or "nothing is swept"
+                    raise ValueError(f"zip: '{name}' is not a swept field{suggest(name, sweeps)} (swept: {known})")
+            lengths = {name: len(sweeps[name]) for name in names}
+            if len(set(lengths.values())) > 1:
+                raise ValueError(f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
+
+    def start(self) -> Init:
+        """The study's init, or the landscape's own."""
+        return self.init or self.landscape.start()
+
+    def landscapes(self) -> list[Landscape]:
+        """The landscape once a combination of its structural sweeps (a swept `dim`); one for most studies."""
+        made = [self.landscape]
+        for path, (sweep, structural) in self.landscape.swept().items():
+            if structural:
+                made = [land.replace({path: value}) for land in made for value in sweep.values]
+        return made
+
+    def sweeps(self) -> dict[str, Sweep]:
+        """Every sweep by its dotted name: `landscape.sharpness`, `noise.scale`, `adam.lr`, `adam.schedule.decay`."""
+        parts: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in PARTS if getattr(self, name) is not None]
+        parts += [(o.name, o) for o in self.optimizers]
+        return {".".join((owner, *path)): sweep for owner, part in parts for path, (sweep, _) in part.swept().items()}
