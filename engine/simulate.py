@@ -1,6 +1,7 @@
 """Drives a plan: shards through the executor into the store, with progress."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,27 +13,33 @@ from .executors.array import Block, Simulation
 from .plan import Shard
 from .store import Store
 
-Progress = Callable[[Shard], None]
+Progress = Callable[[int], None]
+"""Called with the number of optimizer steps (over all runs of a shard) made since its last call; may be called from any thread."""
+
+
+class Cancelled(Exception):
+    """Ends a shard's thread after an interrupt or another shard's failure."""
 
 
 def simulate(store: Store, progress: Progress | None = None, threads: int | None = None) -> float:
-    """Run every shard that is not complete yet; returns the seconds it took. `progress` is called after each shard.
-
+    """Run every shard that is not complete yet; returns the seconds it took. 
     Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either.
     """
     began = time.perf_counter()
     todo = [s for group in store.plan.groups for s in group.shards() if not store.is_done(s)]
     workers = max(1, min(threads or os.cpu_count() or 1, len(todo)))
+    over = threading.Event()
     with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
-        waiting: set[Future[Shard]] = set()
+        waiting: set[Future[None]] = set()
         try:
             for shard in todo:
                 if len(waiting) >= 2 * workers:
-                    waiting = collect(waiting, progress)
-                waiting.add(pool.submit(run_shard, store, shard))
+                    waiting = collect(waiting)
+                waiting.add(pool.submit(run_shard, store, shard, over, progress))
             while waiting:
-                waiting = collect(waiting, progress)
+                waiting = collect(waiting)
         except BaseException:
+            over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     seconds = time.perf_counter() - began
@@ -40,20 +47,25 @@ def simulate(store: Store, progress: Progress | None = None, threads: int | None
     return seconds
 
 
-def collect(waiting: set[Future[Shard]], progress: Progress | None) -> set[Future[Shard]]:
-    """Wait for the next shards to end; returns those still running."""
+def collect(waiting: set[Future[None]]) -> set[Future[None]]:
+    """Wait for the next shards to end; returns those still running, raises what a shard raised."""
     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
-        shard = future.result()
-        if progress:
-            progress(shard)
+        future.result()
     return waiting
 
 
-def run_shard(store: Store, shard: Shard) -> Shard:
+def run_shard(store: Store, shard: Shard, over: threading.Event, progress: Progress | None) -> None:
     """One shard from start to completion mark."""
+
+    def tick(steps: int) -> None:
+        if over.is_set():
+            raise Cancelled
+        if progress:
+            progress(steps * shard.points * len(shard.seeds))
+
     try:
-        for made in Simulation(shard).run():
+        for made in Simulation(shard).run(tick):
             if isinstance(made, Block):
                 store.write(shard, made.start, made.stop, made.data)
             else:
@@ -61,4 +73,3 @@ def run_shard(store: Store, shard: Shard) -> Shard:
     except OSError as error:
         reason = error.strerror or error
         raise StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues") from error
-    return shard

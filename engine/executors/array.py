@@ -5,7 +5,7 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 """
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from . import philox
 
 RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 DRAW_BYTES = 8 * 2**20
-"""Noise is drawn for several steps at once, up to this size."""
+"""Random numbers are drawn for several steps at once; their temporaries stay below this."""
+TICK_STEPS = 64
+Tick = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,15 @@ class Simulation:
             case Point():
                 return full + self.vector(init.at)
             case Normal():
-                return full + self.vector(init.mean) + self.init_p["std"] * self.draw(philox.normal, philox.INIT, 0)
+                return full + self.vector(init.mean) + self.init_p["std"] * self.first(philox.normal)
             case Uniform():
                 low, high = self.init_p["low"], self.init_p["high"]
-                return full + low + (high - low) * self.draw(philox.uniform, philox.INIT, 0)
+                return full + low + (high - low) * self.first(philox.uniform)
             case Sphere():
-                z = self.draw(philox.normal, philox.INIT, 0)
+                z = self.first(philox.normal)
                 return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
             case FanIn():
-                return full + self.init_p["gain"] * self.fan_in() * self.draw(philox.normal, philox.INIT, 0)
+                return full + self.init_p["gain"] * self.fan_in() * self.first(philox.normal)
             case File():
                 return full + xp.asarray(start_from_file(init, self.dim, self.study.seeds)[self.seeds].astype(self.study.precision))
         raise SpecError(f"init: the array executor has no start of kind '{init.kind}'")
@@ -105,33 +107,42 @@ class Simulation:
         ]
         return self.xp.asarray(np.concatenate(pieces).astype(self.study.precision))
 
-    def draw(self, kind: Any, stream: int, step: int) -> Any:
-        return kind(self.study.root_seed, stream, self.seeds, step, self.dim, self.dtype, self.xp)
+    def first(self, kind: Any) -> Any:
+        """Draws for the start, (seeds, dim)."""
+        return kind(self.study.root_seed, philox.INIT, self.seeds, [0], self.dim, self.dtype, self.xp)[0]
 
     # what the gradient is
 
-    def perturb(self, g: Any, step: int) -> Any:
-        """The gradient with the study's noise."""
-        noise = self.parts.noise
+    def draws(self, stream: int, count: int, kind: Any) -> "Draws":
+        """The stream's numbers step by step; `kind(seeds, steps)` makes (steps, seeds, ...) at once."""
+        return Draws(kind, self.seeds, self.study.steps, max(1, DRAW_BYTES // (64 * len(self.seeds) * count)))
+
+    def make_noise(self) -> Any:
+        """A function (gradient, step) -> gradient with the study's noise."""
+        noise, root, xp = self.parts.noise, self.study.root_seed, self.xp
         if isinstance(noise, Gaussian):
-            xi = self.draw(philox.normal, philox.NOISE, step)
+            made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
         elif isinstance(noise, StudentT):
-            xi = philox.student_t(
-                self.study.root_seed, philox.NOISE, self.seeds, step, self.dim, self.noise_p["df"], self.dtype, self.xp
+            df = self.noise_p["df"]
+            made = self.draws(
+                philox.NOISE,
+                2 * self.dim * df.shape[0],
+                lambda s, t: philox.student_t(root, philox.NOISE, s, t, self.dim, df, self.dtype, xp),
             )
         else:
-            return g
+            return lambda g, step: g
+        scale = self.noise_p["scale"]
         if noise.components is not None:
-            xi = xi * self.vector(noise.components)
-        return g + self.noise_p["scale"] * xi
+            scale = scale * self.vector(noise.components)
+        return lambda g, step: g + scale * made.at(step)
 
-    def batch(self, step: int) -> Any:
-        """Sample indices (seeds, size) of this step's minibatch, or None."""
-        noise = self.parts.noise
+    def make_batches(self) -> Any:
+        """A function step -> sample indices (seeds, size) of its minibatch, or None."""
+        noise, root = self.parts.noise, self.study.root_seed
         if not isinstance(noise, Minibatch):
-            return None
-        count = self.parts.landscape.batch_count()
-        return philox.integers(self.study.root_seed, philox.BATCH, self.seeds, step, noise.size, count, self.xp)
+            return lambda step: None
+        size, count = noise.size, self.parts.landscape.batch_count()
+        return self.draws(philox.BATCH, size, lambda s, t: philox.integers(root, philox.BATCH, s, t, size, count, self.xp)).at
 
     # how the optimizer moves
 
@@ -168,14 +179,14 @@ class Simulation:
                 made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))
         return made
 
-    def run(self) -> Iterator[Block | Outcome]:
-        """The shard's records in blocks, then its outcome."""
+    def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
         if not isinstance(self.parts.optimizer, ElementwiseOptimizer):
             raise SpecError(f"{self.parts.optimizer.name}: the array executor has no rule for a {type(self.parts.optimizer).__name__}")
         with np.errstate(all="ignore"):
-            yield from self._run()
+            yield from self._run(tick or (lambda steps: None))
 
-    def _run(self) -> Iterator[Block | Outcome]:
+    def _run(self, tick: Tick) -> Iterator[Block | Outcome]:
         xp, study, optimizer, landscape = self.xp, self.study, self.parts.optimizer, self.parts.landscape
         x = self.start()
         state, inputs = self.initial_state(x), self.inputs()
@@ -186,9 +197,12 @@ class Simulation:
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
         minibatch = isinstance(self.parts.noise, Minibatch)
         rates, rates_from = None, 0
+        noise, batches = self.make_noise(), self.make_batches()
+        root, dim, dtype = study.root_seed, self.dim, self.dtype
+        own = self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, xp))
         for t in range(study.steps + 1):
             final = t == study.steps
-            loss, g = landscape.value_and_grad(x, self.p, xp, self.batch(t)) if not final else (landscape.value(x, self.p, xp), None)
+            loss, g = landscape.value_and_grad(x, self.p, xp, batches(t)) if not final else (landscape.value(x, self.p, xp), None)
             bad = ~(xp.isfinite(loss) & xp.all(xp.isfinite(x), axis=-1))
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
@@ -203,12 +217,16 @@ class Simulation:
                 last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
                 alive = alive & ~below
             yield from recorder.note(t, x, None if minibatch else loss, average, status)
+            if t % TICK_STEPS == 0 and t:
+                tick(TICK_STEPS)
             if final:
+                tick(t % TICK_STEPS)
                 break
             if not xp.any(alive) and study.stop.loss_below is None:
                 yield from recorder.fill()
+                tick(study.steps - t + t % TICK_STEPS)
                 break
-            g = self.perturb(g, t)
+            g = noise(g, t)
             if optimizer.clip is not None:
                 g = type(optimizer.clip).apply(g, self.optimizer_p[("clip", "at")], xp)
             if rates is None or t - rates_from >= len(rates):
@@ -218,7 +236,7 @@ class Simulation:
             if "lr" in inputs:
                 inputs["lr"] = rates[t - rates_from]
             if "xi" in inputs:
-                inputs["xi"] = self.draw(philox.normal, philox.OPTIMIZER, t)
+                inputs["xi"] = own.at(t)
             moved = self.rule(x, g, *state, **inputs)
             new, *state = moved if optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
             if study.stop.loss_below is not None:
@@ -229,6 +247,22 @@ class Simulation:
                 average = optimizer.average.update(average, x, t + 1, study.steps, xp, **fields)
         status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
         yield Outcome(status, last)
+
+
+class Draws:
+    """Random numbers step by step, made for several steps at once."""
+
+    def __init__(self, kind: Any, seeds: Any, steps: int, ahead: int):
+        self.kind, self.seeds, self.steps, self.ahead = kind, seeds, steps, ahead
+        self.first, self.held = 0, None
+
+    def at(self, step: int) -> Any:
+        """The numbers of one step."""
+        if self.held is None or not self.first <= step < self.first + self.ahead:
+            self.first = step
+            made = self.kind(self.seeds, np.arange(step, min(step + self.ahead, self.steps)))
+            self.held = made
+        return self.held[..., step - self.first, :, :]
 
 
 class Recorder:

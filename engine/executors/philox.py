@@ -37,28 +37,30 @@ def stream_key(root_seed: int, stream: int) -> tuple[int, int]:
     return z & 0xFFFFFFFF, z >> 32
 
 
-def words(root_seed: int, stream: int, seeds: Any, step: int, blocks: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
-    """Four 32-bit words (as uint64) a component block: arrays (seeds, blocks)."""
+def words(root_seed: int, stream: int, seeds: Any, steps: Any, blocks: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
+    """Four 32-bit words (as uint64) a component block: arrays (steps, seeds, blocks)."""
     k0, k1 = stream_key(root_seed, stream)
-    seeds = xp.asarray(seeds, dtype=xp.uint64)[:, None]
-    block = xp.arange(blocks, dtype=xp.uint64)[None, :] + xp.zeros_like(seeds)
-    zero = xp.zeros_like(block)
-    return philox(block, zero + (step & 0xFFFFFFFF), zero + seeds, zero + (step >> 32), k0, k1, xp)
+    seeds = xp.asarray(seeds, dtype=xp.uint64)[None, :, None]
+    steps = xp.asarray(steps, dtype=xp.uint64)[:, None, None]
+    block = xp.arange(blocks, dtype=xp.uint64)[None, None, :]
+    zero = xp.zeros_like(seeds) + xp.zeros_like(steps) + xp.zeros_like(block)
+    low, half = xp.asarray(0xFFFFFFFF, dtype=xp.uint64), xp.asarray(32, dtype=xp.uint64)
+    return philox(zero + block, zero + (steps & low), zero + seeds, zero + (steps >> half), k0, k1, xp)
 
 
-def uniform(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any = np) -> Any:
-    """(seeds, count) numbers in (0, 1), centred in their cells: 53 bits for float64 (two words each), 23 for float32."""
+def uniform(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any = np) -> Any:
+    """(steps, seeds, count) numbers in (0, 1), centred in their cells: 53 bits for float64 (two words each), 23 for float32."""
     if dtype == xp.float32:
         blocks = -(-count // 4)
-        made = words(root_seed, stream, seeds, step, blocks, xp)
+        made = words(root_seed, stream, seeds, steps, blocks, xp)
         cells = [xp.astype(w >> xp.asarray(9, dtype=xp.uint64), xp.float32) + 0.5 for w in made]
         flat = xp.stack(cells, axis=-1) * float(2.0**-23)
     else:
         blocks = -(-count // 2)
-        a, b, c, d = words(root_seed, stream, seeds, step, blocks, xp)
+        a, b, c, d = words(root_seed, stream, seeds, steps, blocks, xp)
         cells = [wide(a, b, xp), wide(c, d, xp)]
         flat = xp.stack(cells, axis=-1)
-    return xp.reshape(flat, (flat.shape[0], -1))[:, :count]
+    return xp.reshape(flat, (*flat.shape[:-2], -1))[..., :count]
 
 
 def wide(high: Any, low: Any, xp: Any) -> Any:
@@ -67,35 +69,35 @@ def wide(high: Any, low: Any, xp: Any) -> Any:
     return (xp.astype(bits, xp.float64) + 0.5) * float(2.0**-52)
 
 
-def normal(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any = np) -> Any:
-    """(seeds, count) standard normals by Box-Muller: components 2j and 2j + 1 share one pair of uniforms."""
-    radius, angle = _pairs(root_seed, stream, seeds, step, count, dtype, xp)
+def normal(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any = np) -> Any:
+    """(steps, seeds, count) standard normals by Box-Muller: components 2j and 2j + 1 share one pair of uniforms."""
+    radius, angle = _pairs(root_seed, stream, seeds, steps, count, dtype, xp)
     r = xp.sqrt(-2 * xp.log(radius))
     return _interleave(r * xp.cos(2 * np.pi * angle), r * xp.sin(2 * np.pi * angle), count, xp)
 
 
-def student_t(root_seed: int, stream: int, seeds: Any, step: int, count: int, df: Any, dtype: Any, xp: Any = np) -> Any:
+def student_t(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, df: Any, dtype: Any, xp: Any = np) -> Any:
     """(..., seeds, count) Student-t numbers for df (..., 1, 1), by Bailey's generalisation of Box-Muller:
     sqrt(df (u^(-2/df) - 1)) cos(2 pi v). Each component has its own pair. Source: Bailey 1994, doi:10.1090/S0025-5718-1994-1219702-8."""
-    u = uniform(root_seed, stream, seeds, step, 2 * count, dtype, xp)
-    radius, angle = u[:, 0::2], u[:, 1::2]
+    u = uniform(root_seed, stream, seeds, steps, 2 * count, dtype, xp)
+    radius, angle = u[..., 0::2], u[..., 1::2]
     return xp.sqrt(df * (radius ** (-2 / df) - 1)) * xp.cos(2 * np.pi * angle)
 
 
-def integers(root_seed: int, stream: int, seeds: Any, step: int, count: int, high: int, xp: Any = np) -> Any:
-    """(seeds, count) whole numbers in [0, high): one word each, by multiply and shift (bias below high / 2^32)."""
+def integers(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, high: int, xp: Any = np) -> Any:
+    """(steps, seeds, count) whole numbers in [0, high): one word each, by multiply and shift (bias below high / 2^32)."""
     blocks = -(-count // 4)
-    made = xp.stack(words(root_seed, stream, seeds, step, blocks, xp), axis=-1)
-    flat = xp.reshape(made, (made.shape[0], -1))[:, :count]
+    made = xp.stack(words(root_seed, stream, seeds, steps, blocks, xp), axis=-1)
+    flat = xp.reshape(made, (*made.shape[:-2], -1))[..., :count]
     return xp.astype((flat * xp.asarray(high, dtype=xp.uint64)) >> xp.asarray(32, dtype=xp.uint64), xp.int64)
 
 
-def _pairs(root_seed: int, stream: int, seeds: Any, step: int, count: int, dtype: Any, xp: Any) -> tuple[Any, Any]:
+def _pairs(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any) -> tuple[Any, Any]:
     half = -(-count // 2)
-    u = uniform(root_seed, stream, seeds, step, 2 * half, dtype, xp)
-    return u[:, 0::2], u[:, 1::2]
+    u = uniform(root_seed, stream, seeds, steps, 2 * half, dtype, xp)
+    return u[..., 0::2], u[..., 1::2]
 
 
 def _interleave(a: Any, b: Any, count: int, xp: Any) -> Any:
     flat = xp.stack([a, b], axis=-1)
-    return xp.reshape(flat, (flat.shape[0], -1))[:, :count]
+    return xp.reshape(flat, (*flat.shape[:-2], -1))[..., :count]

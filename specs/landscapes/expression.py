@@ -2,18 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from ..base import Count, Real
+from ..base import Count, Real, Spec
 from ..expression import Formula, parse
 from ..sweep import Swept
 from .base import SymbolicLandscape
 
 
-class Vector(BaseModel):
+class Vector(Spec):
     """One vector variable: its name and number of components."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "x"
     dim: Count

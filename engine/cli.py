@@ -1,0 +1,246 @@
+"""The command line. Heavy libraries are imported inside the commands, so that --help answers at once.
+
+Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resumable).
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Simulate optimizers on landscapes: YAML studies in, labelled trajectories out.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML study, or the name of a bundled one (thalweg list studies).")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. adam.lr=0.1; repeatable.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
+
+
+@app.command()
+def run(
+    spec: Spec,
+    settings: Settings = None,
+    out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to store; by default NAME.zarr here.")] = None,
+    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto or array.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study and store its trajectories."""
+    from .api import load_study
+    from .api import run as run_study
+
+    study = load_study(spec, settings or ())
+    target = out or Path(f"{study.name}.zarr")
+    with progress(study, not quiet) as advance:
+        try:
+            run_study(
+                study, target, device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, progress=advance
+            )
+        except KeyboardInterrupt:
+            print(f"interrupted; finish it with: thalweg run {spec} --out {target} --resume", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if not quiet:
+        print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")
+
+
+@app.command()
+def check(spec: Spec, settings: Settings = None) -> None:
+    """Validate a study and print its plan; nothing runs and nothing is written."""
+    from rich.console import Console
+    from rich.tree import Tree
+
+    from .api import check as check_study
+    from .store import nice_bytes
+
+    plan = check_study(spec, settings or ())
+    study = plan.study
+    tree = Tree(f"[bold]{study.name}[/] {study.title}")
+    tree.add(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}")
+    for group in plan.groups:
+        sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
+        branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
+        branch.add(f"{sum(1 for _ in group.shards()) if group.runs < 10**8 else 'many'} shards of {' x '.join(map(str, group.chunk))} runs, executor array")
+        branch.add(f"stores {', '.join(group.recorded)} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
+    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
+    tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
+    Console(soft_wrap=True).print(tree)
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, studies or schedules; all if left out.")] = "") -> None:
+    """List what can stand in a study."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..specs.errors import SpecError, suggest
+
+    known = {"landscapes": _units("LANDSCAPES"), "optimizers": _units("OPTIMIZERS"), "schedules": _schedules, "studies": _studies}
+    if what and what not in known:
+        raise SpecError(f"there is no list of '{what}'{suggest(what, known)} (known: {', '.join(known)})")
+    for name in [what] if what else known:
+        table = Table(title=name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
+        for kind, text in known[name]().items():
+            table.add_row(f"[bold]{kind}[/]", text)
+        Console(highlight=False).print(table)
+
+
+def _units(registry: str) -> Any:
+    def describe() -> dict[str, str]:
+        from ..specs import registry as registries
+
+        units = getattr(registries, registry)
+        made = {}
+        for kind in units.kinds():
+            try:
+                made[kind] = units.load(kind).describe()
+            except ImportError as error:
+                made[kind] = f"(broken: {error})"
+        return made
+
+    return describe
+
+
+def _schedules() -> dict[str, str]:
+    from ..specs.schedule import SCHEDULES
+
+    return {kind: SCHEDULES.load(kind).describe() for kind in SCHEDULES.kinds()}
+
+
+def _studies() -> dict[str, str]:
+    from ..specs.load import gallery, read_yaml
+
+    return {name: str(read_yaml(path.read_bytes(), path.name).data.get("title", "")) for name, path in gallery().items()}
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a study, for editors that complete and check YAML."""
+    from ..specs.study import Study
+
+    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}, indent=2))
+
+
+@app.command()
+def compare(stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="One or more stores.")]) -> None:
+    """Compare the optimizers of one or more stores by their final loss, each at its best hyperparameters."""
+    from rich.console import Console
+
+    from .api import open_run
+    from .compare import compare as compare_runs
+    from .compare import table
+
+    made = compare_runs(*(open_run(store) for store in stores))
+    Console().print(table(made))
+
+
+@app.command()
+def plot(
+    store: Annotated[Path, typer.Argument(metavar="STORE")],
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="overview, landscape, loss or sweep.")] = "auto",
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg or .pdf; by default STORE.png.")] = None,
+) -> None:
+    """Draw a store: trajectories on the landscape, loss curves with quantile bands, or the loss over a sweep."""
+    from .plot import plot as draw
+
+    print(f"drew {draw(store, kind, out or store.with_suffix('.png'))}")
+
+
+def estimate(plan: Any) -> float:
+    """Seconds the plan will take, roughly: measured on a few steps of one small shard of each group."""
+    import time
+    from dataclasses import replace
+
+    from .executors.array import Simulation
+
+    seconds = 0.0
+    for group in plan.groups:
+        steps = min(20, group.study.steps)
+        tried = replace(group, study=group.study.model_copy(update={"steps": steps}))
+        shard = next(tried.shards())
+        began = time.perf_counter()
+        for _ in Simulation(shard).run():
+            pass
+        seconds += (time.perf_counter() - began) / (steps * shard.points * len(shard.seeds)) * group.runs * group.study.steps
+    return seconds
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(75)
+    '1 min 15 s'
+    """
+    if seconds < 1:
+        return "a second"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class progress:
+    """A bar with rate and time left, once a run takes longer than a second; nothing when not at a terminal."""
+
+    def __init__(self, study: Any, wanted: bool):
+        from rich.console import Console
+
+        self.study, self.bar, self.console = study, None, Console(stderr=True)
+        self.wanted = wanted and self.console.is_terminal
+
+    def __enter__(self) -> Any:
+        if not self.wanted:
+            return None
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from .plan import plan
+
+        total = plan(self.study).work
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[rate]}"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.task = self.bar.add_task(self.study.name, total=total, rate="")
+        self.bar.start()
+        return self.advance
+
+    def advance(self, steps: int) -> None:
+        if self.bar is None:
+            return
+        self.bar.advance(self.task, steps)
+        task = self.bar.tasks[0]
+        if task.elapsed:
+            self.bar.update(self.task, rate=f"{task.completed / task.elapsed / 1e6:.1f} M steps/s")
+
+    def __exit__(self, *reason: Any) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def main() -> None:
+    """The console command: errors that thalweg raises on purpose become lines on stderr and an exit code."""
+    from ..specs.errors import ThalwegError
+
+    try:
+        app()
+    except ThalwegError as error:
+        for problem in str(error).splitlines():
+            print(f"error: {problem}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,360 @@
+"""Data sets for landscapes made of data: bundled with scikit-learn, made up, or read from a file, always checked before a run starts."""
+
+import csv
+import hashlib
+import importlib
+import io
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import numpy as np
+from pydantic import Field, StrictInt, model_validator
+
+from .base import Count, Fraction, Spec
+from .errors import SpecError, suggest
+
+MAX_BYTES = 2 * 1024**3
+"""The largest file, and the largest array in it once it holds float64 numbers."""
+SUFFIXES = (".npz", ".csv", ".nc", ".netcdf", ".h5", ".zarr")
+DATASETS_EXTRA = "pip install thalweg[datasets]"
+_HDF5, _NETCDF3 = b"\x89HDF", b"CDF"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Checked numbers: x (n, features), y (n,) or (n, outputs), and the test part, which may have no rows.
+
+    `classes` are the sorted distinct values of y (both parts) if y is one column of labels or whole numbers, else empty. Text labels are
+    replaced in y by their position in `classes`. Two data sets are equal if their `fingerprint`, a SHA-256 of all numbers, is.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: np.ndarray
+    fingerprint: str
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether y held text."""
+        return self.classes.dtype.kind == "U"
+
+    def codes(self, test: bool = False) -> np.ndarray:
+        """y as positions in `classes`."""
+        y = self.y_test if test else self.y
+        return y.astype(np.int64) if self.labelled else np.searchsorted(self.classes, y)
+
+    def on(self, like: Any, xp: Any, name: str, make: Callable[[], np.ndarray]) -> Any:
+        """`make()` as an array of `xp` with the dtype and on the device of `like`, made once."""
+        key = (name, xp.__name__, str(like.dtype), str(getattr(like, "device", "")))
+        if key not in self.cache:
+            self.cache[key] = xp.asarray(make(), dtype=like.dtype)
+        return self.cache[key]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles leave the cache behind."""
+        return type(self), (self.x, self.y, self.x_test, self.y_test, self.classes, self.fingerprint)
+
+
+class Data(Spec):
+    """Samples from scikit-learn (`builtin: digits`), made up (`builtin: blobs`), or from a `file`.
+
+    Files: .npz; .csv with a header line and commas; NetCDF (.nc, .netcdf, .h5); .zarr. The first axis counts the samples. `x` and `y` name
+    the arrays (default "x" and "y"); in a CSV file `y` is a column's name or its position from 0, and `x` lists columns, by default all
+    but y. A relative path starts at `root`, which the loader sets to the study's folder, else at the working directory. `blobs` are
+    60 points with 4 features around `classes` centres, the classes in turn. `limit` keeps the first rows; `test_fraction` sets some aside,
+    always the same ones; `standardize` gives every column of x mean 0 and standard deviation 1 on the training part (constant ones: 0).
+    """
+
+    builtin: Literal["digits", "blobs"] | None = None
+    file: Annotated[str, Field(min_length=1)] | None = None
+    x: tuple[str, ...] | str | None = None
+    y: str | StrictInt | None = None
+    classes: Annotated[Count, Field(ge=2, le=60)] = 3
+    standardize: bool = True
+    test_fraction: Fraction = 0.0
+    limit: Count | None = None
+    root: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        if (self.builtin is None) == (self.file is None):
+            raise ValueError("give either `builtin` (digits, blobs) or `file` (a path)")
+        if self.builtin and (self.x is not None or self.y is not None):
+            raise ValueError(f"`x` and `y` name parts of a file; the builtin '{self.builtin}' has none")
+        if self.builtin != "blobs" and "classes" in self.model_fields_set and self.classes != 3:
+            raise ValueError("`classes` is a setting of the builtin 'blobs' only")
+        if self.file and Path(self.file).suffix.lower() != ".csv" and not (self._named("x") and self._named("y")):
+            raise ValueError("outside CSV files `x` and `y` are one name each")
+        if self.x == ():
+            raise ValueError("`x` lists no columns")
+        return self
+
+    def _named(self, part: str) -> bool:
+        return getattr(self, part) is None or isinstance(getattr(self, part), str)
+
+    def path(self, folder: Path | None = None) -> Path:
+        """Where the file is: relative to `folder`, else to `root`, else to the working directory."""
+        return Path(folder or self.root or ".") / Path(self.file or "").expanduser()
+
+    def load(self, folder: Path | None = None) -> Dataset:
+        """The checked data; SpecError, one line, if there is anything wrong. One file is read once as long as it does not change."""
+        if self.builtin:
+            return _load(self.model_copy(update={"root": None}), None, ())
+        path = self.path(folder)
+        return _load(self, path, _state(str(self.file), path))
+
+
+def _fail(name: str, message: str) -> NoReturn:
+    raise SpecError(f"{name}: {message}")
+
+
+def _state(name: str, path: Path) -> tuple[int, ...]:
+    """What tells that a file changed; SpecError if it cannot be one of ours."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        _fail(name, f"unknown kind of data file '{path.suffix}'{suggest(suffix, SUFFIXES)} (allowed: {', '.join(SUFFIXES)})")
+    try:
+        if not path.exists():
+            _fail(name, f"there is no such file (looked for {path.absolute()})")
+        if suffix == ".zarr":
+            if not path.is_dir():
+                _fail(name, "is a file; a .zarr store is a folder")
+            stats = [p.stat() for p in sorted(path.rglob("*"))]
+        elif path.is_file():
+            stats = [path.stat()]
+        else:
+            _fail(name, "is not a file; only a .zarr store is a folder")
+    except SpecError:
+        raise
+    except (OSError, ValueError) as error:
+        _fail(name, f"cannot be read: {_reason(error)}")
+    total = sum(s.st_size for s in stats)
+    if total > MAX_BYTES:
+        _fail(name, f"{total} bytes; a data file has at most {MAX_BYTES}")
+    return len(stats), total, max((s.st_mtime_ns for s in stats), default=0)
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(getattr(error, "strerror", None) or error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+@lru_cache(maxsize=8)
+def _load(data: Data, path: Path | None, state: tuple[int, ...]) -> Dataset:
+    if path is None:
+        name = str(data.builtin)
+        x, y = _digits() if data.builtin == "digits" else _blobs(data.classes)
+    else:
+        name = str(data.file)
+        reader = {".npz": _read_npz, ".csv": _read_csv, ".zarr": _read_xarray}.get(path.suffix.lower(), _read_xarray)
+        try:
+            x, y = reader(data, name, path)
+        except SpecError:
+            raise
+        except MemoryError:
+            _fail(name, "too large for the memory of this machine")
+        except Exception as error:  # whatever a damaged file makes the readers of other packages raise
+            _fail(name, f"cannot be read as {path.suffix.lower()}, it may be damaged: {_reason(error)}")
+    return _checked(data, name, x, y)
+
+
+def _digits() -> tuple[Any, Any]:
+    try:
+        load_digits = importlib.import_module("sklearn.datasets").load_digits
+    except ImportError as error:
+        raise SpecError(f"digits: needs scikit-learn; {DATASETS_EXTRA}") from error
+    return load_digits(return_X_y=True)
+
+
+def _blobs(classes: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(60, 4))[:classes]
+    y = np.arange(60) % classes
+    return 1.5 * centres[y] + rng.normal(size=(60, 4)), y
+
+
+def _member(name: str, key: str, known: Iterable[str], noun: str) -> None:
+    if key not in (known := list(known)):
+        _fail(name, f"there is no {noun} '{key}'{suggest(key, known)} (it has: {', '.join(known[:30]) or 'nothing'})")
+
+
+def _fits(name: str, key: str, count: int, stored: int = 0) -> None:
+    if max(8 * count, stored) > MAX_BYTES:
+        _fail(name, f"'{key}' takes {max(8 * count, stored)} bytes in memory; at most {MAX_BYTES} are allowed")
+
+
+def _read_npz(data: Data, name: str, path: Path) -> tuple[Any, Any]:
+    keys = (data.x or "x", data.y or "y")
+    if not zipfile.is_zipfile(path):
+        _fail(name, "is not an .npz file (a zip of arrays, as numpy.savez writes)")
+    sizes = {info.filename.removesuffix(".npy"): info.file_size for info in zipfile.ZipFile(path).infolist()}
+    for key in keys:
+        _member(name, str(key), sizes, "array")
+        _fits(name, str(key), 0, sizes[str(key)])
+    with np.load(path, allow_pickle=False) as arrays:
+        found = []
+        for key in keys:
+            try:
+                found.append(arrays[key])
+            except ValueError as error:
+                if "pickle" in str(error).lower():
+                    _fail(name, f"'{key}' holds Python objects, which are not read; store numbers")
+                raise
+    return found[0], found[1]
+
+
+def _read_xarray(data: Data, name: str, path: Path) -> tuple[Any, Any]:
+    """NetCDF 3 and 4 and Zarr."""
+    options: dict[str, Any] = {"engine": "zarr", "consolidated": False}
+    if path.suffix.lower() != ".zarr":
+        with path.open("rb") as handle:
+            start = handle.read(4)
+        if start != _HDF5 and start[:3] != _NETCDF3:
+            _fail(name, "is not a NetCDF file (neither HDF5 nor NetCDF 3)")
+        options = {"engine": "h5netcdf", "phony_dims": "sort"} if start == _HDF5 else {"engine": "scipy"}
+        try:
+            importlib.import_module(options["engine"])
+        except ImportError as error:
+            raise SpecError(f"{name}: needs {options['engine']}; {DATASETS_EXTRA}") from error
+    import xarray
+
+    with xarray.open_dataset(path, decode_times=False, **options) as opened:
+        found = []
+        for key in (str(data.x or "x"), str(data.y or "y")):
+            _member(name, key, map(str, opened.variables), "variable")
+            _fits(name, key, opened[key].size)
+            found.append(np.asarray(opened[key].values))
+    return found[0], found[1]
+
+
+def _read_csv(data: Data, name: str, path: Path) -> tuple[Any, Any]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _fail(name, f"not UTF-8 text (byte {error.start}: {error.reason})")
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+    rows, lines = [], []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        _fail(name, f"line {reader.line_num}: not CSV: {_reason(error)}")
+    if not rows:
+        _fail(name, "the file is empty")
+    header = [cell.strip() for cell in rows.pop(0)]
+    lines.pop(0)
+    if all(map(_numeric, header)) and header != [str(k) for k in range(len(header))]:
+        _fail(name, "the first line must hold the names of the columns, and it holds numbers")
+    twice = next((cell for cell in header if header.count(cell) > 1), None)
+    if twice is not None:
+        _fail(name, f"two columns are called '{twice}'")
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(header):
+            _fail(name, f"line {line}: {len(row)} cells, the header has {len(header)} (cells are separated by commas)")
+    _fits(name, "the table", len(rows) * len(header))
+    y = data.y if data.y is not None else "y"
+    if isinstance(y, int):
+        if not -len(header) <= y < len(header):
+            _fail(name, f"there is no column {y} (positions 0 to {len(header) - 1}: {', '.join(header[:30])})")
+        y = header[y]
+    wanted = (data.x,) if isinstance(data.x, str) else data.x or tuple(cell for cell in header if cell != y)
+    for column in (*wanted, y):
+        _member(name, column, header, "column")
+    if y in wanted:
+        _fail(name, f"the column '{y}' is named both in x and as y")
+    if not wanted:
+        _fail(name, f"has no column besides y ('{y}')")
+
+    def column(key: str, labels: bool) -> np.ndarray:
+        place = header.index(key)
+        cells = [row[place].strip() for row in rows]
+        bad = [k for k, cell in enumerate(cells) if not _numeric(cell)]
+        if bad and not (labels and len(bad) == len(cells) and all(cells)):
+            given = f"'{cells[bad[0]][:40]}'" if cells[bad[0]] else "an empty cell"
+            _fail(name, f"column '{key}' must hold numbers; line {lines[bad[0]]} holds {given}")
+        return np.array(cells) if bad else np.array([float(cell) for cell in cells])
+
+    return np.stack([column(key, False) for key in wanted], axis=-1), column(y, True)
+
+
+def _numeric(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _checked(data: Data, name: str, x: np.ndarray, y: np.ndarray) -> Dataset:
+    """Shapes, types and values are as promised; then limit, split and standardize."""
+    x, y = np.asarray(x), np.asarray(y)
+    for key, array, dims in (("x", x, (1, 2)), ("y", y, (1, 2))):
+        if array.ndim not in dims:
+            _fail(name, f"{key} has shape {array.shape}; (samples,) or (samples, columns) is needed")
+        _fits(name, key, array.size)
+    if len(x) != len(y):
+        _fail(name, f"x has {len(x)} samples and y has {len(y)}; they must have the same number")
+    x, y = x.reshape(len(x), -1) if x.size else x, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if not x.size or not y.size:
+        _fail(name, f"there are no samples: x has shape {x.shape}, y {y.shape}")
+    x, y = x[: data.limit], y[: data.limit]
+    x = _numbers(name, "x", x)
+    classes = np.array([])
+    if y.ndim == 1 and (y.dtype.kind in "SU" or (y.dtype.kind == "O" and all(isinstance(v, str) for v in y))):
+        classes, y = np.unique(y.astype(str), return_inverse=True)
+        y = y.astype(np.float64)
+    else:
+        y = _numbers(name, "y", y)
+        if y.ndim == 1 and np.all(y == np.round(y)):
+            classes = np.unique(y)
+    test = np.zeros(len(x), dtype=bool)
+    if data.test_fraction:
+        count = max(1, round(data.test_fraction * len(x)))
+        if count >= len(x):
+            _fail(name, f"test_fraction {data.test_fraction} of {len(x)} samples leaves none to train on")
+        test[np.random.default_rng(0).permutation(len(x))[:count]] = True
+    if data.standardize:
+        with np.errstate(all="ignore"):
+            x = _standardized(x, x[~test])
+        if not np.isfinite(x).all():
+            _fail(name, "x has values too large to standardize; rescale them or set standardize: false")
+    parts = [np.ascontiguousarray(a) for a in (x[~test], y[~test], x[test], y[test], classes)]
+    digest = hashlib.sha256()
+    for part in parts:
+        part.flags.writeable = False
+        digest.update(f"{part.shape}{part.dtype}".encode() + part.tobytes())
+    return Dataset(*parts, fingerprint=digest.hexdigest())
+
+
+def _numbers(name: str, key: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "biuf":
+        _fail(name, f"{key} must hold real numbers, it holds {array.dtype}")
+    with np.errstate(all="ignore"):
+        made = array.astype(np.float64)
+    bad = ~np.isfinite(made)
+    if bad.any():
+        first = int(np.nonzero(bad.reshape(len(made), -1).any(axis=1))[0][0]) + 1
+        _fail(name, f"{key} has {int(bad.sum())} values that are NaN or infinite, the first in row {first} (from 1); every value must be finite")
+    return made
+
+
+def _standardized(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    constant = train.max(axis=0) == train.min(axis=0)
+    centred = x - train.mean(axis=0)
+    spread = np.where(constant, 1.0, train.std(axis=0))
+    return np.where(constant, 0.0, centred / spread)
