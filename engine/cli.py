@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -156,7 +157,7 @@ def plot(
 
 
 def estimate(plan: Any) -> float:
-    """Seconds the plan will take, roughly: measured on a few steps of one small shard of each group."""
+    """Seconds the plan will take in one thread, roughly: measured on a few steps of one shard of each group."""
     import time
     from dataclasses import replace
 
@@ -164,13 +165,13 @@ def estimate(plan: Any) -> float:
 
     seconds = 0.0
     for group in plan.groups:
-        steps = min(20, group.study.steps)
-        tried = replace(group, study=group.study.model_copy(update={"steps": steps}))
-        shard = next(tried.shards())
-        began = time.perf_counter()
-        for _ in Simulation(shard).run():
-            pass
-        seconds += (time.perf_counter() - began) / (steps * shard.points * len(shard.seeds)) * group.runs * group.study.steps
+        steps, began = 0, 0.0
+        for steps in (1, min(20, group.study.steps)):
+            shard = next(replace(group, study=group.study.model_copy(update={"steps": steps})).shards())
+            began = time.perf_counter()
+            for _ in Simulation(shard).run():
+                pass
+        seconds += (time.perf_counter() - began) / steps * group.study.steps * math.ceil(group.runs / (shard.points * len(shard.seeds)))
     return seconds
 
 

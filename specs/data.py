@@ -164,10 +164,10 @@ def _load(data: Data, path: Path | None, state: tuple[int, ...]) -> Dataset:
             x, y = reader(data, name, path)
         except SpecError:
             raise
-        except MemoryError:
-            _fail(name, "too large for the memory of this machine")
+        except MemoryError as error:
+            raise SpecError(f"{name}: too large for the memory of this machine") from error
         except Exception as error:  # whatever a damaged file makes the readers of other packages raise
-            _fail(name, f"cannot be read as {path.suffix.lower()}, it may be damaged: {_reason(error)}")
+            raise SpecError(f"{name}: cannot be read as {path.suffix.lower()}, it may be damaged: {_reason(error)}") from error
     return _checked(data, name, x, y)
 
 
@@ -200,7 +200,8 @@ def _read_npz(data: Data, name: str, path: Path) -> tuple[Any, Any]:
     keys = (data.x or "x", data.y or "y")
     if not zipfile.is_zipfile(path):
         _fail(name, "is not an .npz file (a zip of arrays, as numpy.savez writes)")
-    sizes = {info.filename.removesuffix(".npy"): info.file_size for info in zipfile.ZipFile(path).infolist()}
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
     for key in keys:
         _member(name, str(key), sizes, "array")
         _fits(name, str(key), 0, sizes[str(key)])
@@ -225,16 +226,19 @@ def _read_xarray(data: Data, name: str, path: Path) -> tuple[Any, Any]:
         if start != _HDF5 and start[:3] != _NETCDF3:
             _fail(name, "is not a NetCDF file (neither HDF5 nor NetCDF 3)")
         options = {"engine": "h5netcdf", "phony_dims": "sort"} if start == _HDF5 else {"engine": "scipy"}
-        try:
-            importlib.import_module(options["engine"])
-        except ImportError as error:
-            raise SpecError(f"{name}: needs {options['engine']}; {DATASETS_EXTRA}") from error
+        for package in ("h5netcdf", "h5py") if start == _HDF5 else ("scipy",):
+            try:
+                importlib.import_module(package)
+            except ImportError as error:
+                raise SpecError(f"{name}: needs {package}; {DATASETS_EXTRA}") from error
     import xarray
 
-    with xarray.open_dataset(path, decode_times=False, **options) as opened:
+    # scipy leaves a file that it cannot read open; it is given the bytes instead
+    source = io.BytesIO(path.read_bytes()) if options["engine"] == "scipy" else path
+    with xarray.open_dataset(source, decode_times=False, **options) as opened:
         found = []
         for key in (str(data.x or "x"), str(data.y or "y")):
-            _member(name, key, map(str, opened.variables), "variable")
+            _member(name, key, sorted(map(str, opened.variables)), "variable")
             _fits(name, key, opened[key].size)
             found.append(np.asarray(opened[key].values))
     return found[0], found[1]
@@ -349,12 +353,16 @@ def _numbers(name: str, key: str, array: np.ndarray) -> np.ndarray:
     bad = ~np.isfinite(made)
     if bad.any():
         first = int(np.nonzero(bad.reshape(len(made), -1).any(axis=1))[0][0]) + 1
-        _fail(name, f"{key} has {int(bad.sum())} values that are NaN or infinite, the first in row {first} (from 1); every value must be finite")
+        _fail(
+            name,
+            f"{key} has {int(bad.sum())} values that are NaN or infinite, the first in row {first} (from 1); every value must be finite",
+        )
     return made
 
 
 def _standardized(x: np.ndarray, train: np.ndarray) -> np.ndarray:
     constant = train.max(axis=0) == train.min(axis=0)
-    centred = x - train.mean(axis=0)
-    spread = np.where(constant, 1.0, train.std(axis=0))
-    return np.where(constant, 0.0, centred / spread)
+    centre = train.mean(axis=0)
+    scale = np.where(constant, 1.0, np.abs(train - centre).max(axis=0))  # so that no square overflows or vanishes
+    spread = np.where(constant, 1.0, ((train - centre) / scale).std(axis=0))
+    return np.where(constant, 0.0, (x - centre) / scale / spread)

@@ -123,7 +123,7 @@ class Simulation:
         if isinstance(noise, Gaussian):
             made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
         elif isinstance(noise, StudentT):
-            df = self.noise_p["df"]
+            df = self.noise_p["df"][:, None]
             made = self.draws(
                 philox.NOISE,
                 2 * self.dim * df.shape[0],
@@ -203,9 +203,11 @@ class Simulation:
         for t in range(study.steps + 1):
             final = t == study.steps
             loss, g = landscape.value_and_grad(x, self.p, xp, batches(t)) if not final else (landscape.value(x, self.p, xp), None)
-            bad = ~(xp.isfinite(loss) & xp.all(xp.isfinite(x), axis=-1))
+            bad = ~xp.isfinite(loss)
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
+            if not xp.all(xp.isfinite(x)):
+                bad = bad | ~xp.all(xp.isfinite(x), axis=-1)
             ended = bad & alive
             if xp.any(ended):
                 status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)

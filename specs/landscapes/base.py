@@ -7,6 +7,7 @@ name, each broadcasting against the leading axes, so that every run may have its
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from ..base import Unit
@@ -88,7 +89,7 @@ class SymbolicLandscape(Landscape):
         """This landscape as text. A swept `dim` counts as its first value; the engine resolves structural sweeps before it runs."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def calculus(self) -> Calculus:
         """Value, gradient, Hessian and Hessian-vector product of the formula."""
         return calculus(self.definition())

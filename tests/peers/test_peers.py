@@ -131,9 +131,11 @@ def test_agrees_with_optax(kind, peer, chosen, place):
     jax = pytest.importorskip("jax")
     optax = pytest.importorskip("optax")
     grad, start = PLACES[place]
-    names = {"lr": "learning_rate", "beta1": "b1", "beta2": "b2"}
+    names: dict[str, str] = {"lr": "learning_rate", "beta1": "b1", "beta2": "b2"}
     defaults = OPTIMIZERS.load(kind)(**chosen)
-    theirs = {names.get(n, n): getattr(defaults, n) for n in defaults.inputs() if n != "t" and (peer, n) != ("sign_sgd", "beta")}
+    theirs: dict[str, float] = {
+        names.get(n, n): getattr(defaults, n) for n in defaults.inputs() if n != "t" and (peer, n) != ("sign_sgd", "beta")
+    }
     before = jax.config.read("jax_enable_x64")
     jax.config.update("jax_enable_x64", True)
     try:

@@ -1,5 +1,6 @@
 """Data files: every format is read, and every mistake is one clear line."""
 
+import importlib.util
 import os
 import pickle
 import sys
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from pydantic import ValidationError
-
 from thalweg.specs import data as module
 from thalweg.specs.data import Data
 from thalweg.specs.errors import SpecError
@@ -17,6 +17,7 @@ from thalweg.specs.landscapes.softmax_regression import SoftmaxRegression
 
 X = np.arange(12.0).reshape(6, 2) ** 1.5
 Y = np.array([0, 1, 2, 0, 1, 2])
+NEEDS_HDF5 = pytest.mark.skipif(importlib.util.find_spec("h5py") is None, reason="h5py is not installed")
 
 
 def spec(path, **fields):
@@ -45,12 +46,11 @@ def test_every_format_gives_the_same_data(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y)
     np.savez_compressed(tmp_path / "c.npz", x=X, y=Y)
     write_csv(tmp_path / "a.csv", "p,y,q\n" + "".join(f"{a!r},{t},{b!r}\n" for (a, b), t in zip(X.tolist(), Y, strict=True)))
-    dataset().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    dataset().to_netcdf(tmp_path / "a.nc", engine="scipy")
     dataset().to_netcdf(tmp_path / "b.netcdf", engine="scipy")
-    dataset().to_netcdf(tmp_path / "a.h5", engine="h5netcdf")
     dataset().to_zarr(tmp_path / "a.zarr", consolidated=False)
     dataset().to_zarr(tmp_path / "two.zarr", zarr_format=2, consolidated=True)
-    for name in ("a.npz", "c.npz", "a.csv", "a.nc", "b.netcdf", "a.h5", "a.zarr", "two.zarr"):
+    for name in ("a.npz", "c.npz", "a.csv", "a.nc", "b.netcdf", "a.zarr", "two.zarr"):
         found = spec(tmp_path / name).load()
         np.testing.assert_array_equal(found.x, X, err_msg=name)
         np.testing.assert_array_equal(found.y, Y, err_msg=name)
@@ -59,6 +59,19 @@ def test_every_format_gives_the_same_data(tmp_path):
         assert found.x_test.shape == (0, 2)
 
 
+@NEEDS_HDF5
+def test_hdf5(tmp_path):
+    for name in ("a.nc", "a.h5"):
+        dataset().to_netcdf(tmp_path / name, engine="h5netcdf")
+        np.testing.assert_array_equal(spec(tmp_path / name).load().x, X)
+        np.testing.assert_array_equal(spec(tmp_path / name).load().y, Y)
+    assert "no variable 'z'" in problem(tmp_path / "a.nc", y="z")
+    raw = (tmp_path / "a.nc").read_bytes()
+    (tmp_path / "a.nc").write_bytes(raw[: len(raw) // 2])
+    assert "may be damaged" in problem(tmp_path / "a.nc")
+
+
+@NEEDS_HDF5
 def test_plain_hdf5_without_dimension_names(tmp_path):
     import h5py
 
@@ -149,10 +162,13 @@ def test_scikit_learn_missing(monkeypatch):
         Data(builtin="digits").load()
 
 
-def test_h5netcdf_missing(tmp_path, monkeypatch):
-    dataset().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    monkeypatch.setitem(sys.modules, "h5netcdf", None)
-    assert "pip install thalweg[datasets]" in problem(tmp_path / "a.nc")
+@pytest.mark.parametrize(("start", "package"), [(b"\x89HDF", "h5netcdf"), (b"\x89HDF", "h5py"), (b"CDF\x01", "scipy")])
+def test_a_reader_is_missing(tmp_path, monkeypatch, start, package):
+    (tmp_path / "a.nc").write_bytes(start)
+    if package == "h5py":
+        monkeypatch.setitem(sys.modules, "h5netcdf", np)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert f"needs {package}; pip install thalweg[datasets]" in problem(tmp_path / "a.nc")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +206,7 @@ def test_wrong_paths(tmp_path, monkeypatch):
     assert "did you mean '.npz'?" in line
     assert ".zarr" in line
     assert "unknown kind" in problem(tmp_path)
-    assert "cannot be read" in problem("a\0b.npz")
+    assert "no such file" in problem("a\0b.npz")
     assert "cannot be read" in problem(tmp_path / ("a" * 5000 + ".npz"))
     np.savez(tmp_path / "a.npz", x=X, y=Y)
     monkeypatch.setattr(module, "MAX_BYTES", 100)
@@ -206,9 +222,8 @@ def test_damaged_files(tmp_path, name, raw):
 
 def test_cut_files(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", x=X, y=Y)
-    dataset().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    dataset().to_netcdf(tmp_path / "three.nc", engine="scipy")
-    for name in ("a.npz", "a.nc", "three.nc"):
+    dataset().to_netcdf(tmp_path / "a.nc", engine="scipy")
+    for name in ("a.npz", "a.nc"):
         raw = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(raw[: len(raw) // 2])
         problem(tmp_path / name)
@@ -225,7 +240,7 @@ def test_cut_files(tmp_path):
 
 def test_missing_keys(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=X, y=Y)
-    dataset().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    dataset().to_netcdf(tmp_path / "a.nc", engine="scipy")
     dataset().to_zarr(tmp_path / "a.zarr", consolidated=False)
     line = problem(tmp_path / "a.npz", x="input")
     assert "no array 'input'; did you mean 'inputs'? (it has: inputs, y)" in line
@@ -262,7 +277,10 @@ def test_wrong_contents(tmp_path, x, y, part):
 
 
 def test_values_that_do_not_fit(tmp_path, monkeypatch):
-    np.savez(tmp_path / "a.npz", x=X * 1e306, y=Y)
+    for scale in (1e-300, 1e306):
+        np.savez(tmp_path / "a.npz", x=X * scale, y=Y)
+        np.testing.assert_allclose(spec(tmp_path / "a.npz", standardize=True).load().x.std(axis=0), 1)
+    np.savez(tmp_path / "a.npz", x=(X - 9) * 6e306, y=Y)
     assert "too large to standardize" in problem(tmp_path / "a.npz", standardize=True)
     np.savez(tmp_path / "one.npz", x=X[:1], y=Y[:1])
     assert "leaves none to train on" in problem(tmp_path / "one.npz", test_fraction=0.1)

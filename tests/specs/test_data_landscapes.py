@@ -4,7 +4,6 @@ import array_api_strict
 import numpy as np
 import pytest
 from pydantic import ValidationError
-
 from thalweg.specs.landscapes import _data
 from thalweg.specs.landscapes.logistic_regression import LogisticRegression
 from thalweg.specs.landscapes.mlp import Mlp

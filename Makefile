@@ -1,0 +1,44 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv on first use; Python 3.11 or newer, pip and make suffice.
+PYTHON ?= python3
+BIN = .venv/bin
+OUT = out
+
+.PHONY: demo test lint types wheel unit peers clean
+
+.venv/.ok: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch .venv/.ok
+
+demo: .venv/.ok
+	@mkdir -p $(OUT)
+	$(BIN)/thalweg run river_valley --out $(OUT)/river_valley.zarr --overwrite
+	$(BIN)/thalweg compare $(OUT)/river_valley.zarr
+	$(BIN)/thalweg plot $(OUT)/river_valley.zarr -o $(OUT)/river_valley.png
+
+test: lint types unit wheel
+
+lint: .venv/.ok
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.ok
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+unit: .venv/.ok
+	$(BIN)/python -m pytest -n 2
+
+wheel: .venv/.ok
+	$(BIN)/python tests/wheel_check.py
+
+# Agreement with torch.optim and optax; installs both into their own environment.
+peers: .venv-peers/.ok
+	.venv-peers/bin/python -m pytest tests/peers -o addopts="" -q
+
+.venv-peers/.ok: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q --disable-pip-version-check -e '.[test,peers]'
+	@touch .venv-peers/.ok
+
+clean:
+	rm -rf .venv .venv-peers $(OUT) build dist *.egg-info
