@@ -102,6 +102,9 @@ class Data(Spec):
             raise ValueError("`x` lists no columns")
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
     def _named(self, part: str) -> bool:
         return getattr(self, part) is None or isinstance(getattr(self, part), str)
 
@@ -114,7 +117,7 @@ class Data(Spec):
         if self.builtin:
             return _load(self.model_copy(update={"root": None}), None, ())
         path = self.path(folder)
-        return _load(self, path, _state(str(self.file), path))
+        return _load(self, path.absolute(), _state(str(self.file), path))
 
 
 def _fail(name: str, message: str) -> NoReturn:
@@ -277,8 +280,8 @@ def _read_csv(data: Data, name: str, path: Path) -> tuple[Any, Any]:
             _fail(name, f"there is no column {y} (positions 0 to {len(header) - 1}: {', '.join(header[:30])})")
         y = header[y]
     wanted = (data.x,) if isinstance(data.x, str) else data.x or tuple(cell for cell in header if cell != y)
-    for column in (*wanted, y):
-        _member(name, column, header, "column")
+    for key in (*wanted, y):
+        _member(name, key, header, "column")
     if y in wanted:
         _fail(name, f"the column '{y}' is named both in x and as y")
     if not wanted:

@@ -109,7 +109,7 @@ class Simulation:
 
     def first(self, kind: Any) -> Any:
         """Draws for the start, (seeds, dim)."""
-        return kind(self.study.root_seed, philox.INIT, self.seeds, [0], self.dim, self.dtype, self.xp)[0]
+        return kind(self.study.root_seed, philox.INIT, self.seeds, [0], self.dim, self.dtype, self.xp)[0, ...]
 
     # what the gradient is
 
@@ -123,7 +123,7 @@ class Simulation:
         if isinstance(noise, Gaussian):
             made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
         elif isinstance(noise, StudentT):
-            df = self.noise_p["df"][:, None]
+            df = self.noise_p["df"][:, None, ...]
             made = self.draws(
                 philox.NOISE,
                 2 * self.dim * df.shape[0],
@@ -231,12 +231,12 @@ class Simulation:
             g = noise(g, t)
             if optimizer.clip is not None:
                 g = type(optimizer.clip).apply(g, self.optimizer_p[("clip", "at")], xp)
-            if rates is None or t - rates_from >= len(rates):
+            if rates is None or t - rates_from >= rates.shape[0]:
                 rates, rates_from = self.rates(t, min(1024, study.steps - t)), t
             if "t" in inputs:
                 inputs["t"] = t + 1
             if "lr" in inputs:
-                inputs["lr"] = rates[t - rates_from]
+                inputs["lr"] = rates[t - rates_from, ...]
             if "xi" in inputs:
                 inputs["xi"] = own.at(t)
             moved = self.rule(x, g, *state, **inputs)

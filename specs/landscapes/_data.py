@@ -145,7 +145,7 @@ class DataLandscape(Landscape):
 
     def _groups(self, points: int, seeds: int, rows: int, gathered: bool) -> Iterator[tuple[slice, slice]]:
         """Groups of runs whose intermediate arrays fit in the budget."""
-        width = 4 * sum(outputs for _, outputs in self.layers) + (2 * self.layers[0][0] if gathered else 0)
+        width = 6 * sum(outputs for _, outputs in self.layers) + (2 * self.layers[0][0] if gathered else 0)
         fit = max(1, BUDGET // (8 * width * min(rows, ROWS)))
         step = min(seeds, fit)
         for s in range(0, seeds, step):

@@ -131,11 +131,9 @@ def test_agrees_with_optax(kind, peer, chosen, place):
     jax = pytest.importorskip("jax")
     optax = pytest.importorskip("optax")
     grad, start = PLACES[place]
-    names: dict[str, str] = {"lr": "learning_rate", "beta1": "b1", "beta2": "b2"}
+    names = {"lr": "learning_rate", "beta1": "b1", "beta2": "b2"}
     defaults = OPTIMIZERS.load(kind)(**chosen)
-    theirs: dict[str, float] = {
-        names.get(n, n): getattr(defaults, n) for n in defaults.inputs() if n != "t" and (peer, n) != ("sign_sgd", "beta")
-    }
+    theirs = {str(names.get(n, n)): getattr(defaults, n) for n in defaults.inputs() if n != "t" and (peer, n) != ("sign_sgd", "beta")}
     before = jax.config.read("jax_enable_x64")
     jax.config.update("jax_enable_x64", True)
     try:

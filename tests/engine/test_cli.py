@@ -1,0 +1,100 @@
+"""The command line as a user meets it: exit codes, one clear line a mistake, nothing heavy before it is needed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from thalweg.specs.load import gallery
+
+FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", "pandas")
+
+
+def thalweg(*args, cwd):
+    return subprocess.run([sys.executable, "-m", "thalweg.engine.cli", *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+SMALL = ("--set", "steps=20", "--set", "seeds=3", "--set", "record.every=5")
+
+
+def test_run_compare_plot(tmp_path):
+    ran = thalweg("run", "river_valley", *SMALL, "--out", "r.zarr", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert "thalweg compare r.zarr" in ran.stdout
+    compared = thalweg("compare", "r.zarr", cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert "sgd_wsd" in compared.stdout
+    drawn = thalweg("plot", "r.zarr", "-o", "r.svg", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "r.svg").read_text().startswith("<?xml")
+
+
+def test_quiet_prints_nothing(tmp_path):
+    ran = thalweg("run", "river_valley", *SMALL, "--quiet", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (tmp_path / "river_valley.zarr").is_dir()
+
+
+def test_a_second_run_refuses_to_replace_the_first(tmp_path):
+    assert thalweg("run", "river_valley", *SMALL, cwd=tmp_path).returncode == 0
+    again = thalweg("run", "river_valley", *SMALL, cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: river_valley.zarr: exists already")
+    assert thalweg("run", "river_valley", *SMALL, "--resume", cwd=tmp_path).returncode == 0
+    assert thalweg("run", "river_valley", *SMALL, "--overwrite", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("run", "nothing.yaml"), "no such file"),
+        (("run", "river_vally"), "did you mean 'river_valley'?"),
+        (("run", "river_valley", "--set", "sgd_wsd.lrr=1"), "did you mean 'lr'?"),
+        (("run", "river_valley", "--set", "steps"), "write KEY=VALUE"),
+        (("run", "river_valley", "--device", "cuda"), "device 'cuda'"),
+        (("run", "river_valley", "--executor", "magic"), "executor 'magic'"),
+        (("compare", "nothing.zarr"), "no such store"),
+        (("plot", "nothing.zarr"), "no such store"),
+        (("list", "landscape"), "did you mean 'landscapes'?"),
+    ],
+)
+def test_mistakes_exit_2_with_one_line(tmp_path, args, words):
+    ran = thalweg(*args, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_writes_nothing_and_shows_the_plan(tmp_path):
+    ran = thalweg("check", "river_valley", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "12,288 runs" in ran.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["landscapes", "optimizers", "schedules", "studies"])
+def test_list(tmp_path, what):
+    ran = thalweg("list", what, cwd=tmp_path)
+    assert ran.returncode == 0
+    assert {"landscapes": "river_valley", "optimizers": "adam", "schedules": "wsd", "studies": "digits_softmax"}[what] in ran.stdout
+    assert "broken" not in ran.stdout
+
+
+def test_schema_is_json(tmp_path):
+    schema = json.loads(thalweg("schema", cwd=tmp_path).stdout)
+    assert {"name", "landscape", "optimizers", "steps"} <= set(schema["properties"])
+
+
+@pytest.mark.parametrize("statement", ["import thalweg", "import thalweg.engine", "import thalweg.engine.cli", "import thalweg.specs.study"])
+def test_nothing_heavy_is_imported_early(statement):
+    code = f"{statement}; import sys; print([m for m in {FORBIDDEN!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(gallery()))
+def test_every_bundled_study_runs_shortened(tmp_path, name):
+    ran = thalweg("run", name, "--set", "steps=4", "--set", "seeds=2", "--set", "record.every=2", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,42 @@
+"""Rules of the house that no linter knows: layering, one file a unit, every unit imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, Registry
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("engine", "specs", "optimizers")
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+BELOW = {"specs": ("engine",), "optimizers": ("engine",)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_inside_the_package_are_relative_and_point_one_way(path):
+    tree = ast.parse(path.read_text())
+    top = path.relative_to(ROOT).parts[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert not {alias.name.split(".")[0] for alias in node.names} & {*FOLDERS, "thalweg"}
+        if isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level == 0:
+                assert name.split(".")[0] not in {*FOLDERS, "thalweg"}
+            else:
+                assert not any(name.split(".")[0] == lower for lower in BELOW.get(top, ())), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("registry", [LANDSCAPES, OPTIMIZERS], ids=lambda r: r.noun)
+def test_every_unit_loads_documents_itself_and_is_named_after_its_file(registry: Registry):
+    assert registry.kinds()
+    for kind in registry.kinds():
+        unit = registry.load(kind)
+        assert unit.model_fields["kind"].default == kind
+        assert unit.describe()
+
+
+def test_files_stay_small():
+    for path in SOURCES:
+        lines = len(path.read_text().splitlines())
+        assert lines <= 420, f"{path.relative_to(ROOT)} has {lines} lines"
