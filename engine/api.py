@@ -19,13 +19,11 @@ __all__ = ["check", "load_study", "open_run", "run"]
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
     """Validate a study and plan it, without running anything. Raises SpecError if it is wrong or does not fit into memory."""
     made = plan(load_study(study, settings))
-    from .executors.array import Simulation
-
-    for group in made.groups:
-        Simulation(next(group.shards())).start()
     free = available_memory()
     if made.memory > free:
-        raise SpecError(f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape")
+        raise SpecError(
+            f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
+        )
     return made
 
 

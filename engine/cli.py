@@ -70,7 +70,9 @@ def check(spec: Spec, settings: Settings = None) -> None:
     for group in plan.groups:
         sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
         branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
-        branch.add(f"{sum(1 for _ in group.shards()) if group.runs < 10**8 else 'many'} shards of {' x '.join(map(str, group.chunk))} runs, executor array")
+        branch.add(
+            f"{sum(1 for _ in group.shards()) if group.runs < 10**8 else 'many'} shards of {' x '.join(map(str, group.chunk))} runs, executor array"
+        )
         branch.add(f"stores {', '.join(group.recorded)} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
     tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
@@ -78,7 +80,9 @@ def check(spec: Spec, settings: Settings = None) -> None:
 
 
 @app.command(name="list")
-def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, studies or schedules; all if left out.")] = "") -> None:
+def list_(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, studies or schedules; all if left out.")] = "",
+) -> None:
     """List what can stand in a study."""
     from rich.console import Console
     from rich.table import Table
@@ -221,7 +225,7 @@ class progress:
         if task.elapsed:
             self.bar.update(self.task, rate=f"{task.completed / task.elapsed / 1e6:.1f} M steps/s")
 
-    def __exit__(self, *reason: Any) -> None:
+    def __exit__(self, *reason: object) -> None:
         if self.bar is not None:
             self.bar.stop()
 

@@ -140,9 +140,10 @@ def sweep_dims(dataset: Any) -> tuple[str, ...]:
 
 
 def swept_coordinates(dataset: Any) -> list[Any]:
-    """Names of the coordinates along the swept dimensions: their own, and those of zipped sweeps."""
+    """Names of the coordinates along the swept dimensions: their own, and those of zipped sweeps, in the dimensions' order."""
     dims = sweep_dims(dataset)
-    return [key for key, coordinate in dataset.coords.items() if coordinate.ndim == 1 and coordinate.dims[0] in dims]
+    found = [str(key) for key, made in dataset.variables.items() if made.ndim == 1 and made.dims[0] in dims]
+    return sorted(found, key=lambda key: (dims.index(dataset[key].dims[0]), key not in dims, key))
 
 
 def quantile(values: np.ndarray, q: float) -> np.ndarray:
@@ -164,7 +165,13 @@ def quantile(values: np.ndarray, q: float) -> np.ndarray:
 def _row(dataset: Any, name: str) -> dict[str, Any]:
     best = best_point(dataset, name)
     status = dataset["status"].values
-    made: dict[str, Any] = {"median": best.median, "q25": best.q25, "q75": best.q75, "best": best.text if best.known else "", "runs": status.size}
+    made: dict[str, Any] = {
+        "median": best.median,
+        "q25": best.q25,
+        "q75": best.q75,
+        "best": best.text if best.known else "",
+        "runs": status.size,
+    }
     made |= {key: int((status == code).sum()) for key, code in STATUS.items()}
     return made | {f"{key}_at_best": count for key, count in best.counts.items()}
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..specs.errors import SpecError, StoreError, suggest
 from ..specs.landscapes.base import Landscape
 from ..specs.study import Study
-from .compare import Best, best_point, final_loss, groups, opened, quantile, sweep_dims
+from .compare import Best, best_point, final_loss, groups, opened, quantile, sweep_dims, swept_coordinates
 from .store import block_variable
 
 __all__ = ["FORMATS", "KINDS", "plot"]
@@ -24,7 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's colours that can be told apart by colour-blind readers, without yellow, which is lost on white."""
 STYLES = ("-", "--", ":", "-.")
 TRAJECTORIES = 3
-"""Seeds whose trajectories are drawn, an optimizer."""
+"""Seeds whose trajectories are drawn, an optimizer; one of each where there are more than three optimizers."""
 GRID = 300
 MAX_VALUES = 50_000_000
 """Losses held in memory at a time; of more, every k-th stored step is drawn."""
@@ -62,11 +62,13 @@ def plot(source: Any, kind: str = "auto", out: "str | Path | None" = None) -> Pa
     figure = Figure(figsize=(12, 5.4) if both else (7, 5.4), layout="constrained")
     panels = list(figure.subplots(1, 2 if both else 1, squeeze=False)[0])
     if problem is None and kind not in ("loss", "sweep"):
-        draw_landscape(panels.pop(0), study, found, ground)
+        draw_landscape(panels.pop(0), study, found, bests, ground)
     if panels and kind == "sweep":
         draw_sweep(panels[0], study, found, bests)
     elif panels:
         draw_loss(panels[0], study, found, bests)
+    if both:
+        figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
     _legend(figure, bests, points=kind != "sweep")
     figure.suptitle(_plain(tree.attrs.get("title") or study.name))
     suffix = target.suffix.lower().lstrip(".")
@@ -79,20 +81,36 @@ def plot(source: Any, kind: str = "auto", out: "str | Path | None" = None) -> Pa
 
 def draw_loss(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, Best]) -> None:
     """Loss against step at each optimizer's best point: the median over the seeds and the band from 25 to 75 %."""
-    drawn = []
+    from matplotlib.ticker import MaxNLocator
+
+    drawn, bands = [], []
     for k, (name, dataset) in enumerate(found.items()):
         loss = dataset["loss"].isel(bests[name].index)
-        loss = loss.isel(step=slice(None, None, -max(1, -(-loss.size // MAX_VALUES)))).isel(step=slice(None, None, -1)).transpose("step", "seed")
+        if loss.size > MAX_VALUES:
+            loss = loss.isel(step=np.arange(loss.sizes["step"] - 1, -1, -(loss.size // MAX_VALUES + 1))[::-1])
+        loss = loss.transpose("step", "seed")
         status = dataset["status"].isel(bests[name].index).values
         values = loss.values.astype(np.float64)
         values = np.where((status == 2) & ~np.isfinite(values), np.inf, values)
-        drawn.append(_band(axes, loss["step"].values, values, k, seeds=values.shape[-1]))
-    _scale_values(axes, drawn)
+        bands.append((_only_lost(bests, name), loss["step"].values, values, k))
+    for lost, steps, values, k in sorted(bands, key=lambda band: band[0]):
+        if lost and axes.get_autoscaley_on():  # what diverged comes last and does not set the scale
+            _scale_values(axes, drawn)
+            axes.autoscale_view()
+            axes.set_autoscaley_on(False)
+        drawn.append(_band(axes, steps, values, k, seeds=values.shape[-1]))
+    if axes.get_autoscaley_on():
+        _scale_values(axes, drawn)
     if study.record.log is not None:
         axes.set_xscale("symlog", linthresh=1)
-    axes.set(xlabel="step (optimizer updates)", ylabel=f"noiseless loss ({_statistic(study)})", title="Loss at the best point of each sweep")
+        axes.set_xlim(left=0)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.set(
+        xlabel="step (optimizer updates)", ylabel=f"noiseless loss ({_statistic(study)})", title="Loss at the best point of each sweep"
+    )
     if not any(best.known for best in bests.values()):
-        _say(axes, "every run diverged" if any(best.counts["diverged"] for best in bests.values()) else "no run is finished yet")
+        _say(axes, 0.92, _why_none(bests))
 
 
 def draw_sweep(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, Best]) -> None:
@@ -122,23 +140,24 @@ def draw_sweep(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, 
         axes.plot(at, [y] * len(at), "x", color=_colour(k), ms=7, mew=1.8, transform=axes.get_xaxis_transform())
     _scale_values(axes, drawn, room=bool(lost))
     x = np.unique(np.concatenate(everywhere))
-    if x.min() > 0 and x.size > 2 and x.max() / x.min() >= 20:
+    if x.min() > 0 and x.max() / x.min() >= 10 and (lost or any(len(values) for values in drawn)):
         axes.set_xscale("log")
     axes.set(xlabel=_plain(field), ylabel=f"final loss ({_statistic(study)})", title=f"Final loss against {_plain(field)}")
     if lost:
         axes.set_title("crosses at the top: the median run diverged", loc="right", fontsize=8, color="0.35", y=-0.19)
     if not any(best.known for best in bests.values()):
-        _say(axes, "every run diverged" if lost else "no run is finished yet")
+        _say(axes, 0.5, _why_none(bests))
 
 
-def draw_landscape(axes: Any, study: Study, found: dict[str, Any], ground: Any) -> None:
+def draw_landscape(axes: Any, study: Study, found: dict[str, Any], overall: dict[str, Best], ground: Any) -> None:
     """Filled contours of the loss, logarithmic above the lowest value in sight, minima as stars, and trajectories."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
     from matplotlib.patheffects import Normal, Stroke
 
     land, values, restricted, bests = ground
-    paths = {name: _paths(restricted[name].isel(best.index), land) for name, best in bests.items()}
+    count = min(TRAJECTORIES if len(found) <= 3 else 1, study.seeds)
+    paths = {name: _paths(restricted[name].isel(best.index), land, count) for name, best in bests.items()}
     minima = [m for m in land.minima(values) if len(m.at) == 2]
     low, high = _extent(paths, restricted, bests, land, minima)
     x, y = (np.linspace(low[i], high[i], GRID) for i in (0, 1))
@@ -168,18 +187,25 @@ def draw_landscape(axes: Any, study: Study, found: dict[str, Any], ground: Any) 
                 axes.plot(*ends[0], "s", color="black", mec="white", mew=0.8, ms=5, zorder=4)
     for minimum in minima:
         if not minimum.local or np.all((minimum.at >= low) & (minimum.at <= high)):
-            axes.plot(*minimum.at, "*", color="#F0E442", mec="black", mew=0.9, ms=13 if not minimum.local else 9, zorder=6)
+            axes.plot(*minimum.at, "*", color="#F0E442", mec="black", mew=0.9, ms=15 if not minimum.local else 10, zorder=4.5)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     first, second = land.labels or ("x[0]", "x[1]")
     axes.set(xlabel=_plain(first), ylabel=_plain(second))
-    count = min(TRAJECTORIES, study.seeds)
     swept = [path[-1] for path, _ in study.landscape.swept().items()]
     where = ", ".join(f"{name}={values[name]:.4g}" for name in swept if name in values)
     axes.set_title(_plain(f"{land.kind}{f' ({where})' if where else ''}, {count} seed{'s' * (count > 1)} each"))
     legend = "square: start, dot: end" + (", star: minimum" if minima else "")
-    axes.annotate(legend, (0.01, 0.01), xycoords="axes fraction", fontsize=7.5, color="0.2", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1.5})
+    legend += "".join(f"\n{name} here at {b.text}" for name, b in bests.items() if b.values != overall[name].values)
+    axes.annotate(
+        _plain(legend),
+        (0.01, 0.01),
+        xycoords="axes fraction",
+        fontsize=7.5,
+        color="0.2",
+        bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1.5},
+    )
     if not any(best.known for best in bests.values()):
-        _say(axes, "every run diverged" if any(best.counts["diverged"] for best in bests.values()) else "no run is finished yet")
+        _say(axes, 0.92, _why_none(bests))
 
 
 def _ground(study: Study, found: dict[str, Any], bests: dict[str, Best]) -> tuple[Any, str | None]:
@@ -188,11 +214,8 @@ def _ground(study: Study, found: dict[str, Any], bests: dict[str, Best]) -> tupl
     A swept landscape has the values of the best optimizer's best point, and every other optimizer is shown at its best for these.
     """
     known = sorted(bests, key=lambda name: (np.isnan(bests[name].median), bests[name].median))
-    fixed = {
-        tuple(str(coordinate.attrs["long_name"]).removeprefix("landscape ").split(".")): bests[known[0]].values[str(key)]
-        for key, coordinate in found[known[0]].coords.items()
-        if str(coordinate.attrs.get("long_name", "")).startswith("landscape ")
-    }
+    best = bests[known[0]]
+    fixed = {path: best.values[key] for key, path in _landscape_fields(found[known[0]]).items()}
     land = study.landscape.replace(fixed) if fixed else study.landscape
     if land.size != 2:
         return None, f"plot: the landscape {land.kind} has {land.size} components, a picture of it needs 2; choose loss or sweep"
@@ -202,18 +225,22 @@ def _ground(study: Study, found: dict[str, Any], bests: dict[str, Best]) -> tupl
             return None, f"plot: {name} has no params, which trajectories need; add params to record.variables and run again"
     restricted = {}
     for name, dataset in found.items():
-        for key, coordinate in dataset.coords.items():
-            path = tuple(str(coordinate.attrs.get("long_name", "")).removeprefix("landscape ").split("."))
-            if path in fixed and coordinate.attrs["long_name"].startswith("landscape "):
-                dataset = dataset.isel({coordinate.dims[0]: np.flatnonzero(dataset[key].values == fixed[path])})
+        for key, path in _landscape_fields(dataset).items():
+            dataset = dataset.isel({dataset[key].dims[0]: np.flatnonzero(dataset[key].values == fixed[path])})
         restricted[name] = dataset
     values = {path[-1]: float(value) for path, value, structural in land.fields() if not structural and isinstance(value, (int, float))}
     return (land, values, restricted, {name: best_point(dataset, name) for name, dataset in restricted.items()}), None
 
 
-def _paths(point: Any, land: Landscape) -> np.ndarray:
+def _landscape_fields(dataset: Any) -> dict[str, tuple[str, ...]]:
+    """The swept fields of the landscape: coordinate -> path below the landscape."""
+    names = {key: str(dataset[key].attrs.get("long_name", "")) for key in swept_coordinates(dataset)}
+    return {key: tuple(name.split(" ", 1)[1].split(".")) for key, name in names.items() if name.startswith("landscape ")}
+
+
+def _paths(point: Any, land: Landscape, count: int) -> np.ndarray:
     """Trajectories of the first seeds, (seeds, steps, 2)."""
-    point = point.isel(seed=slice(0, TRAJECTORIES))
+    point = point.isel(seed=slice(0, count))
     point = point.isel(step=slice(None, None, max(1, point.sizes["step"] // 3000)))
     parts = []
     for block, shape in land.blocks.items():
@@ -281,27 +308,36 @@ def _scale_values(axes: Any, drawn: list[np.ndarray], room: bool = False) -> Non
 
 
 def _legend(figure: Any, bests: dict[str, Best], points: bool) -> None:
+    from textwrap import fill
+
     from matplotlib.lines import Line2D
 
     handles = []
     for k, (name, best) in enumerate(bests.items()):
-        if best.known:
-            note = best.text
-        else:
-            note = "every run diverged" if best.counts["diverged"] else "not finished"
+        note = best.text if best.known else _why_none({name: best})
         label = f"{name}: {note}" if note and (points or not best.known) else name
+        label = fill(label, 120 if figure.get_figwidth() > 10 else 65)
         handles.append(Line2D([], [], color=_colour(k), ls=_style(k), lw=2, label=_plain(label)))
-    longest = max(len(str(h.get_label())) for h in handles)
+    longest = max(len(line) for h in handles for line in str(h.get_label()).splitlines())
     room = 130 if figure.get_figwidth() > 10 else 72
     columns = max(1, min(len(handles), room // (longest + 8), 4))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
-def _say(axes: Any, text: str) -> None:
+def _say(axes: Any, height: float, text: str) -> None:
     axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=14, color="0.25", zorder=10,
+        0.5, height, text, transform=axes.transAxes, ha="center", va="center", fontsize=14, color="0.25", zorder=10,
         bbox={"fc": "white", "ec": "0.7", "alpha": 0.85, "pad": 6},
     )  # fmt: skip
+
+
+def _only_lost(bests: dict[str, Best], name: str) -> bool:
+    """Whether this optimizer only diverged while another did not."""
+    return bool(bests[name].counts["diverged"]) and not bests[name].known and any(best.known for best in bests.values())
+
+
+def _why_none(bests: dict[str, Best]) -> str:
+    return "every run diverged" if any(best.counts["diverged"] for best in bests.values()) else "no run is finished yet"
 
 
 def _statistic(study: Study) -> str:

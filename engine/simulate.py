@@ -22,7 +22,7 @@ class Cancelled(Exception):
 
 
 def simulate(store: Store, progress: Progress | None = None, threads: int | None = None) -> float:
-    """Run every shard that is not complete yet; returns the seconds it took. 
+    """Run every shard that is not complete yet; returns the seconds it took.
     Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either.
     """
     began = time.perf_counter()

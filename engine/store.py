@@ -115,7 +115,9 @@ class Store:
         """Note the wall time and gather all metadata in one place, so that opening takes one read."""
         import zarr
 
-        self.root.attrs.update({"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True})
+        self.root.attrs.update(
+            {"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True}
+        )
         with quiet():
             zarr.consolidate_metadata(self.root.store)
 
@@ -157,7 +159,9 @@ def prepare(target: Path, overwrite: bool, size: int) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise StoreError(f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables")
+        raise StoreError(
+            f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables"
+        )
     if target.exists():
         shutil.rmtree(target)
 
@@ -198,7 +202,14 @@ def lay_out(target: Any, group: Group) -> None:
     def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str) -> None:
         attributes = {"long_name": LONG_NAMES.get(name, name.replace("_", " ")), "units": "1"}
         target.create_array(
-            name, shape=shape, chunks=chunks, dtype=kind, fill_value=fill, dimension_names=dims, attributes=attributes, compressors=codec(kind)
+            name,
+            shape=shape,
+            chunks=chunks,
+            dtype=kind,
+            fill_value=fill,
+            dimension_names=dims,
+            attributes=attributes,
+            compressors=codec(kind),
         )
 
     for name in group.recorded:

@@ -11,6 +11,7 @@ Points have shape (..., dim); parameters broadcast against (...); `xp` is the ar
 """
 
 import functools
+import re
 from typing import Any
 
 from .expression import Formula, Parsed, Reduction, fixed, local, parse, symbol
@@ -66,21 +67,25 @@ def _evaluator(calc: Calculus, xp: Any) -> "_Evaluator":
     return _Evaluator(calc.parsed, xp)
 
 
+def indices(symbols: Any, pattern: str) -> list[int]:
+    """The numbers in the names of those symbols that match, increasing."""
+    return sorted(int(found[1]) for s in symbols if (found := re.fullmatch(pattern, s.name)))
+
+
 class _Term:
     """One reduction: its term, the atoms it depends on, and compiled functions."""
 
-    def __init__(self, reduction: Reduction, parameters: list[Any], compile_: Any, dim: int):
+    def __init__(self, reduction: Reduction, parameters: list[Any], compile_: Any):
         self.reduction = reduction
         free = reduction.term.free_symbols
-        span = range(-dim, dim + 1) if dim < 64 else range(-64, 65)
-        self.offsets = [o for o in span if local(o) in free]
-        self.components = [c for c in range(dim) if fixed(c) in free] if any(str(s).startswith("x_") for s in free) else []
+        self.offsets = indices(free, r"x\[i([+-]\d+)\]")
+        self.components = indices(free, r"x\[(\d+)\]")
         self.atoms = [*map(local, self.offsets), *map(fixed, self.components)]
         self.args = [*self.atoms, symbol("i"), *parameters]
         self.value = compile_(self.args, [reduction.term])
         first = [reduction.term.diff(a) for a in self.atoms]
         self.first = compile_(self.args, [reduction.term, *first])
-        tangents = [symbol(f"d{a}") for a in self.atoms]
+        tangents = [symbol(f"d {a}") for a in self.atoms]
         along = [sum((e.diff(a) * d for a, d in zip(self.atoms, tangents, strict=True)), 0 * e) for e in [reduction.term, *first]]
         self.second = compile_([*self.args, *tangents], [reduction.term, *first, *along])
 
@@ -104,16 +109,16 @@ class _Evaluator:
         self.xp, self.formula = xp, parsed.formula
         parameters = [symbol(name) for name in parsed.formula.parameters]
         compile_ = functools.partial(_compile, namespace=_namespace(xp))
-        self.terms = [_Term(r, parameters, compile_, self.formula.dim) for r in parsed.reductions]
+        self.terms = [_Term(r, parameters, compile_) for r in parsed.reductions]
         everything = [parsed.value, *parsed.observables.values()]
         used = set().union(*(e.free_symbols for e in everything))
-        self.components = [c for c in range(self.formula.dim) if fixed(c) in used]
+        self.components = indices(used, r"x\[(\d+)\]")
         self.atoms = [*map(fixed, self.components), *(r.symbol for r in parsed.reductions)]
         args = [*self.atoms, *parameters]
         self.outer = compile_(args, [parsed.value])
         first = [parsed.value.diff(a) for a in self.atoms]
         self.outer_first = compile_(args, [parsed.value, *first])
-        tangents = [symbol(f"d{a}") for a in self.atoms]
+        tangents = [symbol(f"d {a}") for a in self.atoms]
         along = [sum((e.diff(a) * d for a, d in zip(self.atoms, tangents, strict=True)), 0 * e) for e in first]
         self.outer_second = compile_([*args, *tangents], [*first, *along])
         self.observables = compile_(args, list(parsed.observables.values()))
@@ -187,9 +192,7 @@ class _Evaluator:
         for c, d in zip(self.components, along, strict=False):
             result[..., c] = d
         skip = len(self.components)
-        for term, (_, partials, _, dpartials), (e, de), f, df in zip(
-            self.terms, inner, others, first[skip:], along[skip:], strict=True
-        ):
+        for term, (_, partials, _, dpartials), (e, de), f, df in zip(self.terms, inner, others, first[skip:], along[skip:], strict=True):
             f, df = f[..., None], df[..., None]
             self.scatter(result, term, [(df * e + f * de) * a + f * e * da for a, da in zip(partials, dpartials, strict=True)])
         return result
@@ -197,7 +200,7 @@ class _Evaluator:
 
 def _others(t: Any, xp: Any) -> Any:
     """prod_{l != i} t_l along the last axis."""
-    one = xp.ones(t.shape[:-1] + (1,), dtype=t.dtype)
+    one = xp.ones((*t.shape[:-1], 1), dtype=t.dtype)
     before = xp.concat([one, xp.cumulative_prod(t, axis=-1)[..., :-1]], axis=-1)
     after = xp.flip(xp.concat([one, xp.cumulative_prod(xp.flip(t, axis=-1), axis=-1)[..., :-1]], axis=-1), axis=-1)
     return before * after

@@ -61,7 +61,7 @@ class Parsed:
 
 @functools.cache
 def symbol(name: str) -> Any:
-    """The real SymPy symbol of this name."""
+    """The real SymPy symbol of this name. Names with brackets are the language's own: no user's name can clash with them."""
     import sympy
 
     return sympy.Symbol(name, real=True)
@@ -69,12 +69,12 @@ def symbol(name: str) -> Any:
 
 def fixed(component: int) -> Any:
     """The symbol of component `component` of x, the same in every term."""
-    return symbol(f"x_{component}")
+    return symbol(f"x[{component}]")
 
 
 def local(offset: int) -> Any:
     """The symbol of x[i + offset] inside a sum or product."""
-    return symbol(f"x_i{offset:+d}")
+    return symbol(f"x[i{offset:+d}]")
 
 
 def check_names(formula: Formula) -> None:
@@ -314,7 +314,7 @@ class _Reader:
         for old in self.parsed.reductions:
             if (old.kind, old.term, old.start, old.stop) == (kind, term, start, stop):
                 return old.symbol
-        made = Reduction(kind, term, start, stop, symbol(f"{kind}_{len(self.parsed.reductions)}"))
+        made = Reduction(kind, term, start, stop, symbol(f"{kind}[{len(self.parsed.reductions)}]"))
         self.parsed.reductions.append(made)
         return made.symbol
 
@@ -324,8 +324,20 @@ def _describe(n: ast.AST) -> str:
     if isinstance(n, ast.Attribute):
         return f"the attribute '.{n.attr}'"
     words = {
-        **{"Lambda": "a lambda", "ListComp": "a comprehension", "GeneratorExp": "a comprehension", "NamedExpr": "an assignment (:=)"},
-        **{"JoinedStr": "text", "List": "a list", "Tuple": "a tuple", "Dict": "a dictionary", "IfExp": "'a if b else c' (use where)"},
-        **{"BoolOp": "and/or", "Await": "await", "FloorDiv": "//", "Mod": "%", "MatMult": "@", "Not": "not"},
+        "Lambda": "a lambda",
+        "ListComp": "a comprehension",
+        "GeneratorExp": "a comprehension",
+        "NamedExpr": "an assignment (:=)",
+        "JoinedStr": "text",
+        "List": "a list",
+        "Tuple": "a tuple",
+        "Dict": "a dictionary",
+        "IfExp": "'a if b else c' (use where)",
+        "BoolOp": "and/or",
+        "Await": "await",
+        "FloorDiv": "//",
+        "Mod": "%",
+        "MatMult": "@",
+        "Not": "not",
     }
     return words.get(type(n).__name__, f"{type(n).__name__}")

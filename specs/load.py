@@ -263,8 +263,7 @@ def describe(source: Source, error: Any) -> str:
         message = f"the key '{path[-1]}' is required"
     elif kind != "unit_kind":
         message = f"{message[0].lower()}{message[1:]}, given {short(given)}"
-    if message.startswith("input "):
-        message = message[6:]
+    message = message.removeprefix("input ")
     return f"{source.at(path)}: {dotted(path)}{': ' if path else ''}{message}"
 
 

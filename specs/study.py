@@ -60,7 +60,9 @@ class Study(Spec):
         names = {o.name for o in self.optimizers}
         for claim in self.claims:
             if claim.group is not None and claim.group not in names:
-                raise ValueError(f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, names)}")
+                raise ValueError(
+                    f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, names)}"
+                )
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
         return self

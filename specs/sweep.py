@@ -92,16 +92,14 @@ class SweepMarker:
         )
         return core_schema.json_or_python_schema(json_schema=wrapped, python_schema=wrapped)
 
-    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         inner = handler(schema["json_schema"]["schema"])
         triple = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
         many = {"type": "array", "items": inner, "minItems": 1}
         forms: list[dict[str, Any]] = [
             {"type": "object", "properties": {"values": many}, "required": ["values"], "additionalProperties": False}
         ]
-        forms += [
-            {"type": "object", "properties": {form: triple}, "required": [form], "additionalProperties": False} for form in FORMS[1:]
-        ]
+        forms += [{"type": "object", "properties": {form: triple}, "required": [form], "additionalProperties": False} for form in FORMS[1:]]
         return {"anyOf": [inner, many, *forms]}
 
     @staticmethod

@@ -67,9 +67,14 @@ class Simulation:
                 made[path] = self.xp.asarray(np.asarray(value, dtype=self.study.precision).reshape(-1, 1))
         return made
 
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer of this shard; a sweep never reaches here, plan.Parts has resolved or made a column of it."""
+        return self.parts.optimizer
+
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        update = self.parts.optimizer.update
+        update = self.optimizer.update
         if self.xp is np:
             return update
         return types.FunctionType(update.__code__, {**update.__globals__, "np": self.xp}, update.__name__, update.__defaults__)
@@ -141,7 +146,8 @@ class Simulation:
         noise, root = self.parts.noise, self.study.root_seed
         if not isinstance(noise, Minibatch):
             return lambda step: None
-        size, count = noise.size, self.parts.landscape.batch_count()
+        size: Any = noise.size
+        count = self.parts.landscape.batch_count()
         return self.draws(philox.BATCH, size, lambda s, t: philox.integers(root, philox.BATCH, s, t, size, count, self.xp)).at
 
     # how the optimizer moves
@@ -164,13 +170,13 @@ class Simulation:
             if not structural and not isinstance(column, (str, bool)):
                 p[path[-1]] = np.asarray(column, dtype=np.float64).reshape(-1, 1)
         factor = schedule.factor(np.arange(first, first + count), self.study.steps, p)
-        lr = np.asarray(self.columns.get(("lr",), self.parts.optimizer.lr), dtype=np.float64).reshape(-1, 1)
+        lr = np.asarray(self.columns.get(("lr",), self.optimizer.lr), dtype=np.float64).reshape(-1, 1)
         table = np.broadcast_arrays(lr * factor, np.empty((1, count)))[0].T
         return self.xp.asarray(table.astype(self.study.precision)[:, :, None, None])
 
     def inputs(self) -> dict[str, Any]:
         """The rule's fields: per-run numbers as columns, flags and names as they are."""
-        optimizer = self.parts.optimizer
+        optimizer = self.optimizer
         made = {}
         for name in optimizer.inputs():
             if name in ("t", "xi", "lr"):
@@ -187,7 +193,7 @@ class Simulation:
             yield from self._run(tick or (lambda steps: None))
 
     def _run(self, tick: Tick) -> Iterator[Block | Outcome]:
-        xp, study, optimizer, landscape = self.xp, self.study, self.parts.optimizer, self.parts.landscape
+        xp, study, optimizer, landscape = self.xp, self.study, self.optimizer, self.parts.landscape
         x = self.start()
         state, inputs = self.initial_state(x), self.inputs()
         average = x if optimizer.average else None

@@ -21,11 +21,12 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class Minimum:
-    """A known minimum: where, and the value there. `local` if it is not the global one."""
+    """A known minimum: where, and the value there. `local` if it is not the global one, not `smooth` if f has a kink there."""
 
     at: tuple[float, ...]
     value: float
     local: bool = False
+    smooth: bool = True
 
 
 class Landscape(Unit):

@@ -50,4 +50,9 @@ class Expression(SymbolicLandscape):
     @classmethod
     def example(cls) -> dict[str, Any]:
         """A small valid instance, for tests that need one of every kind."""
-        return {"variables": ["x", "y"], "parameters": {"k": 3.0}, "value": "k/2*(y - sin(x))**2 + (x - 1)**2", "observables": {"gap": "y - sin(x)"}}
+        return {
+            "variables": ["x", "y"],
+            "parameters": {"k": 3.0},
+            "value": "k/2*(y - sin(x))**2 + (x - 1)**2",
+            "observables": {"gap": "y - sin(x)"},
+        }

@@ -11,7 +11,9 @@ FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", 
 
 
 def thalweg(*args, cwd):
-    return subprocess.run([sys.executable, "-m", "thalweg.engine.cli", *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "thalweg.engine.cli", *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 SMALL = ("--set", "steps=20", "--set", "seeds=3", "--set", "record.every=5")
@@ -88,7 +90,9 @@ def test_schema_is_json(tmp_path):
     assert {"name", "landscape", "optimizers", "steps"} <= set(schema["properties"])
 
 
-@pytest.mark.parametrize("statement", ["import thalweg", "import thalweg.engine", "import thalweg.engine.cli", "import thalweg.specs.study"])
+@pytest.mark.parametrize(
+    "statement", ["import thalweg", "import thalweg.engine", "import thalweg.engine.cli", "import thalweg.specs.study"]
+)
 def test_nothing_heavy_is_imported_early(statement):
     code = f"{statement}; import sys; print([m for m in {FORBIDDEN!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

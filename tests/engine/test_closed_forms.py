@@ -80,7 +80,15 @@ def test_wsd_beats_constant_and_decays_sharply():
         {"kind": "sgd", "label": "constant", "lr": {"logspace": [0.002, 0.09, 12]}},
         {"kind": "sgd", "label": "wsd", "lr": {"logspace": [0.002, 0.09, 12]}, "schedule": schedule},
     ]
-    tree = thalweg.run(river(optimizers=optimizers, seeds=200, steps=5000, landscape={"kind": "river_valley", "sharpness": K, "slope": 0.02}, noise={"kind": "gaussian", "scale": 1.0}))
+    tree = thalweg.run(
+        river(
+            optimizers=optimizers,
+            seeds=200,
+            steps=5000,
+            landscape={"kind": "river_valley", "sharpness": K, "slope": 0.02},
+            noise={"kind": "gaussian", "scale": 1.0},
+        )
+    )
     best = {name: float(tree[name].loss.isel(step=-1).mean("seed").min()) for name in ("constant", "wsd")}
     assert best["wsd"] < best["constant"]
     hill = tree["wsd"].hill.sel(lr=lr, method="nearest").mean("seed")

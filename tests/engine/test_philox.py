@@ -59,5 +59,11 @@ def test_a_draw_depends_on_its_address_only():
 
 
 def test_streams_seeds_and_steps_differ():
-    made = [philox.normal(root, stream, [seed], [step], 4, np.float64) for root in (0, 1) for stream in range(4) for seed in (0, 1) for step in (0, 1, 2**32)]
+    made = [
+        philox.normal(root, stream, [seed], [step], 4, np.float64)
+        for root in (0, 1)
+        for stream in range(4)
+        for seed in (0, 1)
+        for step in (0, 1, 2**32)
+    ]
     assert len({m.tobytes() for m in made}) == len(made)

@@ -115,7 +115,9 @@ def test_root_seed_changes_everything_random():
 
 def test_diverged_runs_keep_their_past_and_leave_neighbours_alone():
     lrs = [0.01, 0.3]
-    tree = thalweg.run(study(optimizers=[{"kind": "sgd", "lr": lrs}], steps=400, record={"every": 1}, stop={"diverge_above": 1e6}))["sgd"].load()
+    tree = thalweg.run(study(optimizers=[{"kind": "sgd", "lr": lrs}], steps=400, record={"every": 1}, stop={"diverge_above": 1e6}))[
+        "sgd"
+    ].load()
     calm, wild = tree.sel(sharpness=20.0, lr=0.01), tree.sel(sharpness=20.0, lr=0.3)
     assert (calm.status == 1).all()
     assert np.isfinite(calm.loss).all()
@@ -219,6 +221,8 @@ def test_every_optimizer_runs_and_finds_its_way_down(kind):
     settings = {"kind": kind}
     if kind != "adadelta" and "lr" in cls.model_fields:
         settings["lr"] = {"signum": 0.001, "lion": 0.001, "adagrad": 0.1}.get(kind, 0.01)
+    if kind == "sgld":
+        settings["temperature"] = 1e-4
     landscape = {"kind": "quadratic", "dim": 3}
     data = thalweg.run(study(landscape=landscape, init={"kind": "point", "at": 1.0}, noise="none", optimizers=[settings], steps=300))[kind]
     assert (data.status == 1).all()
@@ -230,7 +234,9 @@ def test_every_optimizer_runs_and_finds_its_way_down(kind):
 def test_every_landscape_runs(kind):
     cls = LANDSCAPES.load(kind)
     landscape = {"kind": kind, **(cls.example() if hasattr(cls, "example") else {})}
-    data = thalweg.run(study(landscape=landscape, init=None, noise="none", optimizers=[{"kind": "adam", "lr": 1e-3}], steps=20))["adam"].load()
+    data = thalweg.run(study(landscape=landscape, init=None, noise="none", optimizers=[{"kind": "adam", "lr": 1e-3}], steps=20))[
+        "adam"
+    ].load()
     assert (data.status == 1).all()
     assert (data.loss.isel(step=-1) < data.loss.isel(step=0)).all()
 
