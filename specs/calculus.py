@@ -247,7 +247,12 @@ def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> 
     from sympy.printing.lambdarepr import LambdaPrinter
 
     class ArrayPrinter(LambdaPrinter):
-        """Prints SymPy trees that our own parser made as calls into `namespace`."""
+        """Prints SymPy trees that our own parser made as calls into `namespace`; constants become plain Python floats."""
+
+        def _print(self, expr, **kwargs):
+            if isinstance(expr, sympy.Expr) and expr.is_number and not expr.is_Atom:
+                return repr(float(expr))
+            return super()._print(expr, **kwargs)
 
         def _print_Pow(self, expr, rational=False):
             base, exponent = expr.as_base_exp()
