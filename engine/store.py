@@ -67,7 +67,7 @@ class Store:
                 root = zarr.create_group(place, zarr_format=3, overwrite=False)
                 root.attrs.update(provenance(plan.study))
                 for group in plan.groups:
-                    lay_out(root.create_group(group.name, attributes={"optimizer": group.optimizer.kind}), group)
+                    lay_out(root.create_group(group.name, attributes=group_attributes(group)), group)
         except OSError as error:
             raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
         return cls(root, plan)
@@ -181,6 +181,12 @@ def provenance(study: Study) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "complete": False,
     }
+
+
+def group_attributes(group: Group) -> dict[str, Any]:
+    """The optimizer's kind, and the names that xarray shall read as coordinates though they name no dimension: zipped sweeps."""
+    zipped = [name for dim in group.dims for name in dim.names[1:]]
+    return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {})
 
 
 def block_variable(name: str, block: str, blocks: Any) -> str:

@@ -1,4 +1,4 @@
-"""Beale: flat with sharp peaks at the corners."""
+"""Beale's function in the plane."""
 
 from typing import Literal
 
@@ -7,21 +7,22 @@ from .base import FormulaLandscape, Minimum
 
 
 class Beale(FormulaLandscape):
-    r"""A flat plain with steep corners: f(x, y) = (1.5 - x + x y)^2 + (2.25 - x + x y^2)^2 + (2.625 - x + x y^3)^2.
+    r"""A flat valley with steep corners: f(x, y) = (1.5 - x + x y)^2 + (2.25 - x + x y^2)^2 + (2.625 - x + x y^3)^2.
 
-    Global minimum 0 at (3, 0.5).
-    Source: Beale 1958; More, Garbow and Hillstrom 1981, doi:10.1145/355934.355936.
+    Global minimum 0 at (3, 1/2).
+    Source: Beale 1958, On an iterative method for finding a local minimum (Princeton); Surjanovic and Bingham,
+    https://www.sfu.ca/~ssurjano/beale.html.
     """
 
     kind: Literal["beale"] = "beale"
 
     variables = ("x", "y")
     formula = "(1.5 - x + x*y)**2 + (2.25 - x + x*y**2)**2 + (2.625 - x + x*y**3)**2"
-    source = "Beale 1958; More, Garbow and Hillstrom 1981, doi:10.1145/355934.355936"
+    source = "https://www.sfu.ca/~ssurjano/beale.html"
     domain = (-4.5, 4.5)
 
     def start(self) -> Init:
-        return Point(at=(1.0, 1.5))
+        return Point(at=(-1.0, 1.5))
 
     def minima(self, values):
         return [Minimum((3.0, 0.5), 0.0)]

@@ -1,35 +1,37 @@
-"""Levy: a multimodal function with a single global minimum at (1, ..., 1)."""
+"""Levy's function, in any dimension from two."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..base import Count
+from ..base import Count, NonNegative
 from ..init import Init, Point
-from ..sweep import Structural
+from ..sweep import Structural, Swept
 from .base import FormulaLandscape, Minimum
 
 
 class Levy(FormulaLandscape):
-    r"""With w_i = 1 + (x_i - 1)/4: f(x) = sin^2(pi w_0) + sum_{i<dim-1} (w_i - 1)^2 (1 + 10 sin^2(pi w_i + 1)) + (w_{dim-1} - 1)^2 (1 + sin^2(2 pi w_{dim-1})).
+    r"""Ripples along every axis, n = dim: f(x) = sin^2(pi w_1) + sum_{i<n} (w_i-1)^2 (1 + a sin^2(pi w_i+1)) + (w_n-1)^2 (1 + sin^2(2 pi w_n)).
 
-    Global minimum 0 at (1, ..., 1).
-    Source: Surjanovic and Bingham, Virtual Library of Simulation Experiments, https://www.sfu.ca/~ssurjano/levy.html.
+    w_i = 1 + (x_i - 1) / 4; `a` is 10 in the literature. Global minimum 0 at (1, ..., 1), many local minima.
+    Source: Laguna and Marti 2005, doi:10.1007/s10898-004-1936-z; Surjanovic and Bingham, https://www.sfu.ca/~ssurjano/levy.html.
     """
 
     kind: Literal["levy"] = "levy"
     dim: Structural[Annotated[Count, Field(ge=2)]] = 2
+    a: Swept[NonNegative] = 10.0
 
-    formula = (
-        "sin(pi*(1 + (x[0] - 1)/4))**2"
-        " + sum(((x[i] - 1)/4)**2*(1 + 10*sin(pi*(1 + (x[i] - 1)/4) + 1)**2), 0, dim - 1)"
-        " + ((x[-1] - 1)/4)**2*(1 + sin(2*pi*(1 + (x[-1] - 1)/4))**2)"
-    )
-    source = "Surjanovic and Bingham, Virtual Library of Simulation Experiments, https://www.sfu.ca/~ssurjano/levy.html"
+    define = {
+        "first": "sin(pi*(1 + (x[0] - 1)/4))**2",
+        "middle": "sum(((x[i] - 1)/4)**2*(1 + a*sin(pi*(1 + (x[i] - 1)/4) + 1)**2), 0, dim - 1)",
+        "last": "((x[-1] - 1)/4)**2*(1 + sin(2*pi*(1 + (x[-1] - 1)/4))**2)",
+    }
+    formula = "first + middle + last"
+    source = "https://www.sfu.ca/~ssurjano/levy.html"
     domain = (-10.0, 10.0)
 
     def start(self) -> Init:
-        return Point(at=-4.3)
+        return Point(at=-4.0)
 
     def minima(self, values):
         return [Minimum((1.0,) * self.components(), 0.0)]

@@ -1,94 +1,112 @@
-"""A quadratic bowl with a chosen spectrum, along the axes or rotated."""
+"""Quadratic bowls and saddles of any spectrum, aligned with the axes or rotated."""
 
-from functools import cached_property
-from typing import Any, Literal
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from ..base import Count, Index, NonNegative, Positive, Real
+from ..base import Count, Index, Positive, Real
 from ..init import Init, Point
-from ..sweep import Structural, Swept
-from .base import Landscape, Minimum
+from ..sweep import Structural, Sweep, Swept
+from .base import Arrays, Landscape, Minimum
 
 
 class Quadratic(Landscape):
-    r"""A bowl f(x) = scale/2 (x - c)^T Q diag(lambda) Q^T (x - c) with a known spectrum lambda.
+    r"""A quadratic with a known spectrum: f(x) = 1/2 (x - c)^T Q diag(l) Q^T (x - c).
 
-    lambda is `spectrum`, or `dim` values from 1 down to 1 / `condition`, spaced evenly (`spacing: linear`) or with a constant ratio (`log`).
-    Q is the identity, or with `rotation_seed` a random orthogonal matrix (Haar, from that seed). Minimum 0 at c = `center`.
-    Gradient descent with rate h multiplies the component along eigenvector j by 1 - h scale lambda_j (a closed form to test against).
-    Source: standard; Haar matrices by QR with positive diagonal, Mezzadri 2007, arXiv:math-ph/0609050.
+    The eigenvalues l are `spectrum`, or `dim` numbers from `sharpness` down to `sharpness / condition`, `spacing` log (constant ratio)
+    or linear. Q is the identity, or with `rotation_seed` a random orthogonal matrix, Haar distributed. c is `center` in every component.
+    Minimum 0 at c if no eigenvalue is negative (otherwise c is a saddle).
+    Gradient descent with learning rate h multiplies the error along eigenvector j by 1 - h l_j a step; it converges iff 0 < h < 2 / max l.
+    Source: textbook (Nesterov 2018, doi:10.1007/978-3-319-91578-4, section 1.2); Q as in Mezzadri, arXiv:math-ph/0609050.
     """
 
     kind: Literal["quadratic"] = "quadratic"
     dim: Structural[Count] = 2
-    condition: Structural[Positive] = 10.0
+    condition: Swept[Annotated[Real, Field(ge=1)]] = 100.0
+    sharpness: Swept[Positive] = 1.0
     spacing: Structural[Literal["log", "linear"]] = "log"
-    spectrum: tuple[NonNegative, ...] | None = None
-    rotation_seed: Structural[Index] | None = None
-    scale: Swept[Positive] = 1.0
+    spectrum: Annotated[tuple[Real, ...], Field(min_length=1)] | None = None
+    rotation_seed: Structural[Index | None] = None
     center: Swept[Real] = 0.0
 
-    source = "standard"
+    source = "doi:10.1007/978-3-319-91578-4"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counts(cls, data: Any) -> Any:
+        """`spectrum` says how many components there are."""
+        given = data.get("spectrum") if isinstance(data, dict) else None
+        return {"dim": len(given), **data} if isinstance(given, (list, tuple)) and given else data
 
     @model_validator(mode="after")
-    def _consistent(self):
+    def _one_spectrum(self):
         if self.spectrum is not None:
-            if not self.spectrum:
-                raise ValueError("spectrum: give at least one eigenvalue")
-            if "dim" in self.model_fields_set and self.dim != len(self.spectrum):
-                raise ValueError(f"spectrum: {len(self.spectrum)} eigenvalues given, dim is {self.dim}; leave dim out")
+            if self.dim != len(self.spectrum):
+                raise ValueError(f"`dim` must be {len(self.spectrum)}, the number of values in `spectrum`; leave it out")
+            if any(getattr(self, name) != type(self).model_fields[name].default for name in ("condition", "sharpness", "spacing")):
+                raise ValueError("give either `spectrum`, or `condition`, `sharpness` and `spacing`")
         return self
-
-    @cached_property
-    def eigenvalues(self) -> np.ndarray:
-        """lambda, (dim,)."""
-        if self.spectrum is not None:
-            return np.asarray(self.spectrum, dtype=np.float64)
-        space = np.geomspace if self.spacing == "log" else np.linspace
-        return space(1.0, 1.0 / float(self.condition), int(self.blocks["params"][0]))  # type: ignore[arg-type]
-
-    @cached_property
-    def rotation(self) -> np.ndarray | None:
-        """Q, (dim, dim); its columns are the eigenvectors. None for the identity."""
-        if self.rotation_seed is None:
-            return None
-        n = len(self.eigenvalues)
-        q, r = np.linalg.qr(np.random.default_rng(self.rotation_seed).standard_normal((n, n)))  # type: ignore[arg-type]
-        return q * np.sign(np.diag(r))
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
-        if self.spectrum is not None:
-            return {"params": (len(self.spectrum),)}
-        dim: Any = self.dim
-        return {"params": (dim if isinstance(dim, int) else dim.values[0],)}
+        return {"params": (_first(self.dim),)}
 
     def start(self) -> Init:
         return Point(at=1.0)
 
-    def minima(self, values):
-        return [Minimum((values["center"],) * len(self.eigenvalues), 0.0)]
+    def minima(self, values: Mapping[str, float]) -> list[Minimum]:
+        return [Minimum((values["center"],) * self.size, 0.0)] if min(self.spectrum or (0,)) >= 0 else []
 
-    def value(self, x, p, xp):
-        z = self.turn(x - p["center"][..., None], False, xp)
-        return p["scale"] / 2 * xp.sum(self.constant(self.eigenvalues, x, xp) * z * z, axis=-1)
+    def eigenvalues(self, p: Arrays, dtype: Any, xp: Any) -> Any:
+        """The spectrum, (..., dim)."""
+        if self.spectrum is not None:
+            return xp.asarray(self.spectrum, dtype=dtype)
+        at = xp.arange(self.size, dtype=dtype) / max(self.size - 1, 1)
+        top, condition = (xp.asarray(p[name], dtype=dtype)[..., None] for name in ("sharpness", "condition"))
+        return top * xp.exp(-xp.log(condition) * at) if _first(self.spacing) == "log" else top * (1 - (1 - 1 / condition) * at)
 
-    def value_and_grad(self, x, p, xp, batch=None):
-        z = self.turn(x - p["center"][..., None], False, xp)
-        w = self.constant(self.eigenvalues, x, xp) * z
-        return p["scale"] / 2 * xp.sum(w * z, axis=-1), p["scale"][..., None] * self.turn(w, True, xp)
+    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
+        return self.value_and_grad(x, p, xp)[0]
 
-    def turn(self, x: Any, back: bool, xp: Any) -> Any:
-        """Q^T x, or Q x with `back`: summed column by column, so that a run's bits do not depend on its neighbours."""
-        if self.rotation is None:
-            return x
-        q = self.constant(self.rotation.T if back else self.rotation, x, xp)
-        made = x[..., 0:1] * q[0, :]
-        for k in range(1, q.shape[0]):
-            made = made + x[..., k : k + 1] * q[k, :]
+    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        away = x - xp.asarray(p["center"], dtype=x.dtype)[..., None]
+        along = self._rotated(away, True, xp)
+        force = self.eigenvalues(p, x.dtype, xp) * along
+        return xp.sum(along * force, axis=-1) / 2, self._rotated(force, False, xp)
+
+    def hessian(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """Q diag(l) Q^T, (..., dim, dim)."""
+        force = self.eigenvalues(p, x.dtype, xp)[..., None, :] * self._rotated(xp.eye(self.size, dtype=x.dtype), True, xp)
+        return self._rotated(force, False, xp) + 0 * x[..., None]
+
+    def _rotated(self, v: Any, back: bool, xp: Any) -> Any:
+        """Q v, or Q^T v if `back`, one column after the other: a run's bits do not depend on how many runs there are."""
+        seed = _first(self.rotation_seed)
+        if seed is None:
+            return v
+        columns = _columns(seed, self.size, back, v.dtype, str(v.device), xp)
+        made = v[..., :1] * columns[0, :]
+        for j in range(1, self.size):
+            made = made + v[..., j : j + 1] * columns[j, :]
         return made
 
-    def constant(self, values: np.ndarray, like: Any, xp: Any) -> Any:
-        return xp.asarray(values, dtype=like.dtype)
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """A small valid instance, for tests that need one of every kind."""
+        return {"dim": 4, "condition": 10.0, "sharpness": 3.0, "rotation_seed": 0, "center": 0.5}
+
+
+def _first(value: Any) -> Any:
+    """A structural field's value; of a sweep, which the engine resolves before it runs, the first."""
+    return value.values[0] if isinstance(value, Sweep) else value
+
+
+@functools.lru_cache(maxsize=16)
+def _columns(seed: int, dim: int, back: bool, dtype: Any, device: str, xp: Any) -> Any:
+    """The columns of the random orthogonal matrix Q, or of Q^T if `back`, as rows of one array."""
+    q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
+    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    return xp.asarray(np.ascontiguousarray(q if back else q.T), dtype=dtype)

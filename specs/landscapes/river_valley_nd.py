@@ -1,4 +1,4 @@
-"""A river valley in many dimensions: one river, dim - 1 hills with a spectrum of sharpness."""
+"""The river valley with many hills of different steepness."""
 
 from typing import Annotated, Literal
 
@@ -11,26 +11,29 @@ from .base import FormulaLandscape
 
 
 class RiverValleyNd(FormulaLandscape):
-    r"""f(x) = sum_j k_j/2 (x_j - a sin(b x_0))^2 - s x_0 over the hills j = 1 .. dim - 1, one river x_0.
+    r"""One river between dim - 1 pairs of hills: f(x) = 1/2 sum_{j>=1} k_j (x_j - a sin(b x_0))^2 - s x_0.
 
-    k_j runs geometrically from `sharpness_min` (j = 1) to `sharpness` (j = dim - 1). Observables: river = x_0, hill = the sum.
-    For a = 0, SGD (rate h) and gradient noise of standard deviation c (derived): mean hill loss sum_j h c^2 / (2 (2 - h k_j)).
-    Source: arXiv:2410.05192.
+    k_j falls geometrically from `sharpness` (j = 1) to `sharpness_min` (j = dim - 1); for dim = 2 there is only `sharpness`.
+    a `amplitude`, b `frequency`, s `slope`. Observables: river = x_0 (progress), hill = f + s x_0. Unbounded below: the river flows on.
+    For a = 0 and SGD with learning rate h and gradient noise of standard deviation c (derived): the coordinates are independent, mean
+    hill loss sum_j h c^2 / (2 (2 - h k_j)), E[x_0 after T] = x_0 + h s T; diverges iff h sharpness > 2.
+    Source: arXiv:2410.05192 (picture); the closed forms are derived.
     """
 
     kind: Literal["river_valley_nd"] = "river_valley_nd"
-    dim: Structural[Annotated[Count, Field(ge=3)]] = 8
+    dim: Structural[Annotated[Count, Field(ge=2)]] = 10
     sharpness: Swept[Positive] = 20.0
     sharpness_min: Swept[Positive] = 1.0
     slope: Swept[Real] = 0.05
     amplitude: Swept[Real] = 1.0
     frequency: Swept[Real] = 1.0
 
-    define = {"hills": "sum(sharpness_min*(sharpness/sharpness_min)**(i/(dim - 2))/2*(x[i+1] - amplitude*sin(frequency*x[0]))**2)"}
+    define = {
+        "hills": "sum(sharpness*(sharpness_min/sharpness)**((i - 1)/max(dim - 2, 1))/2*(x[i] - amplitude*sin(frequency*x[0]))**2, 1, dim)"
+    }
     formula = "hills - slope*x[0]"
     observables = {"river": "x[0]", "hill": "hills"}
     source = "arXiv:2410.05192"
-    domain = (-3.0, 3.0)
 
     def start(self) -> Init:
-        return Point(at=(0.0,) + (1.0,) * (self.components() - 1))
+        return Point(at=(0.0, *(1.0,) * (self.components() - 1)))

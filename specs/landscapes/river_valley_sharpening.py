@@ -1,4 +1,4 @@
-"""A river valley whose hills grow steeper downstream."""
+"""A river valley whose walls steepen downstream."""
 
 from typing import Literal
 
@@ -9,22 +9,27 @@ from .base import FormulaLandscape
 
 
 class RiverValleySharpening(FormulaLandscape):
-    r"""f(x, y) = k(x)/2 y^2 - s x with k(x) = k exp(g x): the further down the river, the sharper the hills.
+    r"""A river whose valley narrows as it flows: f(x, y) = k(x)/2 (y - a sin(b x))^2 - s x with k(x) = k_0 exp(g x).
 
-    Observables: river = x, hill = k(x) y^2 / 2, steepness = k(x). SGD at rate h is stable up to h k(x) = 2, that is x = ln(2/(h k))/g.
-    Source: arXiv:2410.05192.
+    k_0 `sharpness`, g `growth`, a `amplitude`, b `frequency`, s `slope`. Observables: river = x (progress), hill = f + s x,
+    steepness = k(x). Unbounded below: the river flows on, ever narrower for g > 0.
+    For a = 0 (derived): gradient descent with learning rate h is unstable across the river once x > log(2 / (h k_0)) / g; the expected
+    force along the river is s - g E[hill], so noise or oscillation with mean hill loss s/g stops the progress.
+    Source: arXiv:2410.05192 (the river valley); the sharpening and its closed forms are this project's own, derived.
     """
 
     kind: Literal["river_valley_sharpening"] = "river_valley_sharpening"
     sharpness: Swept[Positive] = 5.0
-    growth: Swept[Real] = 0.2
-    slope: Swept[Real] = 0.2
+    growth: Swept[Real] = 0.5
+    slope: Swept[Real] = 0.05
+    amplitude: Swept[Real] = 1.0
+    frequency: Swept[Real] = 1.0
 
     variables = ("x", "y")
-    formula = "sharpness*exp(growth*x)/2*y**2 - slope*x"
-    observables = {"river": "x", "hill": "sharpness*exp(growth*x)/2*y**2", "steepness": "sharpness*exp(growth*x)"}
+    define = {"k": "sharpness*exp(growth*x)", "hills": "k/2*(y - amplitude*sin(frequency*x))**2"}
+    formula = "hills - slope*x"
+    observables = {"river": "x", "hill": "hills", "steepness": "k"}
     source = "arXiv:2410.05192"
-    domain = (-2.0, 4.0)
 
     def start(self) -> Init:
         return Point(at=(0.0, 1.0))

@@ -174,6 +174,7 @@ def test_zip_walks_sweeps_together():
     assert data.loss.dims == ("sharpness", "lr", "seed", "step")
     assert list(data.beta2.values) == [0.99, 0.999]
     assert data.beta2.dims == ("lr",)
+    assert "beta2" in data.coords
 
 
 def test_structural_sweeps_are_dimensions_too():
