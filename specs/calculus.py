@@ -287,5 +287,7 @@ def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> 
         _print_Exp1 = _print_Pi = lambda self, expr: repr(float(expr))
 
     outputs = [e.replace(sympy.DiracDelta, lambda *a: sympy.Integer(0)).doit() if e.has(sympy.DiracDelta) else e for e in outputs]
+    safe = {arg: sympy.Symbol(f"_{k}", real=True) for k, arg in enumerate(args)}  # names that nothing else in the program has
+    args, outputs = list(safe.values()), [e.xreplace(safe) for e in outputs]
     printer = ArrayPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
     return sympy.lambdify(args, outputs, modules=[namespace], printer=printer, cse=True)

@@ -8,6 +8,7 @@ sum(term, start, stop). `dim` is the number of components.
 
 import ast
 import functools
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,28 +118,53 @@ class _Reader:
         self.inside: set[int] | None = None  # offsets of x[i + o] seen, while inside a sum or product
 
     def fail(self, problem: str) -> SpecError:
-        return SpecError(f"{self.where}: {problem}, in the formula '{self.text.strip()[:200]}'")
+        return SpecError(f"{self.where}: {problem}, in the formula '{' '.join(self.text.split())[:200]}'")
 
     def read(self, text: str) -> Any:
         self.text = text
         if len(text) > MAX_LENGTH:
             raise SpecError(f"{self.where}: a formula of {len(text)} characters; at most {MAX_LENGTH} are allowed")
         try:
-            tree = ast.parse(text.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(" ".join(text.split()), mode="eval").body
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested or not text"
             raise self.fail(f"not a formula ({reason})") from None
         if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
             raise SpecError(f"{self.where}: a formula of more than {MAX_NODES} parts")
         try:
-            result = self.node(tree)
+            return self.finite(self.number(tree))
         except RecursionError:
             raise self.fail("too deeply nested") from None
-        if self.is_condition(result):
+
+    def number(self, n: ast.AST) -> Any:
+        """The node's value, which must not be a comparison; if it is constant, it must be a finite real number."""
+        value = self.node(n)
+        if self.is_condition(value):
             raise self.fail("a comparison where a number is expected")
-        if result.has(self.sp.zoo, self.sp.nan, self.sp.oo, -self.sp.oo, self.sp.I):
+        if value.is_number:
+            try:
+                size = abs(float(value))
+            except (OverflowError, TypeError, ValueError, ZeroDivisionError):
+                size = float("inf")
+            if not size < MAX_NUMBER:
+                raise self.fail(f"'{self.short(n)}' is not a finite real number (or beyond {MAX_NUMBER:g})")
+        return value
+
+    def finite(self, value: Any) -> Any:
+        """`value`, unless a part of it is infinite or not real whatever the variables are."""
+        if value.has(self.sp.zoo, self.sp.nan, self.sp.oo, -self.sp.oo, self.sp.I):
             raise self.fail("the value is not a finite real number (a division by zero?)")
-        return result
+        return value
+
+    @staticmethod
+    def short(n: ast.AST) -> str:
+        """The node as text, cut to a readable length."""
+        try:
+            return ast.unparse(n)[:40]
+        except (ValueError, RecursionError):
+            return "..."
 
     def is_condition(self, value: Any) -> bool:
         """True for a comparison, or the truth value that SymPy reduced one to (a Symbol is a Boolean to SymPy, hence not asked)."""
@@ -154,7 +180,7 @@ class _Reader:
         if isinstance(n.value, bool) or not isinstance(n.value, (int, float)):
             raise self.fail(f"{n.value!r} is not a number")
         if not abs(n.value) < MAX_NUMBER:
-            raise self.fail(f"the number {ast.unparse(n)[:30]} is too large")
+            raise self.fail(f"the number {self.short(n)} is too large")
         return self.sp.Integer(n.value) if isinstance(n.value, int) else self.sp.Rational(repr(n.value))
 
     def on_Name(self, n: ast.Name) -> Any:
@@ -182,15 +208,15 @@ class _Reader:
 
     def on_UnaryOp(self, n: ast.UnaryOp) -> Any:
         if isinstance(n.op, ast.USub):
-            return -self.node(n.operand)
+            return -self.number(n.operand)
         if isinstance(n.op, ast.UAdd):
-            return self.node(n.operand)
+            return self.number(n.operand)
         raise self.fail(f"{_describe(n.op)} is not allowed")
 
     def on_BinOp(self, n: ast.BinOp) -> Any:
         if isinstance(n.op, ast.BitXor):
             raise self.fail("^ is not a power here; write **")
-        a, b = self.node(n.left), self.node(n.right)
+        a, b = self.number(n.left), self.number(n.right)
         match n.op:
             case ast.Add():
                 return a + b
@@ -199,6 +225,8 @@ class _Reader:
             case ast.Mult():
                 return a * b
             case ast.Div():
+                if b == 0:
+                    raise self.fail(f"a division by zero in '{self.short(n)}'")
                 return a / b
             case ast.Pow():
                 return self.power(a, b)
@@ -222,21 +250,21 @@ class _Reader:
         kinds = {ast.Lt: self.sp.Lt, ast.LtE: self.sp.Le, ast.Gt: self.sp.Gt, ast.GtE: self.sp.Ge}
         if len(n.ops) != 1 or type(n.ops[0]) not in kinds:
             raise self.fail("one comparison of the form a < b, a <= b, a > b or a >= b is allowed")
-        return kinds[type(n.ops[0])](self.node(n.left), self.node(n.comparators[0]))
+        return kinds[type(n.ops[0])](*(self.finite(self.number(side)) for side in (n.left, n.comparators[0])))
 
     def on_Subscript(self, n: ast.Subscript) -> Any:
         vector = self.formula.vector
         if not (vector and isinstance(n.value, ast.Name) and n.value.id == vector[0]):
-            raise self.fail(f"only the vector can be indexed, and '{ast.unparse(n.value)[:40]}' is not the vector")
+            raise self.fail(f"only the vector can be indexed, and '{self.short(n.value)}' is not the vector")
         offset = self.offset(n.slice)
         if offset is not None:
             if self.inside is None:
-                raise self.fail(f"{ast.unparse(n)} is only known inside sum(...) and prod(...)")
+                raise self.fail(f"{self.short(n)} is only known inside sum(...) and prod(...)")
             self.inside.add(offset)
             return local(offset)
         index = self.whole(n.slice)
         if not -vector[1] <= index < vector[1]:
-            raise self.fail(f"{ast.unparse(n)} does not exist: {vector[0]} has {vector[1]} components")
+            raise self.fail(f"{self.short(n)} does not exist: {vector[0]} has {vector[1]} components")
         return fixed(index % vector[1])
 
     def offset(self, n: ast.AST) -> int | None:
@@ -251,19 +279,19 @@ class _Reader:
         """A whole number made of literals and `dim`."""
         value = self.node(n)
         if not value.is_Integer:
-            raise self.fail(f"the index '{ast.unparse(n)[:40]}' must be a whole number, or i plus or minus one")
+            raise self.fail(f"the index '{self.short(n)}' must be a whole number, or i plus or minus one")
         return int(value)
 
     def on_Call(self, n: ast.Call) -> Any:
         if not isinstance(n.func, ast.Name) or n.func.id not in FUNCTIONS:
-            name = ast.unparse(n.func)[:40]
+            name = self.short(n.func)
             raise self.fail(f"there is no function '{name}'{suggest(name, FUNCTIONS)} (known: {', '.join(FUNCTIONS)})")
         if n.keywords or any(isinstance(a, ast.Starred) for a in n.args):
             raise self.fail(f"{n.func.id} takes plain arguments")
         name = n.func.id
         if name in ("sum", "prod"):
             return self.reduction(name, n.args)
-        args = [self.node(a) for a in n.args]
+        args = [self.node(a) if name == "where" and k == 0 else self.number(a) for k, a in enumerate(n.args)]
         count = {"where": 3, "min": 2, "max": 2}.get(name, 1)
         if len(args) != count:
             raise self.fail(f"{name} takes {count} argument{'s' * (count > 1)}, {len(args)} given")
@@ -271,20 +299,22 @@ class _Reader:
 
     def apply(self, name: str, args: list[Any]) -> Any:
         sp = self.sp
-        boolean = [self.is_condition(a) for a in args]
         if name == "where":
-            if not boolean[0] or any(boolean[1:]):
+            if not self.is_condition(args[0]):
                 raise self.fail("where takes (comparison, number, number)")
             return sp.Piecewise((args[1], args[0]), (args[2], True))
-        if any(boolean):
-            raise self.fail(f"{name} takes numbers, not comparisons")
+        if name in ("min", "max", "abs", "sign"):
+            args = [self.finite(a) for a in args]
+        plain = args[0].is_extended_real  # else, as for log(x), SymPy would differentiate abs and sign as complex functions
         match name:
             case "min":
                 return sp.Piecewise((args[0], args[0] <= args[1]), (args[1], True))
             case "max":
                 return sp.Piecewise((args[0], args[0] >= args[1]), (args[1], True))
             case "abs":
-                return sp.Abs(args[0])
+                return sp.Abs(args[0]) if plain else sp.Piecewise((args[0], args[0] >= 0), (-args[0], True))
+            case "sign" if not plain:
+                return sp.Piecewise((1, args[0] > 0), (-1, args[0] < 0), (0, True))
             case "arctan":
                 return sp.atan(args[0])
         return getattr(sp, name)(args[0])
@@ -297,10 +327,8 @@ class _Reader:
         if len(args) not in (1, 3):
             raise self.fail(f"{kind} takes one term, or (term, start, stop)")
         self.inside = set()
-        term = self.node(args[0])
+        term = self.finite(self.number(args[0]))
         offsets, self.inside = self.inside, None
-        if self.is_condition(term):
-            raise self.fail(f"a comparison where {kind} expects a number")
         if any(r.symbol in term.free_symbols for r in self.parsed.reductions):
             raise self.fail(f"a sum or product inside {kind}(...)")
         first, last = max(0, -min(offsets, default=0)), self.formula.dim - max(0, *offsets, 0)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -82,7 +82,8 @@ class SweepMarker:
         return f"SweepMarker(structural={self.structural})"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        inner = handler.generate_schema(get_args(source)[0])
+        plain = tuple(a for a in get_args(source) if a is not Sweep)
+        inner = handler.generate_schema(Union[plain])  # noqa: UP007
         wrapped = core_schema.no_info_wrap_validator_function(
             self.parse,
             inner,

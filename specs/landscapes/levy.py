@@ -11,9 +11,9 @@ from .base import FormulaLandscape, Minimum
 
 
 class Levy(FormulaLandscape):
-    r"""Ripples along every axis, n = dim: f(x) = sin^2(pi w_1) + sum_{i<n} (w_i-1)^2 (1 + a sin^2(pi w_i+1)) + (w_n-1)^2 (1 + sin^2(2 pi w_n)).
+    r"""Ripples along every axis, n = dim: f(x) = sin^2(pi w_1) + sum_{i<n} u_i^2 (1 + a sin^2(pi w_i + 1)) + u_n^2 (1 + sin^2(2 pi w_n)).
 
-    w_i = 1 + (x_i - 1) / 4; `a` is 10 in the literature. Global minimum 0 at (1, ..., 1), many local minima.
+    u_i = (x_i - 1) / 4, w_i = 1 + u_i; `a` is 10 in the literature. Global minimum 0 at (1, ..., 1), many local minima.
     Source: Laguna and Marti 2005, doi:10.1007/s10898-004-1936-z; Surjanovic and Bingham, https://www.sfu.ca/~ssurjano/levy.html.
     """
 
