@@ -95,7 +95,7 @@ BAD_SCALAR = {
     "x < y": "a comparison where a number",
     "0 < x < 1": "one comparison",
     "x == y": "one comparison",
-    "sin(x < y)": "numbers, not comparisons",
+    "sin(x < y)": "a comparison where a number",
     "where(x, 1, 2)": "comparison, number, number",
     "sin(x, y)": "takes 1 argument",
     "max(x)": "takes 2 arguments",
