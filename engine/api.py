@@ -24,6 +24,10 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         raise SpecError(
             f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
         )
+    from .executors.array import Simulation
+
+    for group in made.groups:
+        Simulation(next(group.shards())).start()
     return made
 
 
