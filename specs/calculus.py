@@ -227,7 +227,7 @@ def _namespace(xp: Any) -> dict[str, Any]:
     """The functions that compiled programs may call, taken from the array namespace."""
     names = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign", "where", "atan")
     older = {"atan": "arctan"}
-    return {name: getattr(xp, name, None) or getattr(xp, older.get(name, name)) for name in names} | {"power": _power}
+    return {name: getattr(xp, name, None) or getattr(xp, older.get(name, name)) for name in names} | {"power": _power, "ones": xp.ones}
 
 
 def _power(base: Any, exponent: int) -> Any:
@@ -239,6 +239,16 @@ def _power(base: Any, exponent: int) -> Any:
         exponent >>= 1
         base = base * base if exponent else base
     return result
+
+
+def _typed(expression: Any, one: Any) -> Any:
+    """`expression` with every constant branch c of a where(...) written c*one, so that the result has the type of the points."""
+    import sympy
+
+    def constant(e: Any) -> Any:
+        return e.func(*((value * one if value.is_number else value, condition) for value, condition in e.args))
+
+    return expression.replace(lambda e: isinstance(e, sympy.Piecewise), constant)
 
 
 def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> Any:
@@ -287,7 +297,12 @@ def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> 
         _print_Exp1 = _print_Pi = lambda self, expr: repr(float(expr))
 
     outputs = [e.replace(sympy.DiracDelta, lambda *a: sympy.Integer(0)).doit() if e.has(sympy.DiracDelta) else e for e in outputs]
+    outputs = [sympy.powsimp(e, combine="exp") if any(b.exp.free_symbols for b in e.atoms(sympy.Pow)) else e for e in outputs]
     safe = {arg: sympy.Symbol(f"_{k}", real=True) for k, arg in enumerate(args)}  # names that nothing else in the program has
-    args, outputs = list(safe.values()), [e.xreplace(safe) for e in outputs]
+    one = sympy.Symbol("_one", real=True)
+    args, outputs = list(safe.values()), [_typed(e.xreplace(safe), one) for e in outputs]
     printer = ArrayPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
-    return sympy.lambdify(args, outputs, modules=[namespace], printer=printer, cse=True)
+    if not any(e.has(one) for e in outputs):
+        return sympy.lambdify(args, outputs, modules=[namespace], printer=printer, cse=True)
+    program = sympy.lambdify([*args, one], outputs, modules=[namespace], printer=printer, cse=True)
+    return lambda *given: program(*given, namespace["ones"]((), dtype=given[0].dtype))

@@ -124,6 +124,8 @@ class _Reader:
         self.text = text
         if len(text) > MAX_LENGTH:
             raise SpecError(f"{self.where}: a formula of {len(text)} characters; at most {MAX_LENGTH} are allowed")
+        if "#" in text:
+            raise self.fail("# is not allowed; there are no comments in a formula")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -205,3 +205,78 @@ def test_no_text_does_anything_but_parse_or_be_refused(text):
     for formula in (scalars(text), vector(text)):
         with contextlib.suppress(SpecError):
             parse(formula)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("(x < 1) + 1", "a comparison where a number"),
+        ("-(x < 1)", "a comparison where a number"),
+        ("(x < 1) < 2", "a comparison where a number"),
+        ("x**(x < 1)", "a comparison where a number"),
+        ("sqrt(-1) < x", "not a finite real number"),
+        ("min(log(-1), x)", "not a finite real number"),
+        ("min(sqrt(-x**2), 1)", "not a finite real number"),
+        ("log(sin(4))*x", "not a finite real number"),
+        ("1e299*1e299*x", "not a finite real number"),
+        ("exp(1000)*x", "not a finite real number"),
+        ("exp(exp(exp(9)))", "not a finite real number"),
+        ("tan(pi/2)", "not a finite real number"),
+        ("(x - x)**-1", "finite real number"),
+        ("x/(y - y)", "division by zero"),
+        ("0x" + "f" * 6000, "too large"),
+        ("x # + y", "comments"),
+        ("x +\n yyy", "'yyy' is not defined"),
+    ],
+)
+def test_more_is_refused_with_one_clear_line(text, words):
+    with pytest.raises(SpecError) as caught:
+        parse(scalars(text))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("term", ["x[i]/0", "log(-1)*x[i]", "sqrt(-x[i]**2)", "where(x[i] < log(-2), 1, 2)"])
+def test_terms_of_a_sum_must_be_finite_too(term):
+    with pytest.raises(SpecError, match=r"finite|division by zero"):
+        parse(vector(f"sum({term})"))
+
+
+def test_parameters_may_have_any_name():
+    names = ("power", "x0", "x1", "atan", "ones", "dx", "x_0", "sum_0")
+    formula = Formula("power*x0**2*sin(x0**2) + x1*x + atan + ones*dx*x_0*sum_0", ("x",), None, names)
+    p = {name: np.asarray(float(k)) for k, name in enumerate(names, 1)}
+    assert calculus(formula).value(np.array([2.0]), p, np) == pytest.approx(4 * np.sin(4) + 6 + 4 + 5 * 6 * 7 * 8)
+
+
+KINKED = [
+    *("abs(log(y))", "sign(log(x)) + x", "abs(sqrt(x) - 1)", "min(x, 1)", "max(x, y)*where(x < y, 0.1, 0.2)", "where(1 < x, 1, 0)"),
+    *("where(x < 1, where(y < 1, 1, 2), 3)", "where(2 < 3, 1, x)", "x**k", "k**x", "x + sqrt(2) + sin(1) + exp(2)", "k", "3"),
+]
+
+
+@pytest.mark.parametrize("text", KINKED)
+def test_branches_and_constants_have_exact_gradients_in_every_type_and_namespace(text):
+    strict = pytest.importorskip("array_api_strict")
+    c = calculus(scalars(text))
+    x = np.random.default_rng(0).uniform(0.2, 2, (2, 3, 2))
+    for dtype in (np.float32, np.float64):
+        p = {"k": np.full((1, 1), 1.5, dtype)}
+        made = [c.value(x.astype(dtype), p, np), *c.value_and_grad(x.astype(dtype), p, np), c.hessian(x.astype(dtype), p, np)]
+        assert {a.dtype for a in made} == {np.dtype(dtype)}
+    steps = 1e-6 * np.eye(2)
+    measured = np.stack([(c.value(x + e, p, np) - c.value(x - e, p, np)) / 2e-6 for e in steps], axis=-1)
+    np.testing.assert_allclose(made[2], measured, atol=1e-8)
+    there, q = strict.asarray(x), {"k": strict.asarray(p["k"])}
+    again = [c.value(there, q, strict), *c.value_and_grad(there, q, strict), c.hessian(there, q, strict)]
+    for a, b in zip(again, made, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2.0, 3.0, 4.5])
+def test_a_power_with_a_parameter_has_a_gradient_at_zero(k):
+    for formula, x in ((Formula("x**k", ("x",), None, ("k",)), np.zeros((1, 1))), (vector("sum(x[i]**k)"), np.zeros((1, 4)))):
+        value, gradient = calculus(formula).value_and_grad(x, {"k": np.array([k])}, np)
+        assert value.item() == 0
+        assert np.array_equal(gradient, 0 * x)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import sympy
+from pydantic import ValidationError
 from thalweg.specs.landscapes.base import SymbolicLandscape
 from thalweg.specs.registry import LANDSCAPES
 
@@ -190,3 +191,61 @@ def test_vector_formulas_cost_the_same_code_in_ten_thousand_dimensions():
         value, gradient = land.value_and_grad(x, columns(land), np)
         assert np.isfinite(value).all()
         assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("kind", ["ackley", "schwefel"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_at_the_origin_is_zero_where_the_formula_as_published_divides_by_zero(kind, dtype):
+    land = make(kind)
+    value, gradient = land.value_and_grad(np.zeros((1, 1, 2), dtype), columns(land, dtype), np)
+    assert np.isfinite(value).all()
+    assert abs(gradient).max() < 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_default_start_is_not_a_stationary_point(kind):
+    land = make(kind)
+    at = getattr(land.start(), "at", None)
+    if at is not None and kind != "expression":
+        x = np.broadcast_to(np.asarray(at, dtype=float), (1, 1, land.size))
+        assert abs(land.value_and_grad(x, columns(land), np)[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("fields", "spectrum"),
+    [
+        ({"dim": 3, "condition": 4, "sharpness": 4}, [1, 2, 4]),
+        ({"dim": 3, "condition": 4, "sharpness": 4, "spacing": "linear", "rotation_seed": 7}, [1, 2.5, 4]),
+        ({"dim": 1}, [1]),
+        ({"spectrum": [1, -2, 3], "rotation_seed": 4}, [-2, 1, 3]),
+    ],
+)
+def test_quadratic_spectra(fields, spectrum):
+    land = LANDSCAPES.load("quadratic").model_validate(fields)
+    hessian = land.hessian(points(land), columns(land), np)[0, 0]
+    np.testing.assert_allclose(np.linalg.eigvalsh(hessian), spectrum, rtol=1e-12)
+    assert bool(land.minima(numbers(land))) == (min(spectrum) >= 0)
+    assert type(land).model_validate(land.model_dump(mode="json")) == land
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"spectrum": [1, 2], "dim": 3},
+        {"spectrum": [1, 2], "condition": 5},
+        {"spectrum": [1, 2], "condition": [5, 6]},
+        {"spectrum": []},
+        {"condition": 0.5},
+        {"rotation_seed": -1},
+        {"spacing": "geometric"},
+    ],
+)
+def test_quadratic_refuses(fields):
+    with pytest.raises(ValidationError):
+        LANDSCAPES.load("quadratic").model_validate(fields)
+
+
+def test_minima_are_stated_only_where_they_hold():
+    assert make("himmelblau", a=10.0).minima({"a": 10.0, "b": 7.0}) == []
+    assert make("rosenbrock").minima({"a": 2.0, "b": 1.0})[0].at == (2.0, 4.0)
+    assert make("rosenbrock", dim=3).minima({"a": 2.0, "b": 1.0}) == []
