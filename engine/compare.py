@@ -76,14 +76,15 @@ def table(dataset: Any) -> Any:
     from rich.text import Text
 
     made = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left")
-    for title, justify in [("optimizer", "left"), ("best at", "left"), *((name, "right") for name in ("median", "25 %", "75 %"))]:
-        made.add_column(title, justify=justify)  # type: ignore[arg-type]
-    for title in ("runs", "diverged", "of these at best"):
-        made.add_column(title, justify="right")
+    made.add_column("optimizer", overflow="fold")
+    made.add_column("best at", overflow="fold")
+    for title in ("median", "25 %", "75 %", "runs", "diverged"):
+        made.add_column(title, justify="right", no_wrap=True)
     for k, name in enumerate(dataset["optimizer"].values):
         row = {key: dataset[key].values[k] for key in dataset.data_vars}
         numbers = [_number(row[key]) for key in ("median", "q25", "q75")]
-        counts = [f"{int(row[key]):,}" for key in ("runs", "diverged", "diverged_at_best")]
+        lost, at_best = int(row["diverged"]), int(row["diverged_at_best"])
+        counts = [f"{int(row['runs']):,}", f"{lost:,} ({at_best:,} at best)" if lost else "0"]
         made.add_row(Text(str(name)), Text(str(row["best"]) or "-"), *numbers, *counts)
     missing = int(dataset["unfinished"].sum())
     if missing:
