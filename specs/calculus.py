@@ -251,6 +251,14 @@ def _typed(expression: Any, one: Any) -> Any:
     return expression.replace(lambda e: isinstance(e, sympy.Piecewise), constant)
 
 
+def real_and_smooth(outputs: list[Any]) -> list[Any]:
+    """Derivatives as every backend computes them: without the delta functions at kinks, and x**a / x as x**(a - 1)."""
+    import sympy
+
+    outputs = [e.replace(sympy.DiracDelta, lambda *a: sympy.Integer(0)).doit() if e.has(sympy.DiracDelta) else e for e in outputs]
+    return [sympy.powsimp(e, combine="exp") if any(b.exp.free_symbols for b in e.atoms(sympy.Pow)) else e for e in outputs]
+
+
 def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> Any:
     """A function of `args` that returns the list of outputs, common subexpressions shared."""
     import sympy
@@ -296,8 +304,7 @@ def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> 
 
         _print_Exp1 = _print_Pi = lambda self, expr: repr(float(expr))
 
-    outputs = [e.replace(sympy.DiracDelta, lambda *a: sympy.Integer(0)).doit() if e.has(sympy.DiracDelta) else e for e in outputs]
-    outputs = [sympy.powsimp(e, combine="exp") if any(b.exp.free_symbols for b in e.atoms(sympy.Pow)) else e for e in outputs]
+    outputs = real_and_smooth(outputs)
     safe = {arg: sympy.Symbol(f"_{k}", real=True) for k, arg in enumerate(args)}  # names that nothing else in the program has
     one = sympy.Symbol("_one", real=True)
     args, outputs = list(safe.values()), [_typed(e.xreplace(safe), one) for e in outputs]

@@ -161,8 +161,8 @@ class Simulation:
             made.append(self.xp.zeros_like(x) + value)
         return tuple(made)
 
-    def rates(self, first: int, count: int) -> Any:
-        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1, 1). Schedules are computed in float64."""
+    def factors(self, first: int, count: int) -> np.ndarray:
+        """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
         schedule = self.parts.optimizer.schedule
         p = {}
         for path, value, structural in schedule.fields():
@@ -170,8 +170,12 @@ class Simulation:
             if not structural and not isinstance(column, (str, bool)):
                 p[path[-1]] = np.asarray(column, dtype=np.float64).reshape(-1, 1)
         factor = schedule.factor(np.arange(first, first + count), self.study.steps, p)
+        return np.broadcast_arrays(factor, np.empty((1, count)))[0]
+
+    def rates(self, first: int, count: int) -> Any:
+        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1, 1), computed in float64."""
         lr = np.asarray(self.columns.get(("lr",), self.optimizer.lr), dtype=np.float64).reshape(-1, 1)
-        table = np.broadcast_arrays(lr * factor, np.empty((1, count)))[0].T
+        table = (lr * self.factors(first, count)).T
         return self.xp.asarray(table.astype(self.study.precision)[:, :, None, None])
 
     def inputs(self) -> dict[str, Any]:

@@ -53,8 +53,7 @@ def uniform(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dty
     if dtype == xp.float32:
         blocks = -(-count // 4)
         made = words(root_seed, stream, seeds, steps, blocks, xp)
-        cells = [xp.astype(w >> xp.asarray(9, dtype=xp.uint64), xp.float32) + 0.5 for w in made]
-        flat = xp.stack(cells, axis=-1) * float(2.0**-23)
+        flat = xp.stack([_cell(w, xp) for w in made], axis=-1)
     else:
         blocks = -(-count // 2)
         a, b, c, d = words(root_seed, stream, seeds, steps, blocks, xp)
@@ -70,8 +69,21 @@ def wide(high: Any, low: Any, xp: Any) -> Any:
 
 
 def normal(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any = np) -> Any:
-    """(steps, seeds, count) standard normals by Box-Muller: components 2j and 2j + 1 share one pair of uniforms."""
-    radius, angle = _pairs(root_seed, stream, seeds, steps, count, dtype, xp)
+    """(steps, seeds, count) standard normals by Box-Muller: components 2j and 2j + 1 share one pair of uniforms.
+
+    In float32 a pair needs two words, so that one block (j, step // 2) serves an even step and the odd one after it: nothing is wasted.
+    `steps` are consecutive.
+    """
+    pairs = -(-count // 2)
+    if dtype == xp.float32:
+        ticks = np.arange(int(steps[0]) // 2, int(steps[-1]) // 2 + 1)
+        made = [_cell(w, xp) for w in words(root_seed, stream, seeds, ticks, pairs, xp)]
+        both = [xp.reshape(xp.stack([made[k], made[k + 2]], axis=1), (-1, *made[k].shape[1:])) for k in (0, 1)]
+        first = int(steps[0]) - 2 * int(ticks[0])
+        radius, angle = (u[first : first + len(steps), ...] for u in both)
+    else:
+        u = uniform(root_seed, stream, seeds, steps, 2 * pairs, dtype, xp)
+        radius, angle = u[..., 0::2], u[..., 1::2]
     r = xp.sqrt(-2 * xp.log(radius))
     return _interleave(r * xp.cos(2 * np.pi * angle), r * xp.sin(2 * np.pi * angle), count, xp)
 
@@ -92,10 +104,9 @@ def integers(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, hi
     return xp.astype((flat * xp.asarray(high, dtype=xp.uint64)) >> xp.asarray(32, dtype=xp.uint64), xp.int64)
 
 
-def _pairs(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any) -> tuple[Any, Any]:
-    half = -(-count // 2)
-    u = uniform(root_seed, stream, seeds, steps, 2 * half, dtype, xp)
-    return u[..., 0::2], u[..., 1::2]
+def _cell(word: Any, xp: Any) -> Any:
+    """A word as a float32 in (0, 1): its top 23 bits, centred in their cell."""
+    return (xp.astype(word >> xp.asarray(9, dtype=xp.uint64), xp.float32) + 0.5) * float(2.0**-23)
 
 
 def _interleave(a: Any, b: Any, count: int, xp: Any) -> Any:

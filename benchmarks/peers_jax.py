@@ -1,0 +1,86 @@
+"""JAX: jit(vmap(scan)) with optax, the way its users simulate many runs. Each function makes a case: () -> final losses, compiled."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+NAME = "JAX jit(vmap(scan))"
+VARIANTS = [(impl, unroll) for impl in ("threefry2x32", "rbg", "unsafe_rbg") for unroll in (1, 4)]
+"""Generators and unrolling tried; the fastest counts."""
+
+
+def river(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case a."""
+    dtype, optimizer = _precision(study), optax.adam(0.01)
+
+    def loss(z):
+        return 10.0 * (z[1] - jnp.sin(z[0])) ** 2 - 0.05 * z[0]
+
+    def one(key):
+        z = jnp.zeros(2, dtype)
+
+        def step(carry, k):
+            z, state = carry
+            g = jax.grad(loss)(z) + dtype(0.5) * jax.random.normal(k, (2,), dtype)
+            update, state = optimizer.update(g, state)
+            return (optax.apply_updates(z, update), state), None
+
+        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), jax.random.split(key, study["steps"]), unroll=unroll)
+        return loss(z)
+
+    keys = jax.random.split(jax.random.key(0, impl=impl), study["seeds"])
+    return functools.partial(_call, jax.jit(jax.vmap(one)), keys)
+
+
+def rastrigin(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case b; the starts are ours."""
+    dtype, optimizer = _precision(study), optax.sgd(1e-3, momentum=0.9)
+
+    def loss(z):
+        return jnp.sum(z * z + 10.0 * (1 - jnp.cos(2 * jnp.pi * z)))
+
+    def one(z):
+        def step(carry, _):
+            z, state = carry
+            update, state = optimizer.update(jax.grad(loss)(z), state)
+            return (optax.apply_updates(z, update), state), None
+
+        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), None, length=study["steps"], unroll=unroll)
+        return loss(z)
+
+    return functools.partial(_call, jax.jit(jax.vmap(one)), jnp.asarray(study["start"], dtype))
+
+
+def rosenbrock(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case c: vmap over the hyperparameters."""
+    dtype = _precision(study)
+
+    def loss(z):
+        return jnp.sum(100.0 * (z[1:] - z[:-1] ** 2) ** 2 + (1.0 - z[:-1]) ** 2)
+
+    def one(lr, beta1, beta2):
+        optimizer = optax.adam(lr, beta1, beta2)
+        z = -jnp.ones(10, dtype)
+
+        def step(carry, _):
+            z, state = carry
+            update, state = optimizer.update(jax.grad(loss)(z), state)
+            return (optax.apply_updates(z, update), state), None
+
+        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), None, length=study["steps"], unroll=unroll)
+        return loss(z)
+
+    return functools.partial(_call, jax.jit(jax.vmap(one)), *(jnp.asarray(h, dtype) for h in study["grid"]))
+
+
+def _precision(study: dict[str, Any]) -> Any:
+    jax.config.update("jax_enable_x64", study["precision"] == "float64")
+    return jnp.float64 if study["precision"] == "float64" else jnp.float32
+
+
+def _call(function: Any, *args: Any) -> np.ndarray:
+    return np.asarray(function(*args).block_until_ready())

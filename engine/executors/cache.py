@@ -1,0 +1,177 @@
+"""Generated kernels on disk: compiled once a machine, not once a process.
+
+A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
+machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
+everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy.
+
+DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
+process. Its size stays below $THALWEG_CACHE_SIZE (500MB): the digests and kernels used longest ago go first.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import ModuleType
+
+from ...specs.errors import ThalwegError
+
+DEFAULT_SIZE = "500MB"
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+DIGEST = re.compile(r"[0-9a-f]{16}")
+
+_modules: dict[str, ModuleType] = {}
+_lock = threading.Lock()
+
+
+def load(source: str) -> ModuleType:
+    """The module made of this source, from this process, from disk, or new. Any number of threads and processes may call at once."""
+    with _lock:
+        if source not in _modules:
+            new = not place(source).is_file()
+            _modules[source] = _import(source)
+            if new:
+                prune(keep=[Path(m.__file__ or "") for m in _modules.values()])
+        return _modules[source]
+
+
+def place(source: str) -> Path:
+    """The file of this source."""
+    return folder() / f"k_{hashlib.sha256(source.encode()).hexdigest()[:16]}.py"
+
+
+def _import(source: str) -> ModuleType:
+    path = place(source)
+    name = path.stem
+    if not path.is_file():
+        write(path, source)
+    with contextlib.suppress(OSError):
+        os.utime(path.parent)
+        (path.parent / f"{name}.used").touch()
+    try:
+        return _execute(name, path)
+    except Exception:  # a damaged or vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
+        forget(path)
+        write(path, source)
+        return _execute(name, path)
+
+
+def _execute(name: str, path: Path) -> ModuleType:
+    """Import the file under a name of its own."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def write(path: Path, source: str) -> None:
+    """Write the whole file or nothing. Its date is fixed, so that processes that write it at once agree on Numba's index."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
+        file.write(source)
+    os.utime(file.name, (1_000_000_000, 1_000_000_000))
+    os.replace(file.name, path)
+
+
+def forget(path: Path) -> int:
+    """Delete one kernel with its machine code; returns the bytes freed."""
+    freed = 0
+    for found in [path, *path.parent.glob(f"{path.stem}.*"), *path.parent.glob(f"__pycache__/{path.stem}.*")]:
+        with contextlib.suppress(OSError):
+            freed += found.stat().st_size
+            found.unlink()
+    return freed
+
+
+@functools.cache
+def folder() -> Path:
+    """Where this process keeps its kernels: DIRECTORY/<digest>, or a temporary folder if that cannot be written."""
+    target = directory() / digest()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target):
+            pass
+    except OSError:
+        import atexit
+
+        target = Path(tempfile.mkdtemp(prefix="thalweg-"))
+        atexit.register(shutil.rmtree, target, ignore_errors=True)
+    return target
+
+
+def directory() -> Path:
+    """The cache's folder: $THALWEG_CACHE_DIR, or the user's cache folder of this platform."""
+    given = os.environ.get("THALWEG_CACHE_DIR")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "thalweg"
+
+
+@functools.cache
+def digest() -> str:
+    """What machine code depends on besides the kernel's source: the modules here, and the versions of what compiles it."""
+    from importlib.metadata import version
+
+    parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy"))]
+    parts += [p.read_text(encoding="utf-8") for p in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def limit() -> int:
+    """The largest size in bytes, from $THALWEG_CACHE_SIZE. Raises ThalwegError for what is not a size."""
+    text = os.environ.get("THALWEG_CACHE_SIZE", DEFAULT_SIZE)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)?\s*", text, re.IGNORECASE)
+    if not found:
+        raise ThalwegError(f"THALWEG_CACHE_SIZE is '{text}'; write a size such as 200MB or 1GB")
+    return int(float(found[1]) * UNITS[(found[2] or "B").upper()])
+
+
+def entries() -> list[tuple[Path, int, float]]:
+    """(source file, bytes with its machine code, when last used) of every kernel in the cache."""
+    made = []
+    for path in sorted(directory().glob("*/k_*.py")):
+        if DIGEST.fullmatch(path.parent.name):
+            with contextlib.suppress(OSError):
+                files = [path, *path.parent.glob(f"__pycache__/{path.stem}.*")]
+                used = path.with_suffix(".used")
+                when = used.stat().st_mtime if used.exists() else path.parent.stat().st_mtime
+                made.append((path, sum(f.stat().st_size for f in files), when))
+    return made
+
+
+def prune(keep: list[Path]) -> None:
+    """Delete the kernels used longest ago until the cache is below its limit, sparing those in `keep`."""
+    found = entries()
+    size, most = sum(size for _, size, _ in found), limit()
+    for path, _, _ in sorted(found, key=lambda e: e[2]):
+        if size <= most:
+            return
+        if path not in keep:
+            size -= forget(path)
+
+
+def clear() -> tuple[int, int]:
+    """Delete every kernel, and nothing else that may lie in that folder; returns (kernels, bytes)."""
+    found = entries()
+    freed = sum(forget(path) for path, _, _ in found)
+    for folder_ in {path.parent for path, _, _ in found}:
+        for inner in (folder_ / "__pycache__", folder_):
+            with contextlib.suppress(OSError):
+                inner.rmdir()
+    return len(found), freed

@@ -1,0 +1,324 @@
+"""From a formula to a kernel module with two functions over a block of W runs.
+
+    landscape(X, L, G, P, Z, limit)     L (W) <- f, G (dim, W) <- gradient, at X (dim, W)
+    observe(X, O, P, Z, limit)          O (observables, W)
+
+`landscape` returns 1 if the loss of any run is not finite or above `limit`, or its iterate is not finite; `observe` returns 0.
+
+P holds the landscape's parameters: (parameters, 1) if `uniform`, all runs of the block sharing them, else (parameters, W). Z is scratch.
+A formula is F(x_c..., R_k...) as in specs/calculus.py: a loop over i for each reduction R_k, then F. Where F is linear in a sum, its
+loop adds to the gradient at once; otherwise a second loop follows, once dF/dR_k is known.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...specs.calculus import indices, real_and_smooth
+from ...specs.expression import Parsed, Reduction, fixed, local, symbol
+from .inline import NotFusable
+from .source import LIBM, module
+
+FUNCTIONS = {
+    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign")},
+    "atan": "arctan", "Abs": "absolute",
+}
+UNROLLED = 4
+"""Up to so many components the check that the iterate is finite is written out."""
+RELATIONS = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">", "GreaterThan": ">="}
+
+
+def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool) -> str:
+    """The module's source. Raises NotFusable."""
+    writer = _Formula(parsed, uniform)
+    body = writer.landscape() + writer.observe()
+    return module(writer.functions, body.rstrip() + "\n", precision, lanes)
+
+
+def scratch_rows(parsed: Parsed) -> int:
+    """Rows of Z: two a reduction, and for a product one a factor and one more."""
+    return 1 + sum(2 + (r.stop - r.start + 1 if r.kind == "prod" else 0) for r in parsed.reductions)
+
+
+class _Formula:
+    """Writes the functions of one formula; `far` is the variant for arguments beyond vecmath's reach."""
+
+    def __init__(self, parsed: Parsed, uniform: bool):
+        self.parsed, self.uniform, self.dim = parsed, uniform, parsed.formula.dim
+        self.functions: set[str] = set()
+        self.first: Any = None
+        self.fresh = range(0)
+        self.parameters = {symbol(name): f"p{k}" for k, name in enumerate(parsed.formula.parameters)}
+        self.rows: dict[Any, int] = {}
+        row = 1
+        for r in parsed.reductions:
+            self.rows[r.symbol] = row
+            row += 2 + (r.stop - r.start + 1 if r.kind == "prod" else 0)
+
+    # the two functions
+
+    def landscape(self) -> str:
+        return self.near_and_far("landscape", "A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit", self.gradient)
+
+    def observe(self) -> str:
+        return self.near_and_far("observe", "A2, A2, A2, A2, _F", "X, O, P, Z, limit", self.observables)
+
+    def near_and_far(self, name: str, kinds: str, arguments: str, write: Any) -> str:
+        """A function that redoes the block with libm where an argument of sin, cos or tan was beyond vecmath's reach."""
+        head = f"@njit(types.int64({kinds}), **JIT)\ndef {{}}({arguments}):\n    vectorised()\n    bad = np.int32(0)\n"
+        tail = "    return types.int64(bad)\n"
+        near = write(False)
+        if "far = " not in near:
+            return head.format(name) + near + tail + "\n\n"
+        far, redo = write(True), f"    if far > REACH:\n        return {name}_far({arguments})\n"
+        self.functions |= {"magnitude", "REACH", *(f"far_{f}" for f in LIBM if f"far_{f}(" in far)}
+        start = "    far = BITS(0)\n"
+        return head.format(f"{name}_far") + far + tail + "\n\n" + head.format(name) + start + near + redo + tail + "\n\n"
+
+    def observables(self, far: bool) -> str:
+        outputs = [(f"O[{k}, l] = {{}}", e) for k, e in enumerate(self.parsed.observables.values())]
+        used = set().union(*(e.free_symbols for _, e in outputs)) if outputs else set()
+        lines = ["    " + s for s in self.numbers()]
+        for r in self.parsed.reductions:
+            if r.symbol in used:
+                lines += self.first_pass(r, None, far)
+        return "\n".join([*lines, *self.loop(4, outputs, far)]) + "\n"
+
+    def gradient(self, far: bool) -> str:
+        value = self.parsed.value
+        reductions = [r for r in self.parsed.reductions if r.symbol in value.free_symbols]
+        lines = ["    " + s for s in self.numbers()]
+        slopes = {r.symbol: self.smooth([value.diff(r.symbol)])[0] for r in reductions}
+        varying = (
+            {fixed(c) for c in range(self.dim)}
+            if not reductions
+            else {r.symbol for r in self.parsed.reductions} | set(map(fixed, indices(value.free_symbols, r"x\[(\d+)\]")))
+        )
+        linear = {r.symbol for r in reductions if r.kind == "sum" and not slopes[r.symbol].free_symbols & varying}
+        ordered = sorted(reductions, key=lambda r: r.symbol not in linear)
+        self.fresh = self.first_touch(ordered[0]) if ordered else range(0)
+        for low, high in ((0, self.fresh.start), (self.fresh.stop, self.dim)) if reductions else ():
+            if low < high:
+                lines += [f"    for d in range({low}, {high}):", "        for l in range(W):", "            G[d, l] = F(0.0)"]
+        self.first = ordered[0].symbol if self.fresh else None
+        for r in reductions:
+            lines += self.first_pass(r, slopes[r.symbol] if r.symbol in linear else None, far)
+        components = indices(value.free_symbols, r"x\[(\d+)\]")
+        plus = "+" if reductions else ""
+        outputs = [("L[l] = {}", value), *((f"G[{c}, l] {plus}= {{}}", value.diff(fixed(c))) for c in components)]
+        outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
+        outputs += [] if reductions else [(f"G[{c}, l] = {{}}", 0 * value) for c in range(self.dim) if c not in components]
+        if self.dim > UNROLLED:
+            lines += ["    for l in range(W):", "        Z[0, l] = F(0.0)", f"    for d in range({self.dim}):"]
+            lines += ["        for l in range(W):", "            Z[0, l] += F(0.0) * X[d, l]"]
+        lines += self.loop(4, outputs, far)
+        for r in reductions:
+            if r.symbol not in linear:
+                lines += self.second_pass(r, far)
+        self.first = None
+        return "\n".join(lines) + "\n"
+
+    def first_touch(self, r: Reduction) -> range:
+        """The components whose gradient the loop of `r`, if it comes first, may set instead of adding to: those at its largest offset."""
+        offsets = indices(r.term.free_symbols, r"x\[i([+-]\d+)\]")
+        if r.kind == "prod" or not offsets:
+            return range(0)
+        reached = range(r.start + max(offsets), r.stop + max(offsets))
+        return range(0) if any(c in reached for c in indices(r.term.free_symbols, r"x\[(\d+)\]")) else reached
+
+    # loops over the terms of a reduction
+
+    def first_pass(self, r: Reduction, slope: Any, far: bool) -> list[str]:
+        """Accumulate the reduction; with `slope` its part of the gradient too. A product keeps what stands before each factor."""
+        row = self.rows[r.symbol]
+        start = "1.0" if r.kind == "prod" else "0.0"
+        if r.kind == "prod":
+            outputs = [(f"Z[{row + 2 - r.start} + i, l] = Z[{row}, l]; Z[{row}, l] *= {{}}", r.term)]
+        else:
+            outputs = [(f"Z[{row}, l] += {{}}", r.term)]
+        if slope is not None:
+            outputs += [(place, slope * e) for place, e in self.partials(r)]
+        head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
+        return [*head, *self.loop(8, outputs, far)]
+
+    def second_pass(self, r: Reduction, far: bool) -> list[str]:
+        """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
+        row, weight = self.rows[r.symbol], symbol("weight")
+        if r.kind == "sum":
+            outputs = [(place, weight * e) for place, e in self.partials(r)]
+            return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]"])]
+        after = f"Z[{row + 2 + r.stop - r.start}, l]"
+        outputs = [*((place, weight * e) for place, e in self.partials(r)), (f"{after} *= {{}}", r.term)]
+        return [
+            "    for l in range(W):",
+            f"        {after} = F(1.0)",
+            f"    for i in range({r.stop - 1}, {r.start - 1}, -1):",
+            *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l] * Z[{row + 2 - r.start} + i, l] * {after}"]),
+        ]
+
+    def partials(self, r: Reduction) -> list[tuple[str, Any]]:
+        """(where it adds to the gradient, derivative of the term) for everything the term depends on."""
+        free = r.term.free_symbols
+        made = [(f"G[i + {o}, l] += {{}}" if o >= 0 else f"G[i - {-o}, l] += {{}}", local(o)) for o in indices(free, r"x\[i([+-]\d+)\]")]
+        if made and r.symbol is self.first:
+            made[-1] = (made[-1][0].replace("+=", "="), made[-1][1])
+        made += [(f"G[{c}, l] += {{}}", fixed(c)) for c in indices(free, r"x\[(\d+)\]")]
+        return [(place, r.term.diff(atom)) for place, atom in made]
+
+    # one lane loop
+
+    def loop(self, indent: int, outputs: list[tuple[str, Any]], far: bool, extra: Iterable[str] = ()) -> list[str]:
+        """`for l in range(W)` with the outputs' statements; what does not vary from lane to lane stands before it."""
+        import sympy
+
+        if not outputs:
+            return []
+        expressions = self.smooth([e for _, e in outputs])
+        free = set().union(*(e.free_symbols for e in expressions))
+        names = {**self.parameters, symbol("i"): "F(i)", symbol("weight"): "weight"}
+        loads = list(extra)
+        for c in indices(free, r"x\[(\d+)\]"):
+            names[fixed(c)] = f"c{c}"
+            loads.append(f"c{c} = X[{c}, l]")
+        for o in indices(free, r"x\[i([+-]\d+)\]"):
+            names[local(o)] = name = f"u{o}".replace("-", "m")
+            loads.append(f"{name} = X[i + {o}, l]" if o >= 0 else f"{name} = X[i - {-o}, l]")
+        for r in self.parsed.reductions:
+            if r.symbol in free:
+                names[r.symbol] = f"r{self.rows[r.symbol]}"
+                loads.append(f"r{self.rows[r.symbol]} = Z[{self.rows[r.symbol]}, l]")
+        if not self.uniform:
+            loads += [f"{name} = P[{name[1:]}, l]" for s, name in self.parameters.items() if s in free]
+        still = {symbol("i"), *(self.parameters if self.uniform else ())}
+        lanes = free - still
+        shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("s"), order="none")
+        before: list[str] = []
+        inside: list[str] = []
+        printer = _Printer(names, lanes, before, far)
+        for s, e in shared:
+            if e.free_symbols & printer.lanes:
+                printer.lanes.add(s)
+                inside.append(f"{s.name} = {printer.lane(e)}")
+            else:
+                before.append(f"{s.name} = {printer.show(e)}")
+            names[s] = s.name
+        inside += [place.format(printer.lane(e)) for (place, _), e in zip(outputs, reduced, strict=True)]
+        self.functions |= printer.functions
+        checks = [] if far else [f"far = max(far, magnitude({text}))" for text in printer.checked]
+        if any(place.startswith("L[l]") for place, _ in outputs):
+            finite = "".join(f" + F(0.0) * X[{d}, l]" for d in range(self.dim)) if self.dim <= UNROLLED else " + Z[0, l]"
+            checks += [f"z = L[l]{finite}", "bad = np.int32(bad | (0 if (z <= limit) & (z >= LOWEST) else 1))"]
+        pad, deep = " " * indent, " " * (indent + 4)
+        return [*(pad + s for s in before), pad + "for l in range(W):", *(deep + s for s in [*loads, *inside, *checks])]
+
+    def numbers(self) -> list[str]:
+        return [f"{name} = P[{name[1:]}, 0]" for name in self.parameters.values()] if self.uniform else []
+
+    def smooth(self, expressions: list[Any]) -> list[Any]:
+        import sympy
+
+        return [sympy.factor_terms(e) for e in real_and_smooth(expressions)]
+
+
+class _Printer:
+    """SymPy trees as text. In a lane expression, parts that do not vary from lane to lane are computed before the loop."""
+
+    def __init__(self, names: dict[Any, str], lanes: set[Any], before: list[str], far: bool):
+        self.names, self.lanes, self.before, self.far = names, lanes, before, far
+        self.functions: set[str] = set()
+        self.checked: list[str] = []
+        self.kept: dict[str, str] = {}
+
+    def still(self, e: Any) -> bool:
+        return not e.free_symbols & self.lanes
+
+    def lane(self, e: Any) -> str:
+        """Text inside the loop."""
+        if e.is_number or e.is_Symbol or not self.still(e):
+            return self.show(e)
+        text = self.show(e)
+        return self.kept.get(text) or self.keep(text)
+
+    def keep(self, text: str) -> str:
+        name = f"k{len(self.kept)}"
+        self.kept[text] = name
+        self.before.append(f"{name} = {text}")
+        return name
+
+    def show(self, e: Any) -> str:
+        """Text of a tree; its still parts through `lane`."""
+        if e.is_Symbol:
+            return self.names[e]
+        if e.is_number:
+            return f"F({float(e)!r})"
+        rule = getattr(self, f"on_{type(e).__name__}", None)
+        if rule:
+            return rule(e)
+        name = FUNCTIONS.get(type(e).__name__)
+        if name is None:
+            raise NotFusable(f"the formula has a {type(e).__name__}, which has no scalar form here")
+        return self.call(name, e.args)
+
+    def call(self, name: str, args: Any) -> str:
+        self.functions.add(name)
+        given = [self.lane(a) for a in args]
+        if name in LIBM:
+            if self.far:
+                name = f"far_{name}"
+            elif given[0] not in self.checked and not self.still(args[0]):
+                self.checked.append(given[0])
+        return f"{name}({', '.join(given)})"
+
+    def parts(self, e: Any) -> list[Any]:
+        """The operands of a sum or product, those that do not vary gathered in one."""
+        if self.still(e):
+            return list(e.args)
+        still, varying = e.as_independent(*self.lanes, as_Add=e.is_Add)
+        rest = list(varying.args) if type(varying) is type(e) else [varying]
+        return rest if still == (0 if e.is_Add else 1) else [still, *rest]
+
+    def on_Add(self, e: Any) -> str:
+        text = ""
+        for part in self.parts(e):
+            negative = part.could_extract_minus_sign() and not part.is_Symbol
+            shown = self.lane(-part if negative else part)
+            text += (" - " if text else "-") + shown if negative else (" + " if text else "") + shown
+        return f"({text})"
+
+    def on_Mul(self, e: Any) -> str:
+        above, below = [], []
+        for part in self.parts(e):
+            base, exponent = part.as_base_exp()
+            inverse = part.is_Pow and exponent.is_number and exponent.is_negative and not self.still(part)
+            (below if inverse else above).append(base**-exponent if inverse else part)
+        sign = ""
+        if above and above[0] == -1 and len(above) > 1:
+            sign, above = "-", above[1:]
+        text = " * ".join(map(self.lane, above)) or "F(1.0)"
+        if below:
+            under = " * ".join(map(self.lane, below))
+            text = f"{text} / ({under})" if len(below) > 1 else f"{text} / {under}"
+        return f"({sign}{text})"
+
+    def on_Pow(self, e: Any) -> str:
+        base, exponent = e.as_base_exp()
+        if exponent.is_number and exponent.is_negative:
+            return f"(F(1.0) / {self.lane(base**-exponent)})"
+        if exponent.is_number and float(exponent) == 0.5:
+            return self.call("sqrt", [base])
+        if exponent.is_Integer and 2 <= exponent <= 64:
+            return self.call(f"power{exponent}", [base])
+        return self.call("pow", [base, exponent])
+
+    def on_Piecewise(self, e: Any) -> str:
+        self.functions.add("where")
+        *branches, (last, _) = e.args
+        text = self.lane(last)
+        for value, condition in reversed(branches):
+            text = f"where({self.condition(condition)}, {self.lane(value)}, {text})"
+        return text
+
+    def condition(self, e: Any) -> str:
+        kind = RELATIONS.get(type(e).__name__)
+        if kind is None:
+            raise NotFusable(f"the formula has the condition {e}, which has no scalar form here")
+        return f"({self.lane(e.lhs)} {kind} {self.lane(e.rhs)})"

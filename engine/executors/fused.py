@@ -1,0 +1,299 @@
+"""The fused executor: expression landscapes and elementwise rules as compiled lane blocks (lanes.py), all steps inside.
+
+A shard's runs are laid out in blocks of W lanes. With enough seeds the lanes of a block are seeds of one sweep point, which then share
+their hyperparameters (uniform); with few seeds a block holds runs of several points, each lane with its own numbers.
+"""
+
+import functools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ...optimizers.base import ElementwiseOptimizer
+from ...specs.clip import ClipNorm, ClipValue
+from ...specs.expression import Formula, parse
+from ...specs.landscapes.base import SymbolicLandscape
+from ...specs.noise import Gaussian, Minibatch, StudentT
+from ..plan import Group, Parts, Shard
+from . import philox
+from .array import FINISHED, RUNNING, Block, Outcome, Simulation, Tick
+from .formula import formula_source, scratch_rows
+from .inline import NotFusable
+from .rule import average_source, rule_source
+
+UNIFORM_SEEDS = 64
+"""From this many seeds on, blocks are filled with seeds of one sweep point."""
+WIDTHS = (256, 64, 16)
+BLOCK_BYTES = 2**17
+"""Largest size of one array (dim, W) of a block."""
+CALL_LANES = 25
+"""What the calls of a block's step cost, in lanes."""
+TILE_BYTES = 2**18
+"""Records a block gathers before they are transposed to where the store wants them."""
+CALL_WORK = 10**8
+"""Components moved in one call of the driver: progress and interrupts are served in between."""
+FACTOR_BYTES = 16 * 2**20
+
+
+def why_not(group: Group) -> str | None:
+    """Why this group cannot be fused, or None."""
+    try:
+        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
+            sources(shard.parts(), group.study.precision, 64, True, True)
+    except NotFusable as reason:
+        return str(reason)
+    return None
+
+
+def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool) -> "Sources":
+    """The generated modules of these parts. Raises NotFusable with the reason."""
+    landscape, optimizer = parts.landscape, parts.optimizer
+    if not isinstance(landscape, SymbolicLandscape):
+        raise NotFusable(f"the landscape {landscape.kind} is not a formula")
+    if not isinstance(optimizer, ElementwiseOptimizer):
+        raise NotFusable(f"{optimizer.kind} is not elementwise")
+    if isinstance(parts.noise, Minibatch):
+        raise NotFusable("minibatch noise needs data")
+    if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
+        raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
+    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape)
+
+
+class Sources:
+    """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
+
+    def __init__(self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool):
+        self.landscape = _formula(formula, precision, lanes, uniform_landscape)
+        self.scratch = scratch_rows(parse(formula))
+        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
+        self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0)
+        if optimizer.average is not None:
+            self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
+        self.driver = _driver(precision, lanes)
+
+    def load(self) -> tuple[Any, ...]:
+        """(drive, the functions it takes), compiled or from the cache on disk."""
+        from .cache import load
+
+        landscape, rule, average, driver = map(load, (self.landscape, self.rule, self.average, self.driver))
+        functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
+        return driver.drive, functions
+
+
+@functools.lru_cache(maxsize=64)
+def _formula(formula: Formula, precision: str, lanes: int, uniform: bool) -> str:
+    return formula_source(parse(formula), precision, lanes, uniform)
+
+
+@functools.cache
+def _driver(precision: str, lanes: int) -> str:
+    """lanes.py for this precision and width."""
+    import importlib.resources
+
+    text = importlib.resources.files(__package__).joinpath("lanes.py").read_text(encoding="utf-8")
+    return text.replace('PRECISION, W = "float64", 64', f'PRECISION, W = "{precision}", {lanes}')
+
+
+def width(dim: int, precision: str, group: int) -> int:
+    """Lanes in a block, so that a block's arrays stay in the cache and few lanes of the last block of `group` runs are idle."""
+    fitting = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:]
+    return min(fitting, key=lambda w: -(-group // w) * (w + CALL_LANES))
+
+
+class FusedSimulation:
+    """One shard as lane blocks; `run` is that of the array executor's Simulation."""
+
+    def __init__(self, shard: Shard, threads: int = 1):
+        self.shard, self.study, self.threads = shard, shard.group.study, threads
+        self.base = Simulation(shard)
+        self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
+        self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
+        self.uniform = self.study.seeds >= UNIFORM_SEEDS
+        self.W = width(self.dim, self.study.precision, self.seeds if self.uniform else self.points * self.seeds)
+        swept = any(v.shape[0] > 1 for v in self.base.p.values())
+        self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform or not swept)
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Which run every lane holds; lanes beyond the last run repeat it and are never read."""
+        W, seeds = self.W, self.seeds
+        if self.uniform:
+            per_point = -(-seeds // W)
+            within = np.minimum(np.arange(per_point * W), seeds - 1)
+            lane_run = (np.arange(self.points)[:, None] * seeds + within).reshape(-1)
+            first = np.arange(per_point) * W
+            self.run_of = (np.arange(self.points)[:, None] * seeds + first).reshape(-1)
+            self.valid = np.tile(np.minimum(W, seeds - first), self.points)
+            self.block_point = np.repeat(np.arange(self.points), per_point)
+        else:
+            runs = self.points * seeds
+            blocks = -(-runs // W)
+            lane_run = np.minimum(np.arange(blocks * W), runs - 1)
+            self.run_of = np.arange(blocks) * W
+            self.valid = np.minimum(W, runs - self.run_of)
+            self.block_point = np.zeros(blocks, np.int64)
+        self.blocks = len(self.run_of)
+        self.lane_run = lane_run
+        self.lane_point, self.lane_seed = np.divmod(lane_run, seeds)
+
+    def lanes(self, values: Any) -> np.ndarray:
+        """(points, seeds, dim) -> (blocks, dim, W)."""
+        flat = np.broadcast_to(values, (self.points, self.seeds, self.dim)).reshape(-1, self.dim)
+        return np.ascontiguousarray(flat[self.lane_run].reshape(self.blocks, self.W, self.dim).transpose(0, 2, 1), dtype=self.dtype)
+
+    def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (points or 1, ...) -> (tables, rows, 1 or W), and the table of every block."""
+        columns = [np.asarray(c, dtype=self.dtype).reshape(-1) for c in columns]
+        same = all(len(c) == 1 for c in columns)
+        at = np.zeros(self.blocks, np.int64)
+        if uniform or same:
+            made = np.stack(np.broadcast_arrays(*columns), axis=1)[:, :, None] if columns else np.zeros((1, 0, 1), self.dtype)
+            at = at if same else self.block_point
+            made = made if uniform else np.broadcast_to(made, (*made.shape[:2], self.W))
+            return np.ascontiguousarray(made), at
+        lanes = np.stack([c[self.lane_point if len(c) > 1 else np.zeros_like(self.lane_point)] for c in columns])
+        made = lanes.reshape(len(columns), self.blocks, self.W).transpose(1, 0, 2)
+        return np.ascontiguousarray(made), np.arange(self.blocks)
+
+    def factors(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The schedule's factors of steps first .. first + count - 1: (tables, count, 1 or W), and the table of every block."""
+        made = self.base.factors(first, count).astype(self.dtype)
+        if len(made) == 1:
+            return np.ascontiguousarray(made[:, :, None]), np.zeros(self.blocks, np.int64)
+        if self.uniform:
+            return np.ascontiguousarray(made[:, :, None]), self.block_point
+        lanes = made[self.lane_point].reshape(self.blocks, self.W, count).transpose(0, 2, 1)
+        return np.ascontiguousarray(lanes), np.arange(self.blocks)
+
+    def numbers(self) -> tuple[Any, ...]:
+        """P, at_p, H, HA, Q, at_h of the driver."""
+        base, optimizer = self.base, self.parts.optimizer
+        P, at_p = self.table(list(base.p.values()), self.sources_uniform_landscape)
+        rule = [base.optimizer_p[(name,)] for name in self.sources.numbers]
+        average = [base.optimizer_p[("average", n)] if n != "steps" else self.study.steps for n in self.sources.average_numbers]
+        df = base.noise_p.get("df", np.ones((1, 1)))
+        at = base.optimizer_p[("clip", "at")] if optimizer.clip else 0.0
+        noise = [base.noise_p.get("scale", 0.0), df, -2 / np.asarray(df, dtype=self.dtype), at]
+        sizes = (len(rule), len(rule) + len(average))
+        every, at_h = self.table([*rule, *average, *noise], self.uniform)
+        H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))
+        return P, at_p, H, HA, Q, at_h
+
+    @property
+    def sources_uniform_landscape(self) -> bool:
+        """Whether the landscape's parameters are the same in all lanes of a block."""
+        return self.uniform or all(v.shape[0] == 1 for v in self.base.p.values())
+
+    def choices(self) -> tuple[np.ndarray, np.ndarray]:
+        """`choices` and `limits` of the driver."""
+        optimizer, noise, stop, names = self.parts.optimizer, self.parts.noise, self.study.stop, self.shard.group.recorded
+        observables = self.parts.landscape.observable_names
+        kinds = {Gaussian: 1, StudentT: 2, ClipValue: 1, ClipNorm: 2}
+        takes_xi = "xi" in optimizer.inputs()
+        wanted = [observables.index(name) for name in names if name in observables]
+        made = [
+            *(kinds.get(type(noise), 0), kinds.get(type(optimizer.clip), 0), takes_xi, optimizer.average is not None),
+            *(stop.loss_below is not None, not self.uniform),
+            *(name in names for name in ("loss", "params", "average_loss", "average_params")),
+            *(
+                self.sources.scratch,
+                len(observables),
+                *(n for pair in zip(self.sources.rows, self.sources.average_rows, strict=True) for n in pair),
+            ),
+        ]
+        largest = float(np.finfo(self.dtype).max)
+        above = largest if stop.diverge_above is None else min(stop.diverge_above, largest)
+        limits = np.array([above, stop.loss_below or 0.0], dtype=self.dtype)
+        return np.array([*map(int, made), *wanted], dtype=np.int64), limits
+
+    def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            yield from self._run(tick or (lambda steps: None), pool)
+
+    def _run(self, tick: Tick, pool: ThreadPoolExecutor) -> Iterator[Block | Outcome]:
+        drive, functions = self.sources.load()
+        optimizer, study, group = self.parts.optimizer, self.study, self.shard.group
+        x0 = self.base.start()
+        X = self.lanes(x0)
+        states = [self.lanes(s) for s in self.base.initial_state(np.zeros((1, 1, 1), self.dtype))]
+        S = np.stack(states, axis=1) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
+        A = X.copy() if optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
+        status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
+        last_step = np.full((self.blocks, self.W), study.steps, np.int64)
+        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
+        numbers, (choices, limits) = self.numbers(), self.choices()
+        keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
+        component = np.ones(self.dim, self.dtype) * np.asarray(getattr(self.parts.noise, "components", None) or 1.0, self.dtype)
+        state = (X, S, A, status, last_step, seeds, self.run_of, self.valid)
+        bounds = np.linspace(0, self.blocks, min(self.blocks, 4 * self.threads if self.threads > 1 else 1) + 1).astype(int)
+        t = 0
+        for start in range(0, len(group.steps), group.step_chunk):
+            marks = group.steps[start : start + group.step_chunk]
+            final = start + len(marks) == len(group.steps)
+            out = self.outputs(len(marks))
+            for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
+                C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
+
+                def part(k: int, t0: int = t, t1: int = t1, some: Any = some, place: int = place, C: Any = C, at_c: Any = at_c) -> None:
+                    drive(
+                        int(bounds[k]), int(bounds[k + 1]), t0, t1, study.steps, *state, *numbers, C, at_c, component, choices, limits, keys,
+                        some, place, *out, *functions,
+                    )  # fmt: skip
+
+                if self.threads > 1:
+                    list(pool.map(part, range(len(bounds) - 1)))
+                else:
+                    part(0)
+                tick(min(t1, study.steps) - t)
+                t = t1
+            yield Block(start, start + len(marks), self.named(out))
+            del out
+        assert final
+        runs = np.zeros(self.points * self.seeds, np.int64)
+        valid = (np.arange(self.W) < self.valid[:, None]).reshape(-1)
+        ended, last = runs.astype(np.int8), runs
+        ended[self.lane_run[valid]] = status.reshape(-1)[valid]
+        last[self.lane_run[valid]] = last_step.reshape(-1)[valid]
+        shape = (self.points, self.seeds)
+        yield Outcome(np.where(ended == RUNNING, FINISHED, ended).astype(np.int8).reshape(shape), last.reshape(shape))
+
+    def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
+        """Cut steps t .. stop - 1 into calls of the driver: (end, the marks in it, the first one's place)."""
+        rows = max(1, self.shard.group.values_per_record)
+        most_marks = max(1, TILE_BYTES // (rows * self.W * self.dtype.itemsize))
+        most_steps = max(1, CALL_WORK // (self.points * self.seeds * self.dim))
+        if self.base.factors(0, 1).shape[0] > 1:
+            most_steps = max(1, min(most_steps, FACTOR_BYTES // (self.blocks * self.W * self.dtype.itemsize)))
+        while t < stop:
+            end = min(stop, t + most_steps)
+            place, beyond = np.searchsorted(marks, [t, end])
+            if beyond - place > most_marks:
+                beyond = place + most_marks
+                end = int(marks[beyond - 1]) + 1
+            yield end, np.ascontiguousarray(marks[place:beyond]), int(place)
+            t = end
+
+    def outputs(self, records: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`scalars`, `params`, `averages` of the driver for so many records."""
+        names, runs = self.shard.group.recorded, self.points * self.seeds
+        scalars = [n for n in names if n not in ("params", "average_params")]
+
+        def vectors(name: str) -> np.ndarray:
+            return np.empty((runs, records, self.dim) if name in names else (0, 0, 0), self.dtype)
+
+        return np.empty((len(scalars), runs, records), self.dtype), vectors("params"), vectors("average_params")
+
+    def named(self, out: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Any]:
+        """The driver's output by variable, (points, seeds, records, ...)."""
+        scalars, params, averages = out
+        names, observables = self.shard.group.recorded, self.parts.landscape.observable_names
+        order = [n for n in ("loss",) if n in names] + [n for n in names if n in observables] + [n for n in ("average_loss",) if n in names]
+        shape = (self.points, self.seeds)
+        made = {name: scalars[k].reshape(*shape, -1) for k, name in enumerate(order)}
+        for name, values in (("params", params), ("average_params", averages)):
+            if name in names:
+                made[name] = values.reshape(*shape, *values.shape[1:])
+        return made

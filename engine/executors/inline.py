@@ -1,0 +1,218 @@
+"""From an update function to the statements of a lane loop.
+
+The array executor calls a rule as it stands. Here its source is read instead, so that one rule body serves both: every value becomes a
+scalar of one run, literals get the working precision, `if` on plain fields is decided now, and what depends on nothing but the
+hyperparameters and the step (bias corrections, 1 - beta1) is hoisted into a prelude that runs once a block of runs and not once a run.
+Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+ELEMENTWISE = {
+    **{name: name for name in ("sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "sign")},
+    **{name: name for name in ("maximum", "minimum", "floor", "where", "absolute")},
+    "abs": "absolute", "atan": "arctan", "power": "pow", "pow": "pow",
+}
+"""NumPy or array-API function -> the scalar function that generated code calls."""
+OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+MAX_POWER = 16
+FIXED, STEP, RUN = range(3)
+"""What a value depends on: hyperparameters alone, the step too, or the run's own iterate."""
+
+
+class NotFusable(Exception):
+    """Why a part of a study cannot become a kernel; the array executor runs it."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An expression of generated code, and what it depends on."""
+
+    text: str
+    level: int
+    literal: float | None = None
+
+
+@dataclass
+class Inlined:
+    """A rule as statements. `results` are the expressions it returns, `functions` the scalar functions it calls."""
+
+    fixed: list[str] = field(default_factory=list)
+    """Statements of hyperparameters alone; `stepped` depend on the step too."""
+    stepped: list[str] = field(default_factory=list)
+    powers: dict[str, str] = field(default_factory=dict)
+    """base -> the name of base**t."""
+    rows: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Hoisted expression -> the name under which `body` reads it, and its level."""
+    body: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+
+
+def inline(update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any]) -> Inlined:
+    """The statements of `update`.
+
+    Its arguments named in `varying` differ from run to run and component to component, those in `hoisted` are numbers per run, those in
+    `plain` are Python values known now. Raises NotFusable for anything beyond straight-line arithmetic.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(update))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError) as error:
+        raise NotFusable(f"the source of its rule cannot be read ({error})") from None
+    if not isinstance(tree, ast.FunctionDef):
+        raise NotFusable("its rule is not a plain function")
+    return _Inliner(varying, hoisted, plain).function(tree)
+
+
+class _Inliner:
+    def __init__(self, varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any]):
+        self.made = Inlined()
+        self.plain = dict(plain)
+        self.known = {n: Value(n, RUN) for n in varying} | {n: Value(n, STEP if n in ("t", "lr") else FIXED) for n in hoisted}
+        self.count = 0
+
+    def function(self, tree: ast.FunctionDef) -> Inlined:
+        for argument in tree.args.args:
+            if argument.arg not in self.known and argument.arg not in self.plain and argument.arg not in ("xp",):
+                raise NotFusable(f"its rule takes '{argument.arg}', which a kernel does not have")
+        if not self.block(tree.body):
+            raise NotFusable("its rule returns nothing")
+        return self.made
+
+    def block(self, statements: list[ast.stmt]) -> bool:
+        """Read statements in order; True once one of them has returned."""
+        return any(self.statement(s) for s in statements)
+
+    def statement(self, s: ast.stmt) -> bool:
+        match s:
+            case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                return False
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                self.assign({name: self.expression(value)})
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+                self.assign({self.name(n): self.expression(v) for n, v in zip(names, values, strict=True)})
+            case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+                self.assign({name: self.expression(ast.BinOp(ast.Name(target.id, ast.Load()), op, value))})
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self.block(body if self.decide(test) else orelse)
+            case ast.Return(value=ast.Tuple(elts=values)):
+                self.made.results = [self.inside(self.expression(v)) for v in values]
+                return True
+            case ast.Return(value=ast.expr() as value):
+                self.made.results = [self.inside(self.expression(value))]
+                return True
+            case _:
+                raise NotFusable(f"its rule has a statement that is not straight-line arithmetic: {ast.unparse(s).splitlines()[0]}")
+        return False
+
+    def name(self, target: ast.expr) -> str:
+        if not isinstance(target, ast.Name):
+            raise NotFusable(f"its rule assigns to {ast.unparse(target)}")
+        return target.id
+
+    def assign(self, values: dict[str, Value]) -> None:
+        """Each assignment makes a new name, so that nothing is ever overwritten."""
+        for name, value in values.items():
+            if value.literal is not None:
+                self.known[name] = value
+                continue
+            self.count += 1
+            new = f"{name}_{self.count}"
+            (self.made.fixed, self.made.stepped, self.made.body)[value.level].append(f"{new} = {value.text}")
+            self.known[name] = Value(new, value.level)
+
+    def decide(self, test: ast.expr) -> bool:
+        """A test of plain fields, decided now."""
+        names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+        if not names <= set(self.plain):
+            raise NotFusable(f"its rule branches on something else than plain fields: if {ast.unparse(test)}")
+        code = compile(ast.Expression(ast.fix_missing_locations(test)), "<rule>", "eval")
+        return bool(eval(code, {"__builtins__": {}}, dict(self.plain)))  # an installed optimizer's own code, never a study's
+
+    def inside(self, value: Value) -> str:
+        """The value as text of the lane loop: hoisted values through a row of the prelude."""
+        if value.level == RUN or value.literal is not None:
+            return value.text
+        return self.made.rows.setdefault(value.text, (f"h{len(self.made.rows)}", value.level))[0]
+
+    def together(self, template: Callable[..., str], *values: Value) -> Value:
+        """An operation on values, of the highest of their levels."""
+        level = max(v.level for v in values)
+        return Value(template(*(self.inside(v) if level == RUN else v.text for v in values)), level)
+
+    def expression(self, e: ast.expr) -> Value:
+        match e:
+            case ast.Constant(value=value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return literal(float(value))
+            case ast.Name(id=name):
+                return self.variable(name)
+            case ast.Attribute(value=ast.Name(id="np" | "xp"), attr="pi"):
+                return literal(3.141592653589793)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                value = self.expression(operand)
+                return literal(-value.literal) if value.literal is not None else self.together(lambda a: f"(-{a})", value)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.expression(operand)
+            case ast.BinOp(left=left, op=op, right=right):
+                return self.binary(op, self.expression(left), self.expression(right))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARISONS:
+                sign = COMPARISONS[type(op)]
+                return self.together(lambda a, b: f"({a} {sign} {b})", self.expression(left), self.expression(right))
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.expression(body if self.decide(test) else orelse)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "xp"), attr=name), args=args, keywords=[]):
+                return self.call(name, args)
+        raise NotFusable(f"its rule uses {ast.unparse(e)}, which is not elementwise arithmetic")
+
+    def variable(self, name: str) -> Value:
+        if name in self.known:
+            return self.known[name]
+        value = self.plain.get(name)
+        if isinstance(value, (int, float)):
+            return literal(float(value))
+        raise NotFusable(f"its rule uses '{name}', which is neither an argument nor a number")
+
+    def binary(self, op: ast.operator, a: Value, b: Value) -> Value:
+        if isinstance(op, ast.Pow):
+            return self.power(a, b)
+        if isinstance(op, (ast.BitAnd, ast.BitOr)):
+            sign = "&" if isinstance(op, ast.BitAnd) else "|"
+            return self.together(lambda x, y: f"({x} {sign} {y})", a, b)
+        if type(op) not in OPERATORS:
+            raise NotFusable(f"its rule uses the operator {type(op).__name__}")
+        if isinstance(op, ast.Div) and b.level < RUN == a.level:
+            return self.binary(ast.Mult(), a, Value(f"(F(1.0) / {b.text})", b.level))
+        return self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
+
+    def power(self, a: Value, b: Value) -> Value:
+        if a.level == FIXED and b.text == "t":
+            self.made.functions.add("pow")
+            return Value(self.made.powers.setdefault(a.text, f"power_{len(self.made.powers)}"), STEP)
+        whole = b.literal is not None and b.literal == int(b.literal) and 2 <= b.literal <= MAX_POWER
+        name = f"power{int(b.literal)}" if whole and b.literal is not None else "pow"
+        self.made.functions.add(name)
+        return self.together(lambda x: f"{name}({x})", a) if whole else self.together(lambda x, y: f"pow({x}, {y})", a, b)
+
+    def call(self, name: str, args: list[ast.expr]) -> Value:
+        if name == "square":
+            return self.power(self.expression(args[0]), literal(2.0))
+        if name in ("zeros_like", "ones_like"):
+            return literal(float(name == "ones_like"))
+        if name in ("astype", "asarray", "float32", "float64"):
+            return self.expression(args[0])
+        if name not in ELEMENTWISE:
+            raise NotFusable(f"its rule calls np.{name}, which has no scalar form here")
+        function = ELEMENTWISE[name]
+        self.made.functions.add(function)
+        return self.together(lambda *given: f"{function}({', '.join(given)})", *map(self.expression, args))
+
+
+def literal(value: float) -> Value:
+    """A number in the working precision."""
+    return Value(f"F({value!r})", FIXED, value)

@@ -1,0 +1,91 @@
+"""From an optimizer's rule (or an iterate average) to a kernel module with two functions.
+
+    prelude(T, C, H, R, K, fresh)   R <- what depends on hyperparameters and step alone, one row each
+    rule(X, G, S, XI, R, column)    one update of a block: X, G, XI (dim, W), S (states, dim, W)
+
+With `uniform` all runs of a block share their hyperparameters: H is (rows, 1), and a column of R is a step, so that one call of the
+prelude serves W steps. Otherwise H is (rows, W), and a column of R is a run; rows that do not depend on the step, and the powers beta**t
+in K, are then computed when `fresh` is set, and the powers multiplied on from one step to the next otherwise. T holds the numbers of
+the updates, C the schedule's factors.
+"""
+
+from typing import Any
+
+from ...optimizers.base import ElementwiseOptimizer
+from ...specs.average import Average
+from .inline import FIXED, STEP, Inlined, NotFusable, inline
+from .source import module
+
+
+def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> tuple[str, tuple[str, ...], tuple[int, int]]:
+    """(source, the hyperparameters in the order of H's rows, rows of R and K). Raises NotFusable."""
+    if not isinstance(optimizer, ElementwiseOptimizer):
+        raise NotFusable(f"{optimizer.kind} is not elementwise")
+    plain, numbers = _split(optimizer, optimizer.inputs())
+    made = inline(optimizer.update, ("x", "g", "xi", *optimizer.state), ("t", *numbers), plain)
+    if len(made.results) != 1 + len(optimizer.state):
+        raise NotFusable(f"the rule of {optimizer.kind} returns {len(made.results)} values, x and {len(optimizer.state)} states are needed")
+    loads = {"x": "X[d, l]", "g": "G[d, l]", "xi": "XI[d, l]", **{name: f"S[{k}, d, l]" for k, name in enumerate(optimizer.state)}}
+    stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(optimizer.state)))]
+    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, (len(made.rows), len(made.powers))
+
+
+def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> tuple[str, tuple[str, ...], tuple[int, int]]:
+    """The same for an iterate average: X is the average, G the iterate."""
+    names = tuple(name for name in type(average).model_fields if name != "kind")
+    plain, numbers = _split(average, names)
+    made = inline(average.update, ("a", "x"), ("t", "steps", *numbers), plain)
+    numbers = (*numbers, "steps")
+    return (
+        _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform),
+        numbers,
+        (len(made.rows), len(made.powers)),
+    )
+
+
+def _split(unit: Any, names: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(plain fields with their values, names of the numbers per run)."""
+    swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
+    plain = {name: getattr(unit, name) for name in names if name not in ("t", "xi") and swept.get(name, True)}
+    return plain, tuple(name for name in names if name not in plain and name not in ("t", "xi"))
+
+
+def _module(
+    made: Inlined, loads: dict[str, str], stores: list[str], numbers: tuple[str, ...], precision: str, lanes: int, uniform: bool
+) -> str:
+    run, column = ("0", "column") if uniform else ("l", "l")
+    hyper = [f"{name} = H[{k}, {run}]" for k, name in enumerate(numbers)] + ["lr = lr * C[l]"] * ("lr" in numbers)
+    powers = list(made.powers)
+    still = [f"R[{k}, l] = {text}" for k, (text, (_, level)) in enumerate(made.rows.items()) if level == FIXED]
+    moving = [f"R[{k}, l] = {text}" for k, (text, (_, level)) in enumerate(made.rows.items()) if level == STEP]
+    fresh = [*still, *(f"K[{k}, l] = pow({base}, T[l])" for k, base in enumerate(powers))]
+    grown = [f"K[{k}, l] *= {base}" for k, base in enumerate(powers)]
+    held = [f"{name} = K[{k}, l]" for k, name in enumerate(made.powers.values())]
+    rows = [f"{name} = R[{k}, {column}]" for k, (name, _) in enumerate(made.rows.values())]
+    reads = [f"{name} = {where}" for name, where in loads.items()]
+    writes = [f"_new{k} = {text}" for k, text in enumerate(made.results)] + [f"{where} = _new{k}" for k, where in enumerate(stores)]
+    outer, inner = (rows, []) if uniform else ([], rows)
+    body = f"""
+@njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
+def prelude(T, C, H, R, K, fresh):
+    vectorised()
+    if fresh:
+{_loop(8, [*hyper, *made.fixed, *fresh])}    else:
+{_loop(8, [*hyper, *made.fixed, *grown])}
+{_loop(4, ["t = T[l]", *hyper, *made.fixed, *held, *made.stepped, *moving])}
+
+@njit(types.void(A2, A2, A3, A2, A2, types.int64), **JIT)
+def rule(X, G, S, XI, R, column):
+    vectorised()
+{_lines(4, outer)}    for d in range(X.shape[0]):
+        for l in range(W):
+{_lines(12, [*inner, *reads, *made.body, *writes])}"""
+    return module(made.functions, body.lstrip("\n"), precision, lanes)
+
+
+def _loop(indent: int, statements: list[str]) -> str:
+    return " " * indent + "for l in range(W):\n" + _lines(indent + 4, statements or ["pass"])
+
+
+def _lines(indent: int, statements: list[str]) -> str:
+    return "".join(" " * indent + s + "\n" for s in statements)

@@ -1,0 +1,215 @@
+"""The fused executor against the array executor: every rule on every formula, every option, bits, divergence, vector code."""
+
+import re
+
+import numpy as np
+import pytest
+from thalweg.engine import check
+from thalweg.engine.executors import fused
+from thalweg.engine.executors.array import DIVERGED, STOPPED, Block, Simulation
+from thalweg.engine.executors.fused import FusedSimulation, why_not
+from thalweg.specs.landscapes.base import SymbolicLandscape
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+
+FORMULAS = [k for k in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(k), SymbolicLandscape)]
+RULES = [k for k in OPTIMIZERS.kinds() if hasattr(OPTIMIZERS.load(k), "update")]
+RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 33, "steps": 100}
+
+
+def example(kind):
+    """A small landscape of this kind as a spec."""
+    unit = LANDSCAPES.load(kind)
+    return {"kind": kind, **(unit.example() if hasattr(unit, "example") else {})}
+
+
+def shards(spec):
+    return [shard for group in check(spec).groups for shard in group.shards()]
+
+
+def collected(simulation):
+    """(variable -> (points, seeds, records, ...), outcome) of one shard."""
+    *blocks, outcome = simulation.run()
+    assert all(isinstance(b, Block) for b in blocks)
+    return {name: np.concatenate([np.asarray(b.data[name]) for b in blocks], axis=2) for name in blocks[0].data}, outcome
+
+
+def compare(spec, rtol):
+    """Both executors on every shard: NaN in the same places, the same outcome, values within rtol of the largest of their point."""
+    for shard in shards(spec):
+        assert why_not(shard.group) is None
+        (expected, ended), (found, end) = collected(Simulation(shard)), collected(FusedSimulation(shard))
+        np.testing.assert_array_equal(end.status, ended.status)
+        np.testing.assert_array_equal(end.last_step, ended.last_step)
+        assert list(found) and set(found) == set(expected)
+        for name, values in expected.items():
+            assert found[name].shape == values.shape
+            np.testing.assert_array_equal(np.isnan(found[name]), np.isnan(values), err_msg=name)
+            size = np.nanmax(np.abs(values), axis=(1, 2), keepdims=True, initial=1e-300)
+            worst = np.nanmax(np.abs(found[name] - values) / size, initial=0.0)
+            assert worst < rtol, f"{name}: {worst:.1e}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_rule_on_every_formula(formula, rule):
+    compare({**RIVER, "landscape": example(formula), "optimizers": [{"kind": rule, "lr": 1e-3}], "record": {"every": 10}}, 1e-9)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_with_its_numbers_per_lane(rule):
+    compare({**RIVER, "seeds": 3, "optimizers": [{"kind": rule, "lr": {"logspace": [1e-4, 1e-2, 30]}}]}, 1e-9)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_formula_with_its_numbers_per_lane(formula):
+    land = example(formula)
+    unit = LANDSCAPES.load(formula).model_validate(land)
+    for path, value, structural in unit.fields():
+        if not structural and isinstance(value, float):
+            swept = {"linspace": [value, 1.1 * value + 0.01, 7]}
+            land = land | ({"parameters": {**land["parameters"], path[1]: swept}} if len(path) == 2 else {path[0]: swept})
+            break
+    compare({**RIVER, "seeds": 5, "landscape": land, "optimizers": [{"kind": "adam", "lr": 1e-3}]}, 1e-9)
+
+
+OPTIONS = {
+    "student_t": {"noise": {"kind": "student_t", "scale": 0.1, "df": [2.5, 4.0]}},
+    "noise per component": {"noise": {"kind": "gaussian", "scale": [0.1, 0.2], "components": [1.0, 4.0]}},
+    "no noise": {"noise": {"kind": "none"}},
+    "clip by value": {"clip": {"kind": "value", "at": [0.2, 1.0]}},
+    "clip by norm": {"clip": {"kind": "norm", "at": [0.2, 1.0]}},
+    "ema": {"average": {"kind": "ema", "decay": [0.9, 0.99]}},
+    "tail": {"average": {"kind": "tail", "start": [0.3, 20.0]}},
+    "polyak": {"average": {"kind": "polyak"}},
+    "schedule": {"schedule": {"kind": "wsd", "warmup": 10, "decay": [0.2, 0.5], "floor": 0.1}},
+    "cosine": {"schedule": {"kind": "cosine"}},
+    "stop early": {"stop": {"loss_below": 0.02}},
+    "normal start": {"init": {"kind": "normal", "std": 0.3}},
+    "log records": {"record": {"log": 9}},
+    "records at": {"record": {"at": [0, 1, 37, 64, 65]}},
+    "last record": {"record": {"last": True}},
+    "one variable": {"record": {"every": 7, "variables": ["hill"]}},
+}
+
+
+@pytest.mark.parametrize("seeds", [40, 3])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option(option, seeds):
+    given = dict(OPTIONS[option])
+    wrapper = {key: given.pop(key) for key in ("clip", "average", "schedule") if key in given}
+    optimizer = {"kind": "sgd", "lr": [0.005, 0.02], "momentum": 0.5, **wrapper}
+    compare({**RIVER, "seeds": seeds, "optimizers": [optimizer], **given}, 1e-9)
+    compare({**RIVER, "seeds": seeds, "optimizers": [optimizer], "precision": "float32", **given}, 2e-3)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 65, 300])
+@pytest.mark.parametrize("formula", ["rastrigin", "griewank", "ackley"])
+def test_any_dimension(formula, dim):
+    landscape = {"kind": formula, "dim": dim}
+    compare({**RIVER, "landscape": landscape, "seeds": 2, "steps": 20, "optimizers": [{"kind": "adam", "lr": 1e-3}]}, 1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("seeds", [64, 4])
+def test_a_diverging_run_ends_as_in_the_array_executor_and_disturbs_no_neighbour(seeds, precision):
+    spec = {**RIVER, "seeds": seeds, "precision": precision, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05, 0.3, 3.0]}]}
+    (shard,) = shards(spec)
+    (expected, ended), (found, end) = collected(Simulation(shard)), collected(FusedSimulation(shard))
+    assert (ended.status[2:] == DIVERGED).all()
+    np.testing.assert_array_equal(end.status, ended.status)
+    assert np.abs(end.last_step - ended.last_step).max() <= (0 if precision == "float64" else 1)
+    assert not np.isnan(found["params"][:2]).any()
+    alone = collected(FusedSimulation(shards({**spec, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05]}]})[0]))[0]
+    np.testing.assert_array_equal(alone["params"], found["params"][:2])
+
+
+def test_a_stopped_run_stays_where_it_was():
+    (shard,) = shards({**RIVER, "optimizers": [{"kind": "adam", "lr": 0.05}], "stop": {"loss_below": 0.02}, "record": {"every": 1}})
+    found, end = collected(FusedSimulation(shard))
+    stopped = np.nonzero(end.status[0] == STOPPED)[0]
+    assert len(stopped) > 10
+    for run in stopped:
+        path = found["params"][0, run, end.last_step[0, run] :]
+        assert (path == path[0]).all()
+        assert found["loss"][0, run, -1] < 0.02
+
+
+@pytest.mark.parametrize("seeds", [100, 5])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_bits_do_not_depend_on_calls_threads_or_other_seeds(seeds, precision, monkeypatch):
+    optimizer = {"kind": "adam", "lr": [0.01, 0.02, 0.03], "average": {"kind": "tail"}, "schedule": {"kind": "cosine"}}
+    spec = {**RIVER, "seeds": seeds, "precision": precision, "optimizers": [optimizer], "record": {"every": 3}}
+    (shard,) = shards(spec)
+    expected, _ = collected(FusedSimulation(shard))
+    monkeypatch.setattr(fused, "CALL_WORK", 7 * 3 * seeds * 2)
+    monkeypatch.setattr(fused, "TILE_BYTES", 5000)
+    found, _ = collected(FusedSimulation(shard, threads=2))
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    if seeds == 100:
+        (fewer,) = shards({**spec, "seeds": 70})
+        for name, values in collected(FusedSimulation(fewer))[0].items():
+            np.testing.assert_array_equal(values, expected[name][:, :70])
+
+
+def test_sin_far_from_the_origin_is_the_library_s():
+    land = {"kind": "expression", "variables": ["x"], "value": "sin(x)", "observables": {"height": "sin(x)"}}
+    spec = {**RIVER, "landscape": land, "noise": {"kind": "none"}, "init": {"kind": "point", "at": [1e15 + 0.5]}, "steps": 3}
+    compare({**spec, "optimizers": [{"kind": "sgd", "lr": 0.1}]}, 1e-12)
+
+
+@pytest.mark.parametrize("rule", ["adam", "sgld"])
+def test_the_distribution_of_the_final_loss_is_the_same_over_long_runs(rule):
+    from scipy.stats import ks_2samp
+
+    spec = {
+        **RIVER,
+        "landscape": {"kind": "rastrigin", "a": 1.0},
+        "optimizers": [{"kind": rule, "lr": 0.02}],
+        "noise": {"kind": "gaussian", "scale": 3.0},
+        "seeds": 400,
+        "steps": 2000,
+        "record": {"last": True},
+    }
+    (array,), (lanes,) = shards({**spec, "root_seed": 1}), shards({**spec, "root_seed": 2, "precision": "float32"})
+    expected, found = collected(Simulation(array))[0]["loss"], collected(FusedSimulation(lanes))[0]["loss"]
+    assert ks_2samp(expected.ravel(), found.ravel()).pvalue > 1e-3
+
+
+CALLS = re.compile(r"\b(call|jmp)\w*\s+\*?.*\b(sinf?|cosf?|tanf?|expf?|logf?|powf?|tanhf?|sqrtf?)\b")
+PACKED = re.compile(r"\bv?(add|sub|mul|fn?m(add|sub)\d+)p[sd]\b")
+DOUBLE = re.compile(r"\bv?(add|sub|mul|div|sqrt|fn?m(add|sub)\d+)[sp]d\b")
+
+
+def assembly(source, name):
+    """What one function of a generated module compiles to; Numba does not show code that came from its cache."""
+    made = {}
+    exec(compile(source.replace("cache=True", "cache=False"), "<generated>", "exec"), made)
+    (text,) = made[name].inspect_asm().values()
+    if "xmm" not in text and "ymm" not in text and "zmm" not in text:
+        pytest.skip("not an x86 processor")
+    return text
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_becomes_vector_code(rule, precision):
+    (shard,) = shards({**RIVER, "optimizers": [{"kind": rule}], "precision": precision})
+    text = assembly(FusedSimulation(shard).sources.rule, "rule")
+    assert PACKED.search(text)
+    assert not CALLS.search(text)
+    if precision == "float32":
+        assert not DOUBLE.search(text)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_formula_becomes_vector_code(formula):
+    (shard,) = shards({**RIVER, "landscape": example(formula), "optimizers": ["sgd"], "precision": "float32"})
+    text = assembly(FusedSimulation(shard).sources.landscape, "landscape")
+    assert PACKED.search(text)
+    assert not CALLS.search(text)
+
+
+def test_what_cannot_be_fused_says_why():
+    quadratic = check({**RIVER, "landscape": "quadratic", "optimizers": ["sgd"]}).groups[0]
+    assert why_not(quadratic) == "the landscape quadratic is not a formula"
