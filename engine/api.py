@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
+from .executors.choose import choose
 from .plan import Plan, plan
 from .simulate import Progress, simulate
 from .store import Store, nice_bytes, open_root, quiet
@@ -27,7 +26,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
     from .executors.array import Simulation
 
     for group in made.groups:
-        Simulation(next(group.shards())).start()
+        Simulation(next(next(group.shards()).split())).start()
     return made
 
 
@@ -56,16 +55,28 @@ def run(
     """
     if device not in ("auto", "cpu"):
         raise SpecError(f"device '{device}': this version runs on the CPU; use cpu or auto")
-    if executor not in ("auto", "array"):
-        raise SpecError(f"executor '{executor}': known are auto and array")
     planned = check(study, settings)
+    executors = {group.name: choose(group, executor).name for group in planned.groups}
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
         raise StoreError("--resume needs an output to continue")
-    store = Store.resume(out, planned) if resume and out is not None and Path(out).exists() else Store.create(out, planned, overwrite)
-    simulate(store, progress, threads)
+    if resume and out is not None and Path(out).exists():
+        store = Store.resume(out, planned)
+        executors = begun_with(store, executor, out)
+    else:
+        store = Store.create(out, planned, overwrite, executors)
+    simulate(store, executors, progress, threads)
     return store.tree()
+
+
+def begun_with(store: Store, wanted: str, out: "str | Path") -> dict[str, str]:
+    """The executors a store was begun with, which finish it: another's last digits differ. Raises StoreError if `wanted` is another."""
+    executors = store.executors()
+    other = sorted({name for name in executors.values() if wanted not in ("auto", name)})
+    if other:
+        raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or --overwrite")
+    return executors
 
 
 def open_run(path: "str | Path") -> Any:
@@ -84,9 +95,3 @@ def available_memory() -> int:
         return int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable"))) * 1024
     except (OSError, StopIteration, ValueError):
         return 4 * 10**9
-
-
-def final(dataset: Any) -> np.ndarray:
-    """The last stored loss of every run, (sweep dims..., seed); infinity for runs that diverged."""
-    loss = dataset["loss"].isel(step=-1)
-    return loss.where(dataset["status"] != 2, np.inf)

@@ -30,7 +30,7 @@ def run(
     settings: Settings = None,
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to store; by default NAME.zarr here.")] = None,
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
-    executor: Annotated[str, typer.Option(help="auto or array.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
@@ -61,6 +61,7 @@ def check(spec: Spec, settings: Settings = None) -> None:
     from rich.tree import Tree
 
     from .api import check as check_study
+    from .executors.choose import choose
     from .store import nice_bytes
 
     plan = check_study(spec, settings or ())
@@ -70,10 +71,12 @@ def check(spec: Spec, settings: Settings = None) -> None:
     for group in plan.groups:
         sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
         branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
-        branch.add(
-            f"{sum(1 for _ in group.shards()) if group.runs < 10**8 else 'many'} shards of {' x '.join(map(str, group.chunk))} runs, executor array"
-        )
-        branch.add(f"stores {', '.join(group.recorded)} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
+        shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
+        branch.add(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs")
+        choice = choose(group)
+        branch.add(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}")
+        what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
+        branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
     tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
     Console(soft_wrap=True).print(tree)
@@ -149,6 +152,28 @@ def compare(stores: Annotated[list[Path], typer.Argument(metavar="STORE...", hel
 
 
 @app.command()
+def cache(
+    action: Annotated[str, typer.Argument(metavar="[clear]", help="clear empties the cache; without it, it is shown.")] = "",
+) -> None:
+    """Show or clear the compiled kernels kept on disk."""
+    from ..specs.errors import SpecError
+    from .executors import cache as kernels
+    from .store import nice_bytes
+
+    if action == "clear":
+        count, freed = kernels.clear()
+        print(f"cleared {count} kernels, {nice_bytes(freed)}, from {kernels.directory()}")
+    elif action:
+        raise SpecError(f"cache: there is no action '{action}' (known: clear)")
+    else:
+        found = kernels.entries()
+        size = nice_bytes(sum(size for _, size, _ in found))
+        print(
+            f"{kernels.directory()}: {len(found)} kernels, {size} of at most {nice_bytes(kernels.limit())}; thalweg cache clear empties it"
+        )
+
+
+@app.command()
 def plot(
     store: Annotated[Path, typer.Argument(metavar="STORE")],
     kind: Annotated[str, typer.Argument(metavar="[KIND]", help="overview, landscape, loss or sweep.")] = "auto",
@@ -160,20 +185,28 @@ def plot(
     print(f"drew {draw(store, kind, out or store.with_suffix('.png'))}")
 
 
+FUSED_RATE = 10**8
+"""Components (runs x steps x dim) that the fused executor moves in a second and thread at least, see benchmarks/RESULTS.md."""
+
+
 def estimate(plan: Any) -> float:
-    """Seconds the plan will take in one thread, roughly: measured on a few steps of one shard of each group."""
+    """Seconds the plan will take, roughly: measured on a few steps of one shard of each group, or for fused groups by FUSED_RATE."""
+    import os
     import time
     from dataclasses import replace
 
-    from .executors.array import Simulation
+    from .executors.choose import choose, simulation
 
     seconds = 0.0
     for group in plan.groups:
+        if choose(group).name == "fused":
+            seconds += group.runs * group.study.steps * group.study.landscape.size / FUSED_RATE / (os.cpu_count() or 1)
+            continue
         steps, began = 0, 0.0
         for steps in (1, min(20, group.study.steps)):
-            shard = next(replace(group, study=group.study.model_copy(update={"steps": steps})).shards())
+            shard = next(next(replace(group, study=group.study.model_copy(update={"steps": steps})).shards()).split())
             began = time.perf_counter()
-            for _ in Simulation(shard).run():
+            for _ in simulation(shard, "array").run():
                 pass
         seconds += (time.perf_counter() - began) / steps * group.study.steps * math.ceil(group.runs / (shard.points * len(shard.seeds)))
     return seconds

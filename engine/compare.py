@@ -126,10 +126,11 @@ def best_point(dataset: Any, name: str = "") -> Best:
 
 def final_loss(dataset: Any, name: str = "") -> np.ndarray:
     """The last stored loss of every run, (sweep dims..., seed): infinity where diverged or not a number, NaN where not finished."""
-    if "loss" not in dataset.data_vars:
+    if "loss" not in dataset.data_vars and "final_loss" not in dataset.data_vars:
         raise SpecError(f"{name or 'this group'}: has no loss, which comparing needs; add loss to record.variables and run again")
     dims = (*sweep_dims(dataset), "seed")
-    loss = dataset["loss"].isel(step=-1).transpose(*dims).values.astype(np.float64)
+    last = dataset["final_loss"] if "final_loss" in dataset.data_vars else dataset["loss"].isel(step=-1)
+    loss = last.transpose(*dims).values.astype(np.float64)
     status = dataset["status"].transpose(*dims).values
     final = np.where(np.isfinite(loss) & (status != STATUS["diverged"]), loss, np.inf)
     return np.where(status == STATUS["unfinished"], np.nan, final)

@@ -23,8 +23,12 @@ from ..specs.sweep import Sweep
 
 SHARD_RUNS = 4096
 """Runs a shard holds where memory allows: enough to keep array operations busy."""
-BLOCK_BYTES = 64 * 2**20
-"""Largest record block a shard holds in memory before it is written; also the largest chunk."""
+STATS_RUNS = 65536
+"""Runs worked off at a time where only statistics over the seeds are stored."""
+STATE_BYTES = 64 * 2**20
+"""Largest size of the iterates and optimizer states that a shard works on at a time, roughly."""
+BLOCK_BYTES = 16 * 2**20
+"""Largest record block a shard holds in memory before it is handed on; also the largest chunk. Up to three exist at a time."""
 MAX_RUNS = 2_000_000_000
 
 
@@ -105,11 +109,23 @@ class Group:
         size = sum(math.prod(shape) for shape in self.blocks.values())
         return sum(size if v in ("params", "average_params") else 1 for v in self.recorded)
 
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The statistics over the seeds that are stored in place of every run; none if every run is."""
+        return self.study.record.stats
+
+    @property
+    def at_once(self) -> int:
+        """Runs that are worked on at a time."""
+        size = max(land.size for land in self.landscapes)
+        most = STATS_RUNS if self.statistics else SHARD_RUNS
+        return max(1, min(most, STATE_BYTES // (8 * size * 8)))
+
     @cached_property
     def chunk(self) -> tuple[int, ...]:
-        """Runs a shard holds along each dimension: seeds first, then the sweeps from the last, up to the budget."""
-        size = max(land.size for land in self.landscapes)
-        budget = max(1, min(SHARD_RUNS, BLOCK_BYTES // (8 * size * 8)))
+        """Runs a shard holds along each dimension: seeds first, then the sweeps from the last, up to the budget. Where statistics over the
+        seeds are stored, all seeds."""
+        budget = max(self.at_once, self.study.seeds) if self.statistics else self.at_once
         made = []
         for n, structural in [(self.study.seeds, False), *((d.size, d.structural) for d in reversed(self.dims))]:
             made.append(1 if structural else max(1, min(n, budget)))
@@ -123,22 +139,26 @@ class Group:
     @property
     def step_chunk(self) -> int:
         """Record steps a chunk holds, so that a shard's block stays within BLOCK_BYTES."""
-        per_step = max(1, math.prod(self.chunk) * self.values_per_record * np.dtype(self.study.precision).itemsize)
+        per_step = max(1, min(self.at_once, math.prod(self.chunk)) * self.values_per_record * np.dtype(self.study.precision).itemsize)
         return max(1, min(len(self.steps), BLOCK_BYTES // per_step))
 
     @property
     def bytes(self) -> int:
         """Uncompressed size of everything stored."""
-        per_run = len(self.steps) * self.values_per_record * np.dtype(self.study.precision).itemsize + 16
-        return self.runs * per_run
+        itemsize = np.dtype(self.study.precision).itemsize
+        if not self.statistics:
+            return self.runs * (len(self.steps) * self.values_per_record * itemsize + 16)
+        record = self.study.record
+        numbers = 1 + sum(len(record.quantiles) if s == "quantiles" else 1 for s in record.stats)
+        return self.runs // self.study.seeds * len(self.steps) * self.values_per_record * numbers * 8 + self.runs * (16 + itemsize)
 
     @property
     def memory(self) -> int:
-        """Working memory of one shard, estimated: iterate, gradient, state and temporaries, and one record block."""
-        runs, size = math.prod(self.chunk), max(land.size for land in self.landscapes)
+        """Working memory of one shard, estimated: iterate, gradient, state and temporaries, and the record blocks in flight."""
+        runs, size = min(self.at_once, math.prod(self.chunk)), max(land.size for land in self.landscapes)
         itemsize = np.dtype(self.study.precision).itemsize
-        arrays = 8 + len(self.optimizer.state)
-        return runs * size * itemsize * arrays + runs * self.step_chunk * self.values_per_record * itemsize
+        arrays, blocks = 8 + len(self.optimizer.state), 6 if self.statistics else 4
+        return runs * size * itemsize * arrays + blocks * runs * self.step_chunk * self.values_per_record * itemsize
 
     def shards(self) -> Iterator["Shard"]:
         """All shards, in storage order."""
@@ -166,6 +186,12 @@ class Shard:
     @property
     def seeds(self) -> np.ndarray:
         return np.arange(self.box[-1].start, self.box[-1].stop)
+
+    def split(self) -> Iterator["Shard"]:
+        """This shard in pieces of some of its seeds, as many runs each as are worked on at a time."""
+        first, most = self.box[-1].start, max(1, self.group.at_once // self.points)
+        for start in range(first, self.box[-1].stop, most):
+            yield Shard(self.group, (*self.box[:-1], slice(start, min(start + most, self.box[-1].stop))))
 
     def parts(self) -> Parts:
         """The specs with structural sweeps resolved to this shard's values."""
@@ -233,7 +259,20 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
     ]
     zipped = {name: pair for pair in study.zip for name in pair}
     lasts = [path[-1] for _, _, path, _, _ in found]
-    reserved = {"seed", "step", "dim", "loss", "params", "status", "last_step", *study.landscape.observable_names, *study.landscape.blocks}
+    reserved = {
+        "seed",
+        "step",
+        "dim",
+        "quantile",
+        "count",
+        "final_loss",
+        "loss",
+        "params",
+        "status",
+        "last_step",
+        *study.landscape.observable_names,
+        *study.landscape.blocks,
+    }
 
     def label(owner: str, path: tuple[str, ...]) -> str:
         clash = lasts.count(path[-1]) > 1 or path[-1] in reserved

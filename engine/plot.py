@@ -85,13 +85,14 @@ def draw_loss(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, B
 
     drawn, bands = [], []
     for k, (name, dataset) in enumerate(found.items()):
-        loss = dataset["loss"].isel(bests[name].index)
+        loss = loss_by_seed(dataset, name).isel(bests[name].index)
         if loss.size > MAX_VALUES:
             loss = loss.isel(step=np.arange(loss.sizes["step"] - 1, -1, -(loss.size // MAX_VALUES + 1))[::-1])
         loss = loss.transpose("step", "seed")
-        status = dataset["status"].isel(bests[name].index).values
         values = loss.values.astype(np.float64)
-        values = np.where((status == 2) & ~np.isfinite(values), np.inf, values)
+        if "loss" in dataset:
+            status = dataset["status"].isel(bests[name].index).values
+            values = np.where((status == 2) & ~np.isfinite(values), np.inf, values)
         bands.append((_only_lost(bests, name), loss["step"].values, values, k))
     for lost, steps, values, k in sorted(bands, key=lambda band: band[0]):
         if lost and axes.get_autoscaley_on():  # what diverged comes last and does not set the scale
@@ -111,6 +112,23 @@ def draw_loss(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, B
     )
     if not any(best.known for best in bests.values()):
         _say(axes, 0.92, _why_none(bests))
+
+
+def loss_by_seed(dataset: Any, name: str) -> Any:
+    """The loss with a `seed` dimension; of a store of statistics five values that have the stored quartiles, or the mean."""
+    if "loss" in dataset:
+        return dataset["loss"]
+    if "loss_quantile" in dataset:
+        wanted = np.clip([0.0, 0.25, 0.5, 0.75, 1.0], *dataset["quantile"].values[[0, -1]])
+        levels = dataset["quantile"].values
+        stored = dataset["loss_quantile"].transpose(..., "quantile")
+        at = np.interp(wanted, levels, np.arange(len(levels)))
+        low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
+        values = stored.values[..., low] + (stored.values[..., high] - stored.values[..., low]) * (at - low)
+        return stored.isel(quantile=[0] * 5).drop_vars("quantile").rename(quantile="seed").copy(data=values)
+    if "loss_mean" in dataset:
+        return dataset["loss_mean"].expand_dims("seed")
+    raise SpecError(f"{name}: neither the loss nor its mean or quantiles are stored; add loss to record.variables and run again")
 
 
 def draw_sweep(axes: Any, study: Study, found: dict[str, Any], bests: dict[str, Best]) -> None:

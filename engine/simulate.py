@@ -1,50 +1,77 @@
-"""Drives a plan: shards through the executor into the store, with progress."""
+"""Drives a plan: shards through their executors into the store, with progress.
+
+Recording is double-buffered: a shard's thread computes on while its blocks are compressed and written (or, where only statistics are
+stored, summarised) by other threads, at most two of them waiting. So memory does not depend on the number of steps.
+"""
 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from ..specs.errors import StoreError
-from .executors.array import Block, Simulation
-from .plan import Shard
+from .executors.array import Block
+from .executors.choose import choose, simulation
+from .plan import Plan, Shard
+from .statistics import Gathered, summarise
 from .store import Store
 
 Progress = Callable[[int], None]
 """Called with the number of optimizer steps (over all runs of a shard) made since its last call; may be called from any thread."""
+IN_FLIGHT = 2
+"""Blocks of a shard that may wait to be written while it computes on."""
 
 
 class Cancelled(Exception):
     """Ends a shard's thread after an interrupt or another shard's failure."""
 
 
-def simulate(store: Store, progress: Progress | None = None, threads: int | None = None) -> float:
-    """Run every shard that is not complete yet; returns the seconds it took.
-    Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either.
+def simulate(store: Store, executors: Mapping[str, str], progress: Progress | None = None, threads: int | None = None) -> float:
+    """Run every shard that is not complete yet, each group on its executor; returns the seconds it took.
+
+    Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either. Where
+    there are fewer shards than threads, a shard may use several.
     """
     began = time.perf_counter()
     todo = [s for group in store.plan.groups for s in group.shards() if not store.is_done(s)]
-    workers = max(1, min(threads or os.cpu_count() or 1, len(todo)))
+    drive(todo, executors, store, progress, threads)
+    seconds = time.perf_counter() - began
+    store.finish(seconds)
+    return seconds
+
+
+def compute(plan: Plan, executor: str = "auto", threads: int | None = None) -> float:
+    """Run every shard and drop what it records; returns the seconds it took. For measurements."""
+    began = time.perf_counter()
+    executors = {group.name: choose(group, executor).name for group in plan.groups}
+    drive([s for group in plan.groups for s in group.shards()], executors, None, None, threads)
+    return time.perf_counter() - began
+
+
+def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, progress: Progress | None, threads: int | None) -> None:
+    """Run these shards in threads; what one raises ends all."""
+    most = threads or os.cpu_count() or 1
+    workers = max(1, min(most, len(todo)))
     over = threading.Event()
-    with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(workers) as writers:
         waiting: set[Future[None]] = set()
         try:
             for shard in todo:
                 if len(waiting) >= 2 * workers:
                     waiting = collect(waiting)
-                waiting.add(pool.submit(run_shard, store, shard, over, progress))
+                run = ShardRun(shard, executors[shard.group.name], max(1, most // workers), store, writers, over, progress)
+                waiting.add(pool.submit(run))
             while waiting:
                 waiting = collect(waiting)
         except BaseException:
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    seconds = time.perf_counter() - began
-    store.finish(seconds)
-    return seconds
 
 
 def collect(waiting: set[Future[None]]) -> set[Future[None]]:
@@ -55,21 +82,78 @@ def collect(waiting: set[Future[None]]) -> set[Future[None]]:
     return waiting
 
 
-def run_shard(store: Store, shard: Shard, over: threading.Event, progress: Progress | None) -> None:
+class ShardRun:
     """One shard from start to completion mark."""
 
-    def tick(steps: int) -> None:
-        if over.is_set():
-            raise Cancelled
-        if progress:
-            progress(steps * shard.points * len(shard.seeds))
+    def __init__(
+        self,
+        shard: Shard,
+        executor: str,
+        threads: int,
+        store: Store | None,
+        writers: ThreadPoolExecutor,
+        over: threading.Event,
+        progress: Progress | None,
+    ):
+        self.shard, self.executor, self.threads, self.store = shard, executor, threads, store
+        self.writers, self.over, self.progress = writers, over, progress
+        self.pending: deque[Future[Any]] = deque()
 
-    try:
-        for made in Simulation(shard).run(tick):
-            if isinstance(made, Block):
-                store.write(shard, made.start, made.stop, made.data)
+    def __call__(self) -> None:
+        try:
+            if self.shard.group.statistics:
+                self.gather()
             else:
-                store.finish_shard(shard, made.status, made.last_step)
-    except OSError as error:
-        reason = error.strerror or error
-        raise StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues") from error
+                self.record()
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues") from error
+
+    def record(self) -> None:
+        """Every run's records."""
+        for made in simulation(self.shard, self.executor, self.threads).run(self.tick(self.shard)):
+            if isinstance(made, Block):
+                self.hand_over(self.write, made)
+            else:
+                self.settle()
+                if self.store:
+                    self.store.finish_shard(self.shard, made.status, made.last_step)
+
+    def write(self, block: Block) -> None:
+        if self.store:
+            self.store.write(self.shard, block.start, block.stop, block.data)
+
+    def gather(self) -> None:
+        """Statistics over the seeds, worked off a part of the seeds at a time."""
+        parts = list(self.shard.split())
+        gathered = Gathered(self.shard, len(parts))
+        for part in parts:
+            for made in simulation(part, self.executor, self.threads).run(self.tick(part)):
+                if isinstance(made, Block):
+                    for done in self.hand_over(summarise, made, self.shard.group.study.record, len(parts) == 1):
+                        gathered.add(done)
+                else:
+                    gathered.end(made)
+            for done in self.settle():
+                gathered.add(done)
+        if self.store:
+            self.store.write_statistics(self.shard, gathered.result(), gathered.final_loss)
+            self.store.finish_shard(self.shard, gathered.status, gathered.last_step)
+
+    def hand_over(self, work: Callable[..., Any], *args: Any) -> list[Any]:
+        """Have a writer thread do this; returns what older work gave, having waited for it if too much is pending."""
+        self.pending.append(self.writers.submit(work, *args))
+        return [self.pending.popleft().result() for _ in range(len(self.pending) - IN_FLIGHT)]
+
+    def settle(self) -> list[Any]:
+        """Wait for everything pending, in order."""
+        return [self.pending.popleft().result() for _ in range(len(self.pending))]
+
+    def tick(self, part: Shard) -> Progress:
+        def tick(steps: int) -> None:
+            if self.over.is_set():
+                raise Cancelled
+            if self.progress:
+                self.progress(steps * part.points * len(part.seeds))
+
+        return tick

@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,9 @@ LONG_NAMES = {
     "params": "iterate",
     "average_loss": "noiseless objective at the iterate average",
     "average_params": "iterate average",
+    "final_loss": "noiseless objective at the last step",
+    "count": "runs that have not diverged",
+    "quantile": "fraction of the seeds below",
     "status": "0 running, 1 finished, 2 diverged, 3 stopped early",
     "last_step": "last step with a valid iterate",
     "seed": "index of the run's random stream",
@@ -52,7 +55,9 @@ class Store:
     plan: Plan
 
     @classmethod
-    def create(cls, target: "str | Path | None", plan: Plan, overwrite: bool = False) -> "Store":
+    def create(
+        cls, target: "str | Path | None", plan: Plan, overwrite: bool = False, executors: Mapping[str, str] | None = None
+    ) -> "Store":
         """A new store with every array in place and no data yet; `target` None is memory. Raises StoreError."""
         import zarr
         from zarr.storage import MemoryStore
@@ -67,7 +72,8 @@ class Store:
                 root = zarr.create_group(place, zarr_format=3, overwrite=False)
                 root.attrs.update(provenance(plan.study))
                 for group in plan.groups:
-                    lay_out(root.create_group(group.name, attributes=group_attributes(group)), group)
+                    attributes = group_attributes(group) | {"executor": (executors or {}).get(group.name, "array")}
+                    lay_out(root.create_group(group.name, attributes=attributes), group)
         except OSError as error:
             raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
         return cls(root, plan)
@@ -101,6 +107,30 @@ class Store:
                 part = values[..., at : at + size].reshape(*shard.shape, stop - start, *shape)
                 at += size
                 group[block_variable(name, block, blocks)][(*where, *(slice(0, n) for n in shape))] = part
+
+    def executors(self) -> dict[str, str]:
+        """The executor of every group, as the store was begun."""
+        return {group.name: str(self.root[group.name].attrs.get("executor", "array")) for group in self.plan.groups}
+
+    def write_statistics(self, shard: Shard, blocks: list[tuple[int, int, dict[str, Any]]], final_loss: Any) -> None:
+        """Statistics over the seeds: (first record, end, variable -> (points, records, ...)) each, and the final losses (points, seeds)."""
+        group, points = self.root[shard.group.name], shard.shape[:-1]
+        shapes = shard.parts().landscape.blocks
+        for start, stop, data in blocks:
+            where = (*shard.box[:-1], slice(start, stop))
+            for name, values in data.items():
+                variable = next((v for v in ("average_params", "params") if name.startswith(f"{v}_")), None)
+                if variable is None:
+                    group[name][where] = values.reshape(*points, stop - start, *values.shape[2:])
+                    continue
+                at, kind = 0, name.removeprefix(variable)
+                for block, shape in shapes.items():
+                    size = int(np.prod(shape))
+                    part = values[:, :, at : at + size].reshape(*points, stop - start, *shape, *values.shape[3:])
+                    at += size
+                    group[block_variable(variable, block, shapes) + kind][(*where, *(slice(0, n) for n in shape))] = part
+        if final_loss is not None:
+            group["final_loss"][shard.box] = final_loss.reshape(shard.shape)
 
     def finish_shard(self, shard: Shard, status: Any, last_step: Any) -> None:
         """How the shard's runs ended; written last, it marks the shard as complete."""
@@ -177,7 +207,6 @@ def provenance(study: Study) -> dict[str, Any]:
         "source": study.source,
         "packages": packages | {"python": platform.python_version()},
         "device": f"cpu ({platform.machine()}, {sys.platform})",
-        "executor": "array",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "complete": False,
     }
@@ -218,19 +247,47 @@ def lay_out(target: Any, group: Group) -> None:
             compressors=codec(kind),
         )
 
-    for name in group.recorded:
+    def labels_of(block: str, shape: tuple[int, ...]) -> list[str]:
+        """The block's own dimensions, with coordinates."""
+        inner = block_dims(block, shape, group.blocks)
+        for label, size in zip(inner, shape, strict=True):
+            if label not in target:
+                vector(target, label, np.asarray(group.study.landscape.labels or range(size)), (label,))
+        return inner
+
+    if group.statistics:
+        lay_out_statistics(target, group, array, labels_of)
+    for name in () if group.statistics else group.recorded:
         if name not in ("params", "average_params"):
             array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
             continue
         for block, shape in group.blocks.items():
             made = block_variable(name, block, group.blocks)
-            inner = block_dims(block, shape, group.blocks)
+            inner = labels_of(block, shape)
             array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
-            for label, size in zip(inner, shape, strict=True):
-                if label not in target:
-                    vector(target, label, np.asarray(group.study.landscape.labels or range(size)), (label,))
     array("last_step", run_dims, run_shape, chunk, -1, "int64")
     array("status", run_dims, run_shape, chunk, 0, "int8")
+
+
+def lay_out_statistics(target: Any, group: Group, array: Any, labels_of: Any) -> None:
+    """The arrays of statistics over the seeds: `loss_mean`, `params_var`, ... (sweep dims, step, own dims), and `final_loss` per run."""
+    record, dims = group.study.record, [dim.name for dim in group.dims]
+    shape, chunk, steps, step_chunk = group.shape[:-1], group.chunk[:-1], len(group.steps), group.step_chunk
+    if "quantiles" in record.stats:
+        vector(target, "quantile", np.asarray(record.quantiles), ("quantile",))
+    for name in group.recorded:
+        vectors = name in ("params", "average_params")
+        for made, own, inner in (
+            [(block_variable(name, b, group.blocks), s, labels_of(b, s)) for b, s in group.blocks.items()] if vectors else [(name, (), [])]
+        ):
+            for statistic in record.stats:
+                last, extra = (["quantile"], (len(record.quantiles),)) if statistic == "quantiles" else ([], ())
+                stored = f"{made}_{statistic.removesuffix('s')}"
+                sizes, chunks = (*shape, steps, *own, *extra), (*chunk, step_chunk, *own, *extra)
+                array(stored, [*dims, "step", *inner, *last], sizes, chunks, float("nan"), "float64")
+    array("count", [*dims, "step"], (*shape, steps), (*chunk, step_chunk), 0, "int64")
+    if "loss" in group.recorded:
+        array("final_loss", [*dims, "seed"], group.shape, group.chunk, float("nan"), group.study.precision)
 
 
 def block_dims(block: str, shape: tuple[int, ...], blocks: Any) -> list[str]:

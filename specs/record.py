@@ -1,28 +1,40 @@
 """What is stored, and at which steps. Step t is the iterate after t updates; step 0 is the start."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from .base import Count, Index, Spec
+from .base import Count, Index, Probability, Spec
+
+Statistic = Literal["mean", "var", "quantiles"]
 
 
 class Record(Spec):
     """One of `every: n`, `log: n` (n steps, evenly spaced in the logarithm), `at: [...]`, `last: true`; the last step is always
-    stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params."""
+    stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params.
+
+    With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
+    `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss."""
 
     every: Count | None = None
     log: Count | None = None
     at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
     last: bool = False
     variables: tuple[str, ...] | None = None
+    stats: tuple[Statistic, ...] = ()
+    over: Literal["seed"] = "seed"
+    quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = (0.05, 0.25, 0.5, 0.75, 0.95)
 
     @model_validator(mode="after")
     def _one_form(self):
         given = [name for name in ("every", "log", "at") if getattr(self, name) is not None] + ["last"] * self.last
         if len(given) > 1:
             raise ValueError(f"choose one of every, log, at, last; given: {', '.join(given)}")
+        if any(b <= a for a, b in zip(self.quantiles, self.quantiles[1:], strict=False)):
+            raise ValueError("quantiles must increase")
+        if self.quantiles != type(self).model_fields["quantiles"].default and "quantiles" not in self.stats:
+            raise ValueError("quantiles are given but not asked for; add quantiles to `stats`")
         return self
 
     def steps(self, steps: int) -> np.ndarray:

@@ -57,7 +57,7 @@ def _import(source: str) -> ModuleType:
         (path.parent / f"{name}.used").touch()
     try:
         return _execute(name, path)
-    except Exception:  # a damaged or vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
+    except Exception:  # noqa: BLE001 a damaged or vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
         forget(path)
         write(path, source)
         return _execute(name, path)

@@ -20,7 +20,8 @@ from .source import LIBM, module
 
 FUNCTIONS = {
     **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign")},
-    "atan": "arctan", "Abs": "absolute",
+    "atan": "arctan",
+    "Abs": "absolute",
 }
 UNROLLED = 4
 """Up to so many components the check that the iterate is finite is written out."""

@@ -5,8 +5,11 @@ their hyperparameters (uniform); with few seeds a block holds runs of several po
 """
 
 import functools
+import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,10 +92,10 @@ def _formula(formula: Formula, precision: str, lanes: int, uniform: bool) -> str
 
 @functools.cache
 def _driver(precision: str, lanes: int) -> str:
-    """lanes.py for this precision and width."""
-    import importlib.resources
-
-    text = importlib.resources.files(__package__).joinpath("lanes.py").read_text(encoding="utf-8")
+    """lanes.py for this precision and width, as a module that stands outside the package."""
+    text = Path(__file__).with_name("lanes.py").read_text(encoding="utf-8")
+    text = re.sub(r"^from \.(?= )", f"from {__package__}", text, flags=re.MULTILINE)
+    text = re.sub(r"^from \.(?=\w)", f"from {__package__}.", text, flags=re.MULTILINE)
     return text.replace('PRECISION, W = "float64", 64', f'PRECISION, W = "{precision}", {lanes}')
 
 
@@ -115,6 +118,11 @@ class FusedSimulation:
         swept = any(v.shape[0] > 1 for v in self.base.p.values())
         self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform or not swept)
         self.lay_out()
+
+    @property
+    def rule(self) -> Any:
+        """The optimizer; `sources` has made sure that it is elementwise."""
+        return self.parts.optimizer
 
     def lay_out(self) -> None:
         """Which run every lane holds; lanes beyond the last run repeat it and are never read."""
@@ -188,7 +196,7 @@ class FusedSimulation:
 
     def choices(self) -> tuple[np.ndarray, np.ndarray]:
         """`choices` and `limits` of the driver."""
-        optimizer, noise, stop, names = self.parts.optimizer, self.parts.noise, self.study.stop, self.shard.group.recorded
+        optimizer, noise, stop, names = self.rule, self.parts.noise, self.study.stop, self.shard.group.recorded
         observables = self.parts.landscape.observable_names
         kinds = {Gaussian: 1, StudentT: 2, ClipValue: 1, ClipNorm: 2}
         takes_xi = "xi" in optimizer.inputs()
@@ -215,50 +223,62 @@ class FusedSimulation:
 
     def _run(self, tick: Tick, pool: ThreadPoolExecutor) -> Iterator[Block | Outcome]:
         drive, functions = self.sources.load()
-        optimizer, study, group = self.parts.optimizer, self.study, self.shard.group
-        x0 = self.base.start()
-        X = self.lanes(x0)
-        states = [self.lanes(s) for s in self.base.initial_state(np.zeros((1, 1, 1), self.dtype))]
-        S = np.stack(states, axis=1) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
-        A = X.copy() if optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
-        status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
-        last_step = np.full((self.blocks, self.W), study.steps, np.int64)
-        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
+        study, group, noise = self.study, self.shard.group, self.parts.noise
+        state = self.state()
         numbers, (choices, limits) = self.numbers(), self.choices()
         keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
-        component = np.ones(self.dim, self.dtype) * np.asarray(getattr(self.parts.noise, "components", None) or 1.0, self.dtype)
-        state = (X, S, A, status, last_step, seeds, self.run_of, self.valid)
-        bounds = np.linspace(0, self.blocks, min(self.blocks, 4 * self.threads if self.threads > 1 else 1) + 1).astype(int)
+        component = np.ones(self.dim, self.dtype) * np.asarray(getattr(noise, "components", None) or 1.0, self.dtype)
+        pieces = min(self.blocks, 4 * self.threads if self.threads > 1 else 1)
+        bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
         t = 0
         for start in range(0, len(group.steps), group.step_chunk):
             marks = group.steps[start : start + group.step_chunk]
-            final = start + len(marks) == len(group.steps)
             out = self.outputs(len(marks))
             for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
-
-                def part(k: int, t0: int = t, t1: int = t1, some: Any = some, place: int = place, C: Any = C, at_c: Any = at_c) -> None:
-                    drive(
-                        int(bounds[k]), int(bounds[k + 1]), t0, t1, study.steps, *state, *numbers, C, at_c, component, choices, limits, keys,
-                        some, place, *out, *functions,
-                    )  # fmt: skip
-
-                if self.threads > 1:
-                    list(pool.map(part, range(len(bounds) - 1)))
-                else:
-                    part(0)
+                given: tuple[Any, ...] = (
+                    t,
+                    t1,
+                    study.steps,
+                    *state,
+                    *numbers,
+                    C,
+                    at_c,
+                    component,
+                    choices,
+                    limits,
+                    keys,
+                    some,
+                    place,
+                    *out,
+                    *functions,
+                )
+                list(pool.map(lambda ends, given=given: drive(*ends, *given), bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
             yield Block(start, start + len(marks), self.named(out))
             del out
-        assert final
-        runs = np.zeros(self.points * self.seeds, np.int64)
-        valid = (np.arange(self.W) < self.valid[:, None]).reshape(-1)
-        ended, last = runs.astype(np.int8), runs
-        ended[self.lane_run[valid]] = status.reshape(-1)[valid]
-        last[self.lane_run[valid]] = last_step.reshape(-1)[valid]
-        shape = (self.points, self.seeds)
-        yield Outcome(np.where(ended == RUNNING, FINISHED, ended).astype(np.int8).reshape(shape), last.reshape(shape))
+        yield self.outcome(state[3], state[4])
+
+    def state(self) -> tuple[Any, ...]:
+        """X, S, A, status, last_step, seeds, run, valid of the driver, at the start."""
+        X = self.lanes(self.base.start())
+        states = [self.lanes(s) for s in self.base.initial_state(np.zeros((1, 1, 1), self.dtype))]
+        S = np.stack(states, axis=1) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
+        A = X.copy() if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
+        status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
+        last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
+        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
+        return X, S, A, status, last_step, seeds, self.run_of, self.valid
+
+    def outcome(self, status: np.ndarray, last_step: np.ndarray) -> Outcome:
+        """How the runs ended, from the lanes that hold one."""
+        held = (np.arange(self.W) < self.valid[:, None]).reshape(-1)
+        ended, last = np.zeros(self.points * self.seeds, np.int8), np.zeros(self.points * self.seeds, np.int64)
+        ended[self.lane_run[held]] = status.reshape(-1)[held]
+        last[self.lane_run[held]] = last_step.reshape(-1)[held]
+        ended[ended == RUNNING] = FINISHED
+        return Outcome(ended.reshape(self.points, self.seeds), last.reshape(self.points, self.seeds))
 
     def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
         """Cut steps t .. stop - 1 into calls of the driver: (end, the marks in it, the first one's place)."""

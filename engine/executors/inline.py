@@ -16,7 +16,10 @@ from typing import Any
 ELEMENTWISE = {
     **{name: name for name in ("sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "sign")},
     **{name: name for name in ("maximum", "minimum", "floor", "where", "absolute")},
-    "abs": "absolute", "atan": "arctan", "power": "pow", "pow": "pow",
+    "abs": "absolute",
+    "atan": "arctan",
+    "power": "pow",
+    "pow": "pow",
 }
 """NumPy or array-API function -> the scalar function that generated code calls."""
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}

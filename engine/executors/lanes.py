@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 from numba import njit, types, uint32, uint64
-from thalweg.engine.executors.hints import flush_subnormals, restore_mode, vectorised
-from thalweg.engine.executors.vecmath import log_unit_f32, log_unit_f64, pow_f32, pow_f64, turn_f32, turn_f64
+
+from . import double, single
+from .hints import flush_subnormals, restore_mode, vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -22,7 +23,7 @@ MASK, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 REFRESH = 64
 """Powers beta**t of hyperparameters per lane are computed at every so many steps, and multiplied on in between."""
 LOWEST = -np.finfo(F).max
-log_unit, power, turn = (log_unit_f32, pow_f32, turn_f32) if SINGLE else (log_unit_f64, pow_f64, turn_f64)
+log_unit, power, turn = (single.log_unit, single.pow, single.turn) if SINGLE else (double.log_unit, double.pow, double.turn)
 FAST = dict(error_model="numpy", fastmath={"contract", "arcp"})
 JIT = dict(cache=True, nogil=True, **FAST)
 
@@ -36,8 +37,7 @@ OBSERVE = types.FunctionType(types.int64(A2, A2, A2, A2, _F))
 PRELUDE = types.FunctionType(types.void(A1, A1, A2, A2, A2, types.int64))
 RULE = types.FunctionType(types.void(A2, A2, A3, A2, A2, types.int64))
 
-NONE, GAUSSIAN, STUDENT_T = 0, 1, 2
-VALUE, NORM = 1, 2
+GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
 RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
@@ -171,25 +171,22 @@ def clip(G, at, kind, norm):
             G[d, l] *= norm[l]
 
 
-@njit(types.void(A2, A1, A3, A2, S1, N1, types.int64, _F), **JIT)
-def end(X, L, S, A, state, last_step, t, limit):
+@njit(types.void(A2, A1, A3, A2, S1, N1, types.int64, _F, S1), **JIT)
+def end(X, L, S, A, state, last_step, t, limit, fine):
     """Runs whose loss is not finite or above `limit`, or whose iterate is not finite, have diverged; their lanes from now on shadow a
     neighbour's, whose numbers are harmless."""
     vectorised()
     healthy = -1
     for l in range(W):
-        fine = (L[l] <= limit) & (L[l] >= LOWEST)
+        fine[l] = (L[l] <= limit) & (L[l] >= LOWEST)
         for d in range(X.shape[0]):
-            fine = fine & (abs(X[d, l]) <= -LOWEST)
-        if fine:
+            fine[l] &= abs(X[d, l]) <= -LOWEST
+        if fine[l]:
             healthy = l
         elif state[l] == RUNNING:
             state[l], last_step[l] = DIVERGED, t - 1
     for l in range(W):
-        fine = (L[l] <= limit) & (L[l] >= LOWEST)
-        for d in range(X.shape[0]):
-            fine = fine & (abs(X[d, l]) <= -LOWEST)
-        if not fine and healthy >= 0:
+        if not fine[l] and healthy >= 0:
             L[l] = L[healthy]
             for d in range(X.shape[0]):
                 X[d, l] = X[d, healthy]
@@ -330,6 +327,7 @@ def drive(
     K, KA = np.empty((choices[14], W), F), np.empty((choices[15], W), F)
     N, XI = np.empty((DRAWN, padded, W), F), np.empty((DRAWN, padded, W), F)
     T, factor, scratch, spare, words = np.empty(W, F), np.empty(W, F), np.empty(W, F), np.empty((dim, W), F), np.empty((4, W), np.uint32)
+    fine = np.empty(W, np.int8)
     N0, N1_, XI0, XI1, key, key_xi = N[0], N[DRAWN - 1], XI[0], XI[DRAWN - 1], keys[0], keys[1]
     scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
@@ -349,7 +347,7 @@ def drive(
             if running == 0 and not has_below:
                 break
             if landscape(x, L, G, p, Z, above):
-                end(x, L, s, a, state, lasts, t, above)
+                end(x, L, s, a, state, lasts, t, above, fine)
                 running = count(state, RUNNING)
                 landscape(x, L, G, p, Z, above)
             if has_below:
@@ -358,10 +356,9 @@ def drive(
                         state[l], lasts[l] = STOPPED, t
                 running, stopped = count(state, RUNNING), count(state, STOPPED)
             if k < marks.shape[0] and marks[k] == t:
-                row = 0
+                row = keep_loss
                 if keep_loss:
-                    keep(L, state, tile[k, row])
-                    row += 1
+                    keep(L, state, tile[k, 0])
                 if wanted.shape[0]:
                     observe(x, O, p, Z, above)
                     for w in wanted:
@@ -370,7 +367,7 @@ def drive(
                 if keep_average_loss:
                     landscape(a, scratch, spare, p, Z, above)
                     keep(scratch, state, tile[k, row])
-                    row += 1
+                row += keep_average_loss
                 for d in range(dim if keep_params else 0):
                     keep(x[d], state, tile[k, row])
                     row += 1

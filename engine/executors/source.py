@@ -30,7 +30,7 @@ HELPERS = {
 
 def module(functions: set[str], body: str, precision: str, lanes: int) -> str:
     """A whole module: `functions` are the scalar functions that `body` calls."""
-    suffix = "f32" if precision == "float32" else "f64"
+    functions_of = "single" if precision == "float32" else "double"
     helpers, imports = [], []
     for name in sorted(functions):
         if name in HELPERS:
@@ -38,7 +38,7 @@ def module(functions: set[str], body: str, precision: str, lanes: int) -> str:
         elif found := POWER.fullmatch(name):
             helpers.append("\n\n" + INLINE + power(int(found[1])))
         else:
-            imports.append(f"from thalweg.engine.executors.vecmath import {name}_{suffix} as {name}\n")
+            imports.append(f"from thalweg.engine.executors.{functions_of} import {name}\n")
     return (
         FRAME.format(
             imports="".join(imports), helpers="".join(helpers), precision=precision, lanes=lanes, bits=precision.replace("float", "int")

@@ -1,0 +1,48 @@
+"""Which executor runs a group: the fused one where it can and pays, else the array executor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...specs.errors import SpecError
+from ..plan import Group, Shard
+
+EXECUTORS = ("auto", "array", "fused")
+SMALL = 2 * 10**7
+"""Components moved (runs x steps x dim) below which the array executor is done before a kernel would be compiled."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The executor of a group, and why it is not the fused one."""
+
+    name: str
+    reason: str = ""
+
+
+def choose(group: Group, wanted: str = "auto") -> Choice:
+    """The executor of a group. Raises SpecError if `wanted` is unknown, or fused and impossible."""
+    if wanted not in EXECUTORS:
+        raise SpecError(f"executor '{wanted}': known are {', '.join(EXECUTORS)}")
+    if wanted == "array":
+        return Choice("array")
+    from .fused import why_not
+
+    reason = why_not(group)
+    if wanted == "fused":
+        if reason:
+            raise SpecError(f"{group.name}: cannot be fused: {reason}; use the array executor")
+        return Choice("fused")
+    if reason is None and group.runs * group.study.steps * group.study.landscape.size < SMALL:
+        reason = "too little work to be worth compiling"
+    return Choice("array", reason) if reason else Choice("fused")
+
+
+def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
+    """What runs a shard: `run(tick)` yields its Blocks and then its Outcome. The array executor uses one thread."""
+    if executor == "fused":
+        from .fused import FusedSimulation
+
+        return FusedSimulation(shard, threads)
+    from .array import Simulation
+
+    return Simulation(shard)
