@@ -44,7 +44,8 @@ def run(
 ) -> Any:
     """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
 
-    Results are written to `out` shard by shard, or kept in memory if it is None. One group an optimizer; dimensions are the swept
+    `executor` is auto, fused (compiled kernels; formulas with elementwise rules) or array (runs everything); auto takes the fused one
+    where it can and the work is worth compiling. Results are written to `out` shard by shard, or kept in memory if it is None. One group an optimizer; dimensions are the swept
     fields, seed, step and the parameters' own.
 
     Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
@@ -53,6 +54,21 @@ def run(
     >>> tree["sgd"].loss.dims
     ('lr', 'seed', 'step')
     """
+    return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress).tree()
+
+
+def run_to_store(
+    study: "Study | str | Path | dict[str, Any]",
+    out: "str | Path | None",
+    settings: Iterable[str],
+    device: str,
+    executor: str,
+    overwrite: bool,
+    resume: bool,
+    threads: int | None,
+    progress: Progress | None,
+) -> Store:
+    """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
     if device not in ("auto", "cpu"):
         raise SpecError(f"device '{device}': this version runs on the CPU; use cpu or auto")
     planned = check(study, settings)
@@ -67,7 +83,7 @@ def run(
     else:
         store = Store.create(out, planned, overwrite, executors)
     simulate(store, executors, progress, threads)
-    return store.tree()
+    return store
 
 
 def begun_with(store: Store, wanted: str, out: "str | Path") -> dict[str, str]:

@@ -37,16 +37,13 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study and store its trajectories."""
-    from .api import load_study
-    from .api import run as run_study
+    from .api import load_study, run_to_store
 
     study = load_study(spec, settings or ())
     target = out or Path(f"{study.name}.zarr")
     with progress(study, not quiet) as advance:
         try:
-            run_study(
-                study, target, device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, progress=advance
-            )
+            run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance)
         except KeyboardInterrupt:
             print(f"interrupted; finish it with: thalweg run {spec} --out {target} --resume", file=sys.stderr)
             raise typer.Exit(130) from None

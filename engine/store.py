@@ -321,7 +321,7 @@ def codec(kind: str) -> Any:
     """Fast lossless compression: lz4 after a bit shuffle, which trajectories allow."""
     from zarr.codecs import BloscCodec
 
-    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
+    return BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
 
 
 def nice_bytes(size: float) -> str:

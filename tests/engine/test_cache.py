@@ -1,0 +1,134 @@
+"""Compiled kernels on disk: hits in a new process, staleness, size, damage, many processes at once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from thalweg.engine.cli import app
+from thalweg.engine.executors import cache
+from thalweg.specs.errors import ThalwegError
+
+KERNEL = """import numba
+
+
+@numba.njit(numba.float64(numba.float64), cache=True)
+def f(x):
+    return x + {number}
+"""
+CHILD = """
+from thalweg.engine.executors import cache
+module = cache.load({source!r})
+print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty cache of this test's own."""
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_modules", {})
+    cache.folder.cache_clear()
+    yield tmp_path / "cache"
+    cache.folder.cache_clear()
+
+
+def child(source, folder, **more):
+    """(result, cache hits) of a kernel in a new process."""
+    environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder), **more}
+    done = subprocess.run([sys.executable, "-c", CHILD.format(source=source)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    value, hits = done.stdout.split()
+    return float(value), int(hits)
+
+
+def test_a_second_process_finds_the_machine_code(folder):
+    source = KERNEL.format(number=1)
+    assert child(source, folder) == (2.0, 0)
+    assert child(source, folder) == (2.0, 1)
+    assert child(KERNEL.format(number=2), folder) == (3.0, 0)
+
+
+def test_the_same_module_within_a_process(folder):
+    source = KERNEL.format(number=3)
+    assert cache.load(source) is cache.load(source)
+    assert cache.load(source).f(1.0) == 4.0
+
+
+def test_the_digest_stands_for_the_modules_that_kernels_import(folder, monkeypatch, tmp_path):
+    before = cache.digest()
+    copy = tmp_path / "executors"
+    copy.mkdir()
+    for path in Path(cache.__file__).parent.glob("*.py"):
+        (copy / path.name).write_text(path.read_text())
+    (copy / "double.py").write_text((copy / "double.py").read_text() + "\n# changed\n")
+    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+    cache.digest.cache_clear()
+    try:
+        assert cache.digest() != before
+    finally:
+        cache.digest.cache_clear()
+
+
+def test_many_processes_at_once(folder):
+    source = KERNEL.format(number=4)
+    environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}
+    command = [sys.executable, "-c", CHILD.format(source=source)]
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert out.startswith("5.0")
+    assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc", ".py"])
+def test_a_damaged_file_is_compiled_again(folder, suffix):
+    source = KERNEL.format(number=5)
+    child(source, folder)
+    for path in folder.rglob(f"k_*{suffix}"):
+        path.write_bytes(path.read_bytes()[:20])
+        if suffix == ".py":
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert child(source, folder)[0] == 6.0
+
+
+def test_a_folder_that_cannot_be_written_is_replaced_for_this_process(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert child(KERNEL.format(number=6), tmp_path / "file" / "cache") == (7.0, 0)
+
+
+def test_the_least_recently_used_kernels_go_first(folder, monkeypatch):
+    for number in range(4):
+        cache.load(KERNEL.format(number=10 + number))
+        path = cache.place(KERNEL.format(number=10 + number))
+        os.utime(path.with_suffix(".used"), (1000 + number, 1000 + number))
+    sizes = [size for _, size, _ in cache.entries()]
+    monkeypatch.setenv("THALWEG_CACHE_SIZE", str(sum(sizes) - 1))
+    cache.prune(keep=[])
+    left = {path for path, _, _ in cache.entries()}
+    assert cache.place(KERNEL.format(number=10)) not in left
+    assert len(left) == 3
+    cache.prune(keep=[])
+    assert len(cache.entries()) == 3
+
+
+def test_a_size_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("THALWEG_CACHE_SIZE", "much")
+    with pytest.raises(ThalwegError, match="write a size such as 200MB"):
+        cache.limit()
+
+
+def test_the_command_shows_and_clears_only_what_is_ours(folder):
+    cache.load(KERNEL.format(number=7))
+    (folder / "mine.txt").write_text("keep")
+    shown = CliRunner().invoke(app, ["cache"])
+    assert "1 kernels" in shown.stdout
+    cleared = CliRunner().invoke(app, ["cache", "clear"])
+    assert "cleared 1 kernels" in cleared.stdout
+    assert (folder / "mine.txt").read_text() == "keep"
+    assert not list(folder.rglob("k_*.py"))
+    assert CliRunner().invoke(app, ["cache", "sweep"]).exit_code != 0

@@ -1,0 +1,175 @@
+"""The elementary functions against mpmath, special cases against the C library through NumPy, and what LLVM makes of them."""
+
+import os
+import re
+
+import mpmath
+import numpy as np
+import pytest
+
+from thalweg.engine.executors import double, single, vecmath
+
+BOUNDS = {
+    **{"exp": 1.5, "expm1": 2, "log": 1.5, "log1p": 2, "sin": 2, "cos": 2, "tan": 4},
+    **{"sinh": 4, "cosh": 4, "tanh": 3, "arctan": 2, "sqrt": 0.51},
+}
+"""Largest error in ulp."""
+RANGES = {
+    "exp": ((-105.0, 89.0), (-750.0, 710.0)),
+    "expm1": ((-105.0, 89.0), (-750.0, 710.0)),
+    "sin": ((-1.3e5, 1.3e5), (-1e9, 1e9)),
+    "cos": ((-1.3e5, 1.3e5), (-1e9, 1e9)),
+    "tan": ((-1.3e5, 1.3e5), (-1e9, 1e9)),
+    "sinh": ((-89.0, 89.0), (-710.0, 710.0)),
+    "cosh": ((-89.0, 89.0), (-710.0, 710.0)),
+    "tanh": ((-12.0, 12.0), (-25.0, 25.0)),
+    "arctan": ((-100.0, 100.0), (-100.0, 100.0)),
+}
+POSITIVE = ("log", "sqrt", "log1p")
+PRECISIONS = [np.float32, np.float64]
+
+
+def points(name, dtype, count=1500):
+    """Points all over the range, near 0, near the places where a reduction changes, and over all magnitudes."""
+    rng = np.random.default_rng(1)
+    if name in POSITIVE:
+        low, high = (-103.0, 88.0) if dtype == np.float32 else (-744.0, 709.0)
+        x = np.concatenate([np.exp(rng.uniform(low, high, count)), 1 + rng.normal(0, 0.3, count) ** 3, np.sqrt(0.5) * (1 + rng.normal(0, 1e-6, 50))])
+        return np.concatenate([x, -np.exp(-rng.uniform(0.01, 30, count))] if name == "log1p" else [x]).astype(dtype)
+    low, high = RANGES[name][dtype == np.float64]
+    x = [rng.uniform(low, high, count), rng.uniform(-2, 2, count), 10.0 ** rng.uniform(-30, 0, count // 3), -(10.0 ** rng.uniform(-9, 0, 99))]
+    if name in ("sin", "cos", "tan"):
+        x.append(np.round(rng.uniform(low, high, count) / (np.pi / 2)) * (np.pi / 2))
+        x.append(10.0 ** rng.uniform(6, 37 if dtype == np.float32 else 300, 200))  # beyond the reach: the library's
+    if name in ("exp", "expm1"):
+        x.append(np.log(2) * (np.round(rng.uniform(low, high, count) / np.log(2)) + 0.5))
+    return np.concatenate(x).astype(dtype)
+
+
+def errors(found, exact, dtype):
+    """Distance to the exact values in units in the last place."""
+    largest, made = mpmath.mpf(float(np.finfo(dtype).max)), []
+    for f, e in zip(found, exact, strict=True):
+        if abs(e) > largest:
+            made.append(0.0 if np.isinf(f) or abs(f) == np.finfo(dtype).max else np.inf)
+        else:
+            made.append(float(abs(mpmath.mpf(float(f)) - e) / mpmath.mpf(float(np.spacing(np.abs(dtype(float(e))))))) if np.isfinite(f) else np.inf)
+    return np.array(made)
+
+
+def exactly(name, x):
+    """The function in 60 digits."""
+    with mpmath.workdps(60):
+        return [getattr(mpmath, {"arctan": "atan"}.get(name, name))(mpmath.mpf(float(v))) for v in x]
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_function_is_accurate(name, dtype):
+    x = points(name, dtype)
+    x = x[x > (-1 if name == "log1p" else 0)] if name in POSITIVE else x
+    found = errors(vecmath.apply(name, x), exactly(name, x), dtype)
+    assert found.max() <= BOUNDS[name], f"{found.max():.2f} ulp at {x[found.argmax()]!r}"
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_pow_is_accurate(dtype):
+    rng = np.random.default_rng(2)
+    x = np.concatenate([np.exp(rng.uniform(-20, 20, 2000)), 1 + rng.uniform(-0.1, 0.1, 1000), rng.uniform(0.4, 0.99999, 1000)]).astype(dtype)
+    y = np.concatenate([rng.uniform(-4, 4, 2000), rng.uniform(-3000, 3000, 1000), rng.uniform(0, 50, 1000)]).astype(dtype)
+    with mpmath.workdps(60):
+        exact = [mpmath.power(mpmath.mpf(float(a)), mpmath.mpf(float(b))) for a, b in zip(x, y, strict=True)]
+    found = errors(vecmath.apply("pow", x, y), exact, dtype)
+    assert found.max() <= 2, f"{found.max():.2f} ulp at {x[found.argmax()]!r} ** {y[found.argmax()]!r}"
+
+
+def same(found, wanted):
+    """Equal within 4 ulp, with the same signs, infinities and NaN."""
+    with np.errstate(all="ignore"):
+        close = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (np.abs(found - wanted) <= 4 * np.spacing(np.abs(wanted)))
+    return close & (np.isnan(wanted) | (np.signbit(found) == np.signbit(wanted)))
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", [*BOUNDS, "sign", "absolute"])
+def test_special_values(name, dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    given = [0.0, -0.0, np.inf, -np.inf, np.nan, tiny, -tiny, 100 * tiny, 1.0, -1.0, 1e30, -1e30, 88.9, -103.9, 709.9, -745.0]
+    x = np.array(given, dtype)
+    with np.errstate(all="ignore"):
+        wanted = getattr(np, name)(x)
+    found = vecmath.apply(name, x)
+    assert same(found, wanted).all(), [(a, b, c) for a, b, c in zip(x, found, wanted, strict=True) if not same(b, c)]
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize(("name", "reference"), [("pow", np.power), ("maximum", np.maximum), ("minimum", np.minimum)])
+def test_special_values_of_two(name, reference, dtype):
+    given = [0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 0.5, -2, 3, -3, 2, -2.5, 1e30, 1e-30, np.finfo(dtype).smallest_subnormal * 50]
+    x, y = (a.ravel() for a in np.meshgrid(np.array(given, dtype), np.array(given, dtype)))
+    with np.errstate(all="ignore"):
+        wanted = reference(x, y)
+    found = vecmath.apply(name, x, y)
+    if name != "pow":
+        found, wanted = found + dtype(0), wanted + dtype(0)  # which zero of two is not said
+    assert same(found, wanted).all(), [(x[i], y[i], found[i], wanted[i]) for i in np.nonzero(~same(found, wanted))[0][:5]]
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_all_of_single_precision(name):
+    """Bit patterns of float32 against NumPy in float64: every 4099th, all of them where THALWEG_VERIFY is set."""
+    stride = 1 if os.environ.get("THALWEG_VERIFY") else 4099
+    piece = 2**24 * (1 if stride == 1 else stride)
+    worst = 0.0
+    for first in range(0, 2**32, piece):
+        x = np.arange(first, min(first + piece, 2**32), stride, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        with np.errstate(all="ignore"):
+            wanted = getattr(np, name)(x.astype(np.float64))
+            found = vecmath.apply(name, x).astype(np.float64)
+            rounded = wanted.astype(np.float32)
+            off = np.abs(found - wanted) / np.spacing(np.abs(rounded)).astype(np.float64)
+        finite = np.isfinite(rounded)
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
+        limit = np.isinf(rounded)
+        assert (np.isinf(found[limit]) | (np.abs(found[limit]) >= 3.4e38)).all()
+        worst = max(worst, float(off[finite].max(initial=0.0)))
+    assert worst <= BOUNDS[name], f"{worst:.2f} ulp"
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_box_muller_s_functions(dtype):
+    rng = np.random.default_rng(3)
+    functions, count = (single if dtype == np.float32 else double), 3000
+    u = np.concatenate([rng.uniform(0, 1, count), 1 - 2.0 ** -rng.uniform(1, 23, 500), 2.0 ** -rng.uniform(1, 24, 500)]).astype(dtype)
+    u = u[(u > 0) & (u < 1)]
+    found = errors([functions.log_unit(v) for v in u], exactly("log", u), dtype)
+    assert found.max() <= 1.5
+    for v in u[:1000]:
+        with mpmath.workdps(60):
+            angle = 2 * mpmath.pi * mpmath.mpf(float(v))
+            sine, cosine = functions.turn(v)
+            assert abs(float(mpmath.sin(angle) - float(sine))) <= 2 * np.finfo(dtype).eps
+            assert abs(float(mpmath.cos(angle) - float(cosine))) <= 2 * np.finfo(dtype).eps
+
+
+CALL = re.compile(r"\b(callq?|jmp)\s+\*?.*\b(sin|cos|tan|exp|expm1|log|log1p|pow|sinh|cosh|tanh|atan)f?\b")
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", [n for n in BOUNDS if n not in ("sin", "cos", "tan")] + ["sin", "cos", "tan"])
+def test_a_loop_becomes_vector_code_without_library_calls(name, dtype):
+    from numba import njit
+
+    function = getattr(single if dtype == np.float32 else double, name)
+
+    @njit(error_model="numpy")
+    def loop(x, out):
+        for k in range(64):
+            out[k] = function(x[k])
+
+    loop(np.ones(64, dtype), np.ones(64, dtype))
+    (text,) = loop.inspect_asm().values()
+    if "xmm" not in text and "ymm" not in text:
+        pytest.skip("not an x86 processor")
+    assert re.search(r"\bv?(sqrt|mul|add|fmadd\d+|vfmadd\d+)" + ("ps" if dtype == np.float32 else "pd") + r"\b", text)
+    assert not CALL.search(text)
