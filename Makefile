@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit peers clean
+.PHONY: demo test lint types wheel unit peers bench clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -34,6 +34,10 @@ wheel: .venv/.ok
 # Agreement with torch.optim and optax; installs both into their own environment.
 peers: .venv-peers/.ok
 	.venv-peers/bin/python -m pytest tests/peers -o addopts="" -q
+
+# Speed, side by side with JAX, torch and NumPy; writes benchmarks/RESULTS.md. About a quarter of an hour.
+bench: .venv-peers/.ok
+	.venv-peers/bin/python -m benchmarks
 
 .venv-peers/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv-peers

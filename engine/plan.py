@@ -21,7 +21,7 @@ from ..specs.noise import Noise
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 
-SHARD_RUNS = 4096
+SHARD_RUNS = 8192
 """Runs a shard holds where memory allows: enough to keep array operations busy."""
 STATS_RUNS = 65536
 """Runs worked off at a time where only statistics over the seeds are stored."""

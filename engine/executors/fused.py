@@ -218,10 +218,14 @@ class FusedSimulation:
 
     def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
         """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
+        tick = tick or (lambda steps: None)
+        if self.threads == 1:
+            yield from self._run(tick, map)
+            return
         with ThreadPoolExecutor(self.threads) as pool:
-            yield from self._run(tick or (lambda steps: None), pool)
+            yield from self._run(tick, pool.map)
 
-    def _run(self, tick: Tick, pool: ThreadPoolExecutor) -> Iterator[Block | Outcome]:
+    def _run(self, tick: Tick, apply: Any) -> Iterator[Block | Outcome]:
         drive, functions = self.sources.load()
         study, group, noise = self.study, self.shard.group, self.parts.noise
         state = self.state()
@@ -253,7 +257,7 @@ class FusedSimulation:
                     *out,
                     *functions,
                 )
-                list(pool.map(lambda ends, given=given: drive(*ends, *given), bounds))
+                list(apply(lambda ends, given=given: drive(*ends, *given), bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
             yield Block(start, start + len(marks), self.named(out))

@@ -9,6 +9,7 @@ in K, are then computed when `fresh` is set, and the powers multiplied on from o
 the updates, C the schedule's factors.
 """
 
+import functools
 from typing import Any
 
 from ...optimizers.base import ElementwiseOptimizer
@@ -21,33 +22,38 @@ def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> tu
     """(source, the hyperparameters in the order of H's rows, rows of R and K). Raises NotFusable."""
     if not isinstance(optimizer, ElementwiseOptimizer):
         raise NotFusable(f"{optimizer.kind} is not elementwise")
-    plain, numbers = _split(optimizer, optimizer.inputs())
-    made = inline(optimizer.update, ("x", "g", "xi", *optimizer.state), ("t", *numbers), plain)
-    if len(made.results) != 1 + len(optimizer.state):
-        raise NotFusable(f"the rule of {optimizer.kind} returns {len(made.results)} values, x and {len(optimizer.state)} states are needed")
-    loads = {"x": "X[d, l]", "g": "G[d, l]", "xi": "XI[d, l]", **{name: f"S[{k}, d, l]" for k, name in enumerate(optimizer.state)}}
-    stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(optimizer.state)))]
-    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, (len(made.rows), len(made.powers))
+    return _rule(type(optimizer), *_split(optimizer, optimizer.inputs()), precision, lanes, uniform)
 
 
 def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> tuple[str, tuple[str, ...], tuple[int, int]]:
     """The same for an iterate average: X is the average, G the iterate."""
     names = tuple(name for name in type(average).model_fields if name != "kind")
-    plain, numbers = _split(average, names)
-    made = inline(average.update, ("a", "x"), ("t", "steps", *numbers), plain)
+    return _average(type(average), *_split(average, names), precision, lanes, uniform)
+
+
+@functools.lru_cache(maxsize=256)
+def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
+    made = inline(kind.update, ("x", "g", "xi", *kind.state), ("t", *numbers), dict(plain))
+    if len(made.results) != 1 + len(kind.state):
+        raise NotFusable(f"the rule of {kind.__name__} returns {len(made.results)} values, x and {len(kind.state)} states are needed")
+    loads = {"x": "X[d, l]", "g": "G[d, l]", "xi": "XI[d, l]", **{name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}}
+    stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(kind.state)))]
+    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, (len(made.rows), len(made.powers))
+
+
+@functools.lru_cache(maxsize=64)
+def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
+    made = inline(kind.update, ("a", "x"), ("t", "steps", *numbers), dict(plain))
     numbers = (*numbers, "steps")
-    return (
-        _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform),
-        numbers,
-        (len(made.rows), len(made.powers)),
-    )
+    source = _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform)
+    return source, numbers, (len(made.rows), len(made.powers))
 
 
-def _split(unit: Any, names: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
     """(plain fields with their values, names of the numbers per run)."""
     swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
-    plain = {name: getattr(unit, name) for name in names if name not in ("t", "xi") and swept.get(name, True)}
-    return plain, tuple(name for name in names if name not in plain and name not in ("t", "xi"))
+    plain = [name for name in names if name not in ("t", "xi") and swept.get(name, True)]
+    return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, "t", "xi"))
 
 
 def _module(

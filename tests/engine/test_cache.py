@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
 from thalweg.engine.cli import app
 from thalweg.engine.executors import cache
 from thalweg.specs.errors import ThalwegError
+from typer.testing import CliRunner
 
 KERNEL = """import numba
 

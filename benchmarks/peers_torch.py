@@ -1,0 +1,89 @@
+"""PyTorch: batched tensors and torch.optim's formulas in one step function, compiled where torch.compile works here, else eager."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+
+NAME = "torch, batched"
+
+
+def river(study: dict[str, Any]) -> Any:
+    """Case a."""
+    real = getattr(torch, study["precision"])
+
+    def step(z, m, v, c1, c2):
+        r = z[1] - torch.sin(z[0])
+        g = torch.stack([-20 * r * torch.cos(z[0]) - 0.05, 20 * r]) + 0.5 * torch.randn_like(z)
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g * g
+        return z - 0.01 * (m * c1) / (torch.sqrt(v * c2) + 1e-8), m, v
+
+    def run(advance):
+        z = torch.zeros((2, study["seeds"]), dtype=real)
+        m, v = torch.zeros_like(z), torch.zeros_like(z)
+        for t in range(1, study["steps"] + 1):
+            z, m, v = advance(z, m, v, torch.tensor(1 / (1 - 0.9**t), dtype=real), torch.tensor(1 / (1 - 0.999**t), dtype=real))
+        return (10 * (z[1] - torch.sin(z[0])) ** 2 - 0.05 * z[0]).numpy()
+
+    return _fastest(run, step)
+
+
+def rastrigin(study: dict[str, Any]) -> Any:
+    """Case b."""
+    real = getattr(torch, study["precision"])
+
+    def step(z, m):
+        m = 0.9 * m + 2 * z + 20 * torch.pi * torch.sin(2 * torch.pi * z)
+        return z - 1e-3 * m, m
+
+    def run(advance):
+        z = torch.tensor(study["start"], dtype=real)
+        m = torch.zeros_like(z)
+        for _ in range(study["steps"]):
+            z, m = advance(z, m)
+        return torch.sum(z * z + 10 * (1 - torch.cos(2 * torch.pi * z)), dim=1).numpy()
+
+    return _fastest(run, step)
+
+
+def rosenbrock(study: dict[str, Any]) -> Any:
+    """Case c: hyperparameters broadcast."""
+    real = getattr(torch, study["precision"])
+    lr, b1, b2 = (torch.tensor(h, dtype=real) for h in study["grid"])
+
+    def step(z, m, v, p1, p2):
+        a, r = z[:-1], 200 * (z[1:] - z[:-1] ** 2)
+        none = torch.zeros_like(z[:1])
+        g = torch.cat([2 * (a - 1) - 2 * r * a, none]) + torch.cat([none, r])
+        p1, p2 = p1 * b1, p2 * b2
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g * g
+        return z - lr * (m / (1 - p1)) / (torch.sqrt(v / (1 - p2)) + 1e-8), m, v, p1, p2
+
+    def run(advance):
+        z = -torch.ones((10, len(lr)), dtype=real)
+        m, v, p1, p2 = torch.zeros_like(z), torch.zeros_like(z), torch.ones_like(b1), torch.ones_like(b2)
+        for _ in range(study["steps"]):
+            z, m, v, p1, p2 = advance(z, m, v, p1, p2)
+        return torch.sum(100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2, dim=0).numpy()
+
+    return _fastest(run, step)
+
+
+def _fastest(run: Any, step: Any) -> Any:
+    """The run with the compiled step where that works."""
+    try:
+        compiled = torch.compile(step)
+        with torch.no_grad():
+            run(compiled)
+    except Exception as error:  # noqa: BLE001 no compiler on this machine, or one torch does not support
+        print(f"torch.compile does not work here ({type(error).__name__}): eager")
+        compiled = step
+    return functools.partial(_without_grad, run, compiled)
+
+
+def _without_grad(run: Any, step: Any) -> np.ndarray:
+    with torch.no_grad():
+        return run(step)
