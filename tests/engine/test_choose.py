@@ -2,13 +2,12 @@
 
 import pytest
 import thalweg
-from typer.testing import CliRunner
-
 from thalweg.engine import check
 from thalweg.engine.cli import app
 from thalweg.engine.executors.choose import choose
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError
+from typer.testing import CliRunner
 
 STUDY = {"name": "choice", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": 0.001}], "steps": 10}
 LARGE = {**STUDY, "seeds": 4096, "steps": 5000}

@@ -2,7 +2,6 @@
 
 import jsonschema
 import pytest
-
 from thalweg.specs.load import gallery, load_study, read_yaml
 from thalweg.specs.study import Study
 
@@ -91,5 +90,10 @@ def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not(example):
     for text in texts:
         assert not list(validator.iter_errors(read_yaml(text.encode(), "study").data))
     data = read_yaml(EXAMPLE.encode(), "study").data
-    for wrong in ({**data, "stepz": 1}, {**data, "steps": "many"}, {**data, "precision": "float16"}, {k: v for k, v in data.items() if k != "steps"}):
+    for wrong in (
+        {**data, "stepz": 1},
+        {**data, "steps": "many"},
+        {**data, "precision": "float16"},
+        {k: v for k, v in data.items() if k != "steps"},
+    ):
         assert list(validator.iter_errors(wrong))

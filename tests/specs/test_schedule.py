@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from thalweg.specs.schedule import SCHEDULES
 
 EXTRA = {"step": {"every": 10}, "wsd_s": {"checkpoints": [40, 70]}, "cyclic_cosine": {"checkpoints": [40, 70]}}
@@ -11,7 +10,9 @@ EXTRA = {"step": {"every": 10}, "wsd_s": {"checkpoints": [40, 70]}, "cyclic_cosi
 def factors(kind, steps=100, t=None, **fields):
     """c(t) for t = 0 .. steps - 1."""
     schedule = SCHEDULES.load(kind).model_validate({"kind": kind, **EXTRA.get(kind, {}), **fields})
-    numbers = {path[-1]: np.array([[value]]) for path, value, structural in schedule.fields() if not structural and not isinstance(value, str)}
+    numbers = {
+        path[-1]: np.array([[value]]) for path, value, structural in schedule.fields() if not structural and not isinstance(value, str)
+    }
     return schedule.factor(np.arange(steps) if t is None else np.asarray(t), steps, numbers)[0]
 
 
@@ -33,7 +34,8 @@ def test_closed_forms():
 
 
 @pytest.mark.parametrize(
-    ("shape", "half"), [("linear", 0.55), ("cosine", 0.55), ("sqrt", 1 - np.sqrt(0.5) * 0.9), ("inverse", 1 / 5.5), ("exponential", np.sqrt(0.1))]
+    ("shape", "half"),
+    [("linear", 0.55), ("cosine", 0.55), ("sqrt", 1 - np.sqrt(0.5) * 0.9), ("inverse", 1 / 5.5), ("exponential", np.sqrt(0.1))],
 )
 def test_wsd_is_stable_and_then_decays_in_its_shape(shape, half):
     made = factors("wsd", decay=0.2, shape=shape, floor=0.1, t=[0, 79, 80, 90, 100])
