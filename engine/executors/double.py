@@ -19,6 +19,18 @@ def sqrt(x):
 
 
 @njit(**INLINE)
+def root(x):
+    """sqrt(x); single.py has another way."""
+    return math.sqrt(x)
+
+
+@njit(**INLINE)
+def divide(a, b):
+    """a / b; single.py has another way."""
+    return a / b
+
+
+@njit(**INLINE)
 def absolute(x):
     return abs(x)
 

@@ -105,6 +105,15 @@ def width(dim: int, precision: str, group: int) -> int:
     return min(fitting, key=lambda w: -(-group // w) * (w + CALL_LANES))
 
 
+def align(values: np.ndarray) -> np.ndarray:
+    """A C-contiguous copy that begins at a multiple of 64 bytes."""
+    raw = np.empty(values.size + 64, values.dtype)
+    skip = -raw.ctypes.data % 64 // raw.itemsize
+    made = raw[skip : skip + values.size].reshape(values.shape)
+    made[...] = values
+    return made
+
+
 class FusedSimulation:
     """One shard as lane blocks; `run` is that of the array executor's Simulation."""
 
@@ -163,7 +172,7 @@ class FusedSimulation:
             return np.ascontiguousarray(made), at
         lanes = np.stack([c[self.lane_point if len(c) > 1 else np.zeros_like(self.lane_point)] for c in columns])
         made = lanes.reshape(len(columns), self.blocks, self.W).transpose(1, 0, 2)
-        return np.ascontiguousarray(made), np.arange(self.blocks)
+        return align(made), np.arange(self.blocks)
 
     def factors(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The schedule's factors of steps first .. first + count - 1: (tables, count, 1 or W), and the table of every block."""
@@ -266,10 +275,10 @@ class FusedSimulation:
 
     def state(self) -> tuple[Any, ...]:
         """X, S, A, status, last_step, seeds, run, valid of the driver, at the start."""
-        X = self.lanes(self.base.start())
+        X = align(self.lanes(self.base.start()))
         states = [self.lanes(s) for s in self.base.initial_state(np.zeros((1, 1, 1), self.dtype))]
-        S = np.stack(states, axis=1) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
-        A = X.copy() if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
+        S = align(np.stack(states, axis=1)) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
+        A = align(X) if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
         status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
         last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
         seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)

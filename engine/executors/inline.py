@@ -3,7 +3,8 @@
 The array executor calls a rule as it stands. Here its source is read instead, so that one rule body serves both: every value becomes a
 scalar of one run, literals get the working precision, `if` on plain fields is decided now, and what depends on nothing but the
 hyperparameters and the step (bias corrections, 1 - beta1) is hoisted into a prelude that runs once a block of runs and not once a run.
-Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step.
+Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step; what
+roots and divisions remain in the loop are vecmath's `root` and `divide`.
 """
 
 import ast
@@ -189,8 +190,15 @@ class _Inliner:
             return self.together(lambda x, y: f"({x} {sign} {y})", a, b)
         if type(op) not in OPERATORS:
             raise NotFusable(f"its rule uses the operator {type(op).__name__}")
+        if isinstance(op, ast.Mult) and 0.0 in (a.literal, b.literal):
+            return literal(0.0)
+        if isinstance(op, ast.Add) and 0.0 in (a.literal, b.literal):
+            return b if a.literal == 0.0 else a
         if isinstance(op, ast.Div) and b.level < RUN == a.level:
             return self.binary(ast.Mult(), a, Value(f"(F(1.0) / {b.text})", b.level))
+        if isinstance(op, ast.Div) and b.level == RUN:
+            self.made.functions.add("divide")
+            return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         return self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
 
     def power(self, a: Value, b: Value) -> Value:
@@ -211,9 +219,10 @@ class _Inliner:
             return self.expression(args[0])
         if name not in ELEMENTWISE:
             raise NotFusable(f"its rule calls np.{name}, which has no scalar form here")
-        function = ELEMENTWISE[name]
+        values = [self.expression(a) for a in args]
+        function = "root" if name == "sqrt" and values[0].level == RUN else ELEMENTWISE[name]
         self.made.functions.add(function)
-        return self.together(lambda *given: f"{function}({', '.join(given)})", *map(self.expression, args))
+        return self.together(lambda *given: f"{function}({', '.join(given)})", *values)
 
 
 def literal(value: float) -> Value:

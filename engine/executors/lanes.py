@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 
 from . import double, single
-from .hints import flush_subnormals, restore_mode, vectorised
+from .hints import aligned, flush_subnormals, restore_mode, vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -322,12 +322,12 @@ def drive(
     keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
     wanted, dim, above, below = choices[16:], X.shape[1], limits[0], limits[1]
     padded = dim + dim % 2
-    L, G, Z, O = np.empty(W, F), np.empty((dim, W), F), np.empty((choices[10], W), F), np.empty((choices[11], W), F)
-    R, RA, numbers = np.empty((choices[12], W), F), np.empty((choices[13], W), F), np.empty((4, W), F)
-    K, KA = np.empty((choices[14], W), F), np.empty((choices[15], W), F)
-    N, XI = np.empty((DRAWN, padded, W), F), np.empty((DRAWN, padded, W), F)
-    T, factor, scratch, spare, words = np.empty(W, F), np.empty(W, F), np.empty(W, F), np.empty((dim, W), F), np.empty((4, W), np.uint32)
-    fine = np.empty(W, np.int8)
+    four, G, spare = aligned(4, W, F), aligned(dim, W, F), aligned(dim, W, F)
+    Z, O, words = aligned(choices[10], W, F), aligned(choices[11], W, F), aligned(4, W, np.uint32)
+    R, RA, numbers = aligned(choices[12], W, F), aligned(choices[13], W, F), aligned(4, W, F)
+    K, KA = aligned(choices[14], W, F), aligned(choices[15], W, F)
+    N, XI = aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W), aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W)
+    L, T, factor, scratch, fine = four[0], four[1], four[2], four[3], np.empty(W, np.int8)
     N0, N1_, XI0, XI1, key, key_xi = N[0], N[DRAWN - 1], XI[0], XI[DRAWN - 1], keys[0], keys[1]
     scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]

@@ -50,9 +50,9 @@ def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, un
 
 
 def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
-    """(plain fields with their values, names of the numbers per run)."""
+    """(plain fields with their values, names of the numbers per run). A number that is 0 in every run is plain: its terms fall away."""
     swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
-    plain = [name for name in names if name not in ("t", "xi") and swept.get(name, True)]
+    plain = [name for name in names if name not in ("t", "xi") and (swept.get(name, True) or getattr(unit, name) == 0)]
     return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, "t", "xi"))
 
 
@@ -83,6 +83,7 @@ def prelude(T, C, H, R, K, fresh):
 @njit(types.void(A2, A2, A3, A2, A2, types.int64), **JIT)
 def rule(X, G, S, XI, R, column):
     vectorised()
+    estimates()
 {_lines(4, outer)}    for d in range(X.shape[0]):
         for l in range(W):
 {_lines(12, [*inner, *reads, *made.body, *writes])}"""

@@ -6,11 +6,12 @@ import numpy as np
 from numba import njit
 
 from .double import pow as double_pow
-from .vecmath import INLINE, bits_f32, fma, from_bits_f32
+from .vecmath import INLINE, bits_f32, fma, from_bits_f32, reciprocal, reciprocal_root
 
 f32, i32 = np.float32, np.int32
 REACH = i32(0x48000000)
 """`magnitude` of the largest |x| for which sin, cos and tan are accurate: 2^17."""
+TINY = f32(np.finfo(np.float32).tiny)
 MAGIC = f32(12582912.0)
 """1.5 2^23: adding it rounds to a whole number, which then stands in the lowest bits."""
 
@@ -18,6 +19,25 @@ MAGIC = f32(12582912.0)
 @njit(**INLINE)
 def sqrt(x):
     return math.sqrt(x)
+
+
+@njit(**INLINE)
+def root(x):
+    """sqrt(x) from an estimate of 1 / sqrt(x) and a step of Newton's (Goldschmidt's form), twice as fast as `sqrt`.
+
+    Within 2 ulp from 1e-34 on and 0 at 0; below 1e-34 the error is less than 1e-18. Infinity gives NaN.
+    """
+    r = reciprocal_root(x + TINY)
+    s = x * r
+    return fma(s, fma(f32(-0.5) * r, s, f32(0.5)), s)
+
+
+@njit(**INLINE)
+def divide(a, b):
+    """a / b from an estimate of 1 / b and a step of Newton's, within 2 ulp while neither 1 / b nor the quotient is subnormal."""
+    r = reciprocal(b)
+    error = fma(-b, r, f32(1))
+    return a * (fma(r, error, r) if error == error else r)
 
 
 @njit(**INLINE)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit, types
 
-from thalweg.engine.executors.hints import vectorised
+from thalweg.engine.executors.hints import estimates, vectorised
 {imports}
 F, W = np.{precision}, {lanes}
 _F, BITS, LOWEST = types.{precision}, np.{bits}, -np.finfo(F).max

@@ -3,7 +3,7 @@
 single.py and double.py have them for float32 and float64; this file has what both need, and `apply`, any of them over a whole array.
 Largest errors in units in the last place (ulp), as the tests check them against mpmath:
 
-    exp 2   expm1 2   log 2   log1p 3   sin, cos 2   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1
+    exp 2   expm1 2   log 2   log1p 3   sin, cos 2   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1   root, divide 2
 
 Special cases are those of C99: signed zeros, subnormal numbers, infinities, NaN. sin, cos and tan hold while magnitude(x) <= REACH;
 beyond, the caller takes the library's function (math.sin), as `apply` does. `log_unit` and `turn` serve Box-Muller: the logarithm of a
@@ -52,6 +52,31 @@ bits_f32 = _reinterpret(types.float32, types.int32, ir.IntType(32))
 from_bits_f32 = _reinterpret(types.int32, types.float32, ir.FloatType())
 bits_f64 = _reinterpret(types.float64, types.int64, ir.IntType(64))
 from_bits_f64 = _reinterpret(types.int64, types.float64, ir.DoubleType())
+
+
+# Estimates of 1 / x and 1 / sqrt(x): the quotients themselves, unless the function they are used in asks for `estimates()` (hints.py)
+
+
+@intrinsic
+def reciprocal(context, x):
+    """1 / x, as good as the processor's estimate."""
+
+    def generate(context, builder, signature, args):
+        return builder.fdiv(ir.Constant(args[0].type, 1.0), args[0], flags=("afn", "arcp", "ninf"))
+
+    return x(x), generate
+
+
+@intrinsic
+def reciprocal_root(context, x):
+    """1 / sqrt(x), as good as the processor's estimate."""
+
+    def generate(context, builder, signature, args):
+        function = builder.module.declare_intrinsic("llvm.sqrt", [args[0].type])
+        root = builder.call(function, args, fastmath=("afn", "arcp"))
+        return builder.fdiv(ir.Constant(args[0].type, 1.0), root, flags=("afn", "arcp"))
+
+    return x(x), generate
 
 
 # Whole arrays

@@ -172,6 +172,54 @@ def test_box_muller_s_functions(dtype):
             assert abs(float(mpmath.cos(angle) - float(cosine))) <= 2 * np.finfo(dtype).eps
 
 
+def estimated(function, *given):
+    """The function in a loop that takes the processor's estimates, as an optimizer's rule does."""
+    from numba import njit
+    from thalweg.engine.executors.hints import estimates, vectorised
+
+    @njit(error_model="numpy")
+    def one(x, out):
+        vectorised()
+        estimates()
+        for l in range(x.size):
+            out[l] = function(x[l])
+
+    @njit(error_model="numpy")
+    def two(x, y, out):
+        vectorised()
+        estimates()
+        for l in range(x.size):
+            out[l] = function(x[l], y[l])
+
+    out = np.empty_like(given[0])
+    (one if len(given) == 1 else two)(*given, out)
+    return out
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_roots_and_quotients_from_estimates(dtype):
+    functions, rng = (single if dtype == np.float32 else double), np.random.default_rng(4)
+    x = np.exp(rng.uniform(np.log(1e-34), np.log(3e38), 2**16)).astype(dtype)
+    assert (np.abs(estimated(functions.root, x) - np.sqrt(x.astype(np.longdouble))) <= 2 * np.spacing(np.sqrt(x))).all()
+    a, b = (np.exp(rng.uniform(-40, 40, 2**16)).astype(dtype) * rng.choice([-1, 1], 2**16).astype(dtype) for _ in range(2))
+    assert (np.abs(estimated(functions.divide, a, b) - a / b.astype(np.longdouble)) <= 2 * np.spacing(np.abs(a / b))).all()
+    small = np.exp(rng.uniform(np.log(1e-37), np.log(1e-34), 2**12)).astype(dtype)
+    assert (np.abs(estimated(functions.root, small) - np.sqrt(small)) <= 1e-18).all()
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_special_values_of_roots_and_quotients(dtype):
+    functions = single if dtype == np.float32 else double
+    x = np.zeros(64, dtype)
+    x[:4] = [0, np.nan, -1, 4]
+    np.testing.assert_array_equal(estimated(functions.root, x)[:4], np.array([0, np.nan, np.nan, 2], dtype))
+    a, b = np.ones(64, dtype), np.ones(64, dtype)
+    a[5:9], b[:8] = [0, np.nan, 0, -6], [0, -0.0, np.inf, -np.inf, np.nan, 0, 1, 2]
+    b[8] = 3
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(estimated(functions.divide, a, b)[:9], (a / b)[:9], rtol=1e-6)
+
+
 CALL = re.compile(r"\b(callq?|jmp)\s+\*?.*\b(sin|cos|tan|exp|expm1|log|log1p|pow|sinh|cosh|tanh|atan)f?\b")
 
 
