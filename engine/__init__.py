@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import check, load_study, open_run, run
     from .compare import compare
+    from .verify import verify
 
-_PUBLIC = {"load_study": "api", "run": "api", "open_run": "api", "check": "api", "compare": "compare"}
-__all__ = ["check", "compare", "load_study", "open_run", "run"]
+_PUBLIC = {"load_study": "api", "run": "api", "open_run": "api", "check": "api", "compare": "compare", "verify": "verify"}
+__all__ = ["check", "compare", "load_study", "open_run", "run", "verify"]
 
 
 def __getattr__(name: str) -> Any:

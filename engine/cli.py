@@ -149,6 +149,39 @@ def compare(stores: Annotated[list[Path], typer.Argument(metavar="STORE...", hel
 
 
 @app.command()
+def verify(
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Studies (paths or bundled names), `all` bundled ones, or stores.")],
+    settings: Settings = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
+    executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+) -> None:
+    """Run studies and check their claims; exits with 1 unless all pass."""
+    import time
+
+    from rich.console import Console
+
+    from ..specs.load import gallery
+    from .verify import FAILED, PASSED, table, verify_study
+
+    console, verdicts = Console(soft_wrap=True, highlight=False), []
+    for spec in [*gallery()] if specs == ["all"] else specs:
+        began = time.perf_counter()
+        target = out / f"{Path(spec).stem}.zarr" if out else None
+        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=target is not None)
+        verdicts += made
+        if made:
+            console.print(table(study, made))
+        else:
+            console.print(f"{study.name}: has no claims")
+        console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
+    counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, "undecided", FAILED)}
+    console.print(", ".join(f"{n} {name}" for name, n in counts.items()))
+    if counts[FAILED] or (counts["undecided"] and not quick):
+        raise typer.Exit(1)
+
+
+@app.command()
 def cache(
     action: Annotated[str, typer.Argument(metavar="[clear]", help="clear empties the cache; without it, it is shown.")] = "",
 ) -> None:

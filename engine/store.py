@@ -244,7 +244,7 @@ def lay_out(target: Any, group: Group) -> None:
             fill_value=fill,
             dimension_names=dims,
             attributes=attributes,
-            compressors=codec(kind),
+            compressors=codec(kind, group.study.record.compression),
         )
 
     def labels_of(block: str, shape: tuple[int, ...]) -> list[str]:
@@ -317,11 +317,13 @@ def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], lo
         target.create_array(name, data=values, dimension_names=dims, attributes=attributes)
 
 
-def codec(kind: str) -> Any:
-    """Fast lossless compression: lz4 after a bit shuffle, which trajectories allow."""
+def codec(kind: str, name: str) -> Any:
+    """Lossless compression after a bit shuffle, which trajectories allow."""
     from zarr.codecs import BloscCodec
 
-    return BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
+    if name == "none":
+        return None
+    return BloscCodec(cname=name, clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
 
 
 def nice_bytes(size: float) -> str:

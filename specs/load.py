@@ -1,6 +1,7 @@
 """Study files: YAML to a validated Study, every mistake with file, line, key path, what was given and what is allowed."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -53,8 +54,9 @@ def find_study(given: str | Path) -> Path:
     raise SpecError(f"{given}: there is no such file, and no bundled study of that name{hint} (bundled: {', '.join(gallery())})")
 
 
-def load_study(given: "str | Path | dict[str, Any] | Study", settings: Iterable[str] = ()) -> Study:
-    """A Study from a path, a bundled name, plain data or a Study; `settings` are KEY=VALUE changes made before validation.
+def load_study(given: "str | Path | dict[str, Any] | Study", settings: Iterable[str] = (), quick: bool = False) -> Study:
+    """A Study from a path, a bundled name, plain data or a Study; `settings` are KEY=VALUE changes made before validation, after the
+    study's own `quick` ones if that is asked for.
 
     Raises SpecError, with every problem found, if it is not valid.
     """
@@ -66,6 +68,9 @@ def load_study(given: "str | Path | dict[str, Any] | Study", settings: Iterable[
         path = find_study(given)
         source = read_yaml(path.read_bytes(), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
         set_root(source.data, path.parent)
+    changes = source.data.get("quick") if quick and isinstance(source.data, dict) else None
+    for key, value in changes.items() if isinstance(changes, dict) else ():
+        apply_setting(source, f"{key}={json.dumps(value)}")
     for setting in settings:
         apply_setting(source, setting)
     return validate(source)

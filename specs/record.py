@@ -15,7 +15,9 @@ class Record(Spec):
     stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params.
 
     With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
-    `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss."""
+    `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss.
+
+    `compression`: lz4 is fast, zstd smaller, none the fastest where the disk has room. All are lossless."""
 
     every: Count | None = None
     log: Count | None = None
@@ -24,6 +26,7 @@ class Record(Spec):
     variables: tuple[str, ...] | None = None
     stats: tuple[Statistic, ...] = ()
     over: Literal["seed"] = "seed"
+    compression: Literal["lz4", "zstd", "none"] = "lz4"
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = (0.05, 0.25, 0.5, 0.75, 0.95)
 
     @model_validator(mode="after")

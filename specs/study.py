@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
-from .claim import Claim
+from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
 from .init import AnyInit, Init
 from .landscapes.base import Landscape
@@ -38,6 +38,7 @@ class Study(Spec):
     precision: Literal["float32", "float64"] = "float64"
     stop: Stop = Stop()
     claims: tuple[Claim, ...] = ()
+    quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
 
     @field_validator("optimizers")
     @classmethod
@@ -57,12 +58,7 @@ class Study(Spec):
         self._check_zip()
         if isinstance(self.noise, Minibatch) and not self.landscape.batch_count():
             raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
-        names = {o.name for o in self.optimizers}
-        for claim in self.claims:
-            if claim.group is not None and claim.group not in names:
-                raise ValueError(
-                    f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, names)}"
-                )
+        self._check_claims()
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
         return self
@@ -86,18 +82,49 @@ class Study(Spec):
             if name not in allowed:
                 raise ValueError(f"record.variables: there is no variable '{name}'{suggest(name, allowed)} (known: {', '.join(allowed)})")
 
+    def _check_claims(self) -> None:
+        groups = {o.name: o for o in self.optimizers}
+        for claim in self.claims:
+            if claim.group is not None and claim.group not in groups:
+                raise ValueError(
+                    f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, groups)}"
+                )
+            own = self.claim_names(groups.get(claim.group or "", self.optimizers[0]))
+            known = own | {(name, *path) for name, o in groups.items() for path in self.claim_names(o)}
+            for field, text in claim.expressions().items():
+                for path in names(parse_claim(text)) - known:
+                    name, near = ".".join(path), suggest(".".join(path), [".".join(k) for k in known])
+                    listed = ", ".join(sorted({k[0] for k in own} | set(groups)))
+                    raise ValueError(f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})")
+
+    def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
+        """What a claim about this optimizer's runs may name, as paths; `noise.scale` is also `scale`, where nothing else is."""
+        blocks = self.landscape.blocks
+        stored = {"loss", "params", *self.landscape.observable_names}
+        stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
+        stored |= {"average_loss", "average_params"} if optimizer.average else set()
+        if self.record.variables is not None:
+            stored = {name for name in stored if name.split("_")[0] in self.record.variables or name in self.record.variables}
+        if self.record.stats:
+            stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
+        made = {(name,) for name in (*stored, *OWN_NAMES)} | {path for path, _, _ in optimizer.fields()}
+        for part in PARTS:
+            owner = self.start() if part == "init" else getattr(self, part)
+            made |= {found for path, _, _ in owner.fields() for found in (path, (part, *path), path[-1:])}
+        return made
+
     def _check_zip(self) -> None:
         sweeps = self.sweeps()
         seen: set[str] = set()
-        for names in self.zip:
-            for name in names:
+        for together in self.zip:
+            for name in together:
                 if name in seen:
                     raise ValueError(f"zip: '{name}' is named twice")
                 seen.add(name)
                 if name not in sweeps:
                     known = ", ".join(sweeps) or "nothing is swept"
                     raise ValueError(f"zip: '{name}' is not a swept field{suggest(name, sweeps)} (swept: {known})")
-            lengths = {name: len(sweeps[name]) for name in names}
+            lengths = {name: len(sweeps[name]) for name in together}
             if len(set(lengths.values())) > 1:
                 raise ValueError(f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
 

@@ -6,6 +6,8 @@ their hyperparameters (uniform); with few seeds a block holds runs of several po
 
 import functools
 import itertools
+import math
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,9 +102,9 @@ def _driver(precision: str, lanes: int) -> str:
 
 
 def width(dim: int, precision: str, group: int) -> int:
-    """Lanes in a block, so that a block's arrays stay in the cache and few lanes of the last block of `group` runs are idle."""
-    fitting = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:]
-    return min(fitting, key=lambda w: -(-group // w) * (w + CALL_LANES))
+    """Lanes in a block, so that a block's arrays stay in the cache, no core is without a block, and few lanes are idle."""
+    fitting, cores = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:], os.cpu_count() or 1
+    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES))
 
 
 def align(values: np.ndarray) -> np.ndarray:

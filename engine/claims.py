@@ -1,0 +1,296 @@
+"""Evaluates the expressions of claims over a run's results (specs/claim.py has the grammar).
+
+Values are xarray.DataArrays with the dimensions of the store, or plain numbers. Reductions name the dimensions they take away;
+`mean`, `std`, `sum`, `median`, `quantile` of anything with NaN in it (a diverged run) are NaN, `min`, `max`, `argmin` look past NaN.
+
+    mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
+    argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
+    initial final (x)   at(x, step)   head tail (x, f): records of the first, last fraction f of the steps
+    first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level): below from then on
+    slope(y, x, dim): least squares   correlation(x, y, dim)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
+    component(x, k): the k-th along the last dimension   select(x, lr=0.1)   or_inf(x): NaN becomes infinity
+"""
+
+import ast
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..specs.claim import parse_claim, path
+from ..specs.errors import SpecError
+from ..specs.study import PARTS, Study
+from ..specs.sweep import Sweep
+from .plan import group_dims
+
+STATUS_DIVERGED = 2
+OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+class Results:
+    """A run's tree as claims see it; `seeds` restricts it to some of the seeds."""
+
+    def __init__(self, tree: Any, study: Study):
+        self.tree, self.study = tree, study
+        self.seeds: Any = None
+        self.loaded: dict[tuple[str, str], Any] = {}
+        self.optimizers = {o.name: o for o in study.optimizers}
+
+    def names(self, group: str) -> set[str]:
+        """Variables and coordinates of a group."""
+        return {str(n) for n in self.tree[group].variables}
+
+    def variable(self, group: str, name: str) -> Any:
+        """A variable in memory, at the seeds looked at. Recorded numbers are promoted to float64."""
+        if (group, name) not in self.loaded:
+            value = self.tree[group][name].load()
+            self.loaded[group, name] = value.astype(np.float64) if value.dtype == np.float32 else value
+        value = self.loaded[group, name]
+        return value.isel(seed=self.seeds) if self.seeds is not None and "seed" in value.dims else value
+
+    def evaluate(self, text: str, group: str) -> Any:
+        """The expression's value for this group. Raises SpecError that names the expression."""
+        import xarray
+
+        try:
+            with xarray.set_options(arithmetic_join="exact"):
+                return self.value(parse_claim(text), group)
+        except SpecError as error:
+            raise SpecError(f"'{text}': {error}") from None
+        except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError, OverflowError) as error:
+            raise SpecError(f"'{text}': {error}") from error
+
+    def value(self, node: ast.AST, group: str) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name() | ast.Attribute():
+                return self.named(path(node), group)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return [e.value for e in elements if isinstance(e, ast.Constant)]
+            case ast.BinOp(left=left, op=op, right=right):
+                return OPERATORS[type(op)](self.value(left, group), self.value(right, group))
+            case ast.UnaryOp(op=op, operand=operand):
+                return OPERATORS[type(op)](self.value(operand, group))
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                values = [self.value(v, group) for v in (left, *comparators)]
+                made = [OPERATORS[type(op)](a, b) for op, a, b in zip(ops, values[:-1], values[1:], strict=True)]
+                return functools.reduce(operator.and_, made)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                given = [self.value(a, group) for a in args]
+                return FUNCTIONS[name](*given, **{str(k.arg): self.value(k.value, group) for k in keywords})
+        raise SpecError(f"'{ast.unparse(node)}' is not allowed")  # unreachable: the parser refuses it
+
+    def named(self, name: tuple[str, ...], group: str) -> Any:
+        """What a name stands for: a recorded variable, a coordinate, a field of the study."""
+        if name[0] in self.optimizers and len(name) > 1:
+            return self.named(name[1:], name[0])
+        study, optimizer = self.study, self.optimizers[group]
+        if name[0] == "diverged":
+            return self.variable(group, "status") == STATUS_DIVERGED
+        if len(name) == 1 and name[0] in self.names(group) and name[0] != "seeds":
+            return self.variable(group, name[0])
+        constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}
+        owners: list[tuple[str, Any]] = [("optimizer", optimizer)]
+        owners += [(part, study.start() if part == "init" else getattr(study, part)) for part in PARTS]
+        for owner, part in owners:
+            rest = name[1:] if name[0] == owner else name
+            for found, value, _ in part.fields():
+                if rest == found or (owner != "optimizer" and rest == found[-1:]):
+                    return self.coordinate(group, owner, found) if isinstance(value, Sweep) else value
+        if len(name) == 1 and name[0] in constants:
+            return constants[name[0]]
+        raise SpecError(f"there is nothing called '{'.'.join(name)}' in {group}")
+
+    def coordinate(self, group: str, owner: str, field: tuple[str, ...]) -> Any:
+        """The swept values of a field, along its dimension."""
+        for dim in group_dims(self.study, self.optimizers[group]):
+            for name, (who, where, _) in zip(dim.names, dim.sweeps, strict=True):
+                if (who, where) == (owner, field):
+                    return self.variable(group, name)
+        raise SpecError(f"{'.'.join(field)} has no dimension in {group}")
+
+
+def dims_of(x: Any, dims: Any) -> list[str]:
+    """The named dimensions, which x must have; all of them where none is named."""
+    if dims is None:
+        return [str(d) for d in x.dims]
+    named = [dims] if isinstance(dims, str) else list(dims)
+    for name in named:
+        if name not in getattr(x, "dims", ()):
+            raise SpecError(
+                f"there is no dimension '{name}' to reduce (there are: {', '.join(map(str, getattr(x, 'dims', ()))) or 'none'})"
+            )
+    return named
+
+
+def reduction(name: str, **options: Any) -> Callable[..., Any]:
+    def reduce(x: Any, dims: Any = None) -> Any:
+        return getattr(x, name)(dims_of(x, dims), **options)
+
+    return reduce
+
+
+def elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*args: Any) -> Any:
+        import xarray
+
+        return xarray.apply_ufunc(function, *args)
+
+    return apply
+
+
+def quantile(x: Any, q: float, dims: Any = None) -> Any:
+    return x.quantile(q, dims_of(x, dims), skipna=False).drop_vars("quantile")
+
+
+def argument(which: str) -> Callable[..., Any]:
+    def find(x: Any, dim: str) -> Any:
+        dims_of(x, dim)
+        return getattr(x, which)(dim)
+
+    return find
+
+
+def at_argmin(y: Any, x: Any, dim: str) -> Any:
+    dims_of(x, dim)
+    return y.isel({dim: x.argmin(dim)}).drop_vars(dim, errors="ignore")
+
+
+def at(x: Any, step: int) -> Any:
+    dims_of(x, "step")
+    if step not in x["step"].values:
+        raise SpecError(f"step {step} is not recorded")
+    return x.sel(step=step).drop_vars("step")
+
+
+def end(position: int) -> Callable[..., Any]:
+    def take(x: Any) -> Any:
+        dims_of(x, "step")
+        return x.isel(step=position).drop_vars("step")
+
+    return take
+
+
+def part(x: Any, fraction: float, last: bool) -> Any:
+    dims_of(x, "step")
+    step = x["step"]
+    cut = float(step[-1]) * (1 - fraction if last else fraction)
+    return x.isel(step=np.asarray(step >= cut if last else step <= cut))
+
+
+def first_time(x: Any, where: Any) -> Any:
+    """The first recorded step at which the condition holds; infinity if none."""
+    dims_of(x, "step")
+    return where.step.where(where).min("step").fillna(np.inf)
+
+
+def time_to_stay_below(x: Any, level: Any) -> Any:
+    above = ~(x < level)
+    after = x["step"].shift(step=-1).fillna(np.inf)  # the record after each; infinity after the last
+    last_above = after.where(above).max("step")
+    return last_above.fillna(float(x["step"][0]))
+
+
+def slope(y: Any, x: Any, dim: str) -> Any:
+    dims_of(y, dim)
+    x = x if hasattr(x, "dims") else y[dim] * 0 + x
+    dx = x - x.mean(dim)
+    return (dx * y).sum(dim, skipna=False) / (dx * dx).sum(dim)
+
+
+def correlation(x: Any, y: Any, dim: str) -> Any:
+    import xarray
+
+    return xarray.corr(x, y, dim)
+
+
+def norm(x: Any, dims: Any = None) -> Any:
+    return (x * x).sum(dims_of(x, dims), skipna=False) ** 0.5
+
+
+def dot(x: Any, y: Any, dim: str) -> Any:
+    dims_of(x, dim)
+    return (x * y).sum(dim, skipna=False)
+
+
+def component(x: Any, index: int) -> Any:
+    last = [d for d in x.dims if d not in ("seed", "step")][-1]
+    return x.isel({last: int(index)}).drop_vars(last, errors="ignore")
+
+
+def select(x: Any, **where: float) -> Any:
+    for dim, value in where.items():
+        dims_of(x, dim)
+        found = np.nonzero(np.isclose(x[dim].values.astype(float), value, rtol=1e-9, atol=0))[0]
+        if len(found) != 1:
+            raise SpecError(f"{dim}={value:g} is not one of the values swept ({', '.join(f'{v:g}' for v in x[dim].values[:20])})")
+        x = x.isel({dim: int(found[0])}).drop_vars(dim)
+    return x
+
+
+def conditional(condition: Any, a: Any, b: Any) -> Any:
+    import xarray
+
+    return xarray.where(condition, a, b)
+
+
+def fraction(condition: Any, dims: Any = None) -> Any:
+    return condition.astype(np.float64).mean(dims_of(condition, dims))
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "mean": reduction("mean", skipna=False),
+    "median": reduction("median", skipna=False),
+    "std": reduction("std", skipna=False, ddof=1),
+    "var": reduction("var", skipna=False, ddof=1),
+    "sum": reduction("sum", skipna=False),
+    "min": reduction("min", skipna=True),
+    "max": reduction("max", skipna=True),
+    "quantile": quantile,
+    "fraction": fraction,
+    "argmin": argument("idxmin"),
+    "argmax": argument("idxmax"),
+    "at_argmin": at_argmin,
+    "initial": end(0),
+    "final": end(-1),
+    "at": at,
+    "head": lambda x, fraction: part(x, fraction, last=False),
+    "tail": lambda x, fraction: part(x, fraction, last=True),
+    "first_time_below": lambda x, level: first_time(x, x < level),
+    "first_time_above": lambda x, level: first_time(x, x > level),
+    "time_to_stay_below": time_to_stay_below,
+    "slope": slope,
+    "correlation": correlation,
+    "diff": lambda x, dim: x.diff(dim),
+    "cumsum": lambda x, dim: x.cumsum(dim),
+    "norm": norm,
+    "dot": dot,
+    "component": component,
+    "select": select,
+    "or_inf": lambda x: x.where(~np.isnan(x), np.inf),
+    **{name: elementwise(getattr(np, name)) for name in ("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "tanh", "arctan")},
+    **{name: elementwise(getattr(np, name)) for name in ("sign", "floor", "minimum", "maximum", "isfinite")},
+    "where": conditional,
+}
