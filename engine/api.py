@@ -23,10 +23,10 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         raise SpecError(
             f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
         )
-    from .executors.array import Simulation
+    from .executors.choose import array_simulation
 
     for group in made.groups:
-        Simulation(next(next(group.shards()).split())).start()
+        array_simulation(next(next(group.shards()).split())).start()
     return made
 
 

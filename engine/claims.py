@@ -104,23 +104,24 @@ class Results:
 
     def named(self, name: tuple[str, ...], group: str) -> Any:
         """What a name stands for: a recorded variable, a coordinate, a field of the study."""
-        if name[0] in self.optimizers and len(name) > 1:
-            return self.named(name[1:], name[0])
+        first, *others = name
+        if first in self.optimizers and others:
+            return self.named(tuple(others), first)
         study, optimizer = self.study, self.optimizers[group]
-        if name[0] == "diverged":
+        if first == "diverged":
             return self.variable(group, "status") == STATUS_DIVERGED
-        if len(name) == 1 and name[0] in self.names(group) and name[0] != "seeds":
-            return self.variable(group, name[0])
+        if not others and first in self.names(group):
+            return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}
         owners: list[tuple[str, Any]] = [("optimizer", optimizer)]
         owners += [(part, study.start() if part == "init" else getattr(study, part)) for part in PARTS]
         for owner, part in owners:
-            rest = name[1:] if name[0] == owner else name
+            rest = tuple(others) if first == owner else name
             for found, value, _ in part.fields():
                 if rest == found or (owner != "optimizer" and rest == found[-1:]):
                     return self.coordinate(group, owner, found) if isinstance(value, Sweep) else value
-        if len(name) == 1 and name[0] in constants:
-            return constants[name[0]]
+        if not others and first in constants:
+            return constants[first]
         raise SpecError(f"there is nothing called '{'.'.join(name)}' in {group}")
 
     def coordinate(self, group: str, owner: str, field: tuple[str, ...]) -> Any:

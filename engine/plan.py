@@ -101,13 +101,26 @@ class Group:
             wanted = self.study.record.variables
         else:
             wanted = ("loss", "params", *self.study.landscape.observable_names, "average_loss", "average_params")
-        return tuple(v for v in wanted if self.optimizer.average or not v.startswith("average_"))
+        missing = {*(() if self.optimizer.average else ("average_loss", "average_params")), *(() if self.particles else ("swarm",))}
+        return tuple(v for v in wanted if v not in missing)
+
+    @cached_property
+    def particles(self) -> int:
+        """Particles of a run, the most of a sweep; 0 for an optimizer that has a single iterate."""
+        found = getattr(self.optimizer, "particles", 0)
+        return max(found.values) if isinstance(found, Sweep) else found
 
     @property
     def values_per_record(self) -> int:
         """Numbers stored a run and record step."""
         size = sum(math.prod(shape) for shape in self.blocks.values())
-        return sum(size if v in ("params", "average_params") else 1 for v in self.recorded)
+        sizes = {"params": size, "average_params": size, "swarm": size * self.particles}
+        return sum(sizes.get(v, 1) for v in self.recorded)
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in the iterates of a run."""
+        return max(land.size for land in self.landscapes) * max(1, self.particles)
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -117,7 +130,7 @@ class Group:
     @property
     def at_once(self) -> int:
         """Runs that are worked on at a time."""
-        size = max(land.size for land in self.landscapes)
+        size = self.state_size
         most = STATS_RUNS if self.statistics else SHARD_RUNS
         return max(1, min(most, STATE_BYTES // (8 * size * 8)))
 
@@ -155,7 +168,7 @@ class Group:
     @property
     def memory(self) -> int:
         """Working memory of one shard, estimated: iterate, gradient, state and temporaries, and the record blocks in flight."""
-        runs, size = min(self.at_once, math.prod(self.chunk)), max(land.size for land in self.landscapes)
+        runs, size = min(self.at_once, math.prod(self.chunk)), self.state_size
         itemsize = np.dtype(self.study.precision).itemsize
         arrays, blocks = 8 + len(self.optimizer.state), 6 if self.statistics else 4
         return runs * size * itemsize * arrays + blocks * runs * self.step_chunk * self.values_per_record * itemsize
@@ -264,6 +277,8 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         "step",
         "dim",
         "quantile",
+        "particle",
+        "swarm",
         "count",
         "final_loss",
         "loss",

@@ -29,6 +29,7 @@ LONG_NAMES = {
     "params": "iterate",
     "average_loss": "noiseless objective at the iterate average",
     "average_params": "iterate average",
+    "swarm": "all particles",
     "final_loss": "noiseless objective at the last step",
     "count": "runs that have not diverged",
     "quantile": "fraction of the seeds below",
@@ -98,6 +99,10 @@ class Store:
         for name, values in data.items():
             values = np.asarray(values)
             where = (*shard.box, slice(start, stop))
+            if name == "swarm":
+                own = values.shape[3:]
+                group[name][(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
+                continue
             if name not in ("params", "average_params"):
                 group[name][where] = values.reshape(*shard.shape, stop - start)
                 continue
@@ -258,6 +263,12 @@ def lay_out(target: Any, group: Group) -> None:
     if group.statistics:
         lay_out_statistics(target, group, array, labels_of)
     for name in () if group.statistics else group.recorded:
+        if name == "swarm":
+            (block, shape), *_ = group.blocks.items()
+            vector(target, "particle", np.arange(group.particles), ("particle",))
+            dims, own = [*run_dims, "step", "particle", *labels_of(block, shape)], (group.particles, *shape)
+            array(name, dims, (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
+            continue
         if name not in ("params", "average_params"):
             array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
             continue

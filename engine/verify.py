@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..optimizers.base import ElementwiseOptimizer
+from ..optimizers.base import RuleOptimizer
 from ..specs.claim import Claim
 from ..specs.errors import SpecError, StoreError
 from ..specs.init import FanIn, Normal, Sphere, Uniform
@@ -166,8 +166,9 @@ def half_width(error: tuple[Any, int], confidence: float, points: int) -> Any:
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
     start = isinstance(study.start(), (Normal, Uniform, Sphere, FanIn))
-    own = any(not isinstance(o, ElementwiseOptimizer) or "xi" in o.inputs() for o in study.optimizers)
-    return start or own or not isinstance(study.noise, NoNoise)
+    own = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
+    disorder = bool(study.landscapes()[0].disorder(np.arange(1), study.root_seed))
+    return start or own or disorder or not isinstance(study.noise, NoNoise)
 
 
 def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:

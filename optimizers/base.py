@@ -42,8 +42,11 @@ class Optimizer(Unit):
         return self.label or self.kind
 
 
-class ElementwiseOptimizer(Optimizer):
-    """An optimizer whose rule acts on each component alone."""
+class RuleOptimizer(Optimizer):
+    """An optimizer with a rule `update(x, g, *state, *inputs) -> (x, *state)`; states are shaped as x."""
+
+    head: ClassVar[tuple[str, ...]] = ("x", "g")
+    """What the rule's arguments begin with."""
 
     @staticmethod
     def update(*args: Any) -> Any:
@@ -53,7 +56,15 @@ class ElementwiseOptimizer(Optimizer):
     def inputs(cls) -> tuple[str, ...]:
         """The names of the rule's arguments after x, g and the state."""
         names = tuple(inspect.signature(cls.update).parameters)
-        head = ("x", "g", *cls.state)
+        head = (*cls.head, *cls.state)
         if names[: len(head)] != head:
             raise TypeError(f"{cls.__name__}.update must begin with ({', '.join(head)}), it begins with ({', '.join(names[: len(head)])})")
         return names[len(head) :]
+
+
+class ElementwiseOptimizer(RuleOptimizer):
+    """An optimizer whose rule acts on each component alone; with a formula it compiles into a fused kernel."""
+
+
+class VectorOptimizer(RuleOptimizer):
+    """An optimizer whose rule sees the whole point, x and g (..., dim), and may take norms and inner products over the last axis."""

@@ -8,7 +8,7 @@ from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
-from .init import AnyInit, Init
+from .init import AnyInit, Init, Point
 from .landscapes.base import Landscape
 from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, StudentT
 from .record import Record, Stop
@@ -59,6 +59,9 @@ class Study(Spec):
         if isinstance(self.noise, Minibatch) and not self.landscape.batch_count():
             raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
         self._check_claims()
+        for o in self.optimizers:
+            if getattr(o, "spread", False) and isinstance(self.start(), Point):
+                raise ValueError(f"init: the particles of {o.name} start on one point and would stay there; use normal, uniform or sphere")
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
         return self
@@ -78,6 +81,8 @@ class Study(Spec):
         allowed = ["loss", "params", *self.landscape.observable_names]
         if any(o.average for o in self.optimizers):
             allowed += ["average_loss", "average_params"]
+        if any("particles" in type(o).model_fields for o in self.optimizers) and len(self.landscape.blocks) == 1 and not self.record.stats:
+            allowed += ["swarm"]
         for name in self.record.variables or ():
             if name not in allowed:
                 raise ValueError(f"record.variables: there is no variable '{name}'{suggest(name, allowed)} (known: {', '.join(allowed)})")
@@ -103,6 +108,7 @@ class Study(Spec):
         stored = {"loss", "params", *self.landscape.observable_names}
         stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
         stored |= {"average_loss", "average_params"} if optimizer.average else set()
+        stored |= {"swarm"} if "particles" in type(optimizer).model_fields else set()
         if self.record.variables is not None:
             stored = {name for name in stored if name.split("_")[0] in self.record.variables or name in self.record.variables}
         if self.record.stats:

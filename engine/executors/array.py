@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...optimizers.base import ElementwiseOptimizer
+from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Sphere, Uniform
 from ...specs.noise import Gaussian, Minibatch, StudentT
@@ -51,7 +51,7 @@ class Simulation:
         self.dtype = getattr(xp, study.precision)
         self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
         columns = shard.columns()
-        self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()}
+        self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()} | self.disorder()
         self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
         self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
         self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
@@ -72,19 +72,30 @@ class Simulation:
         """The optimizer of this shard; a sweep never reaches here, plan.Parts has resolved or made a column of it."""
         return self.parts.optimizer
 
+    def disorder(self) -> dict[str, Any]:
+        """The arrays of a random landscape, every seed its own: (1, seeds, ...)."""
+        made = self.parts.landscape.disorder(self.seeds, self.study.root_seed)
+        return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
+
+    @property
+    def point_p(self) -> dict[str, Any]:
+        """The landscape's numbers as they go with `point`."""
+        return self.p
+
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        update = self.optimizer.update
-        if self.xp is np:
-            return update
-        return types.FunctionType(update.__code__, {**update.__globals__, "np": self.xp}, update.__name__, update.__defaults__)
+        return self.optimizer.update if self.xp is np else rebound(self.optimizer.update, self.xp)
 
     # where runs start
 
     def start(self) -> Any:
         """x_0 (points, seeds, dim)."""
-        xp, init = self.xp, self.parts.init
-        full = xp.zeros((self.points, len(self.seeds), self.dim), dtype=self.dtype)
+        return self.start_of(self.parts.init, (self.points, len(self.seeds), self.dim))
+
+    def start_of(self, init: Any, shape: tuple[int, ...]) -> Any:
+        """A start of this shape by this init."""
+        xp = self.xp
+        full = xp.zeros(shape, dtype=self.dtype)
         match init:
             case Point():
                 return full + self.vector(init.at)
@@ -141,6 +152,11 @@ class Simulation:
             scale = scale * self.vector(noise.components)
         return lambda g, step: g + scale * made.at(step)
 
+    def make_own(self) -> Any:
+        """A function step -> the optimizer's own standard normal numbers, shaped as x."""
+        root, dim, dtype = self.study.root_seed, self.dim, self.dtype
+        return self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, self.xp)).at
+
     def make_batches(self) -> Any:
         """A function step -> sample indices (seeds, size) of its minibatch, or None."""
         noise, root = self.parts.noise, self.study.root_seed
@@ -189,35 +205,54 @@ class Simulation:
                 made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))
         return made
 
+    # one step
+
+    def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
+        """The loss at x and, unless the steps are over, what the rule needs to know: the gradient."""
+        landscape = self.parts.landscape
+        if t == self.study.steps:
+            return landscape.value(x, self.p, self.xp), None
+        return landscape.value_and_grad(x, self.p, self.xp, batches(t))
+
+    def point(self, x: Any) -> Any:
+        """The iterate (points, seeds, dim) that is recorded."""
+        return x
+
+    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+        """One update: (x, state)."""
+        moved = self.rule(x, g, *state, **inputs)
+        new, *state = moved if self.optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
+        return new, state
+
     def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
         """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
-        if not isinstance(self.parts.optimizer, ElementwiseOptimizer):
+        if not isinstance(self.parts.optimizer, RuleOptimizer):
             raise SpecError(f"{self.parts.optimizer.name}: the array executor has no rule for a {type(self.parts.optimizer).__name__}")
         with np.errstate(all="ignore"):
             yield from self._run(tick or (lambda steps: None))
 
     def _run(self, tick: Tick) -> Iterator[Block | Outcome]:
-        xp, study, optimizer, landscape = self.xp, self.study, self.optimizer, self.parts.landscape
+        xp, study, optimizer = self.xp, self.study, self.optimizer
         x = self.start()
         state, inputs = self.initial_state(x), self.inputs()
-        average = x if optimizer.average else None
+        average = self.point(x) if optimizer.average else None
         recorder = Recorder(self)
+        inner = (1,) * (len(x.shape) - 2)
         alive = xp.ones(x.shape[:2], dtype=xp.bool)
         status = xp.zeros(x.shape[:2], dtype=xp.int8)
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
         minibatch = isinstance(self.parts.noise, Minibatch)
         rates, rates_from = None, 0
         noise, batches = self.make_noise(), self.make_batches()
-        root, dim, dtype = study.root_seed, self.dim, self.dtype
-        own = self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, xp))
+        own = self.make_own()
         for t in range(study.steps + 1):
             final = t == study.steps
-            loss, g = landscape.value_and_grad(x, self.p, xp, batches(t)) if not final else (landscape.value(x, self.p, xp), None)
+            loss, g = self.look(x, t, batches)
             bad = ~xp.isfinite(loss)
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
             if not xp.all(xp.isfinite(x)):
-                bad = bad | ~xp.all(xp.isfinite(x), axis=-1)
+                bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
             ended = bad & alive
             if xp.any(ended):
                 status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
@@ -248,17 +283,26 @@ class Simulation:
             if "lr" in inputs:
                 inputs["lr"] = rates[t - rates_from, ...]
             if "xi" in inputs:
-                inputs["xi"] = own.at(t)
-            moved = self.rule(x, g, *state, **inputs)
-            new, *state = moved if optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
+                inputs["xi"] = own(t)
+            new, state = self.move(x, g, state, inputs)
             if study.stop.loss_below is not None:
-                new = xp.where((status == STOPPED)[..., None], x, new)
+                new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
             x = new
             if average is not None:
                 fields = {name: v for (owner, *rest), v in self.optimizer_p.items() if owner == "average" for name in rest}
-                average = optimizer.average.update(average, x, t + 1, study.steps, xp, **fields)
+                average = optimizer.average.update(average, self.point(x), t + 1, study.steps, xp, **fields)
         status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
         yield Outcome(status, last)
+
+
+def rebound(function: Any, xp: Any) -> Any:
+    """A function, and the helpers of this package that it calls, with `np` bound to another namespace."""
+    scope = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        value = scope.get(name)
+        if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
+            scope[name] = rebound(value, xp)
+    return types.FunctionType(function.__code__, {**scope, "np": xp}, function.__name__, function.__defaults__)
 
 
 class Draws:
@@ -298,15 +342,17 @@ class Recorder:
             if name == "loss":
                 value = loss if loss is not None else landscape.value(x, p, xp)
             elif name == "params":
-                value = x
+                value = self.simulation.point(x)
             elif name == "average_params":
                 value = average
+            elif name == "swarm":
+                value = x
             elif name == "average_loss":
-                value = landscape.value(average, p, xp)
+                value = landscape.value(average, self.simulation.point_p, xp)
             else:
-                observed = landscape.observe(x, p, xp) if observed is None else observed
+                observed = landscape.observe(self.simulation.point(x), self.simulation.point_p, xp) if observed is None else observed
                 value = observed[name]
-            mask = gone[..., None] if name in ("params", "average_params") else gone
+            mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
             self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
         self.next += 1
         if self.next - self.start == self.chunk or self.next == len(self.steps):
@@ -324,7 +370,7 @@ class Recorder:
         size, shape = self.simulation.dim, (self.simulation.points, len(self.simulation.seeds))
         while self.next < len(self.steps):
             for name in self.variables:
-                full = (*shape, size) if name in ("params", "average_params") else shape
+                full = (*shape, size) if name in ("params", "average_params", "swarm") else shape
                 empty = like.get(name, self.xp.zeros(full, dtype=self.simulation.dtype)) * float("nan")
                 self.held[name].append(empty)
             self.next += 1

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...specs.errors import SpecError
 from ..plan import Group, Shard
 
@@ -43,6 +45,17 @@ def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
         from .fused import FusedSimulation
 
         return FusedSimulation(shard, threads)
-    from .array import Simulation
+    return array_simulation(shard)
 
-    return Simulation(shard)
+
+def array_simulation(shard: Shard, xp: Any = np) -> Any:
+    """The array executor for this shard's kind of optimizer."""
+    from ...optimizers._matrix import MatrixOptimizer
+    from ...optimizers._particles import ParticleOptimizer
+    from .array import Simulation
+    from .blocks import BlockSimulation
+    from .swarm import SwarmSimulation
+
+    kinds = {MatrixOptimizer: BlockSimulation, ParticleOptimizer: SwarmSimulation}
+    made = next((simulation for kind, simulation in kinds.items() if isinstance(shard.group.optimizer, kind)), Simulation)
+    return made(shard, xp)

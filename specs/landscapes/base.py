@@ -66,6 +66,13 @@ class Landscape(Unit):
         """The known minima for these numbers (`values` has one float a name, as `p` has arrays)."""
         return []
 
+    def disorder(self, seeds: Any, root_seed: int) -> Arrays:
+        """What is random about the landscape itself: arrays (seeds, ...), every seed its own; they come to `value` in `p` by name.
+
+        Draw them with engine.executors.philox, whose numbers depend on the seed alone.
+        """
+        return {}
+
     def batch_count(self) -> int:
         """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""
         return 0

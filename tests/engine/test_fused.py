@@ -8,11 +8,12 @@ from thalweg.engine import check
 from thalweg.engine.executors import fused
 from thalweg.engine.executors.array import DIVERGED, STOPPED, Block, Simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
+from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 FORMULAS = [k for k in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(k), SymbolicLandscape)]
-RULES = [k for k in OPTIMIZERS.kinds() if hasattr(OPTIMIZERS.load(k), "update")]
+RULES = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)]
 RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 33, "steps": 100}
 
 

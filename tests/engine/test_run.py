@@ -11,7 +11,9 @@ import xarray as xr
 from thalweg.engine import plan as planning
 from thalweg.engine import store as storing
 from thalweg.engine.executors import array as array_executor
+from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.plan import plan
+from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
@@ -225,7 +227,8 @@ def test_every_optimizer_runs_and_finds_its_way_down(kind):
     if kind == "sgld":
         settings["temperature"] = 1e-4
     landscape = {"kind": "quadratic", "dim": 3}
-    data = thalweg.run(study(landscape=landscape, init={"kind": "point", "at": 1.0}, noise="none", optimizers=[settings], steps=300))[kind]
+    start = {"kind": "normal", "mean": 1.0, "std": 0.1}
+    data = thalweg.run(study(landscape=landscape, init=start, noise="none", optimizers=[settings], steps=300))[kind]
     assert (data.status == 1).all()
     loss = data.loss.load()
     assert (loss.isel(step=-1) < loss.isel(step=0)).all()
@@ -320,6 +323,18 @@ def test_array_api_strict_gives_the_same_trajectory():
     for a, b in zip(*(r[:-1] for r in results), strict=True):
         for name in a.data:
             np.testing.assert_allclose(np.asarray(b.data[name]), a.data[name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("landscape", [{"kind": "quadratic", "dim": 3}, {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [4]}])
+@pytest.mark.parametrize("kind", [k for k in OPTIMIZERS.kinds() if not issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)])
+def test_array_api_strict_gives_the_same_trajectory_by_every_other_kind_of_rule(kind, landscape):
+    strict = pytest.importorskip("array_api_strict")
+    made = study(landscape=landscape, init={"kind": "normal", "std": 0.5}, noise="none", optimizers=[{"kind": kind}], steps=5, seeds=3)
+    shard = next(plan(thalweg.load_study(made)).groups[0].shards())
+    results = [list(array_simulation(shard, xp).run()) for xp in (np, strict)]
+    for a, b in zip(*(r[:-1] for r in results), strict=True):
+        for name in a.data:
+            np.testing.assert_allclose(np.asarray(b.data[name]), a.data[name], rtol=1e-9, atol=1e-11)
 
 
 def test_store_sizes_are_readable():

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.registry import OPTIMIZERS
 from thalweg.specs.sweep import SweepMarker
 
-KINDS = OPTIMIZERS.kinds()
+KINDS = [kind for kind in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(kind), ElementwiseOptimizer)]
 GIVEN = {"t", "xi", "lr"}
 EVERY = pytest.mark.parametrize("kind", KINDS)
 

@@ -1,0 +1,66 @@
+"""The array executor for optimizers made of particles: x is (points, seeds, particles, dim), the run's point their consensus."""
+
+from typing import Any
+
+from ...optimizers._particles import consensus
+from ...specs.init import File, Point
+from . import philox
+from .array import Simulation, rebound
+
+
+class SwarmSimulation(Simulation):
+    """A shard of swarms. The landscape gives values alone; its noise does not apply."""
+
+    @property
+    def particles(self) -> int:
+        return self.optimizer.particles
+
+    @property
+    def swarm_p(self) -> dict[str, Any]:
+        """The landscape's numbers with an axis for the particles."""
+        return {name: value[..., None] if value.ndim == 2 else value[:, :, None, ...] for name, value in self.p.items()}
+
+    def first(self, kind: Any) -> Any:
+        """Draws for the start, (seeds, particles, dim): every particle its own."""
+        made = kind(self.study.root_seed, philox.INIT, self.seeds, [0], self.particles * self.dim, self.dtype, self.xp)[0, ...]
+        return self.xp.reshape(made, (len(self.seeds), self.particles, self.dim))
+
+    def start(self) -> Any:
+        """x_0 (points, seeds, particles, dim); particles that start at one point lie on each other."""
+        shape = (self.points, len(self.seeds), self.particles, self.dim)
+        init, numbers = self.parts.init, self.init_p
+        if isinstance(init, (Point, File)):
+            return self.xp.zeros(shape, dtype=self.dtype) + super().start()[:, :, None, :]
+        self.init_p = {name: v[..., None] for name, v in numbers.items()}
+        try:
+            return self.xp.zeros(shape, dtype=self.dtype) + super().start_of(init, shape)
+        finally:
+            self.init_p = numbers
+
+    def make_own(self) -> Any:
+        root, size, dtype = self.study.root_seed, self.particles * self.dim, self.dtype
+        draws = self.draws(philox.OPTIMIZER, size, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, size, dtype, self.xp))
+        return lambda step: self.xp.reshape(draws.at(step), (len(self.seeds), self.particles, self.dim))
+
+    def make_noise(self) -> Any:
+        return lambda f, step: f
+
+    def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
+        """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
+        landscape, xp = self.parts.landscape, self.xp
+        f = landscape.value(x, self.swarm_p, xp)[..., None]
+        self.seen, self.at = f, x
+        return landscape.value(self.point(x), self.p, xp), f
+
+    def point(self, x: Any) -> Any:
+        """The consensus (points, seeds, dim)."""
+        if getattr(self, "at", None) is not x:
+            self.seen, self.at = self.parts.landscape.value(x, self.swarm_p, self.xp)[..., None], x
+        of = consensus if self.xp.__name__ == "numpy" else rebound(consensus, self.xp)
+        return of(x, self.seen, self.optimizer_p[("alpha",)][..., None])[..., 0, :]
+
+    def inputs(self) -> dict[str, Any]:
+        return {name: v[..., None] if hasattr(v, "shape") else v for name, v in super().inputs().items()}
+
+    def rates(self, first: int, count: int) -> Any:
+        return super().rates(first, count)[..., None]

@@ -1,0 +1,36 @@
+"""What optimizers made of interacting particles share: their contract, and the consensus point."""
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from ..specs.base import Count, Positive
+from ..specs.sweep import Structural, Swept
+from .base import RuleOptimizer
+
+
+class ParticleOptimizer(RuleOptimizer):
+    """Many particles that see the landscape's values alone: the rule has x (..., particles, dim) and f (..., particles, 1).
+
+    The run's iterate, which is recorded and whose loss is the run's, is their consensus point; `swarm`, all of them,
+    is recorded where `record.variables` names it.
+    """
+
+    particles: Structural[Annotated[Count, Field(le=10**7)]] = 100
+    alpha: Swept[Positive] = 100.0
+
+    head: ClassVar[tuple[str, ...]] = ("x", "f")
+    spread: ClassVar[bool] = True
+    """Whether particles that start on each other would stay there."""
+
+
+def consensus(x: Any, f: Any, alpha: Any) -> Any:
+    """sum_i w_i x_i / sum_i w_i with w_i = exp(-alpha (f_i - min_j f_j)), (..., 1, dim); particles at NaN or infinity have no weight.
+
+    x (..., particles, dim), f (..., particles, 1); alpha broadcasts against f. Source: arXiv:1604.05648.
+    """
+    finite = np.isfinite(f)
+    low = np.min(np.where(finite, f, np.inf), axis=-2, keepdims=True)
+    w = np.where(finite, np.exp(-alpha * (np.where(finite, f, low) - low)), 0.0)
+    return np.sum(w * np.where(finite, x, 0.0), axis=-2, keepdims=True) / np.sum(w, axis=-2, keepdims=True)
