@@ -298,7 +298,8 @@ class Simulation:
 def rebound(function: Any, xp: Any) -> Any:
     """A function, and the helpers of this package that it calls, with `np` bound to another namespace."""
     scope = dict(function.__globals__)
-    for name in function.__code__.co_names:
+    inner = [c for c in function.__code__.co_consts if isinstance(c, types.CodeType)]  # generator expressions
+    for name in {n for code in (function.__code__, *inner) for n in code.co_names}:
         value = scope.get(name)
         if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
             scope[name] = rebound(value, xp)
