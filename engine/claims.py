@@ -6,8 +6,10 @@ Values are xarray.DataArrays with the dimensions of the store, or plain numbers.
     mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
     argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
     initial final (x)   at(x, step)   head tail (x, f): records of the first, last fraction f of the steps
-    first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level): below from then on
+    first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level, records): below from then
+    on, or for so many records
     slope(y, x, dim): least squares   correlation(x, y, dim)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
+    shift(x, k): the value k records before, NaN at the start
     component(x, k): the k-th along the last dimension   select(x, lr=0.1)   or_inf(x): NaN becomes infinity
 """
 
@@ -115,11 +117,12 @@ class Results:
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}
         owners: list[tuple[str, Any]] = [("optimizer", optimizer)]
         owners += [(part, study.start() if part == "init" else getattr(study, part)) for part in PARTS]
-        for owner, part in owners:
-            rest = tuple(others) if first == owner else name
-            for found, value, _ in part.fields():
-                if rest == found or (owner != "optimizer" and rest == found[-1:]):
-                    return self.coordinate(group, owner, found) if isinstance(value, Sweep) else value
+        for length in (None, 1):  # the whole path first, then its last part alone
+            for owner, part in owners:
+                rest = tuple(others) if first == owner else name
+                for found, value, _ in part.fields():
+                    if rest == (found[-length:] if length else found):
+                        return self.coordinate(group, owner, found) if isinstance(value, Sweep) else value
         if not others and first in constants:
             return constants[first]
         raise SpecError(f"there is nothing called '{'.'.join(name)}' in {group}")
@@ -207,11 +210,14 @@ def first_time(x: Any, where: Any) -> Any:
     return where.step.where(where).min("step").fillna(np.inf)
 
 
-def time_to_stay_below(x: Any, level: Any) -> Any:
-    above = ~(x < level)
+def time_to_stay_below(x: Any, level: Any, records: int = 0) -> Any:
+    """The step from which x stays below: to the end, or for so many records. Infinity if never."""
+    dims_of(x, "step")
+    if records:
+        held = (x < level).rolling(step=int(records)).sum() == records
+        return x["step"].shift(step=int(records) - 1).where(held).min("step").fillna(np.inf)
     after = x["step"].shift(step=-1).fillna(np.inf)  # the record after each; infinity after the last
-    last_above = after.where(above).max("step")
-    return last_above.fillna(float(x["step"][0]))
+    return after.where(~(x < level)).max("step").fillna(float(x["step"][0]))
 
 
 def slope(y: Any, x: Any, dim: str) -> Any:
@@ -284,6 +290,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "time_to_stay_below": time_to_stay_below,
     "slope": slope,
     "correlation": correlation,
+    "shift": lambda x, records: x.shift(step=int(records)),
     "diff": lambda x, dim: x.diff(dim),
     "cumsum": lambda x, dim: x.cumsum(dim),
     "norm": norm,

@@ -100,7 +100,7 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
         tolerance=numbers[4],
         points=points,
         at=place(deviation, shape, worst),
-        reason="" if verdict == PASSED else reason,
+        reason=reason if verdict == UNDECIDED or unknown.any() else "",
         measure=claim.measure,
         source=claim.source,
     )

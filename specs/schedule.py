@@ -103,6 +103,23 @@ class Wsd(Schedule):
         return np.where(s <= 0, 1.0, decayed(self.shape, s, p["floor"]))  # type: ignore[arg-type]
 
 
+class HarmonicDecay(Schedule):
+    """c = 1 until the last `decay` steps, then 1 / (2 + rate k) at the k-th of them, k = 0, 1, ...
+
+    With rate = lr k, k the curvature across a river, it is the fastest way to shed the hill loss of SGD that is stationary at a constant
+    rate; after K steps the hill loss is c^2 / (2 (2/lr + (K - 1) k)), c the gradient noise (derived). Source: arXiv:2410.05192 (the form).
+    """
+
+    kind: Literal["harmonic_decay"] = "harmonic_decay"
+    decay: Swept[Positive] = 0.1
+    rate: Swept[Positive] = 0.5
+
+    def after(self, u, n, p):
+        length = np.clip(in_steps(p["decay"], n), 1.0, n)
+        k = u - (n - length)
+        return np.where(k < 0, 1.0, 1 / (2 + p["rate"] * np.maximum(k, 0.0)))
+
+
 class WsdS(Schedule):
     """WSD-S: at each checkpoint decay, then resume the stable phase from the decayed iterate; one branch, no rewind.
 
@@ -163,5 +180,5 @@ def cycle(u: Any, n: Any, checkpoints: tuple[int, ...]) -> tuple[Any, Any]:
     return start, end
 
 
-SCHEDULES = Choice("schedule", Constant, Cosine, Linear, Wsd, WsdS, CyclicCosine, Step)
+SCHEDULES = Choice("schedule", Constant, Cosine, Linear, Wsd, HarmonicDecay, WsdS, CyclicCosine, Step)
 AnySchedule = Annotated[Schedule, SCHEDULES]

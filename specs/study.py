@@ -103,7 +103,7 @@ class Study(Spec):
                     raise ValueError(f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})")
 
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
-        """What a claim about this optimizer's runs may name, as paths; `noise.scale` is also `scale`, where nothing else is."""
+        """What a claim about this optimizer's runs may name, as paths; `schedule.decay` is also `decay`, where nothing else is."""
         blocks = self.landscape.blocks
         stored = {"loss", "params", *self.landscape.observable_names}
         stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
@@ -113,7 +113,7 @@ class Study(Spec):
             stored = {name for name in stored if name.split("_")[0] in self.record.variables or name in self.record.variables}
         if self.record.stats:
             stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
-        made = {(name,) for name in (*stored, *OWN_NAMES)} | {path for path, _, _ in optimizer.fields()}
+        made = {(name,) for name in (*stored, *OWN_NAMES)} | {found for path, _, _ in optimizer.fields() for found in (path, path[-1:])}
         for part in PARTS:
             owner = self.start() if part == "init" else getattr(self, part)
             made |= {found for path, _, _ in owner.fields() for found in (path, (part, *path), path[-1:])}

@@ -1,0 +1,76 @@
+"""A quadratic of a matrix with chosen conditioning on both sides."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ..base import Count, Real
+from ..init import Init, Normal
+from ..sweep import Structural, Sweep, Swept
+from .base import Arrays, Landscape, Minimum
+
+Condition = Annotated[Real, Field(ge=1)]
+
+
+class MatrixQuadratic(Landscape):
+    r"""f(W) = 1/2 tr((W - C)^T A (W - C) B) with diagonal A (rows) and B (cols), whose eigenvalues fall geometrically from 1.
+
+    cond(A) is `left`, cond(B) `right`; C has `center` on its diagonal, 0 elsewhere. The Hessian's eigenvalues are the products A_i B_j, so
+    its condition number is left * right. Observables: `spectral` and `nuclear`, the largest and the sum of the singular values of
+    W - C, and gradient_nuclear, the sum of the gradient's. Source: derived; the matrix form is Muon's and FISMO's own test bed.
+    """
+
+    kind: Literal["matrix_quadratic"] = "matrix_quadratic"
+    rows: Structural[Count] = 16
+    cols: Structural[Count] = 16
+    left: Swept[Condition] = 10.0
+    right: Swept[Condition] = 10.0
+    center: Swept[Real] = 0.0
+
+    source = "arXiv:2601.21750"
+
+    @property
+    def blocks(self) -> dict[str, tuple[int, ...]]:
+        return {"params": tuple(n.values[0] if isinstance(n, Sweep) else n for n in (self.rows, self.cols))}
+
+    @property
+    def observable_names(self) -> tuple[str, ...]:
+        return ("spectral", "nuclear", "gradient_nuclear")
+
+    def start(self) -> Init:
+        return Normal(std=1.0)
+
+    def minima(self, values: Mapping[str, float]) -> list[Minimum]:
+        rows, cols = self.blocks["params"]
+        return [Minimum(tuple(values["center"] * (i == j) for i in range(rows) for j in range(cols)), 0.0)]
+
+    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
+        return self.value_and_grad(x, p, xp)[0]
+
+    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        away = self._away(x, p, xp)
+        gradient = away * self._spectrum("left", 0, p, x.dtype, xp)[..., :, None] * self._spectrum("right", 1, p, x.dtype, xp)[..., None, :]
+        return xp.sum(away * gradient, axis=(-2, -1)) / 2, xp.reshape(gradient, x.shape)
+
+    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
+        away, gradient = self._away(x, p, xp), xp.reshape(self.value_and_grad(x, p, xp)[1], (*x.shape[:-1], *self.blocks["params"]))
+        sigma, slopes = (_singular_values(m, xp) for m in (away, gradient))
+        return {"spectral": sigma[..., 0], "nuclear": xp.sum(sigma, axis=-1), "gradient_nuclear": xp.sum(slopes, axis=-1)}
+
+    def _away(self, x: Any, p: Arrays, xp: Any) -> Any:
+        rows, cols = self.blocks["params"]
+        center = xp.asarray(p["center"], dtype=x.dtype)[..., None, None]
+        return xp.reshape(x, (*x.shape[:-1], rows, cols)) - center * xp.eye(rows, cols, dtype=x.dtype)
+
+    def _spectrum(self, name: str, axis: int, p: Arrays, dtype: Any, xp: Any) -> Any:
+        """The eigenvalues of A or B, (..., n)."""
+        n = self.blocks["params"][axis]
+        return xp.exp(-xp.log(xp.asarray(p[name], dtype=dtype))[..., None] * xp.arange(n, dtype=dtype) / max(n - 1, 1))
+
+
+def _singular_values(a: Any, xp: Any) -> Any:
+    """Singular values, the largest first; NaN for matrices with NaN or infinity."""
+    finite = xp.all(xp.isfinite(a), axis=(-2, -1), keepdims=True)
+    found = xp.linalg.svd(xp.where(finite, a, xp.zeros_like(a)), full_matrices=False)[1]
+    return xp.where(finite[..., 0], found, xp.asarray(float("nan"), dtype=a.dtype))
