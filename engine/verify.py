@@ -150,6 +150,7 @@ def standard_error(claim: Claim, group: str, results: Results, deviation: Any) -
     stacked = np.stack(without)
     with np.errstate(invalid="ignore"):
         error = np.sqrt((groups - 1) / groups * ((stacked - stacked.mean(axis=0)) ** 2).sum(axis=0))
+        error = np.where((stacked == stacked[0]).all(axis=0), 0.0, error)  # all infinite, for one
     return (error, groups), f"{seeds} seeds are too few to tell"
 
 

@@ -1,11 +1,13 @@
 """A quadratic of a matrix with chosen conditioning on both sides."""
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
-from ..base import Count, Real
+from ..base import Count, Index, Real
 from ..init import Init, Normal
 from ..sweep import Structural, Sweep, Swept
 from .base import Arrays, Landscape, Minimum
@@ -14,9 +16,9 @@ Condition = Annotated[Real, Field(ge=1)]
 
 
 class MatrixQuadratic(Landscape):
-    r"""f(W) = 1/2 tr((W - C)^T A (W - C) B) with diagonal A (rows) and B (cols), whose eigenvalues fall geometrically from 1.
+    r"""f(W) = 1/2 tr((W - C)^T A (W - C) B), the eigenvalues of A (rows) and B (cols) falling geometrically from 1.
 
-    cond(A) is `left`, cond(B) `right`; C has `center` on its diagonal, 0 elsewhere. The Hessian's eigenvalues are the products A_i B_j, so
+    A and B are diagonal, or with `rotation_seed` have random orthogonal eigenvectors (Haar distributed). cond(A) is `left`, cond(B) `right`; C has `center` on its diagonal, 0 elsewhere. The Hessian's eigenvalues are the products A_i B_j, so
     its condition number is left * right. Observables: `spectral` and `nuclear`, the largest and the sum of the singular values of
     W - C, and gradient_nuclear, the sum of the gradient's. Source: derived; the matrix form is Muon's and FISMO's own test bed.
     """
@@ -27,6 +29,7 @@ class MatrixQuadratic(Landscape):
     left: Swept[Condition] = 10.0
     right: Swept[Condition] = 10.0
     center: Swept[Real] = 0.0
+    rotation_seed: Structural[Index | None] = None
 
     source = "arXiv:2601.21750"
 
@@ -50,23 +53,49 @@ class MatrixQuadratic(Landscape):
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         away = self._away(x, p, xp)
-        gradient = away * self._spectrum("left", 0, p, x.dtype, xp)[..., :, None] * self._spectrum("right", 1, p, x.dtype, xp)[..., None, :]
-        return xp.sum(away * gradient, axis=(-2, -1)) / 2, xp.reshape(gradient, x.shape)
+        along = self._turned(away, True, xp)
+        force = along * self._spectrum("left", 0, p, x.dtype, xp)[..., :, None] * self._spectrum("right", 1, p, x.dtype, xp)[..., None, :]
+        return xp.sum(along * force, axis=(-2, -1)) / 2, xp.reshape(self._turned(force, False, xp), x.shape)
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         away, gradient = self._away(x, p, xp), xp.reshape(self.value_and_grad(x, p, xp)[1], (*x.shape[:-1], *self.blocks["params"]))
         sigma, slopes = (_singular_values(m, xp) for m in (away, gradient))
         return {"spectral": sigma[..., 0], "nuclear": xp.sum(sigma, axis=-1), "gradient_nuclear": xp.sum(slopes, axis=-1)}
 
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """A small valid instance, for tests that need one of every kind."""
+        return {"rows": 3, "cols": 5, "left": 4.0, "right": 7.0, "center": 0.5, "rotation_seed": 1}
+
     def _away(self, x: Any, p: Arrays, xp: Any) -> Any:
         rows, cols = self.blocks["params"]
         center = xp.asarray(p["center"], dtype=x.dtype)[..., None, None]
         return xp.reshape(x, (*x.shape[:-1], rows, cols)) - center * xp.eye(rows, cols, dtype=x.dtype)
 
+    def _turned(self, m: Any, back: bool, xp: Any) -> Any:
+        """Q_A m Q_B^T, or Q_A^T m Q_B if `back`."""
+        seed = self.rotation_seed.values[0] if isinstance(self.rotation_seed, Sweep) else self.rotation_seed
+        if seed is None:
+            return m
+        left, right = (xp.asarray(q, dtype=m.dtype) for q in _rotations(seed, *self.blocks["params"]))
+        if back:
+            return xp.matmul(xp.matmul(left.T, m), right)
+        return xp.matmul(xp.matmul(left, m), right.T)
+
     def _spectrum(self, name: str, axis: int, p: Arrays, dtype: Any, xp: Any) -> Any:
         """The eigenvalues of A or B, (..., n)."""
         n = self.blocks["params"][axis]
         return xp.exp(-xp.log(xp.asarray(p[name], dtype=dtype))[..., None] * xp.arange(n, dtype=dtype) / max(n - 1, 1))
+
+
+@functools.lru_cache(maxsize=16)
+def _rotations(seed: int, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two random orthogonal matrices. Source: Mezzadri, arXiv:math-ph/0609050."""
+    made, rng = [], np.random.default_rng(seed)
+    for n in (rows, cols):
+        q, r = np.linalg.qr(rng.standard_normal((n, n)))
+        made.append(q * np.where(np.diag(r) < 0, -1.0, 1.0))
+    return made[0], made[1]
 
 
 def _singular_values(a: Any, xp: Any) -> Any:
