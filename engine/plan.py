@@ -119,8 +119,8 @@ class Group:
 
     @property
     def state_size(self) -> int:
-        """Numbers in the iterates of a run."""
-        return max(land.size for land in self.landscapes) * max(1, self.particles)
+        """Numbers in the iterates of a run, and in its own landscape if that is random."""
+        return max(land.size * max(1, self.particles) + land.disorder_size for land in self.landscapes)
 
     @property
     def statistics(self) -> tuple[str, ...]:

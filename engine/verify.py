@@ -7,6 +7,7 @@ interval (Student's t, Bonferroni over the claim's points) decides: inside the t
 the interval has an end on each side the seeds are too few to tell.
 """
 
+import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.base import RuleOptimizer
-from ..specs.claim import Claim
+from ..specs.claim import Claim, parse_claim
 from ..specs.errors import SpecError, StoreError
 from ..specs.init import FanIn, Normal, Sphere, Uniform
 from ..specs.noise import NoNoise
@@ -72,6 +73,8 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
         raise SpecError("`where` holds at no point")
     error, reason = standard_error(claim, group, results, deviation)
     margin = half_width(error, claim.confidence, points) if error is not None else np.full(deviation.shape, np.inf)
+    if error is not None and counts_seeds(claim, deviation, results.study):
+        margin = np.maximum(margin, np.log(points / (1 - claim.confidence)) / results.study.seeds)
     tolerance = claim.atol + claim.rtol * abs(expected)
     inside, outside = room(claim.relation, deviation.values, margin, tolerance.values)
     where = held.values
@@ -164,11 +167,18 @@ def half_width(error: tuple[Any, int], confidence: float, points: int) -> Any:
     return spread * float(t.ppf(1 - (1 - confidence) / points, groups - 1))
 
 
+def counts_seeds(claim: Claim, deviation: Any, study: Study) -> bool:
+    """Whether the claim is about a fraction of the seeds, whose interval is log(1/(1 - confidence))/n wide even if none of n (or all) do
+    it: the bound of Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404."""
+    calls = [n.func for text in (claim.measure, claim.other) for n in ast.walk(parse_claim(text)) if isinstance(n, ast.Call)]
+    return "seed" not in deviation.dims and is_random(study) and any(isinstance(f, ast.Name) and f.id == "fraction" for f in calls)
+
+
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
     start = isinstance(study.start(), (Normal, Uniform, Sphere, FanIn))
     own = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
-    disorder = bool(study.landscapes()[0].disorder(np.arange(1), study.root_seed))
+    disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
     return start or own or disorder or not isinstance(study.noise, NoNoise)
 
 

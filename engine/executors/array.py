@@ -74,7 +74,8 @@ class Simulation:
 
     def disorder(self) -> dict[str, Any]:
         """The arrays of a random landscape, every seed its own: (1, seeds, ...)."""
-        made = self.parts.landscape.disorder(self.seeds, self.study.root_seed)
+        root, dtype = self.study.root_seed, getattr(np, self.study.precision)
+        made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
         return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
 
     @property

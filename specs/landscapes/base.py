@@ -5,10 +5,12 @@ name, each broadcasting against the leading axes, so that every run may have its
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ..base import Unit
 from ..calculus import Calculus, calculus
@@ -66,12 +68,15 @@ class Landscape(Unit):
         """The known minima for these numbers (`values` has one float a name, as `p` has arrays)."""
         return []
 
-    def disorder(self, seeds: Any, root_seed: int) -> Arrays:
-        """What is random about the landscape itself: arrays (seeds, ...), every seed its own; they come to `value` in `p` by name.
-
-        Draw them with engine.executors.philox, whose numbers depend on the seed alone.
-        """
+    def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
+        """What is random about the landscape itself: arrays (seeds, ...) by name, every seed its own, made of `normal(count)`, standard
+        normal numbers (seeds, count). They come to `value` in `p`, (1, seeds, ...); its points then have the axes (points, seeds, ...)."""
         return {}
+
+    @property
+    def disorder_size(self) -> int:
+        """How many numbers `disorder` makes a seed."""
+        return 0
 
     def batch_count(self) -> int:
         """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""

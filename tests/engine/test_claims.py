@@ -150,6 +150,13 @@ def test_the_margin_is_the_textbook_one(results):
     np.testing.assert_allclose(found.margin / t.ppf(1 - 0.05 / 2, 19), standard, rtol=0.35)
 
 
+def test_none_of_n_is_not_never(results):
+    """0 of 40 seeds: with 99 % confidence the fraction is below log(100)/40 = 0.115, for one point."""
+    measure = "select(fraction(diverged, 'seed'), lr=0.1)"
+    assert verdicts(results, measure=measure, less_than=0.1).verdict == "undecided"
+    assert verdicts(results, measure=measure, less_than=0.12).verdict == "passed"
+
+
 def test_pairing_by_common_random_numbers_narrows_the_interval(results):
     paired = verdicts(results, measure="mean(final(loss) - initial(loss)/5, 'seed')", expected=0, atol=1e-9)
     assert paired.verdict == "passed"
