@@ -112,7 +112,7 @@ class Results:
         study, optimizer = self.study, self.optimizers[group]
         if first == "diverged":
             return self.variable(group, "status") == STATUS_DIVERGED
-        if not others and first in self.names(group):
+        if not others and first in self.names(group) and first != "dim":
             return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}
         owners: list[tuple[str, Any]] = [("optimizer", optimizer)]

@@ -18,7 +18,7 @@ import numpy as np
 from ..optimizers.base import RuleOptimizer
 from ..specs.claim import Claim, parse_claim
 from ..specs.errors import SpecError, StoreError
-from ..specs.init import FanIn, Normal, Sphere, Uniform
+from ..specs.init import FanIn, Normal, Solution, Sphere, Uniform
 from ..specs.noise import NoNoise
 from ..specs.study import Study
 from .claims import Results
@@ -176,7 +176,7 @@ def counts_seeds(claim: Claim, deviation: Any, study: Study) -> bool:
 
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
-    start = isinstance(study.start(), (Normal, Uniform, Sphere, FanIn))
+    start = isinstance(study.start(), (Normal, Uniform, Sphere, FanIn, Solution))
     own = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
     return start or own or disorder or not isinstance(study.noise, NoNoise)

@@ -8,11 +8,13 @@ needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, a
     xi      standard normal noise of the shape of x, of the optimizer's own stream
     lr      the learning rate times the schedule's factor at this update
     a field its value, per run where the field is Swept, a plain Python value where it is not
+    a key of constants(), its array
 
 Branch with `if` only on plain fields (flags, names); use np.where on arrays.
 """
 
 import inspect
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -51,6 +53,10 @@ class RuleOptimizer(Optimizer):
     @staticmethod
     def update(*args: Any) -> Any:
         raise NotImplementedError
+
+    def constants(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Arrays that the rule takes besides its fields, by the name of its argument; made once, for a landscape with these blocks."""
+        return {}
 
     @classmethod
     def inputs(cls) -> tuple[str, ...]:

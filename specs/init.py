@@ -56,6 +56,13 @@ class FanIn(Init):
     gain: Swept[NonNegative] = 1.0
 
 
+class Solution(Init):
+    """At the solution the landscape itself has planted (a teacher's weights), plus normal numbers of this standard deviation."""
+
+    kind: Literal["solution"] = "solution"
+    std: Swept[NonNegative] = 0.0
+
+
 class File(Init):
     """Starts read from an .npy or .npz file (array `key`): shape (dim,) or (seeds, dim). A relative path starts at `root`,
     which the loader sets to the study's folder."""
@@ -66,5 +73,5 @@ class File(Init):
     root: str | None = None
 
 
-INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, File)
+INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)
 AnyInit = Annotated[Init, INITS]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
-from ...specs.init import FanIn, File, Normal, Point, Sphere, Uniform
+from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.noise import Gaussian, Minibatch, StudentT
 from ..plan import Shard
 from . import philox
@@ -108,6 +108,11 @@ class Simulation:
             case Sphere():
                 z = self.first(philox.normal)
                 return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
+            case Solution():
+                known = self.parts.landscape.solution(self.point_p, xp)
+                if known is None:
+                    raise SpecError(f"init: the landscape {self.parts.landscape.kind} plants no solution to start at")
+                return full + known + self.init_p["std"] * self.first(philox.normal)
             case FanIn():
                 return full + self.init_p["gain"] * self.fan_in() * self.first(philox.normal)
             case File():
@@ -204,7 +209,8 @@ class Simulation:
                 made[name] = None
             else:
                 made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))
-        return made
+        constants = optimizer.constants(self.parts.landscape.blocks)
+        return made | {name: self.xp.asarray(np.asarray(value, dtype=self.study.precision)) for name, value in constants.items()}
 
     # one step
 

@@ -73,6 +73,10 @@ class Landscape(Unit):
         normal numbers (seeds, count). They come to `value` in `p`, (1, seeds, ...); its points then have the axes (points, seeds, ...)."""
         return {}
 
+    def solution(self, p: Arrays, xp: Any) -> Any:
+        """A planted solution, (1, seeds or 1, dim), where `init: solution` starts; None if there is none."""
+        return None
+
     @property
     def disorder_size(self) -> int:
         """How many numbers `disorder` makes a seed."""

@@ -12,7 +12,7 @@ from thalweg.optimizers.base import ElementwiseOptimizer, RuleOptimizer
 from thalweg.optimizers.cbo import Cbo
 from thalweg.optimizers.fismo import Fismo
 from thalweg.optimizers.muon import Muon
-from thalweg.specs.registry import OPTIMIZERS
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 KINDS = [kind for kind in OPTIMIZERS.kinds() if not issubclass(OPTIMIZERS.load(kind), ElementwiseOptimizer)]
 RNG = np.random.default_rng(0)
@@ -22,7 +22,8 @@ RNG = np.random.default_rng(0)
 def test_declares_what_the_contract_asks(kind):
     cls = OPTIMIZERS.load(kind)
     assert issubclass(cls, RuleOptimizer)
-    assert all(name in ("t", "xi", "lr") or name in cls.model_fields for name in cls.inputs())
+    constants = cls().constants({"W": (3, 2), "b": (2,)})
+    assert all(name in ("t", "xi", "lr") or name in cls.model_fields or name in constants for name in cls.inputs())
     assert cls.__module__.rpartition(".")[2] == kind == cls().kind
     assert "Source" in (cls.__doc__ or "")
     assert cls.source
@@ -36,11 +37,11 @@ def test_runs_on_vectors_and_networks_and_does_not_depend_on_its_neighbours(kind
     lands = [{"kind": "rosenbrock", "dim": 3}, {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [4]}]
     for land in lands:
         study = {"name": "s", "landscape": land, "init": {"kind": "normal", "std": 0.5}, "seeds": 3, "steps": 5, "precision": precision}
-        many = run({**study, "optimizers": [{"kind": kind, "lr": [0.003, 0.01, 0.03]}]})[kind]
-        alone = run({**study, "optimizers": [{"kind": kind, "lr": 0.01}]})[kind]
+        many = run({**study, "optimizers": [{"kind": kind, "lr": [0.0003, 0.001, 0.003]}]})[kind]
+        alone = run({**study, "optimizers": [{"kind": kind, "lr": 0.001}]})[kind]
         assert (many.status == 1).all()
         for name in alone.data_vars:
-            np.testing.assert_array_equal(many[name].sel(lr=0.01).values, alone[name].values)
+            np.testing.assert_array_equal(many[name].sel(lr=0.001).values, alone[name].values)
             if name.startswith("params"):
                 assert (alone[name].isel(step=0) != alone[name].isel(step=-1)).any()
 
@@ -214,6 +215,60 @@ def test_at_infinite_temperature_the_sphere_is_covered_evenly():
     np.testing.assert_allclose((x * x).sum(-1), 1, rtol=1e-12)
     squares = x[:, 0] ** 2
     assert abs(squares.mean() - 1 / 8) < 4 * squares.std() / np.sqrt(4000)
+
+
+# Curl descent
+
+
+@pytest.mark.parametrize("flips", [{"hidden_flips": 0.5}, {"readout_flips": 0.4}, {}])
+def test_errors_grow_and_shrink_as_the_signed_kernel_says(flips):
+    """Disturbed along the eigenvector of K = |w2|^2 D1 + W1 D2 W1^T with the least eigenvalue l, ln|r| changes by ln(1 - lr s l) a step."""
+    land, optimizer = LANDSCAPES.load("linear_teacher")(inputs=12, hidden=30), OPTIMIZERS.load("curl_descent")(**flips)
+    constants, rng, lr = optimizer.constants(land.blocks), np.random.default_rng(3), 0.1
+    teacher = land.disorder(lambda count: rng.normal(size=(1, count)))["teacher"][None]
+    p = {"teacher": teacher, "variance": np.full((1, 1), 0.5)}
+    w1, w2 = teacher[0, 0, :360].reshape(12, 30), teacher[0, 0, 360:]
+    d1, d2 = np.ones(12), np.ones(30)
+    d1[: round(12 * flips.get("hidden_flips", 0))] = -1
+    d2[: round(30 * flips.get("readout_flips", 0))] = -1
+    values, vectors = np.linalg.eigh((w2 @ w2) * np.diag(d1) + (w1 * d2) @ w1.T)
+    x = teacher.copy()
+    x[0, 0, :360] += 1e-9 * np.outer(vectors[:, 0], w2).reshape(-1)
+    errors = []
+    for t in range(1, 201):
+        errors.append(land.observe(x, p, np)["error"].item())
+        x, _ = optimizer.update(x, land.value_and_grad(x, p, np)[1], 0 * x, t=t, lr=lr, preserve_norm=False, **constants)
+    assert np.polyfit(np.arange(200), np.log(errors), 1)[0] == pytest.approx(np.log(1 - lr * 0.5 * values[0]), rel=1e-3)
+
+
+def test_without_flips_it_is_gradient_descent_and_norms_are_kept_if_asked():
+    study = {"name": "s", "landscape": "linear_teacher", "seeds": 2, "steps": 50}
+    optimizers = [
+        {"kind": "sgd", "lr": 0.1},
+        {"kind": "curl_descent", "lr": 0.1},
+        {"kind": "curl_descent", "label": "kept", "preserve_norm": True},
+    ]
+    made = run({**study, "optimizers": optimizers})
+    np.testing.assert_array_equal(made["sgd"].params_W1.values, made["curl_descent"].params_W1.values)
+    for name in ("norm1", "norm2"):
+        values = made["kept"][name].values
+        np.testing.assert_allclose(values, values[:, :1] * np.ones_like(values), rtol=1e-12)
+
+
+def test_the_field_is_curl_free_only_without_flips():
+    """The antisymmetric part of the Jacobian -D H, from finite differences, is -[D, H]/2."""
+    land = LANDSCAPES.load("linear_teacher")(inputs=3, hidden=2)
+    rng = np.random.default_rng(0)
+    teacher, x = rng.normal(size=(1, 1, 8)), rng.normal(size=(1, 1, 8))
+    p = {"teacher": teacher, "variance": np.full((1, 1), 0.5)}
+    gradient = lambda z: land.value_and_grad(z, p, np)[1][0, 0]
+    hessian = np.stack([(gradient(x + 1e-6 * e) - gradient(x - 1e-6 * e)) / 2e-6 for e in np.eye(8)])
+    for fraction, free in ((0.0, True), (0.34, False)):
+        sign = OPTIMIZERS.load("curl_descent")(hidden_flips=fraction).constants(land.blocks)["sign"]
+        jacobian = -np.diag(sign) @ hessian
+        twist = (jacobian - jacobian.T) / 2
+        np.testing.assert_allclose(twist, -(np.diag(sign) @ hessian - hessian @ np.diag(sign)) / 2, atol=1e-8)
+        assert (np.abs(twist).max() < 1e-8) == free
 
 
 # Particles

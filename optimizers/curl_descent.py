@@ -1,0 +1,55 @@
+"""Curl descent."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from ..specs.base import NonNegative, Probability
+from ..specs.sweep import Structural, Swept
+from .base import VectorOptimizer
+
+
+class CurlDescent(VectorOptimizer):
+    """Gradient descent with the sign of some neurons' plasticity flipped: x <- x - lr D g, D diagonal with entries +-1.
+
+    `hidden_flips` is the fraction of the rows of the first matrix (synapses that leave the flipped inputs), `readout_flips` of those of
+    the last; the first rows are flipped. With `preserve_norm` every block is then brought back to its initial Frobenius norm. As soon as
+    signs mix this is the gradient of no function: the field's Jacobian -D H is symmetric only if D commutes with the Hessian H (derived).
+    Source: arXiv:2510.02765 ('col' flips of its code).
+    """
+
+    kind: Literal["curl_descent"] = "curl_descent"
+    lr: Swept[NonNegative] = 0.1
+    hidden_flips: Structural[Probability] = 0.0
+    readout_flips: Structural[Probability] = 0.0
+    preserve_norm: Structural[bool] = False
+
+    state = ("size",)
+    source = "arXiv:2510.02765"
+
+    def constants(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """`sign`, the diagonal of D, and `segments` (blocks, dim), 1 where a component belongs to a block."""
+        parts = [np.ones(shape) for shape in blocks.values()]
+        matrices = [part for part in parts if part.ndim == 2]
+        for part, fraction in ((matrices[0], self.hidden_flips), (matrices[-1], self.readout_flips)) if matrices else ():
+            part[: round(float(fraction) * len(part))] *= -1  # type: ignore[arg-type]
+        ends = np.cumsum([0, *map(math.prod, blocks.values())])
+        at = np.arange(ends[-1])
+        segments = [(at >= low) & (at < high) for low, high in itertools.pairwise(ends)]
+        return {"sign": np.concatenate([part.reshape(-1) for part in parts]), "segments": np.array(segments, dtype=float)}
+
+    @staticmethod
+    def update(x, g, size, t, lr, sign, segments, preserve_norm):
+        new = x - lr * sign * g
+        if preserve_norm:
+            size = np.where(t == 1, _norms(x, segments), size)
+            new = new * size / _norms(new, segments)
+        return new, size
+
+
+def _norms(x, segments):
+    """The norm of the block each component belongs to."""
+    return np.sqrt(np.matmul(np.matmul(x * x, segments.T), segments))
