@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit peers bench clean
+.PHONY: demo test lint types wheel unit claims verify peers bench clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,7 +16,7 @@ demo: .venv/.ok
 	$(BIN)/thalweg compare $(OUT)/river_valley.zarr
 	$(BIN)/thalweg plot $(OUT)/river_valley.zarr -o $(OUT)/river_valley.png
 
-test: lint types unit wheel
+test: lint types unit wheel claims
 
 lint: .venv/.ok
 	$(BIN)/ruff check .
@@ -30,6 +30,13 @@ unit: .venv/.ok
 
 wheel: .venv/.ok
 	$(BIN)/python tests/wheel_check.py
+
+# The bundled studies' claims in their small versions; `verify` runs them all at full size, in about ten minutes.
+claims: .venv/.ok
+	$(BIN)/thalweg verify all --quick
+
+verify: .venv/.ok
+	$(BIN)/thalweg verify all --report docs/claims.md
 
 # Agreement with torch.optim and optax; installs both into their own environment.
 peers: .venv-peers/.ok

@@ -155,6 +155,7 @@ def verify(
     quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
 ) -> None:
     """Run studies and check their claims; exits with 1 unless all pass."""
     import time
@@ -162,19 +163,22 @@ def verify(
     from rich.console import Console
 
     from ..specs.load import gallery
-    from .verify import FAILED, PASSED, table, verify_study
+    from .verify import FAILED, PASSED, markdown, table, verify_study
 
-    console, verdicts = Console(soft_wrap=True, highlight=False), []
+    console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
     for spec in [*gallery()] if specs == ["all"] else specs:
         began = time.perf_counter()
         target = out / f"{Path(spec).stem}.zarr" if out else None
         study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=target is not None)
         verdicts += made
         if made:
+            pages.append(markdown(study, made))
             console.print(table(study, made))
         else:
             console.print(f"{study.name}: has no claims")
         console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
+    if report:
+        report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, "undecided", FAILED)}
     console.print(", ".join(f"{n} {name}" for name, n in counts.items()))
     if counts[FAILED] or (counts["undecided"] and not quick):

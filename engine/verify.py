@@ -102,7 +102,7 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
         margin=numbers[3],
         tolerance=numbers[4],
         points=points,
-        at=place(deviation, shape, worst),
+        at=place(deviation, shape, worst) if points > 1 else "",
         reason=reason if verdict == UNDECIDED or unknown.any() else "",
         measure=claim.measure,
         source=claim.source,
@@ -263,3 +263,11 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
         name = v.name + (f" [{v.at}]" if v.at else "") + (f" ({v.reason})" if v.reason else "")
         numbers = [f"{v.margin:.2g}", f"{v.tolerance:.2g}", str(v.points)]
         yield [v.verdict, name, f"{v.measured:.5g}", v.relation, f"{v.expected:.5g}", *numbers]
+
+
+def markdown(study: Study, verdicts: list[Verdict]) -> str:
+    """The verdicts as a section of a Markdown page."""
+    head = [f"## {study.title or study.name}", "", f"`thalweg verify {study.name}`. Source: {study.source or 'none'}.", ""]
+    rows = ["| | claim | measured | | expected | margin | tolerance | points |", "|---|---|---:|---|---:|---:|---:|---:|"]
+    rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines(verdicts)]
+    return "\n".join([*head, *rows, ""])
