@@ -312,7 +312,7 @@ def _scale_values(axes: Any, drawn: list[np.ndarray], room: bool = False) -> Non
         axes.set_yticks([])
         return
     positive, size = values[values > 0], np.abs(values[values != 0])
-    if values.min() >= 0 and positive.size and positive.max() / positive.min() > 10:
+    if values.min() >= 0 and positive.size and np.log10(positive.max()) - np.log10(positive.min()) > 1:
         axes.set_yscale("log")
     elif values.min() < 0 and size.max() / np.median(size) > 30:
         from matplotlib.ticker import SymmetricalLogLocator

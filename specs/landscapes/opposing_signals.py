@@ -25,14 +25,14 @@ class OpposingSignals(FormulaLandscape):
     """
 
     kind: Literal["opposing_signals"] = "opposing_signals"
-    signals: Structural[Annotated[Count, Field(le=10_000)]] = 10
+    signals: Structural[Annotated[Count, Field(ge=2, le=10_000)]] = 10
     strength: Swept[Positive] = 4.0
     alpha: Swept[Positive] = 50.0
     kappa: Swept[NonNegative] = 0.5
     rarity: Swept[Annotated[Probability, Field(gt=0)]] = 0.01
 
     define = {
-        "misfit": "(sum((x[-1]*x[i])**2, 0, dim - 2) - 2*strength*x[-1]*x[0] + strength**2)/2",
+        "misfit": "((x[-1]*x[0] - strength)**2 + sum((x[-1]*x[i])**2, 1, dim - 2))/2",
         "c": "x[-1]",
         "o": "x[-2]",
     }
