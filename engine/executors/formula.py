@@ -254,6 +254,8 @@ class _Printer:
         rule = getattr(self, f"on_{type(e).__name__}", None)
         if rule:
             return rule(e)
+        if type(e).__name__ in RELATIONS:  # a condition that several branches share
+            return self.condition(e)
         name = FUNCTIONS.get(type(e).__name__)
         if name is None:
             raise NotFusable(f"the formula has a {type(e).__name__}, which has no scalar form here")
@@ -319,6 +321,8 @@ class _Printer:
         return text
 
     def condition(self, e: Any) -> str:
+        if e.is_Symbol:
+            return self.names[e]
         kind = RELATIONS.get(type(e).__name__)
         if kind is None:
             raise NotFusable(f"the formula has the condition {e}, which has no scalar form here")

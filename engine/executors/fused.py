@@ -30,7 +30,8 @@ from .rule import average_source, rule_source
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
-WIDTHS = (256, 64, 16)
+WIDTHS = (256, 64)
+"""Lanes in a block. LLVM unrolls a loop over 16 completely before it would vectorise it, and leaves it scalar."""
 BLOCK_BYTES = 2**17
 """Largest size of one array (dim, W) of a block."""
 CALL_LANES = 25
