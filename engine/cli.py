@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 
 import json
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,7 +46,8 @@ def run(
         try:
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance)
         except KeyboardInterrupt:
-            print(f"interrupted; finish it with: thalweg run {spec} --out {target} --resume", file=sys.stderr)
+            changed = "".join(f" --set {shlex.quote(setting)}" for setting in settings or ())
+            print(f"interrupted; finish it with: thalweg run {spec}{changed} --out {target} --resume", file=sys.stderr)
             raise typer.Exit(130) from None
     if not quiet:
         print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")
