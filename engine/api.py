@@ -7,7 +7,7 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
-from .executors.choose import choose
+from .executors.choose import array_simulation, choose
 from .plan import Plan, plan
 from .simulate import Progress, simulate
 from .store import Store, nice_bytes, open_root, quiet
@@ -23,8 +23,6 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         raise SpecError(
             f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
         )
-    from .executors.choose import array_simulation
-
     for group in made.groups:
         array_simulation(next(next(group.shards()).split())).start()
     return made
@@ -45,8 +43,8 @@ def run(
     """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
 
     `executor` is auto, fused (compiled kernels; formulas with elementwise rules) or array (runs everything); auto takes the fused one
-    where it can and the work is worth compiling. Results are written to `out` shard by shard, or kept in memory if it is None. One group an optimizer; dimensions are the swept
-    fields, seed, step and the parameters' own.
+    where it can and the work is worth compiling. Results are written to `out` shard by shard, or kept in memory if it
+    is None. One group an optimizer; dimensions are the swept fields, seed, step and the parameters' own.
 
     Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
 

@@ -26,9 +26,9 @@ from ..specs.claim import parse_claim, path
 from ..specs.errors import SpecError
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
+from .executors.array import DIVERGED
 from .plan import group_dims
 
-STATUS_DIVERGED = 2
 OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -111,7 +111,7 @@ class Results:
             return self.named(tuple(others), first)
         study, optimizer = self.study, self.optimizers[group]
         if first == "diverged":
-            return self.variable(group, "status") == STATUS_DIVERGED
+            return self.variable(group, "status") == DIVERGED
         if not others and first in self.names(group) and first != "dim":
             return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}

@@ -165,7 +165,7 @@ def verify(
     from rich.console import Console
 
     from ..specs.load import gallery
-    from .verify import FAILED, PASSED, markdown, table, verify_study
+    from .verify import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
     for spec in [*gallery()] if specs == ["all"] else specs:
@@ -181,9 +181,9 @@ def verify(
         console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
-    counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, "undecided", FAILED)}
+    counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
     console.print(", ".join(f"{n} {name}" for name, n in counts.items()))
-    if counts[FAILED] or (counts["undecided"] and not quick):
+    if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
 
 

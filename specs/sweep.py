@@ -25,6 +25,11 @@ class Sweep:
         return len(self.values)
 
 
+def resolved(value: Any) -> Any:
+    """A structural field's value; of a sweep, which the engine resolves before it runs, the first."""
+    return value.values[0] if isinstance(value, Sweep) else value
+
+
 def spaced(form: str, start: float, stop: float, count: int) -> list[float]:
     """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace).
 

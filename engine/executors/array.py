@@ -85,7 +85,7 @@ class Simulation:
 
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        return self.optimizer.update if self.xp is np else rebound(self.optimizer.update, self.xp)
+        return rebound(self.optimizer.update, self.xp)
 
     # where runs start
 
@@ -303,7 +303,9 @@ class Simulation:
 
 
 def rebound(function: Any, xp: Any) -> Any:
-    """A function, and the helpers of this package that it calls, with `np` bound to another namespace."""
+    """A function, and the helpers of this package that it calls, with `np` bound to this namespace."""
+    if xp is np:
+        return function
     scope = dict(function.__globals__)
     inner = [c for c in function.__code__.co_consts if isinstance(c, types.CodeType)]  # generator expressions
     for name in {n for code in (function.__code__, *inner) for n in code.co_names}:

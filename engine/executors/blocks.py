@@ -44,7 +44,7 @@ class BlockSimulation(Simulation):
         matrix = {name: v[..., None] if hasattr(v, "shape") and v.shape else v for name, v in inputs.items()}
         vector = {name: self.optimizer_p[("rest", name)] for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
         vector["lr"] = vector["lr"] * xp.where(xp.isfinite(factor), factor, 0 * factor)
-        adamw = AdamW.update if xp.__name__ == "numpy" else rebound(AdamW.update, xp)
+        adamw = rebound(AdamW.update, xp)
         parts, states = [], []
         for (where, shape), held in zip(self.pieces, state, strict=True):
             w, h = self.block(x, where, shape), self.block(g, where, shape)

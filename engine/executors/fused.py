@@ -127,8 +127,7 @@ class FusedSimulation:
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.uniform = self.study.seeds >= UNIFORM_SEEDS
         self.W = width(self.dim, self.study.precision, self.seeds if self.uniform else self.points * self.seeds)
-        swept = any(v.shape[0] > 1 for v in self.base.p.values())
-        self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform or not swept)
+        self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform_landscape)
         self.lay_out()
 
     @property
@@ -190,7 +189,7 @@ class FusedSimulation:
     def numbers(self) -> tuple[Any, ...]:
         """P, at_p, H, HA, Q, at_h of the driver."""
         base, optimizer = self.base, self.parts.optimizer
-        P, at_p = self.table(list(base.p.values()), self.sources_uniform_landscape)
+        P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
         rule = [base.optimizer_p[(name,)] for name in self.sources.numbers]
         average = [base.optimizer_p[("average", n)] if n != "steps" else self.study.steps for n in self.sources.average_numbers]
         df = base.noise_p.get("df", np.ones((1, 1)))
@@ -202,7 +201,7 @@ class FusedSimulation:
         return P, at_p, H, HA, Q, at_h
 
     @property
-    def sources_uniform_landscape(self) -> bool:
+    def uniform_landscape(self) -> bool:
         """Whether the landscape's parameters are the same in all lanes of a block."""
         return self.uniform or all(v.shape[0] == 1 for v in self.base.p.values())
 

@@ -47,17 +47,14 @@ class SwarmSimulation(Simulation):
 
     def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
-        landscape, xp = self.parts.landscape, self.xp
-        f = landscape.value(x, self.swarm_p, xp)[..., None]
-        self.seen, self.at = f, x
-        return landscape.value(self.point(x), self.p, xp), f
+        point = self.point(x)
+        return self.parts.landscape.value(point, self.p, self.xp), self.seen
 
     def point(self, x: Any) -> Any:
         """The consensus (points, seeds, dim)."""
         if getattr(self, "at", None) is not x:
             self.seen, self.at = self.parts.landscape.value(x, self.swarm_p, self.xp)[..., None], x
-        of = consensus if self.xp.__name__ == "numpy" else rebound(consensus, self.xp)
-        return of(x, self.seen, self.optimizer_p[("alpha",)][..., None])[..., 0, :]
+        return rebound(consensus, self.xp)(x, self.seen, self.optimizer_p[("alpha",)][..., None])[..., 0, :]
 
     def inputs(self) -> dict[str, Any]:
         return {name: v[..., None] if hasattr(v, "shape") else v for name, v in super().inputs().items()}

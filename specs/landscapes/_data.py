@@ -10,7 +10,7 @@ from pydantic import PrivateAttr, model_validator
 from ..base import NonNegative
 from ..data import Data, Dataset
 from ..errors import SpecError
-from ..sweep import Sweep, Swept
+from ..sweep import Swept
 from .base import Arrays, Landscape
 
 ROWS = 4096
@@ -201,8 +201,3 @@ class DataLandscape(Landscape):
             if layer:
                 delta = xp.matmul(delta, xp.moveaxis(weights[layer], -1, -2))
                 delta = delta * (1 - a * a) if self.nonlinearity == "tanh" else xp.where(a > 0, delta, xp.zeros_like(delta))
-
-
-def resolved(value: Any) -> Any:
-    """A structural field's value; of a sweep, which the engine resolves before it runs, the first."""
-    return value.values[0] if isinstance(value, Sweep) else value

@@ -16,7 +16,7 @@ from ..base import Unit
 from ..calculus import Calculus, calculus
 from ..expression import Formula
 from ..init import Init, Point
-from ..sweep import Sweep
+from ..sweep import resolved
 
 Arrays = dict[str, Any]
 
@@ -152,5 +152,4 @@ class FormulaLandscape(SymbolicLandscape):
 
     def components(self) -> int:
         """The number of components of the vector x: the field `dim`."""
-        dim = self.__dict__["dim"]
-        return dim.values[0] if isinstance(dim, Sweep) else dim
+        return resolved(self.__dict__["dim"])

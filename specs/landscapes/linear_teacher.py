@@ -7,7 +7,7 @@ import numpy as np
 
 from ..base import Count, Positive
 from ..init import FanIn, Init
-from ..sweep import Structural, Sweep, Swept
+from ..sweep import Structural, Swept, resolved
 from .base import Arrays, Landscape
 
 
@@ -32,8 +32,7 @@ class LinearTeacher(Landscape):
     @property
     def sizes(self) -> tuple[int, int]:
         """(inputs, hidden); of a sweep, which the engine resolves before it runs, the first."""
-        inputs, hidden = (n.values[0] if isinstance(n, Sweep) else n for n in (self.inputs, self.hidden))
-        return inputs, hidden
+        return resolved(self.inputs), resolved(self.hidden)
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ..base import Count, Index, Real
 from ..init import Init, Normal
-from ..sweep import Structural, Sweep, Swept
+from ..sweep import Structural, Swept, resolved
+from ._rotation import rotation
 from .base import Arrays, Landscape, Minimum
 
 Condition = Annotated[Real, Field(ge=1)]
@@ -35,7 +36,7 @@ class MatrixQuadratic(Landscape):
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
-        return {"params": tuple(n.values[0] if isinstance(n, Sweep) else n for n in (self.rows, self.cols))}
+        return {"params": (resolved(self.rows), resolved(self.cols))}
 
     @property
     def observable_names(self) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ class MatrixQuadratic(Landscape):
 
     def _turned(self, m: Any, back: bool, xp: Any) -> Any:
         """Q_A m Q_B^T, or Q_A^T m Q_B if `back`."""
-        seed = self.rotation_seed.values[0] if isinstance(self.rotation_seed, Sweep) else self.rotation_seed
+        seed = resolved(self.rotation_seed)
         if seed is None:
             return m
         left, right = (xp.asarray(q, dtype=m.dtype) for q in _rotations(seed, *self.blocks["params"]))
@@ -90,12 +91,9 @@ class MatrixQuadratic(Landscape):
 
 @functools.lru_cache(maxsize=16)
 def _rotations(seed: int, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two random orthogonal matrices. Source: Mezzadri, arXiv:math-ph/0609050."""
-    made, rng = [], np.random.default_rng(seed)
-    for n in (rows, cols):
-        q, r = np.linalg.qr(rng.standard_normal((n, n)))
-        made.append(q * np.where(np.diag(r) < 0, -1.0, 1.0))
-    return made[0], made[1]
+    """Q_A and Q_B."""
+    rng = np.random.default_rng(seed)
+    return rotation(rng, rows), rotation(rng, cols)
 
 
 def _singular_values(a: Any, xp: Any) -> Any:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from ..base import Count
 from ..init import FanIn, Init
-from ..sweep import Structural
-from ._data import DataLandscape, resolved
+from ..sweep import Structural, resolved
+from ._data import DataLandscape
 
 
 class Mlp(DataLandscape):

@@ -1,12 +1,12 @@
 """Outliers with opposing signals: a two-layer linear network whose outlier direction sharpens as it learns."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ..base import Count, NonNegative, Positive, Probability
 from ..init import Init, Point
-from ..sweep import Structural, Swept
+from ..sweep import Structural, Swept, resolved
 from .base import FormulaLandscape
 
 
@@ -46,8 +46,7 @@ class OpposingSignals(FormulaLandscape):
     source = "arXiv:2311.04163"
 
     def components(self) -> int:
-        signals: Any = self.signals
-        return (signals if isinstance(signals, int) else signals.values[0]) + 2
+        return resolved(self.signals) + 2
 
     def start(self) -> Init:
         """b even, |b|^2 = 0.91, o = 0.3, c = 0: Q = -1."""

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from ..base import Count, Index, Positive, Real
 from ..init import Init, Point
-from ..sweep import Structural, Sweep, Swept
+from ..sweep import Structural, Swept, resolved
+from ._rotation import rotation
 from .base import Arrays, Landscape, Minimum
 
 
@@ -52,7 +53,7 @@ class Quadratic(Landscape):
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
-        return {"params": (_first(self.dim),)}
+        return {"params": (resolved(self.dim),)}
 
     def start(self) -> Init:
         return Point(at=1.0)
@@ -66,7 +67,7 @@ class Quadratic(Landscape):
             return xp.asarray(self.spectrum, dtype=dtype)
         at = xp.arange(self.size, dtype=dtype) / max(self.size - 1, 1)
         top, condition = (xp.asarray(p[name], dtype=dtype)[..., None] for name in ("sharpness", "condition"))
-        return top * xp.exp(-xp.log(condition) * at) if _first(self.spacing) == "log" else top * (1 - (1 - 1 / condition) * at)
+        return top * xp.exp(-xp.log(condition) * at) if resolved(self.spacing) == "log" else top * (1 - (1 - 1 / condition) * at)
 
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self.value_and_grad(x, p, xp)[0]
@@ -84,7 +85,7 @@ class Quadratic(Landscape):
 
     def _rotated(self, v: Any, back: bool, xp: Any) -> Any:
         """Q v, or Q^T v if `back`, one column after the other: a run's bits do not depend on how many runs there are."""
-        seed = _first(self.rotation_seed)
+        seed = resolved(self.rotation_seed)
         if seed is None:
             return v
         columns = _columns(seed, self.size, back, v.dtype, str(v.device), xp)
@@ -99,14 +100,8 @@ class Quadratic(Landscape):
         return {"dim": 4, "condition": 10.0, "sharpness": 3.0, "rotation_seed": 0, "center": 0.5}
 
 
-def _first(value: Any) -> Any:
-    """A structural field's value; of a sweep, which the engine resolves before it runs, the first."""
-    return value.values[0] if isinstance(value, Sweep) else value
-
-
 @functools.lru_cache(maxsize=16)
 def _columns(seed: int, dim: int, back: bool, dtype: Any, device: str, xp: Any) -> Any:
     """The columns of the random orthogonal matrix Q, or of Q^T if `back`, as rows of one array."""
-    q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
-    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    q = rotation(np.random.default_rng(seed), dim)
     return xp.asarray(np.ascontiguousarray(q if back else q.T), dtype=dtype)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ..base import Count, Positive
 from ..init import Init, Sphere
-from ..sweep import Structural, Sweep, Swept
+from ..sweep import Structural, Sweep, Swept, resolved
 from .base import Arrays, Landscape
 
 MAX_ENTRIES = 2**26
@@ -36,7 +36,7 @@ class TensorPca(Landscape):
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
-        return {"params": (_first(self.dim),)}
+        return {"params": (resolved(self.dim),)}
 
     @property
     def observable_names(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class TensorPca(Landscape):
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
         """`z` (seeds, dim, ..., dim), the symmetric part of Z."""
-        dim, order = _first(self.dim), _first(self.order)
+        dim, order = resolved(self.dim), resolved(self.order)
         z = normal(dim**order)
         z = z.reshape(len(z), *(dim,) * order)
         axes = [(0, *(1 + a for a in p)) for p in itertools.permutations(range(order))]
@@ -67,7 +67,7 @@ class TensorPca(Landscape):
         return self.value_and_grad(x, p, xp)[0]
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        order = _first(self.order)
+        order = resolved(self.order)
         noise = self._contracted(x, p["z"], xp) / xp.sqrt(xp.asarray(p["samples"], dtype=x.dtype))[..., None]
         signal = x[..., :1] ** (order - 1)
         slope = xp.concat([noise[..., :1] + signal, noise[..., 1:]], axis=-1)
@@ -78,7 +78,7 @@ class TensorPca(Landscape):
 
     def _contracted(self, x: Any, z: Any, xp: Any) -> Any:
         """Z[x, ..., x, .]: every axis but one contracted, (..., dim). One matrix-vector product a run, then what is left of it."""
-        dim, order = _first(self.dim), _first(self.order)
+        dim, order = resolved(self.dim), resolved(self.order)
         lead = z.shape[:-order]
         made = xp.matmul(xp.reshape(z, (*lead, dim ** (order - 1), dim)), x[..., None])[..., 0]
         for k in range(order - 2, 0, -1):
@@ -94,8 +94,3 @@ class TensorPca(Landscape):
 def _values(value: Any) -> tuple[Any, ...]:
     """A structural field's values, one or those of a sweep."""
     return value.values if isinstance(value, Sweep) else (value,)
-
-
-def _first(value: Any) -> Any:
-    """A structural field's value; of a sweep, which the engine resolves before it runs, the first."""
-    return _values(value)[0]
