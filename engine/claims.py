@@ -15,6 +15,7 @@ Values are xarray.DataArrays with the dimensions of the store, or plain numbers.
 
 import ast
 import functools
+import inspect
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -101,7 +102,12 @@ class Results:
                 return functools.reduce(operator.and_, made)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 given = [self.value(a, group) for a in args]
-                return FUNCTIONS[name](*given, **{str(k.arg): self.value(k.value, group) for k in keywords})
+                named = {str(k.arg): self.value(k.value, group) for k in keywords}
+                try:
+                    inspect.signature(FUNCTIONS[name]).bind(*given, **named)
+                except TypeError as error:
+                    raise SpecError(f"{name}(): {error}") from None
+                return FUNCTIONS[name](*given, **named)
         raise SpecError(f"'{ast.unparse(node)}' is not allowed")  # unreachable: the parser refuses it
 
     def named(self, name: tuple[str, ...], group: str) -> Any:

@@ -156,6 +156,7 @@ def verify(
     settings: Settings = None,
     quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
 ) -> None:
@@ -164,14 +165,17 @@ def verify(
 
     from rich.console import Console
 
+    from ..specs.errors import StoreError
     from ..specs.load import gallery
     from .verify import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
+    if report and not report.absolute().parent.is_dir():
+        raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
     console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
     for spec in [*gallery()] if specs == ["all"] else specs:
         began = time.perf_counter()
         target = out / f"{Path(spec).stem}.zarr" if out else None
-        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=target is not None)
+        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite)
         verdicts += made
         if made:
             pages.append(markdown(study, made))

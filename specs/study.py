@@ -8,7 +8,7 @@ from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
-from .init import AnyInit, Init, Point
+from .init import AnyInit, File, Init, Point
 from .landscapes.base import Landscape
 from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, StudentT
 from .record import Record, Stop
@@ -60,7 +60,7 @@ class Study(Spec):
             raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
         self._check_claims()
         for o in self.optimizers:
-            if getattr(o, "spread", False) and isinstance(self.start(), Point):
+            if getattr(o, "spread", False) and isinstance(self.start(), (File, Point)):
                 raise ValueError(f"init: the particles of {o.name} start on one point and would stay there; use normal, uniform or sphere")
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")

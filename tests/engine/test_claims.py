@@ -6,7 +6,7 @@ import xarray
 from thalweg.engine.claims import Results
 from thalweg.engine.verify import verify, verify_study
 from thalweg.specs.claim import FUNCTIONS, parse_claim
-from thalweg.specs.errors import SpecError
+from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study
 
 STUDY = {
@@ -118,10 +118,10 @@ def test_wrong_claims_are_refused_before_anything_runs(claim, reason):
 
 
 @pytest.mark.parametrize(
-    "text", ["mean(loss, 'sed')", "tail(loss, 0.5) / head(loss, 0)", "at(loss, 77)", "select(loss, lr=0.3)", "final(lr)"]
+    "text", ["mean(loss, 'sed')", "tail(loss, 0.5) / head(loss, 0)", "at(loss, 77)", "select(loss, lr=0.3)", "final(lr)", "final(loss, 3)"]
 )
 def test_what_cannot_be_evaluated_says_why(results, text):
-    with pytest.raises(SpecError, match=r"dimension|recorded|swept|align"):
+    with pytest.raises(SpecError, match=r"dimension|recorded|swept|align|too many positional"):
         results.evaluate(text, "a")
 
 
@@ -244,6 +244,11 @@ def test_command(tmp_path):
     assert "| passed | the best WSD run" in (tmp_path / "c.md").read_text()
     assert "1 passed" in result.output
     assert (tmp_path / "river_valley.zarr").exists()
+    with pytest.raises(StoreError, match="exists already"):
+        CliRunner().invoke(app, given, catch_exceptions=False)
+    assert CliRunner().invoke(app, [*given, "--overwrite"]).exit_code == 0
+    with pytest.raises(StoreError, match="no folder"):
+        CliRunner().invoke(app, ["verify", "river_valley", "--report", str(tmp_path / "no" / "c.md")], catch_exceptions=False)
 
 
 def test_the_parser_accepts_the_examples():
