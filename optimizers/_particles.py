@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from ..specs.base import Count, Positive
+from ..specs.base import Count, Positive, Real
 from ..specs.sweep import Structural, Swept
 from .base import RuleOptimizer
 
@@ -14,11 +14,14 @@ class ParticleOptimizer(RuleOptimizer):
     """Many particles that see the landscape's values alone: the rule has x (..., particles, dim) and f (..., particles, 1).
 
     The run's iterate, which is recorded and whose loss is the run's, is their consensus point; `swarm`, all of them,
-    is recorded where `record.variables` names it.
+    is recorded where `record.variables` names it. At step t the weights have min(alpha alpha_growth^t, alpha_max), which is what a rule
+    gets as `alpha`.
     """
 
     particles: Structural[Annotated[Count, Field(le=10**7)]] = 100
     alpha: Swept[Positive] = 100.0
+    alpha_growth: Swept[Annotated[Real, Field(ge=1)]] = 1.0
+    alpha_max: Swept[Positive] = 1e15
 
     head: ClassVar[tuple[str, ...]] = ("x", "f")
     spread: ClassVar[bool] = True

@@ -10,7 +10,9 @@ from ..plan import Group, Shard
 
 EXECUTORS = ("auto", "array", "fused")
 SMALL = 2 * 10**7
-"""Components moved (runs x steps x dim) below which the array executor is done before a kernel would be compiled."""
+"""Components moved (runs x steps x particles x dim) below which the array executor is done before a kernel would be compiled."""
+FEW_SWARMS = 8
+"""Below so many runs most lanes of a block of swarms would be idle."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ def choose(group: Group, wanted: str = "auto") -> Choice:
         if reason:
             raise SpecError(f"{group.name}: cannot be fused: {reason}; use the array executor")
         return Choice("fused")
-    if reason is None and group.runs * group.study.steps * group.study.landscape.size < SMALL:
+    if reason is None and 0 < group.runs < FEW_SWARMS and group.particles:
+        reason = f"fewer than {FEW_SWARMS} swarms"
+    if reason is None and group.runs * group.study.steps * group.study.landscape.size * max(1, group.particles) < SMALL:
         reason = "too little work to be worth compiling"
     return Choice("array", reason) if reason else Choice("fused")
 
@@ -43,8 +47,9 @@ def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
     """What runs a shard: `run(tick)` yields its Blocks and then its Outcome. The array executor uses one thread."""
     if executor == "fused":
         from .fused import FusedSimulation
+        from .fused_swarm import FusedSwarm
 
-        return FusedSimulation(shard, threads)
+        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads)
     return array_simulation(shard)
 
 

@@ -1,6 +1,6 @@
 """From a formula to a kernel module with two functions over a block of W runs.
 
-    landscape(X, L, G, P, Z, limit)     L (W) <- f, G (dim, W) <- gradient, at X (dim, W)
+    landscape(X, L, G, P, Z, limit)     L (W) <- f and, with `gradient`, G (dim, W) <- gradient, at X (dim, W)
     observe(X, O, P, Z, limit)          O (observables, W)
 
 `landscape` returns 1 if the loss of any run is not finite or above `limit`, or its iterate is not finite; `observe` returns 0.
@@ -28,10 +28,10 @@ UNROLLED = 4
 RELATIONS = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">", "GreaterThan": ">="}
 
 
-def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool) -> str:
+def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool) -> str:
     """The module's source. Raises NotFusable."""
     writer = _Formula(parsed, uniform)
-    body = writer.landscape() + writer.observe()
+    body = writer.landscape(gradient) + writer.observe()
     return module(writer.functions, body.rstrip() + "\n", precision, lanes)
 
 
@@ -57,8 +57,9 @@ class _Formula:
 
     # the two functions
 
-    def landscape(self) -> str:
-        return self.near_and_far("landscape", "A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit", self.gradient)
+    def landscape(self, gradient: bool) -> str:
+        write = self.gradient if gradient else self.value
+        return self.near_and_far("landscape", "A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit", write)
 
     def observe(self) -> str:
         return self.near_and_far("observe", "A2, A2, A2, A2, _F", "X, O, P, Z, limit", self.observables)
@@ -76,13 +77,26 @@ class _Formula:
         return head.format(f"{name}_far") + far + tail + "\n\n" + head.format(name) + start + near + redo + tail + "\n\n"
 
     def observables(self, far: bool) -> str:
-        outputs = [(f"O[{k}, l] = {{}}", e) for k, e in enumerate(self.parsed.observables.values())]
+        return self.outputs([(f"O[{k}, l] = {{}}", e) for k, e in enumerate(self.parsed.observables.values())], far)
+
+    def value(self, far: bool) -> str:
+        return self.outputs([("L[l] = {}", self.parsed.value)], far)
+
+    def outputs(self, outputs: list[tuple[str, Any]], far: bool) -> str:
         used = set().union(*(e.free_symbols for _, e in outputs)) if outputs else set()
         lines = ["    " + s for s in self.numbers()]
         for r in self.parsed.reductions:
             if r.symbol in used:
                 lines += self.first_pass(r, None, far)
+        lines += self.sum_of_zeros() if outputs and outputs[0][0].startswith("L[l]") else []
         return "\n".join([*lines, *self.loop(4, outputs, far)]) + "\n"
+
+    def sum_of_zeros(self) -> list[str]:
+        """Z[0] <- 0 where the iterate is finite, else NaN; for few components `loop` writes that out itself."""
+        if self.dim <= UNROLLED:
+            return []
+        zero = ["    for l in range(W):", "        Z[0, l] = F(0.0)"]
+        return [*zero, f"    for d in range({self.dim}):", "        for l in range(W):", "            Z[0, l] += F(0.0) * X[d, l]"]
 
     def gradient(self, far: bool) -> str:
         value = self.parsed.value
@@ -108,9 +122,7 @@ class _Formula:
         outputs = [("L[l] = {}", value), *((f"G[{c}, l] {plus}= {{}}", value.diff(fixed(c))) for c in components)]
         outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
         outputs += [] if reductions else [(f"G[{c}, l] = {{}}", 0 * value) for c in range(self.dim) if c not in components]
-        if self.dim > UNROLLED:
-            lines += ["    for l in range(W):", "        Z[0, l] = F(0.0)", f"    for d in range({self.dim}):"]
-            lines += ["        for l in range(W):", "            Z[0, l] += F(0.0) * X[d, l]"]
+        lines += self.sum_of_zeros()
         lines += self.loop(4, outputs, far)
         for r in reductions:
             if r.symbol not in linear:

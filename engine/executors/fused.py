@@ -1,4 +1,4 @@
-"""The fused executor: expression landscapes and elementwise rules as compiled lane blocks (lanes.py), all steps inside.
+"""The fused executor: expression landscapes and straight-line rules as compiled lane blocks (lanes.py), all steps inside.
 
 A shard's runs are laid out in blocks of W lanes. With enough seeds the lanes of a block are seeds of one sweep point, which then share
 their hyperparameters (uniform); with few seeds a block holds runs of several points, each lane with its own numbers.
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ...optimizers.base import ElementwiseOptimizer
+from ...optimizers._particles import ParticleOptimizer
 from ...specs.clip import ClipNorm, ClipValue
 from ...specs.expression import Formula, parse
 from ...specs.landscapes.base import SymbolicLandscape
 from ...specs.noise import Gaussian, Minibatch, StudentT
+from ...specs.sweep import resolved
 from ..plan import Group, Parts, Shard
 from . import philox
 from .array import FINISHED, RUNNING, Block, Outcome, Simulation, Tick
@@ -34,6 +35,9 @@ WIDTHS = (256, 64)
 """Lanes in a block. LLVM unrolls a loop over 16 completely before it would vectorise it, and leaves it scalar."""
 BLOCK_BYTES = 2**17
 """Largest size of one array (dim, W) of a block."""
+SWARM_LANES = 64
+SWARM_BYTES = 2**26
+"""Largest size of a block's swarms; the random numbers of a step take as much again, in float32 twice."""
 CALL_LANES = 25
 """What the calls of a block's step cost, in lanes."""
 TILE_BYTES = 2**18
@@ -58,12 +62,16 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
     landscape, optimizer = parts.landscape, parts.optimizer
     if not isinstance(landscape, SymbolicLandscape):
         raise NotFusable(f"the landscape {landscape.kind} is not a formula")
-    if not isinstance(optimizer, ElementwiseOptimizer):
-        raise NotFusable(f"{optimizer.kind} is not elementwise")
     if isinstance(parts.noise, Minibatch):
         raise NotFusable("minibatch noise needs data")
     if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
+    if isinstance(optimizer, ParticleOptimizer):
+        size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
+        if size > SWARM_BYTES:
+            raise NotFusable(f"{SWARM_LANES} swarms of {optimizer.particles} particles take {size >> 20} MB, above {SWARM_BYTES >> 20}")
+        if optimizer.initial:
+            raise NotFusable("states of particles that do not start at 0")
     return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape)
 
 
@@ -71,32 +79,43 @@ class Sources:
     """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
 
     def __init__(self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool):
-        self.landscape = _formula(formula, precision, lanes, uniform_landscape)
+        swarm = isinstance(optimizer, ParticleOptimizer)
+        self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm)
         self.scratch = scratch_rows(parse(formula))
         self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
-        self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0)
+        self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0, 0)
         if optimizer.average is not None:
             self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
-        self.driver = _driver(precision, lanes)
+        self.driver = "drive_swarms" if swarm else "drive_points"
+        self.precision, self.lanes = precision, lanes
+
+    def sizes(self, observables: int) -> tuple[int, ...]:
+        """Rows of Z, O, R, the average's R, K, the average's K, and of what a rule sums over components."""
+        (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
+        return self.scratch, observables, rows, average_rows, powers, average_powers, sums
 
     def load(self) -> tuple[Any, ...]:
         """(drive, the functions it takes), compiled or from the cache on disk."""
         from .cache import load
 
-        landscape, rule, average, driver = map(load, (self.landscape, self.rule, self.average, self.driver))
+        lanes = load(_own("lanes", self.precision, self.lanes))
+        driver = load(
+            _own(self.driver, self.precision, self.lanes).replace(f"from {__package__}.lanes import", f"from {lanes.__name__} import")
+        )
+        landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
         functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
         return driver.drive, functions
 
 
 @functools.lru_cache(maxsize=64)
-def _formula(formula: Formula, precision: str, lanes: int, uniform: bool) -> str:
-    return formula_source(parse(formula), precision, lanes, uniform)
+def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool) -> str:
+    return formula_source(parse(formula), precision, lanes, uniform, gradient)
 
 
 @functools.cache
-def _driver(precision: str, lanes: int) -> str:
-    """lanes.py for this precision and width, as a module that stands outside the package."""
-    text = Path(__file__).with_name("lanes.py").read_text(encoding="utf-8")
+def _own(name: str, precision: str, lanes: int) -> str:
+    """A file of this package for this precision and width, as a module that stands outside it."""
+    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     text = re.sub(r"^from \.(?= )", f"from {__package__}", text, flags=re.MULTILINE)
     text = re.sub(r"^from \.(?=\w)", f"from {__package__}.", text, flags=re.MULTILINE)
     return text.replace('PRECISION, W = "float64", 64', f'PRECISION, W = "{precision}", {lanes}')
@@ -122,17 +141,29 @@ class FusedSimulation:
 
     def __init__(self, shard: Shard, threads: int = 1):
         self.shard, self.study, self.threads = shard, shard.group.study, threads
-        self.base = Simulation(shard)
+        self.base = self.reference(shard)
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.uniform = self.study.seeds >= UNIFORM_SEEDS
-        self.W = width(self.dim, self.study.precision, self.seeds if self.uniform else self.points * self.seeds)
+        self.W = self.width(self.seeds if self.uniform else self.points * self.seeds)
         self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform_landscape)
         self.lay_out()
 
     @property
+    def work(self) -> int:
+        """Components that a run moves in a step."""
+        return self.dim
+
+    reference: Any = Simulation
+    """The array executor for the same shard: it makes the start, the schedule's factors and the tables of numbers."""
+
+    def width(self, group: int) -> int:
+        """Lanes in a block that holds some of `group` runs."""
+        return width(self.dim, self.study.precision, group)
+
+    @property
     def rule(self) -> Any:
-        """The optimizer; `sources` has made sure that it is elementwise."""
+        """The optimizer; `sources` has made sure that it has a rule."""
         return self.parts.optimizer
 
     def lay_out(self) -> None:
@@ -188,17 +219,20 @@ class FusedSimulation:
 
     def numbers(self) -> tuple[Any, ...]:
         """P, at_p, H, HA, Q, at_h of the driver."""
-        base, optimizer = self.base, self.parts.optimizer
+        base = self.base
         P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
         rule = [base.optimizer_p[(name,)] for name in self.sources.numbers]
         average = [base.optimizer_p[("average", n)] if n != "steps" else self.study.steps for n in self.sources.average_numbers]
-        df = base.noise_p.get("df", np.ones((1, 1)))
-        at = base.optimizer_p[("clip", "at")] if optimizer.clip else 0.0
-        noise = [base.noise_p.get("scale", 0.0), df, -2 / np.asarray(df, dtype=self.dtype), at]
         sizes = (len(rule), len(rule) + len(average))
-        every, at_h = self.table([*rule, *average, *noise], self.uniform)
+        every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))
         return P, at_p, H, HA, Q, at_h
+
+    def others(self) -> list[Any]:
+        """The numbers of Q."""
+        df, clip = self.base.noise_p.get("df", np.ones((1, 1))), self.parts.optimizer.clip
+        at = self.base.optimizer_p[("clip", "at")] if clip else 0.0
+        return [self.base.noise_p.get("scale", 0.0), df, -2 / np.asarray(df, dtype=self.dtype), at]
 
     @property
     def uniform_landscape(self) -> bool:
@@ -216,11 +250,7 @@ class FusedSimulation:
             *(kinds.get(type(noise), 0), kinds.get(type(optimizer.clip), 0), takes_xi, optimizer.average is not None),
             *(stop.loss_below is not None, not self.uniform),
             *(name in names for name in ("loss", "params", "average_loss", "average_params")),
-            *(
-                self.sources.scratch,
-                len(observables),
-                *(n for pair in zip(self.sources.rows, self.sources.average_rows, strict=True) for n in pair),
-            ),
+            *self.sources.sizes(len(observables)),
         ]
         largest = float(np.finfo(self.dtype).max)
         above = largest if stop.diverge_above is None else min(stop.diverge_above, largest)
@@ -238,11 +268,11 @@ class FusedSimulation:
 
     def _run(self, tick: Tick, apply: Any) -> Iterator[Block | Outcome]:
         drive, functions = self.sources.load()
-        study, group, noise = self.study, self.shard.group, self.parts.noise
+        study, group = self.study, self.shard.group
         state = self.state()
         numbers, (choices, limits) = self.numbers(), self.choices()
         keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
-        component = np.ones(self.dim, self.dtype) * np.asarray(getattr(noise, "components", None) or 1.0, self.dtype)
+        component = self.component()
         pieces = min(self.blocks, 4 * self.threads if self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
         t = 0
@@ -259,7 +289,7 @@ class FusedSimulation:
                     *numbers,
                     C,
                     at_c,
-                    component,
+                    *component,
                     choices,
                     limits,
                     keys,
@@ -274,6 +304,11 @@ class FusedSimulation:
             yield Block(start, start + len(marks), self.named(out))
             del out
         yield self.outcome(state[3], state[4])
+
+    def component(self) -> tuple[Any, ...]:
+        """What the noise of every component is multiplied by."""
+        given = getattr(self.parts.noise, "components", None) or 1.0
+        return (np.ones(self.dim, self.dtype) * np.asarray(given, self.dtype),)
 
     def state(self) -> tuple[Any, ...]:
         """X, S, A, status, last_step, seeds, run, valid of the driver, at the start."""
@@ -299,7 +334,7 @@ class FusedSimulation:
         """Cut steps t .. stop - 1 into calls of the driver: (end, the marks in it, the first one's place)."""
         rows = max(1, self.shard.group.values_per_record)
         most_marks = max(1, TILE_BYTES // (rows * self.W * self.dtype.itemsize))
-        most_steps = max(1, CALL_WORK // (self.points * self.seeds * self.dim))
+        most_steps = max(1, CALL_WORK // (self.points * self.seeds * self.work))
         if self.base.factors(0, 1).shape[0] > 1:
             most_steps = max(1, min(most_steps, FACTOR_BYTES // (self.blocks * self.W * self.dtype.itemsize)))
         while t < stop:
@@ -311,7 +346,7 @@ class FusedSimulation:
             yield end, np.ascontiguousarray(marks[place:beyond]), int(place)
             t = end
 
-    def outputs(self, records: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def outputs(self, records: int) -> tuple[np.ndarray, ...]:
         """`scalars`, `params`, `averages` of the driver for so many records."""
         names, runs = self.shard.group.recorded, self.points * self.seeds
         scalars = [n for n in names if n not in ("params", "average_params")]
@@ -321,9 +356,9 @@ class FusedSimulation:
 
         return np.empty((len(scalars), runs, records), self.dtype), vectors("params"), vectors("average_params")
 
-    def named(self, out: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Any]:
+    def named(self, out: tuple[np.ndarray, ...]) -> dict[str, Any]:
         """The driver's output by variable, (points, seeds, records, ...)."""
-        scalars, params, averages = out
+        scalars, params, averages = out[:3]
         names, observables = self.shard.group.recorded, self.parts.landscape.observable_names
         order = [n for n in ("loss",) if n in names] + [n for n in names if n in observables] + [n for n in ("average_loss",) if n in names]
         shape = (self.points, self.seeds)

@@ -3,6 +3,7 @@
 The array executor calls a rule as it stands. Here its source is read instead, so that one rule body serves both: every value becomes a
 scalar of one run, literals get the working precision, `if` on plain fields is decided now, and what depends on nothing but the
 hyperparameters and the step (bias corrections, 1 - beta1) is hoisted into a prelude that runs once a block of runs and not once a run.
+A sum over the last axis, kept, becomes a loop of its own over the components before the one that updates them.
 Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step; what
 roots and divisions remain in the loop are vecmath's `root` and `divide`.
 """
@@ -26,8 +27,8 @@ ELEMENTWISE = {
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 MAX_POWER = 16
-FIXED, STEP, RUN = range(3)
-"""What a value depends on: hyperparameters alone, the step too, or the run's own iterate."""
+FIXED, STEP, WHOLE, RUN = range(4)
+"""What a value depends on: hyperparameters alone, the step too, sums over all components of the run's iterate, or one component."""
 
 
 class NotFusable(Exception):
@@ -55,6 +56,9 @@ class Inlined:
     rows: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Hoisted expression -> the name under which `body` reads it, and its level."""
     body: list[str] = field(default_factory=list)
+    sums: list[tuple[str, str, int]] = field(default_factory=list)
+    """In order: (a row that all components share, what is assigned to it, -1) or (the row, what is summed over them, how much of `body`
+    that needs)."""
     results: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
 
@@ -126,9 +130,12 @@ class _Inliner:
             if value.literal is not None:
                 self.known[name] = value
                 continue
+            if value.level == WHOLE:
+                self.known[name] = Value(self.inside(value), WHOLE)
+                continue
             self.count += 1
             new = f"{name}_{self.count}"
-            (self.made.fixed, self.made.stepped, self.made.body)[value.level].append(f"{new} = {value.text}")
+            {FIXED: self.made.fixed, STEP: self.made.stepped, RUN: self.made.body}[value.level].append(f"{new} = {value.text}")
             self.known[name] = Value(new, value.level)
 
     def decide(self, test: ast.expr) -> bool:
@@ -141,14 +148,22 @@ class _Inliner:
 
     def inside(self, value: Value) -> str:
         """The value as text of the lane loop: hoisted values through a row of the prelude."""
-        if value.level == RUN or value.literal is not None:
+        if value.level == RUN or value.literal is not None or value.text in {row for row, _, _ in self.made.sums}:
             return value.text
+        if value.level == WHOLE:
+            return self.row(value.text)
         return self.made.rows.setdefault(value.text, (f"h{len(self.made.rows)}", value.level))[0]
 
     def together(self, template: Callable[..., str], *values: Value) -> Value:
         """An operation on values, of the highest of their levels."""
         level = max(v.level for v in values)
-        return Value(template(*(self.inside(v) if level == RUN else v.text for v in values)), level)
+        return Value(template(*(self.inside(v) if level > STEP and v.level < level else v.text for v in values)), level)
+
+    def row(self, text: str, needs: int = -1) -> str:
+        """A new row for a number that all components of a run share, or for their sum."""
+        place = f"Z[{len(self.made.sums)}, l]"
+        self.made.sums.append((place, text, needs))
+        return place
 
     def expression(self, e: ast.expr) -> Value:
         match e:
@@ -172,10 +187,20 @@ class _Inliner:
                 return self.expression(body if self.decide(test) else orelse)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "xp"), attr=name), args=args, keywords=[]):
                 return self.call(name, args)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "xp"), attr="sum"), args=[summed]) if _over_components(e):
+                value = self.expression(summed)
+                if value.level == RUN:
+                    return Value(self.row(value.text, len(self.made.body)), WHOLE)
+            case ast.Call(func=ast.Name(id="consensus"), args=[ast.Name("x"), ast.Name("f"), ast.Name("alpha")]) if self.swarm():
+                return self.known["consensus"]
         raise NotFusable(f"its rule uses {ast.unparse(e)}, which is not elementwise arithmetic")
 
+    def swarm(self) -> bool:
+        """Whether the rule is one of particles, and x, f and alpha are still what it was given."""
+        return "consensus" in self.known and all(self.known[name].text == name for name in ("x", "f", "alpha"))
+
     def variable(self, name: str) -> Value:
-        if name in self.known:
+        if name in self.known and not (name == "alpha" and self.swarm()):
             return self.known[name]
         value = self.plain.get(name)
         if isinstance(value, (int, float)):
@@ -228,3 +253,8 @@ class _Inliner:
 def literal(value: float) -> Value:
     """A number in the working precision."""
     return Value(f"F({value!r})", FIXED, value)
+
+
+def _over_components(call: ast.Call) -> bool:
+    """Whether this sum is over the last axis, which stays with length 1."""
+    return {k.arg: ast.unparse(k.value) for k in call.keywords} == {"axis": "-1", "keepdims": "True"}

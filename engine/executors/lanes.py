@@ -1,9 +1,8 @@
-"""The driver of the fused executor: all steps of a block of W runs, in one compiled loop.
+"""What a step of a block of W runs is made of: random numbers, noise, clipping, ends, records.
 
-A block's runs lie side by side as lanes, structure of arrays: X is (dim, W). Every stage of a step is a loop over lanes that LLVM turns
-into vector instructions. Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair
-of landscape and optimizer compiles nothing here. This file is compiled through cache.load, once a precision and lane width, which it
-takes from the two names below. Random numbers are those of philox.py.
+A block's runs lie side by side as lanes, structure of arrays: X is (dim, W). Every function is a loop over lanes that LLVM turns into
+vector instructions. The drivers (drive_points.py, drive_swarms.py) call them. This file is compiled through cache.load, once a precision
+and lane width, which it takes from the two names below. Random numbers are those of philox.py.
 """
 
 import math
@@ -12,7 +11,7 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 
 from . import double, single
-from .hints import aligned, flush_subnormals, restore_mode, vectorised
+from .hints import vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -24,18 +23,19 @@ REFRESH = 64
 """Powers beta**t of hyperparameters per lane are computed at every so many steps, and multiplied on in between."""
 LOWEST = -np.finfo(F).max
 log_unit, power, turn = (single.log_unit, single.pow, single.turn) if SINGLE else (double.log_unit, double.pow, double.turn)
+exp = single.exp if SINGLE else double.exp
 FAST = dict(error_model="numpy", fastmath={"contract", "arcp"})
 JIT = dict(cache=True, nogil=True, **FAST)
 
 _F = getattr(types, PRECISION)
-A1, A2, A3, A4 = (types.Array(_F, n, "C") for n in (1, 2, 3, 4))
+A1, A2, A3, A4, A5 = (types.Array(_F, n, "C") for n in (1, 2, 3, 4, 5))
 N1, N2 = types.Array(types.int64, 1, "C"), types.Array(types.int64, 2, "C")
 S1 = types.Array(types.int8, 1, "C")
 B2, U1, U2 = types.Array(types.int8, 2, "C"), types.Array(types.uint32, 1, "C"), types.Array(types.uint32, 2, "C")
 LANDSCAPE = types.FunctionType(types.int64(A2, A1, A2, A2, A2, _F))
 OBSERVE = types.FunctionType(types.int64(A2, A2, A2, A2, _F))
 PRELUDE = types.FunctionType(types.void(A1, A1, A2, A2, A2, types.int64))
-RULE = types.FunctionType(types.void(A2, A2, A3, A2, A2, types.int64))
+RULE = types.FunctionType(types.void(A2, A2, A1, A3, A2, A2, A2, types.int64))
 
 GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
 RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
@@ -289,132 +289,56 @@ def put_vectors(tile, row, vectors, run, valid, place):
                 vectors[run + l, place + k, d] = tile[k, row + d, l]
 
 
-DRIVE = types.void(
-    *(types.int64,) * 5,  # first, last, t0, t1, steps
-    *(A3, A4, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
-    *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
-    *(A1, N1, A1, U2),  # component, choices, limits, keys
-    *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
-    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE),
-)
+@njit(types.void(A1, A2, types.int64), **JIT)
+def anneal(alpha, numbers, t):
+    """alpha <- min(alpha_0 growth^t, largest), from numbers (3, W)."""
+    vectorised()
+    time = F(t)
+    for l in range(W):
+        alpha[l] = min(numbers[0, l] * power(numbers[1, l], time), numbers[2, l])
 
 
-@njit(DRIVE, **JIT)
-def drive(
-    first, last, t0, t1, steps,
-    X, S, A, status, last_step, seeds, run, valid,
-    P, at_p, H, HA, Q, at_h, C, at_c,
-    component, choices, limits, keys,
-    marks, place, scalars, params, averages,
-    landscape, observe, prelude, rule, average_prelude, average_rule,
-):  # fmt: skip
-    """Steps t0 .. t1 - 1 of blocks first .. last - 1; step `steps` only looks and does not move.
+@njit(types.void(A3, A2, A1, A2, A1, A1, A1), **JIT)
+def consensus(x, f, alpha, C, low, total, w):
+    """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
+    vectorised()
+    for l in range(W):
+        low[l], total[l] = F(np.inf), F(0)
+    for i in range(x.shape[0]):
+        for l in range(W):
+            low[l] = f[i, l] if (f[i, l] < low[l]) & (f[i, l] >= LOWEST) else low[l]
+    for d in range(C.shape[0]):
+        for l in range(W):
+            C[d, l] = F(0)
+    for i in range(x.shape[0]):
+        for l in range(W):
+            z = exp(-alpha[l] * (f[i, l] - low[l]))
+            w[l] = z if abs(f[i, l]) <= -LOWEST else F(0)
+            total[l] += w[l]
+        for d in range(C.shape[0]):
+            for l in range(W):
+                C[d, l] += w[l] * x[i, d, l] if w[l] > F(0) else F(0)
+    for l in range(W):
+        w[l] = F(1) / total[l]
+    for d in range(C.shape[0]):
+        for l in range(W):
+            C[d, l] *= w[l]
 
-    State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
-    run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
-    the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
-    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; rows of Z, O, R, the average's R, K and the average's K; the
-    observables to record. limits: diverge above, loss below.
-    Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
-    """
-    mode = flush_subnormals()
-    noise, clipping, has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
-    keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
-    wanted, dim, above, below = choices[16:], X.shape[1], limits[0], limits[1]
-    padded = dim + dim % 2
-    four, G, spare = aligned(4, W, F), aligned(dim, W, F), aligned(dim, W, F)
-    Z, O, words = aligned(choices[10], W, F), aligned(choices[11], W, F), aligned(4, W, np.uint32)
-    R, RA, numbers = aligned(choices[12], W, F), aligned(choices[13], W, F), aligned(4, W, F)
-    K, KA = aligned(choices[14], W, F), aligned(choices[15], W, F)
-    N, XI = aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W), aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W)
-    L, T, factor, scratch, fine = four[0], four[1], four[2], four[3], np.empty(W, np.int8)
-    N0, N1_, XI0, XI1, key, key_xi = N[0], N[DRAWN - 1], XI[0], XI[DRAWN - 1], keys[0], keys[1]
-    scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
-    scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
-    tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
-    for b in range(first, last):
-        x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
-        c, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
-        spread(Q[at_h[b]], numbers, Q.shape[2], 4)
-        k, drawn, drawn_xi = 0, -1, -1
-        running, stopped = count(state, RUNNING), count(state, STOPPED)
-        for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
-            tell(T, factor, c, t, 0, 0)
-            prelude(T, factor, h, R, K, t % REFRESH == 0)
-            if has_average:
-                average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
-        for t in range(t0, t1):
-            if running == 0 and not has_below:
-                break
-            if landscape(x, L, G, p, Z, above):
-                end(x, L, s, a, state, lasts, t, above, fine)
-                running = count(state, RUNNING)
-                landscape(x, L, G, p, Z, above)
-            if has_below:
-                for l in range(W):
-                    if L[l] < below and state[l] == RUNNING:
-                        state[l], lasts[l] = STOPPED, t
-                running, stopped = count(state, RUNNING), count(state, STOPPED)
-            if k < marks.shape[0] and marks[k] == t:
-                row = keep_loss
-                if keep_loss:
-                    keep(L, state, tile[k, 0])
-                if wanted.shape[0]:
-                    observe(x, O, p, Z, above)
-                    for w in wanted:
-                        keep(O[w], state, tile[k, row])
-                        row += 1
-                if keep_average_loss:
-                    landscape(a, scratch, spare, p, Z, above)
-                    keep(scratch, state, tile[k, row])
-                row += keep_average_loss
-                for d in range(dim if keep_params else 0):
-                    keep(x[d], state, tile[k, row])
-                    row += 1
-                for d in range(dim if keep_average else 0):
-                    keep(a[d], state, tile[k, row])
-                    row += 1
-                k += 1
-            if t == steps:
-                break
-            if noise == GAUSSIAN:
-                if drawn != t >> DRAWN - 1:
-                    drawn = t >> DRAWN - 1
-                    normals(N, seed, t, dim, key, words)
-                if t & DRAWN - 1:
-                    add_noise(G, N1_, scale, component)
-                else:
-                    add_noise(G, N0, scale, component)
-            elif noise == STUDENT_T:
-                student(N, seed, t, dim, key, words, df, exponent)
-                add_noise(G, N0, scale, component)
-            if clipping:
-                clip(G, at, clipping, scratch)
-            if has_xi and drawn_xi != t >> DRAWN - 1:
-                drawn_xi = t >> DRAWN - 1
-                normals(XI, seed, t, dim, key_xi, words)
-            column = 0 if per_lane else t - t0 & W - 1
-            if per_lane or column == 0:
-                fresh = t & REFRESH - 1 == 0 if per_lane else True
-                tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
-                prelude(T, factor, h, R, K, fresh)
-                if has_average:
-                    average_prelude(T, factor, ha, RA, KA, fresh)
-            if stopped:
-                copy(x, spare)
-            if t & DRAWN - 1:
-                rule(x, G, s, XI1, R, column)
-            else:
-                rule(x, G, s, XI0, R, column)
-            if stopped:
-                restore(x, spare, state)
-            if has_average:
-                average_rule(a, x, s, XI0, RA, column)
-        blank(tile, k)
-        for row in range(scalar_rows):
-            put_scalars(tile, row, scalars[row], run[b], valid[b], place)
-        if keep_params:
-            put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
-        if keep_average:
-            put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
-    restore_mode(mode)
+
+@njit(types.void(A3, A2, S1), **JIT)
+def gather(x, C, state):
+    """The particles of a swarm that has diverged go to C, whose numbers are harmless."""
+    vectorised()
+    for i in range(x.shape[0]):
+        for d in range(x.shape[1]):
+            for l in range(W):
+                x[i, d, l] = C[d, l] if state[l] == DIVERGED else x[i, d, l]
+
+
+@njit(types.void(A3, S1, A4, types.int64, types.int64, types.int64), **JIT)
+def put_swarm(x, state, swarms, run, valid, place):
+    """All particles of a block, from (particles, dim, W) to (runs, records, particles, dim)."""
+    for l in range(valid):
+        for i in range(x.shape[0]):
+            for d in range(x.shape[1]):
+                swarms[run + l, place, i, d] = np.nan if state[l] == DIVERGED else x[i, d, l]

@@ -1,9 +1,10 @@
 """From an optimizer's rule (or an iterate average) to a kernel module with two functions.
 
     prelude(T, C, H, R, K, fresh)   R <- what depends on hyperparameters and step alone, one row each
-    rule(X, G, S, XI, R, column)    one update of a block: X, G, XI (dim, W), S (states, dim, W)
+    rule(X, G, V, S, XI, R, Z, column)    one update of a block: X, G, XI (dim, W), S (states, dim, W)
 
-With `uniform` all runs of a block share their hyperparameters: H is (rows, 1), and a column of R is a step, so that one call of the
+G is the gradient; for particles it is their consensus, and V (W) are their values. Z is scratch, a row for each number that the components
+of a run share. With `uniform` all runs of a block share their hyperparameters: H is (rows, 1), and a column of R is a step, so that one call of the
 prelude serves W steps. Otherwise H is (rows, W), and a column of R is a run; rows that do not depend on the step, and the powers beta**t
 in K, are then computed when `fresh` is set, and the powers multiplied on from one step to the next otherwise. T holds the numbers of
 the updates, C the schedule's factors.
@@ -12,20 +13,27 @@ the updates, C the schedule's factors.
 import functools
 from typing import Any
 
-from ...optimizers.base import ElementwiseOptimizer
+from ...optimizers._particles import ParticleOptimizer
+from ...optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from ...specs.average import Average
 from .inline import FIXED, STEP, Inlined, NotFusable, inline
 from .source import module
 
+FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
+"""Optimizers whose rules may be straight-line arithmetic with sums over the components."""
 
-def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> tuple[str, tuple[str, ...], tuple[int, int]]:
-    """(source, the hyperparameters in the order of H's rows, rows of R and K). Raises NotFusable."""
-    if not isinstance(optimizer, ElementwiseOptimizer):
-        raise NotFusable(f"{optimizer.kind} is not elementwise")
+Made = tuple[str, tuple[str, ...], tuple[int, int, int]]
+"""(source, the hyperparameters in the order of H's rows, rows of R, K and Z)."""
+
+
+def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> Made:
+    """The module of an optimizer. Raises NotFusable."""
+    if not isinstance(optimizer, FUSABLE):
+        raise NotFusable(f"{optimizer.kind} is neither elementwise nor a rule of vectors or particles")
     return _rule(type(optimizer), *_split(optimizer, optimizer.inputs()), precision, lanes, uniform)
 
 
-def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> tuple[str, tuple[str, ...], tuple[int, int]]:
+def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> Made:
     """The same for an iterate average: X is the average, G the iterate."""
     names = tuple(name for name in type(average).model_fields if name != "kind")
     return _average(type(average), *_split(average, names), precision, lanes, uniform)
@@ -33,12 +41,16 @@ def average_source(average: Average, precision: str, lanes: int, uniform: bool) 
 
 @functools.lru_cache(maxsize=256)
 def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
-    made = inline(kind.update, ("x", "g", "xi", *kind.state), ("t", *numbers), dict(plain))
+    particles = issubclass(kind, ParticleOptimizer)
+    loads = {"x": "X[d, l]", "xi": "XI[d, l]", **({"f": "V[l]", "consensus": "G[d, l]"} if particles else {"g": "G[d, l]"})}
+    if particles:
+        numbers = tuple(name for name in numbers if name != "alpha")  # the driver's: it is in the consensus
+    made = inline(kind.update, (*loads, *kind.state, *(["alpha"] if particles else [])), ("t", *numbers), dict(plain))
     if len(made.results) != 1 + len(kind.state):
         raise NotFusable(f"the rule of {kind.__name__} returns {len(made.results)} values, x and {len(kind.state)} states are needed")
-    loads = {"x": "X[d, l]", "g": "G[d, l]", "xi": "XI[d, l]", **{name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}}
+    loads |= {name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}
     stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(kind.state)))]
-    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, (len(made.rows), len(made.powers))
+    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, _sizes(made)
 
 
 @functools.lru_cache(maxsize=64)
@@ -46,11 +58,18 @@ def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, un
     made = inline(kind.update, ("a", "x"), ("t", "steps", *numbers), dict(plain))
     numbers = (*numbers, "steps")
     source = _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform)
-    return source, numbers, (len(made.rows), len(made.powers))
+    return source, numbers, _sizes(made)
+
+
+def _sizes(made: Inlined) -> tuple[int, int, int]:
+    return len(made.rows), len(made.powers), len(made.sums)
 
 
 def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
     """(plain fields with their values, names of the numbers per run). A number that is 0 in every run is plain: its terms fall away."""
+    strange = [name for name in names if name not in ("t", "xi", *type(unit).model_fields)]
+    if strange:
+        raise NotFusable(f"its rule takes '{strange[0]}', which a kernel does not have")
     swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
     plain = [name for name in names if name not in ("t", "xi") and (swept.get(name, True) or getattr(unit, name) == 0)]
     return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, "t", "xi"))
@@ -71,6 +90,13 @@ def _module(
     reads = [f"{name} = {where}" for name, where in loads.items()]
     writes = [f"_new{k} = {text}" for k, text in enumerate(made.results)] + [f"{where} = _new{k}" for k, where in enumerate(stores)]
     outer, inner = (rows, []) if uniform else ([], rows)
+    sums = ""
+    for place, text, needs in made.sums:
+        if needs < 0:
+            sums += "    for l in range(W):\n" + _lines(8, [*inner, f"{place} = {text}"])
+        else:
+            loop = _lines(12, [*inner, *reads, *made.body[:needs], f"{place} += {text}"])
+            sums += f"    for l in range(W):\n        {place} = F(0.0)\n    for d in range(X.shape[0]):\n        for l in range(W):\n{loop}"
     body = f"""
 @njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
 def prelude(T, C, H, R, K, fresh):
@@ -80,11 +106,11 @@ def prelude(T, C, H, R, K, fresh):
 {_loop(8, [*hyper, *made.fixed, *grown])}
 {_loop(4, ["t = T[l]", *hyper, *made.fixed, *held, *made.stepped, *moving])}
 
-@njit(types.void(A2, A2, A3, A2, A2, types.int64), **JIT)
-def rule(X, G, S, XI, R, column):
+@njit(types.void(A2, A2, A1, A3, A2, A2, A2, types.int64), **JIT)
+def rule(X, G, V, S, XI, R, Z, column):
     vectorised()
     estimates()
-{_lines(4, outer)}    for d in range(X.shape[0]):
+{_lines(4, outer)}{sums}    for d in range(X.shape[0]):
         for l in range(W):
 {_lines(12, [*inner, *reads, *made.body, *writes])}"""
     return module(made.functions, body.lstrip("\n"), precision, lanes)

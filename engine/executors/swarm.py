@@ -27,6 +27,7 @@ class SwarmSimulation(Simulation):
 
     def start(self) -> Any:
         """x_0 (points, seeds, particles, dim); particles that start at one point lie on each other."""
+        self.anneal(0)
         shape = (self.points, len(self.seeds), self.particles, self.dim)
         init, numbers = self.parts.init, self.init_p
         if isinstance(init, (Point, File)):
@@ -47,6 +48,7 @@ class SwarmSimulation(Simulation):
 
     def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
+        self.anneal(t)
         point = self.point(x)
         return self.parts.landscape.value(point, self.p, self.xp), self.seen
 
@@ -54,7 +56,17 @@ class SwarmSimulation(Simulation):
         """The consensus (points, seeds, dim)."""
         if getattr(self, "at", None) is not x:
             self.seen, self.at = self.parts.landscape.value(x, self.swarm_p, self.xp)[..., None], x
-        return rebound(consensus, self.xp)(x, self.seen, self.optimizer_p[("alpha",)][..., None])[..., 0, :]
+        return rebound(consensus, self.xp)(x, self.seen, self.alpha)[..., 0, :]
+
+    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+        moved = super().move(x, g, state, inputs | {"alpha": self.alpha})
+        self.anneal(self.t + 1)
+        return moved
+
+    def anneal(self, t: int) -> None:
+        """alpha (points or 1, 1, 1, 1) as it is at step t."""
+        p, self.t = self.optimizer_p, t
+        self.alpha = self.xp.minimum(p[("alpha",)] * p[("alpha_growth",)] ** t, p[("alpha_max",)])[..., None]
 
     def inputs(self) -> dict[str, Any]:
         return {name: v[..., None] if hasattr(v, "shape") else v for name, v in super().inputs().items()}

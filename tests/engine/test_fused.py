@@ -7,13 +7,16 @@ import pytest
 from thalweg.engine import check
 from thalweg.engine.executors import fused
 from thalweg.engine.executors.array import DIVERGED, STOPPED, Block, Simulation
+from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
+from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 FORMULAS = [k for k in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(k), SymbolicLandscape)]
 RULES = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)]
+SWARMS = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ParticleOptimizer)]
 RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 33, "steps": 100}
 
 
@@ -38,7 +41,7 @@ def compare(spec, rtol):
     """Both executors on every shard: NaN in the same places, the same outcome, values within rtol of the largest of their point."""
     for shard in shards(spec):
         assert why_not(shard.group) is None
-        (expected, ended), (found, end) = collected(Simulation(shard)), collected(FusedSimulation(shard))
+        (expected, ended), (found, end) = collected(array_simulation(shard)), collected(simulation(shard, "fused"))
         np.testing.assert_array_equal(end.status, ended.status)
         np.testing.assert_array_equal(end.last_step, ended.last_step)
         assert set(found) == set(expected)
@@ -71,6 +74,67 @@ def test_every_formula_with_its_numbers_per_lane(formula):
             land = land | ({"parameters": {**land["parameters"], path[1]: swept}} if len(path) == 2 else {path[0]: swept})
             break
     compare({**RIVER, "seeds": 5, "landscape": land, "optimizers": [{"kind": "adam", "lr": 1e-3}]}, 1e-9)
+
+
+SQUARE = {**RIVER, "init": {"kind": "uniform", "low": -0.5, "high": 1.5}}
+
+
+def swarm_of(kind, **fields):
+    return {"kind": kind, "particles": 7, "alpha": 5.0, "lr": 0.01, **fields}
+
+
+def skip_if_not_fusable(spec):
+    reason = why_not(shards(spec)[0].group)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.mark.parametrize("rule", SWARMS)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_swarm_on_every_formula(formula, rule):
+    spec = {**SQUARE, "landscape": example(formula), "optimizers": [swarm_of(rule)], "seeds": 9, "steps": 20}
+    skip_if_not_fusable(spec)
+    compare(spec, 1e-7)
+
+
+SWARM_OPTIONS = {
+    "average": {"average": {"kind": "ema", "decay": [0.5, 0.9]}},
+    "schedule": {"schedule": {"kind": "cosine"}},
+    "alpha grows": {"alpha": [1.0, 2.0], "alpha_growth": [1.1, 1.0], "alpha_max": 4.0},
+    "stop early": {"stop": {"loss_below": 0.02}},
+    "anisotropic": {"noise": "anisotropic", "sigma": [0.5, 2.0]},
+    "truncated": {"truncate": [0.1, 0.0]},
+    "more particles": {"particles": [3, 8]},
+    "they diverge": {"drift": [1.0, 1e3]},
+    "every record": {"record": {"every": 1, "variables": ["swarm", "params", "hill", "loss"]}},
+}
+
+
+@pytest.mark.parametrize("seeds", [70, 3])
+@pytest.mark.parametrize("option", SWARM_OPTIONS)
+def test_every_option_of_swarms(option, seeds):
+    given = dict(SWARM_OPTIONS[option])
+    study = {key: given.pop(key) for key in ("stop", "record") if key in given}
+    compare({**SQUARE, "optimizers": [swarm_of("cbo", **given)], "seeds": seeds, "steps": 25, **study}, 1e-8)
+
+
+def test_bits_of_a_swarm_do_not_depend_on_calls_or_threads(monkeypatch):
+    optimizer = swarm_of("cbo", lr=[0.01, 0.02], average={"kind": "ema", "decay": 0.9}, schedule={"kind": "cosine"})
+    for seeds in (70, 3):
+        (shard,) = shards({**SQUARE, "seeds": seeds, "optimizers": [optimizer], "record": {"every": 3}})
+        expected, _ = collected(simulation(shard, "fused"))
+        monkeypatch.setattr(fused, "CALL_WORK", 7 * 2 * seeds * 2 * 7)
+        found, _ = collected(simulation(shard, "fused", threads=2))
+        monkeypatch.undo()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("seeds", [70, 3])
+def test_a_rule_with_norms_and_inner_products(seeds):
+    optimizer = {"kind": "spherical_langevin", "lr": [0.001, 0.01], "inverse_temperature": [0.0, 2.0], "average": {"kind": "polyak"}}
+    init = {"kind": "sphere"}
+    compare({**RIVER, "landscape": {"kind": "rastrigin", "dim": 7}, "optimizers": [optimizer], "init": init, "seeds": seeds}, 1e-9)
 
 
 OPTIONS = {
@@ -201,6 +265,15 @@ def test_every_rule_becomes_vector_code(rule, precision):
     assert not CALLS.search(text)
     if precision == "float32":
         assert not DOUBLE.search(text)
+
+
+@pytest.mark.parametrize("noise", ["isotropic", "anisotropic"])
+def test_a_rule_of_particles_becomes_vector_code(noise):
+    (shard,) = shards({**SQUARE, "optimizers": [swarm_of("cbo", noise=noise)], "precision": "float32"})
+    text = assembly(simulation(shard, "fused").sources.rule, "rule")
+    assert PACKED.search(text)
+    assert not CALLS.search(text)
+    assert not DOUBLE.search(text)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

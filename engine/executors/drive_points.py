@@ -1,0 +1,176 @@
+"""The driver of the fused executor for points: all steps of a block of W runs, in one compiled loop.
+
+Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair of landscape and optimizer
+compiles nothing here. Compiled as lanes.py is, once a precision and lane width.
+"""
+
+import numpy as np
+from numba import njit, types
+
+from .hints import aligned, flush_subnormals, restore_mode
+from .lanes import (
+    A1,
+    A3,
+    A4,
+    B2,
+    DRAWN,
+    GAUSSIAN,
+    JIT,
+    LANDSCAPE,
+    N1,
+    N2,
+    OBSERVE,
+    PRELUDE,
+    REFRESH,
+    RULE,
+    RUNNING,
+    STOPPED,
+    STUDENT_T,
+    U2,
+    F,
+    W,
+    add_noise,
+    blank,
+    clip,
+    copy,
+    count,
+    end,
+    keep,
+    normals,
+    put_scalars,
+    put_vectors,
+    restore,
+    spread,
+    student,
+    tell,
+)  # fmt: skip
+
+DRIVE = types.void(
+    *(types.int64,) * 5,  # first, last, t0, t1, steps
+    *(A3, A4, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
+    *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
+    *(A1, N1, A1, U2),  # component, choices, limits, keys
+    *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
+    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE),
+)
+
+
+@njit(DRIVE, **JIT)
+def drive(
+    first, last, t0, t1, steps,
+    X, S, A, status, last_step, seeds, run, valid,
+    P, at_p, H, HA, Q, at_h, C, at_c,
+    component, choices, limits, keys,
+    marks, place, scalars, params, averages,
+    landscape, observe, prelude, rule, average_prelude, average_rule,
+):  # fmt: skip
+    """Steps t0 .. t1 - 1 of blocks first .. last - 1; step `steps` only looks and does not move.
+
+    State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
+    run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
+    the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
+    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; rows of Z, O, R, the average's R, K, the average's
+    K, and of what a rule sums over components; the observables to record. limits: diverge above, loss below.
+    Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
+    """
+    mode = flush_subnormals()
+    noise, clipping, has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
+    keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
+    wanted, dim, above, below = choices[17:], X.shape[1], limits[0], limits[1]
+    padded = dim + dim % 2
+    four, G, spare = aligned(4, W, F), aligned(dim, W, F), aligned(dim, W, F)
+    Z, O, words = aligned(choices[10], W, F), aligned(choices[11], W, F), aligned(4, W, np.uint32)
+    R, RA, numbers = aligned(choices[12], W, F), aligned(choices[13], W, F), aligned(4, W, F)
+    K, KA, ROWS = aligned(choices[14], W, F), aligned(choices[15], W, F), aligned(choices[16], W, F)
+    N, XI = aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W), aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W)
+    L, T, factor, scratch, fine = four[0], four[1], four[2], four[3], np.empty(W, np.int8)
+    N0, N1_, XI0, XI1, key, key_xi = N[0], N[DRAWN - 1], XI[0], XI[DRAWN - 1], keys[0], keys[1]
+    scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
+    scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
+    tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
+    for b in range(first, last):
+        x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
+        c, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
+        spread(Q[at_h[b]], numbers, Q.shape[2], 4)
+        k, drawn, drawn_xi = 0, -1, -1
+        running, stopped = count(state, RUNNING), count(state, STOPPED)
+        for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
+            tell(T, factor, c, t, 0, 0)
+            prelude(T, factor, h, R, K, t % REFRESH == 0)
+            if has_average:
+                average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
+        for t in range(t0, t1):
+            if running == 0 and not has_below:
+                break
+            if landscape(x, L, G, p, Z, above):
+                end(x, L, s, a, state, lasts, t, above, fine)
+                running = count(state, RUNNING)
+                landscape(x, L, G, p, Z, above)
+            if has_below:
+                for l in range(W):
+                    if L[l] < below and state[l] == RUNNING:
+                        state[l], lasts[l] = STOPPED, t
+                running, stopped = count(state, RUNNING), count(state, STOPPED)
+            if k < marks.shape[0] and marks[k] == t:
+                row = keep_loss
+                if keep_loss:
+                    keep(L, state, tile[k, 0])
+                if wanted.shape[0]:
+                    observe(x, O, p, Z, above)
+                    for w in wanted:
+                        keep(O[w], state, tile[k, row])
+                        row += 1
+                if keep_average_loss:
+                    landscape(a, scratch, spare, p, Z, above)
+                    keep(scratch, state, tile[k, row])
+                row += keep_average_loss
+                for d in range(dim if keep_params else 0):
+                    keep(x[d], state, tile[k, row])
+                    row += 1
+                for d in range(dim if keep_average else 0):
+                    keep(a[d], state, tile[k, row])
+                    row += 1
+                k += 1
+            if t == steps:
+                break
+            if noise == GAUSSIAN:
+                if drawn != t >> DRAWN - 1:
+                    drawn = t >> DRAWN - 1
+                    normals(N, seed, t, dim, key, words)
+                if t & DRAWN - 1:
+                    add_noise(G, N1_, scale, component)
+                else:
+                    add_noise(G, N0, scale, component)
+            elif noise == STUDENT_T:
+                student(N, seed, t, dim, key, words, df, exponent)
+                add_noise(G, N0, scale, component)
+            if clipping:
+                clip(G, at, clipping, scratch)
+            if has_xi and drawn_xi != t >> DRAWN - 1:
+                drawn_xi = t >> DRAWN - 1
+                normals(XI, seed, t, dim, key_xi, words)
+            column = 0 if per_lane else t - t0 & W - 1
+            if per_lane or column == 0:
+                fresh = t & REFRESH - 1 == 0 if per_lane else True
+                tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
+                prelude(T, factor, h, R, K, fresh)
+                if has_average:
+                    average_prelude(T, factor, ha, RA, KA, fresh)
+            if stopped:
+                copy(x, spare)
+            if t & DRAWN - 1:
+                rule(x, G, L, s, XI1, R, ROWS, column)
+            else:
+                rule(x, G, L, s, XI0, R, ROWS, column)
+            if stopped:
+                restore(x, spare, state)
+            if has_average:
+                average_rule(a, x, L, s, XI0, RA, ROWS, column)
+        blank(tile, k)
+        for row in range(scalar_rows):
+            put_scalars(tile, row, scalars[row], run[b], valid[b], place)
+        if keep_params:
+            put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
+        if keep_average:
+            put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
+    restore_mode(mode)

@@ -1,0 +1,173 @@
+"""The driver of the fused executor for swarms: all steps of a block of W runs of many particles each, in one compiled loop.
+
+A lane is a run, not a particle: X is (particles, dim, W), so that the consensus is a sum down the lanes and every run may have its own
+numbers. The landscape is asked for values alone; its G is not written. Compiled as lanes.py is, once a precision and lane width.
+"""
+
+import numpy as np
+from numba import njit, types
+
+from .hints import aligned, flush_subnormals, restore_mode
+from .lanes import (
+    A1,
+    A3,
+    A4,
+    A5,
+    B2,
+    DRAWN,
+    JIT,
+    LANDSCAPE,
+    N1,
+    N2,
+    OBSERVE,
+    PRELUDE,
+    REFRESH,
+    RULE,
+    RUNNING,
+    STOPPED,
+    U2,
+    F,
+    W,
+    anneal,
+    blank,
+    consensus,
+    copy,
+    count,
+    end,
+    gather,
+    keep,
+    normals,
+    put_scalars,
+    put_swarm,
+    put_vectors,
+    restore,
+    spread,
+    tell,
+)  # fmt: skip
+
+DRIVE = types.void(
+    *(types.int64,) * 5,  # first, last, t0, t1, steps
+    *(A4, A5, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
+    *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
+    *(N1, A1, U2),  # choices, limits, keys
+    *(N1, types.int64, A3, A3, A3, A4),  # marks, place, scalars, params, averages, swarms
+    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE),
+)
+
+
+@njit(DRIVE, **JIT)
+def drive(
+    first, last, t0, t1, steps,
+    X, S, A, status, last_step, seeds, run, valid,
+    P, at_p, H, HA, Q, at_h, C, at_c,
+    choices, limits, keys,
+    marks, place, scalars, params, averages, swarms,
+    landscape, observe, prelude, rule, average_prelude, average_rule,
+):  # fmt: skip
+    """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py, of X (blocks, particles, dim, W) and S (blocks, particles,
+    states, dim, W); the iterate is the consensus, and A its average. Q holds alpha, its growth a step, and its largest value.
+    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; rows
+    of Z, O, R, the average's R, K, the average's K, and of what the rule sums over components; the observables to record.
+    """
+    mode = flush_subnormals()
+    has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]
+    keep_loss, keep_params, keep_average_loss, keep_average, keep_swarm = choices[4], choices[5], choices[6], choices[7], choices[8]
+    wanted, particles, dim, above, below = choices[16:], X.shape[1], X.shape[2], limits[0], limits[1]
+    eight, c, spare, values = aligned(8, W, F), aligned(dim, W, F), aligned(dim, W, F), aligned(particles, W, F)
+    Z, O, words = aligned(choices[9], W, F), aligned(choices[10], W, F), aligned(4, W, np.uint32)
+    R, RA, numbers = aligned(choices[11], W, F), aligned(choices[12], W, F), aligned(3, W, F)
+    K, KA, ROWS = aligned(choices[13], W, F), aligned(choices[14], W, F), aligned(choices[15], W, F)
+    size = particles * dim
+    drawn_rows = (size + size % 2) * has_xi
+    N = aligned(DRAWN * drawn_rows, W, F).reshape(DRAWN, drawn_rows, W)
+    XI0 = N[0].reshape(-1)[: size * has_xi * W].reshape(particles * has_xi, dim, W)
+    XI1 = N[DRAWN - 1].reshape(-1)[: size * has_xi * W].reshape(particles * has_xi, dim, W)
+    L, T, factor, scratch, low, total, alpha = eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6]
+    fine, key, nothing = np.empty(W, np.int8), keys[1], np.empty((0, dim, W), F)
+    scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
+    tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
+    for b in range(first, last):
+        x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
+        factors, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
+        spread(Q[at_h[b]], numbers, Q.shape[2], 3)
+        k, drawn = 0, -1
+        running, stopped = count(state, RUNNING), count(state, STOPPED)
+        for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
+            tell(T, factor, factors, t, 0, 0)
+            prelude(T, factor, h, R, K, t % REFRESH == 0)
+            if has_average:
+                average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
+        averaged = 0
+        if has_average and t0 > 0 and not per_lane:
+            tell(T, factor, factors, t0 - 1, 0, 1)
+            average_prelude(T, factor, ha, RA, KA, True)
+        for t in range(t0, t1):
+            if running == 0 and not has_below:
+                break
+            for i in range(particles):
+                landscape(x[i], values[i], spare, p, Z, above)
+            anneal(alpha, numbers, t)
+            consensus(x, values, alpha, c, low, total, scratch)
+            if has_average and t > 0:
+                average_rule(a, c, L, nothing, spare, RA, ROWS, averaged)
+            if landscape(c, L, spare, p, Z, above):
+                end(c, L, nothing, a, state, lasts, t, above, fine)
+                running = count(state, RUNNING)
+                gather(x, c, state)
+            if has_below:
+                for l in range(W):
+                    if L[l] < below and state[l] == RUNNING:
+                        state[l], lasts[l] = STOPPED, t
+                running, stopped = count(state, RUNNING), count(state, STOPPED)
+            if k < marks.shape[0] and marks[k] == t:
+                row = keep_loss
+                if keep_loss:
+                    keep(L, state, tile[k, 0])
+                if wanted.shape[0]:
+                    observe(c, O, p, Z, above)
+                    for w in wanted:
+                        keep(O[w], state, tile[k, row])
+                        row += 1
+                if keep_average_loss:
+                    landscape(a, scratch, spare, p, Z, above)
+                    keep(scratch, state, tile[k, row])
+                row += keep_average_loss
+                for d in range(dim if keep_params else 0):
+                    keep(c[d], state, tile[k, row])
+                    row += 1
+                for d in range(dim if keep_average else 0):
+                    keep(a[d], state, tile[k, row])
+                    row += 1
+                if keep_swarm:
+                    put_swarm(x, state, swarms, run[b], valid[b], place + k)
+                k += 1
+            if t == steps:
+                break
+            if has_xi and drawn != t >> DRAWN - 1:
+                drawn = t >> DRAWN - 1
+                normals(N, seed, t, size, key, words)
+            column = 0 if per_lane else t - t0 & W - 1
+            if per_lane or column == 0:
+                fresh = t & REFRESH - 1 == 0 if per_lane else True
+                tell(T, factor, factors, t, t - t0, 0 if per_lane else 1)
+                prelude(T, factor, h, R, K, fresh)
+                if has_average:
+                    average_prelude(T, factor, ha, RA, KA, fresh)
+            xi = XI1 if t & DRAWN - 1 else XI0
+            for i in range(particles):
+                if stopped:
+                    copy(x[i], spare)
+                rule(x[i], c, values[i], s[i], xi[i if has_xi else 0] if has_xi else spare, R, ROWS, column)
+                if stopped:
+                    restore(x[i], spare, state)
+            averaged = column
+        blank(tile, k)
+        for row in range(scalar_rows):
+            put_scalars(tile, row, scalars[row], run[b], valid[b], place)
+        if keep_params:
+            put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
+        if keep_average:
+            put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
+        if keep_swarm:
+            swarms[run[b] : run[b] + valid[b], place + k : place + marks.shape[0]] = np.nan
+    restore_mode(mode)
