@@ -27,7 +27,7 @@ from ..specs.claim import parse_claim, path
 from ..specs.errors import SpecError
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
-from .executors.array import DIVERGED
+from .executors.recorder import DIVERGED
 from .plan import group_dims
 
 OPERATORS: dict[type, Callable[..., Any]] = {

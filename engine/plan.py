@@ -18,6 +18,7 @@ from ..specs.errors import SpecError
 from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
+from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 
@@ -101,7 +102,11 @@ class Group:
             wanted = self.study.record.variables
         else:
             wanted = ("loss", "params", *self.study.landscape.observable_names, "average_loss", "average_params")
-        missing = {*(() if self.optimizer.average else ("average_loss", "average_params")), *(() if self.particles else ("swarm",))}
+        missing = {
+            *(() if self.optimizer.average else ("average_loss", "average_params")),
+            *(DIAGNOSTICS if self.particles else ("swarm",)),
+        }
+        missing -= {*self.study.landscape.observable_names}
         return tuple(v for v in wanted if v not in missing)
 
     @cached_property
@@ -110,11 +115,21 @@ class Group:
         found = getattr(self.optimizer, "particles", 0)
         return max(found.values) if isinstance(found, Sweep) else found
 
+    @cached_property
+    def diagnostics(self) -> tuple[str, ...]:
+        """The recorded variables that are neither the landscape's nor the executor's."""
+        return tuple(name for name in self.recorded if name in DIAGNOSTICS and name not in self.study.landscape.observable_names)
+
+    @property
+    def singular(self) -> int:
+        """Singular values of all matrix blocks together."""
+        return sum(min(shape) for shape in self.blocks.values() if len(shape) == 2)
+
     @property
     def values_per_record(self) -> int:
         """Numbers stored a run and record step."""
         size = sum(math.prod(shape) for shape in self.blocks.values())
-        sizes = {"params": size, "average_params": size, "swarm": size * self.particles}
+        sizes = {**dict.fromkeys(VECTORS, size), "swarm": size * self.particles, **dict.fromkeys(SINGULAR, self.singular)}
         return sum(sizes.get(v, 1) for v in self.recorded)
 
     @property
@@ -278,7 +293,9 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         "dim",
         "quantile",
         "particle",
+        "singular",
         "swarm",
+        *DIAGNOSTICS,
         "count",
         "final_loss",
         "loss",

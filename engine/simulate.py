@@ -15,8 +15,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from ..specs.errors import StoreError
-from .executors.array import Block
 from .executors.choose import choose, simulation
+from .executors.recorder import Block
 from .plan import Plan, Shard
 from .statistics import Gathered, summarise
 from .store import Store

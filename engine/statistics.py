@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.record import Record
-from .executors.array import Block, Outcome
+from .executors.recorder import Block, Outcome
 from .plan import Shard
 
 SKETCH = 512

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.errors import StoreError
+from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import Study
 from .plan import Dim, Group, Plan, Shard
 
@@ -30,6 +31,8 @@ LONG_NAMES = {
     "average_loss": "noiseless objective at the iterate average",
     "average_params": "iterate average",
     "swarm": "all particles",
+    **DIAGNOSTICS,
+    "singular": "place of a singular value, blocks one after the other",
     "final_loss": "noiseless objective at the last step",
     "count": "runs that have not diverged",
     "quantile": "fraction of the seeds below",
@@ -99,11 +102,11 @@ class Store:
         for name, values in data.items():
             values = np.asarray(values)
             where = (*shard.box, slice(start, stop))
-            if name == "swarm":
+            if name == "swarm" or name in SINGULAR:
                 own = values.shape[3:]
                 group[name][(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
                 continue
-            if name not in ("params", "average_params"):
+            if name not in VECTORS:
                 group[name][where] = values.reshape(*shard.shape, stop - start)
                 continue
             at = 0
@@ -124,7 +127,7 @@ class Store:
         for start, stop, data in blocks:
             where = (*shard.box[:-1], slice(start, stop))
             for name, values in data.items():
-                variable = next((v for v in ("average_params", "params") if name.startswith(f"{v}_")), None)
+                variable = next((v for v in VECTORS if name.startswith(f"{v}_")), None)
                 if variable is None:
                     group[name][where] = values.reshape(*points, stop - start, *values.shape[2:])
                     continue
@@ -269,7 +272,13 @@ def lay_out(target: Any, group: Group) -> None:
             dims, own = [*run_dims, "step", "particle", *labels_of(block, shape)], (group.particles, *shape)
             array(name, dims, (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
             continue
-        if name not in ("params", "average_params"):
+        if name in SINGULAR:
+            if "singular" not in target:
+                vector(target, "singular", np.arange(group.singular), ("singular",))
+            own = (group.singular,)
+            array(name, [*run_dims, "step", "singular"], (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
+            continue
+        if name not in VECTORS:
             array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
             continue
         for block, shape in group.blocks.items():
@@ -287,7 +296,7 @@ def lay_out_statistics(target: Any, group: Group, array: Any, labels_of: Any) ->
     if "quantiles" in record.stats:
         vector(target, "quantile", np.asarray(record.quantiles), ("quantile",))
     for name in group.recorded:
-        vectors = name in ("params", "average_params")
+        vectors = name in VECTORS
         for made, own, inner in (
             [(block_variable(name, b, group.blocks), s, labels_of(b, s)) for b, s in group.blocks.items()] if vectors else [(name, (), [])]
         ):

@@ -14,6 +14,16 @@ class Average(Unit):
     def update(a: Any, x: Any, t: int, steps: int, xp: Any, **p: Any) -> Any:
         raise NotImplementedError
 
+    @staticmethod
+    def first(x: Any, xp: Any) -> Any:
+        """What is averaged, at the start."""
+        return x
+
+    @staticmethod
+    def estimate(a: Any, xp: Any) -> Any:
+        """The point that the average stands for, shaped as the iterate."""
+        return a
+
 
 class Ema(Average):
     """Exponential moving average: a <- decay a + (1 - decay) x, from a_0 = x_0."""
@@ -49,5 +59,27 @@ class Polyak(Average):
         return a + (x - a) / t
 
 
-AVERAGES = Choice("average", Ema, Tail, Polyak)
+class SecondMoment(Average):
+    """The top eigenvector, of unit length, of the mean of x x^T over all iterates after the start: an estimate up to its sign where the
+    mean iterate vanishes, as on landscapes that are even. Its first component is not negative. Source: arXiv:2603.06028, Algorithm 1."""
+
+    kind: Literal["second_moment"] = "second_moment"
+
+    @staticmethod
+    def first(x, xp):
+        return x[..., :, None] * x[..., None, :]
+
+    @staticmethod
+    def update(a, x, t, steps, xp):
+        return a + (x[..., :, None] * x[..., None, :] - a) / t
+
+    @staticmethod
+    def estimate(a, xp):
+        finite = xp.all(xp.isfinite(a), axis=(-2, -1), keepdims=True)
+        top = xp.linalg.eigh(xp.where(finite, a, xp.zeros_like(a)))[1][..., -1]
+        top = xp.where(top[..., :1] < 0, -top, top)
+        return xp.where(finite[..., 0], top, xp.asarray(float("nan"), dtype=a.dtype))
+
+
+AVERAGES = Choice("average", Ema, Tail, Polyak, SecondMoment)
 AnyAverage = Annotated[Average, AVERAGES]

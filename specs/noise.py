@@ -45,5 +45,14 @@ class Minibatch(Noise):
     size: Structural[Count] = 32
 
 
-NOISES = Choice("noise", NoNoise, Gaussian, StudentT, Minibatch)
+class Online(Noise):
+    """The gradient over `size` samples drawn at each step from the landscape's own distribution, never to come again."""
+
+    kind: Literal["online"] = "online"
+    size: Structural[Count] = 1
+
+
+SAMPLED = (Minibatch, Online)
+"""Noise that comes from samples: the loss that an optimizer sees is then not the noiseless one."""
+NOISES = Choice("noise", NoNoise, Gaussian, StudentT, Minibatch, Online)
 AnyNoise = Annotated[Noise, NOISES]

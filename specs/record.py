@@ -10,9 +10,30 @@ from .base import Count, Index, Probability, Spec
 Statistic = Literal["mean", "var", "quantiles"]
 
 
+VECTORS = ("params", "average_params", "hessian_vector")
+"""Variables that have the landscape's components."""
+DIAGNOSTICS = {
+    "gradient_norm": "Euclidean norm of the noiseless gradient",
+    "update_norm": "Euclidean norm of the update that led here",
+    "hessian_top": "largest eigenvalue of the Hessian",
+    "hessian_vector": "unit eigenvector of the Hessian's largest eigenvalue",
+    "curl": "antisymmetric part of the update field's Jacobian over the Jacobian, Frobenius norms",
+    "lyapunov": "mean logarithmic growth per step of the distance to a twin run with the same noise",
+    "singular_values": "singular values of the iterate's matrix blocks",
+    "update_singular_values": "singular values of the update that led here",
+}
+"""Variables that every landscape and optimizer of single iterates has; stored where `variables` names them."""
+
+
+SINGULAR = ("singular_values", "update_singular_values")
+"""Variables with the singular values of all matrix blocks, one block after the other, each from the largest on."""
+
+
 class Record(Spec):
     """One of `every: n`, `log: n` (n steps, evenly spaced in the logarithm), `at: [...]`, `last: true`; the last step is always
-    stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params.
+    stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params (all these by default),
+    and swarm or diagnostics: gradient_norm, update_norm, hessian_top, hessian_vector, curl, lyapunov, singular_values,
+    update_singular_values.
 
     With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
     `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss.

@@ -10,13 +10,14 @@ from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
 from .init import AnyInit, File, Init, Point
 from .landscapes.base import Landscape
-from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, StudentT
-from .record import Record, Stop
+from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, Online, StudentT
+from .record import DIAGNOSTICS, VECTORS, Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
 from .sweep import Sweep
 
 PARTS = ("landscape", "init", "noise")
 MAX_SEEDS = 100_000_000
+MAX_CURL = 512
 
 
 class Study(Spec):
@@ -58,6 +59,8 @@ class Study(Spec):
         self._check_zip()
         if isinstance(self.noise, Minibatch) and not self.landscape.batch_count():
             raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
+        if isinstance(self.noise, Online) and not self.landscape.sample_size:
+            raise ValueError(f"noise: online needs a landscape with a distribution of samples, and {self.landscape.kind} has none")
         self._check_claims()
         for o in self.optimizers:
             if getattr(o, "spread", False) and isinstance(self.start(), (File, Point)):
@@ -83,6 +86,13 @@ class Study(Spec):
             allowed += ["average_loss", "average_params"]
         if any("particles" in type(o).model_fields for o in self.optimizers) and len(self.landscape.blocks) == 1 and not self.record.stats:
             allowed += ["swarm"]
+        if any("particles" not in type(o).model_fields for o in self.optimizers):
+            matrices = any(len(shape) == 2 for shape in self.landscape.blocks.values())
+            allowed += [name for name in DIAGNOSTICS if (matrices and not self.record.stats) or "singular" not in name]
+        if "curl" in (self.record.variables or ()) and "curl" not in self.landscape.observable_names:
+            largest = max(land.size for land in self.landscapes())
+            if largest > MAX_CURL:
+                raise ValueError(f"record.variables: curl takes 2 gradients a component; at most {MAX_CURL} components, here are {largest}")
         for name in self.record.variables or ():
             if name not in allowed:
                 raise ValueError(f"record.variables: there is no variable '{name}'{suggest(name, allowed)} (known: {', '.join(allowed)})")
@@ -108,9 +118,14 @@ class Study(Spec):
         stored = {"loss", "params", *self.landscape.observable_names}
         stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
         stored |= {"average_loss", "average_params"} if optimizer.average else set()
+        stored |= set() if "particles" in type(optimizer).model_fields else set(DIAGNOSTICS)
+        stored |= {f"hessian_vector_{block}" for block in blocks} if len(blocks) > 1 else set()
         stored |= {"swarm"} if "particles" in type(optimizer).model_fields else set()
         if self.record.variables is not None:
-            stored = {name for name in stored if name.split("_")[0] in self.record.variables or name in self.record.variables}
+            vectors = tuple(f"{name}_" for name in VECTORS if name in self.record.variables)
+            stored = {name for name in stored if name in self.record.variables or name.startswith(vectors)}
+        else:
+            stored -= {name for name in DIAGNOSTICS if name not in self.landscape.observable_names}
         if self.record.stats:
             stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
         made = {(name,) for name in (*stored, *OWN_NAMES)} | {found for path, _, _ in optimizer.fields() for found in (path, path[-1:])}

@@ -6,7 +6,6 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,32 +13,17 @@ import numpy as np
 from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
-from ...specs.noise import Gaussian, Minibatch, StudentT
+from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ..plan import Shard
 from . import philox
+from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
+from .starts import start_from_file
+from .watch import Watch
 
-RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
 TICK_STEPS = 64
 Tick = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Block:
-    """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
-
-    start: int
-    stop: int
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the runs of a shard ended, (points, seeds) each."""
-
-    status: Any
-    last_step: Any
 
 
 class Simulation:
@@ -164,12 +148,21 @@ class Simulation:
         return self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, self.xp)).at
 
     def make_batches(self) -> Any:
-        """A function step -> sample indices (seeds, size) of its minibatch, or None."""
-        noise, root = self.parts.noise, self.study.root_seed
+        """A function step -> what its minibatch is made of: sample indices (seeds, size), or normal numbers (seeds, size, sample_size)."""
+        noise, root, landscape = self.parts.noise, self.study.root_seed, self.parts.landscape
+        if isinstance(noise, Online):
+            size: Any = noise.size
+            shape = (len(self.seeds), size, landscape.sample_size)
+            draws = self.draws(
+                philox.BATCH,
+                shape[1] * shape[2],
+                lambda s, t: philox.normal(root, philox.BATCH, s, t, shape[1] * shape[2], self.dtype, self.xp),
+            )
+            return lambda step: self.xp.reshape(draws.at(step), shape)
         if not isinstance(noise, Minibatch):
             return lambda step: None
         size: Any = noise.size
-        count = self.parts.landscape.batch_count()
+        count = landscape.batch_count()
         return self.draws(philox.BATCH, size, lambda s, t: philox.integers(root, philox.BATCH, s, t, size, count, self.xp)).at
 
     # how the optimizer moves
@@ -214,12 +207,25 @@ class Simulation:
 
     # one step
 
-    def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
+    def look(self, x: Any, t: int) -> tuple[Any, Any]:
         """The loss at x and, unless the steps are over, what the rule needs to know: the gradient."""
         landscape = self.parts.landscape
         if t == self.study.steps:
             return landscape.value(x, self.p, self.xp), None
-        return landscape.value_and_grad(x, self.p, self.xp, batches(t))
+        return landscape.value_and_grad(x, self.p, self.xp, self.batches(t))
+
+    def prepare(self, t: int) -> None:
+        """Put what changes from step to step, for the update after step t, into the rule's inputs `given`."""
+        first, rates = self.table
+        if rates is None or t - first >= rates.shape[0]:
+            first, rates = self.table = t, self.rates(t, min(1024, self.study.steps - t))
+        now = {"t": lambda: t + 1, "lr": lambda: rates[t - first, ...], "xi": lambda: self.own(t)}
+        self.given |= {name: value() for name, value in now.items() if name in self.given}
+
+    def disturbed(self, g: Any, t: int) -> Any:
+        """The gradient as the rule sees it: with the study's noise, clipped."""
+        g, clip = self.noise(g, t), self.optimizer.clip
+        return g if clip is None else type(clip).apply(g, self.optimizer_p[("clip", "at")], self.xp)
 
     def point(self, x: Any) -> Any:
         """The iterate (points, seeds, dim) that is recorded."""
@@ -241,20 +247,19 @@ class Simulation:
     def _run(self, tick: Tick) -> Iterator[Block | Outcome]:
         xp, study, optimizer = self.xp, self.study, self.optimizer
         x = self.start()
-        state, inputs = self.initial_state(x), self.inputs()
-        average = self.point(x) if optimizer.average else None
-        recorder = Recorder(self)
+        state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
+        average = optimizer.average.first(self.point(x), xp) if optimizer.average else None
+        watch = Watch(self, x, state) if self.shard.group.diagnostics else None
+        recorder = Recorder(self, watch)
         inner = (1,) * (len(x.shape) - 2)
         alive = xp.ones(x.shape[:2], dtype=xp.bool)
         status = xp.zeros(x.shape[:2], dtype=xp.int8)
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
-        minibatch = isinstance(self.parts.noise, Minibatch)
-        rates, rates_from = None, 0
-        noise, batches = self.make_noise(), self.make_batches()
-        own = self.make_own()
+        sampled = isinstance(self.parts.noise, SAMPLED)
+        self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
         for t in range(study.steps + 1):
             final = t == study.steps
-            loss, g = self.look(x, t, batches)
+            loss, g = self.look(x, t)
             bad = ~xp.isfinite(loss)
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
@@ -270,7 +275,9 @@ class Simulation:
                 status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
                 last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
                 alive = alive & ~below
-            yield from recorder.note(t, x, None if minibatch else loss, average, status)
+            if not final:
+                self.prepare(t)
+            yield from recorder.note(t, x, None if sampled else loss, average, status, state)
             if t % TICK_STEPS == 0 and t:
                 tick(TICK_STEPS)
             if final:
@@ -280,18 +287,10 @@ class Simulation:
                 yield from recorder.fill()
                 tick(study.steps - t + t % TICK_STEPS)
                 break
-            g = noise(g, t)
-            if optimizer.clip is not None:
-                g = type(optimizer.clip).apply(g, self.optimizer_p[("clip", "at")], xp)
-            if rates is None or t - rates_from >= rates.shape[0]:
-                rates, rates_from = self.rates(t, min(1024, study.steps - t)), t
-            if "t" in inputs:
-                inputs["t"] = t + 1
-            if "lr" in inputs:
-                inputs["lr"] = rates[t - rates_from, ...]
-            if "xi" in inputs:
-                inputs["xi"] = own(t)
-            new, state = self.move(x, g, state, inputs)
+            new, moved = self.move(x, self.disturbed(g, t), state, self.given)
+            if watch is not None:
+                watch.step(t, x, new, moved)
+            state = moved
             if study.stop.loss_below is not None:
                 new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
             x = new
@@ -329,81 +328,3 @@ class Draws:
             made = self.kind(self.seeds, np.arange(step, min(step + self.ahead, self.steps)))
             self.held = made
         return self.held[..., step - self.first, :, :]
-
-
-class Recorder:
-    """Collects what is stored, and gives it out in blocks of at most the group's step chunk."""
-
-    def __init__(self, simulation: Simulation):
-        self.simulation, self.xp = simulation, simulation.xp
-        group = simulation.shard.group
-        self.steps, self.chunk, self.variables = group.steps, group.step_chunk, group.recorded
-        self.next = self.start = 0
-        self.held: dict[str, list[Any]] = {name: [] for name in self.variables}
-
-    def note(self, t: int, x: Any, loss: Any, average: Any, status: Any) -> Iterator[Block]:
-        """Record step t if it is one to store."""
-        if self.next >= len(self.steps) or self.steps[self.next] != t:
-            return
-        xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
-        observed: dict[str, Any] | None = None
-        gone = status == DIVERGED
-        for name in self.variables:
-            if name == "loss":
-                value = loss if loss is not None else landscape.value(x, p, xp)
-            elif name == "params":
-                value = self.simulation.point(x)
-            elif name == "average_params":
-                value = average
-            elif name == "swarm":
-                value = x
-            elif name == "average_loss":
-                value = landscape.value(average, self.simulation.point_p, xp)
-            else:
-                observed = landscape.observe(self.simulation.point(x), self.simulation.point_p, xp) if observed is None else observed
-                value = observed[name]
-            mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
-            self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
-        self.next += 1
-        if self.next - self.start == self.chunk or self.next == len(self.steps):
-            yield self.flush()
-
-    def flush(self) -> Block:
-        data = {name: self.xp.stack(values, axis=2) for name, values in self.held.items()}
-        block = Block(self.start, self.next, data)
-        self.start, self.held = self.next, {name: [] for name in self.variables}
-        return block
-
-    def fill(self) -> Iterator[Block]:
-        """All runs are over: the records still to come are NaN."""
-        like = {name: values[0] for name, values in self.held.items() if values}
-        size, shape = self.simulation.dim, (self.simulation.points, len(self.simulation.seeds))
-        while self.next < len(self.steps):
-            for name in self.variables:
-                full = (*shape, size) if name in ("params", "average_params", "swarm") else shape
-                empty = like.get(name, self.xp.zeros(full, dtype=self.simulation.dtype)) * float("nan")
-                self.held[name].append(empty)
-            self.next += 1
-            if self.next - self.start == self.chunk or self.next == len(self.steps):
-                yield self.flush()
-
-
-def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
-    """The starts in an .npy or .npz file as (seeds, dim). Raises SpecError with the file's name."""
-    from pathlib import Path
-
-    path = Path(init.root or ".") / init.path
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SpecError(f"init.path: cannot read {path}: {error}") from None
-    if isinstance(loaded, np.lib.npyio.NpzFile):
-        key = init.key or (loaded.files[0] if len(loaded.files) == 1 else None)
-        if key not in loaded.files:
-            raise SpecError(f"init.key: {path} holds {', '.join(loaded.files)}; name one of them")
-        loaded = loaded[key]
-    if not np.issubdtype(loaded.dtype, np.number) or loaded.shape not in ((dim,), (seeds, dim)):
-        raise SpecError(f"init.path: {path} has shape {loaded.shape}; needed are numbers of shape ({dim},) or ({seeds}, {dim})")
-    if not np.isfinite(loaded).all():
-        raise SpecError(f"init.path: {path} holds NaN or infinity")
-    return np.broadcast_to(loaded, (seeds, dim))

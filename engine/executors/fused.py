@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 
 from ...optimizers._particles import ParticleOptimizer
+from ...specs.average import Average
 from ...specs.clip import ClipNorm, ClipValue
 from ...specs.expression import Formula, parse
 from ...specs.landscapes.base import SymbolicLandscape
-from ...specs.noise import Gaussian, Minibatch, StudentT
+from ...specs.noise import SAMPLED, Gaussian, StudentT
 from ...specs.sweep import resolved
 from ..plan import Group, Parts, Shard
 from . import philox
-from .array import FINISHED, RUNNING, Block, Outcome, Simulation, Tick
+from .array import Simulation, Tick
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
+from .recorder import FINISHED, RUNNING, Block, Outcome
 from .rule import average_source, rule_source
 
 UNIFORM_SEEDS = 64
@@ -50,6 +52,8 @@ FACTOR_BYTES = 16 * 2**20
 def why_not(group: Group) -> str | None:
     """Why this group cannot be fused, or None."""
     try:
+        if group.diagnostics:
+            raise NotFusable(f"{group.diagnostics[0]} is recorded")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
             sources(shard.parts(), group.study.precision, 64, True, True)
     except NotFusable as reason:
@@ -62,8 +66,8 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
     landscape, optimizer = parts.landscape, parts.optimizer
     if not isinstance(landscape, SymbolicLandscape):
         raise NotFusable(f"the landscape {landscape.kind} is not a formula")
-    if isinstance(parts.noise, Minibatch):
-        raise NotFusable("minibatch noise needs data")
+    if isinstance(parts.noise, SAMPLED):
+        raise NotFusable(f"{parts.noise.kind} noise needs samples")
     if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     if isinstance(optimizer, ParticleOptimizer):
@@ -83,6 +87,8 @@ class Sources:
         self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm)
         self.scratch = scratch_rows(parse(formula))
         self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
+        if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
+            raise NotFusable(f"an average of kind {optimizer.average.kind}")
         self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0, 0)
         if optimizer.average is not None:
             self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .array import FINISHED, RUNNING
 from .fused import SWARM_LANES, FusedSimulation, align
+from .recorder import FINISHED, RUNNING
 from .swarm import SwarmSimulation
 
 

@@ -46,7 +46,7 @@ class SwarmSimulation(Simulation):
     def make_noise(self) -> Any:
         return lambda f, step: f
 
-    def look(self, x: Any, t: int, batches: Any) -> tuple[Any, Any]:
+    def look(self, x: Any, t: int) -> tuple[Any, Any]:
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
         self.anneal(t)
         point = self.point(x)

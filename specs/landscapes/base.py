@@ -86,12 +86,18 @@ class Landscape(Unit):
         """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""
         return 0
 
+    @property
+    def sample_size(self) -> int:
+        """How many standard normal numbers make a sample for online noise; 0 if the landscape has no distribution to draw from."""
+        return 0
+
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         """The noiseless loss at x (..., dim) -> (...)."""
         raise NotImplementedError
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        """Loss (...) and gradient (..., dim). `batch` (seeds, size) holds sample indices for a minibatch gradient."""
+        """Loss (...) and gradient (..., dim). `batch` makes both those of samples: (seeds, size) their indices (minibatch noise), or
+        (seeds, size, sample_size) standard normal numbers to make them of (online noise)."""
         raise NotImplementedError
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from thalweg.engine import check
 from thalweg.engine.executors import fused
-from thalweg.engine.executors.array import DIVERGED, STOPPED, Block, Simulation
+from thalweg.engine.executors.array import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
+from thalweg.engine.executors.recorder import DIVERGED, STOPPED, Block
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape

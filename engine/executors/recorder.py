@@ -1,0 +1,96 @@
+"""What the array executor gives out: records in blocks, and how the runs ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...specs.record import SINGULAR, VECTORS
+
+RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
+
+    start: int
+    stop: int
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the runs of a shard ended, (points, seeds) each."""
+
+    status: Any
+    last_step: Any
+
+
+class Recorder:
+    """Collects what is stored, and gives it out in blocks of at most the group's step chunk."""
+
+    def __init__(self, simulation: Any, watch: Any = None):
+        self.simulation, self.watch, self.xp = simulation, watch, simulation.xp
+        group = simulation.shard.group
+        self.steps, self.chunk, self.variables, self.diagnostics = group.steps, group.step_chunk, group.recorded, group.diagnostics
+        self.next = self.start = 0
+        self.held: dict[str, list[Any]] = {name: [] for name in self.variables}
+
+    def note(self, t: int, x: Any, loss: Any, average: Any, status: Any, state: Any) -> Iterator[Block]:
+        """Record step t if it is one to store."""
+        if self.next >= len(self.steps) or self.steps[self.next] != t:
+            return
+        xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
+        observed: dict[str, Any] = {}
+        gone = status == DIVERGED
+        if average is not None:
+            average = self.simulation.optimizer.average.estimate(average, xp)
+        for name in self.variables:
+            value: Any
+            if name == "loss":
+                value = loss if loss is not None else landscape.value(x, p, xp)
+            elif name == "params":
+                value = self.simulation.point(x)
+            elif name == "average_params":
+                value = average
+            elif name == "swarm":
+                value = x
+            elif name == "average_loss":
+                value = landscape.value(average, self.simulation.point_p, xp)
+            elif name in self.diagnostics:
+                value = self.watch.see(name, t, x, state)
+            else:
+                observed = observed or landscape.observe(self.simulation.point(x), self.simulation.point_p, xp)
+                value = observed[name]
+            mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
+            self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
+        self.next += 1
+        if self.next - self.start == self.chunk or self.next == len(self.steps):
+            yield self.flush()
+
+    def flush(self) -> Block:
+        data = {name: self.xp.stack(values, axis=2) for name, values in self.held.items()}
+        block = Block(self.start, self.next, data)
+        self.start, self.held = self.next, {name: [] for name in self.variables}
+        return block
+
+    def fill(self) -> Iterator[Block]:
+        """All runs are over: the records still to come are NaN."""
+        while self.next < len(self.steps):
+            for name in self.variables:
+                self.held[name].append(self.xp.zeros(self.shape(name), dtype=self.simulation.dtype) * float("nan"))
+            self.next += 1
+            if self.next - self.start == self.chunk or self.next == len(self.steps):
+                yield self.flush()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one record of a variable."""
+        simulation = self.simulation
+        own: tuple[int, ...] = ()
+        if name in VECTORS:
+            own = (simulation.dim,)
+        elif name == "swarm":
+            own = (simulation.particles, simulation.dim)
+        elif name in SINGULAR:
+            own = (sum(min(shape) for shape in simulation.parts.landscape.blocks.values() if len(shape) == 2),)
+        return (simulation.points, len(simulation.seeds), *own)
