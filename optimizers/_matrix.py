@@ -28,8 +28,9 @@ def transposed(a: Any) -> Any:
     return np.moveaxis(a, -1, -2)
 
 
-def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] = MUON, eps: float = 1e-7) -> Any:
-    """Orthogonalisation by matrix products alone: X <- a X + (b A + c A^2) X with A = X X^T, from X = G / (|G|_F + eps).
+def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] = MUON, eps: Any = 1e-7, clamp: bool = False) -> Any:
+    """Orthogonalisation by matrix products alone: X <- a X + (b A + c A^2) X with A = X X^T, from X = G / (|G|_F + eps), or with
+    `clamp` G / max(|G|_F, eps).
 
     g (..., rows, cols), wide or tall. It maps each singular value s by a s + b s^3 + c s^5, `steps` times. Source: Jordan et al. 2024,
     https://kellerjordan.github.io/posts/muon/.
@@ -37,7 +38,8 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
     a, b, c = coefficients
     tall = g.shape[-2] > g.shape[-1]
     x = transposed(g) if tall else g
-    x = x / (np.sqrt(np.sum(x * x, axis=(-2, -1), keepdims=True)) + eps)
+    size = np.sqrt(np.sum(x * x, axis=(-2, -1), keepdims=True))
+    x = x / (np.where(size < eps, eps, size) if clamp else size + eps)
     for _ in range(steps):
         gram = np.matmul(x, transposed(x))
         x = a * x + np.matmul(b * gram + c * np.matmul(gram, gram), x)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from ..specs.base import Count, Positive, Real
+from ..specs.base import Count, Index, Positive, Real
 from ..specs.sweep import Structural, Swept
 from .base import RuleOptimizer
 
@@ -13,15 +13,17 @@ from .base import RuleOptimizer
 class ParticleOptimizer(RuleOptimizer):
     """Many particles that see the landscape's values alone: the rule has x (..., particles, dim) and f (..., particles, 1).
 
-    The run's iterate, which is recorded and whose loss is the run's, is their consensus point; `swarm`, all of them,
-    is recorded where `record.variables` names it. At step t the weights have min(alpha alpha_growth^t, alpha_max), which is what a rule
-    gets as `alpha`.
+    The run's iterate, which is recorded and whose loss is the run's, is their consensus point; a rule that asks for `loss` has its value
+    (..., 1, 1). `swarm`, all particles, is recorded where `record.variables` names it. At step t the weights have
+    min(alpha alpha_growth^t, alpha_max), which is what a rule gets as `alpha`. With `batch` the consensus is that of so many particles
+    drawn anew at each step (arXiv:1909.09249); the others' values are infinite in f.
     """
 
     particles: Structural[Annotated[Count, Field(le=10**7)]] = 100
     alpha: Swept[Positive] = 100.0
     alpha_growth: Swept[Annotated[Real, Field(ge=1)]] = 1.0
     alpha_max: Swept[Positive] = 1e15
+    batch: Structural[Index] = 0
 
     head: ClassVar[tuple[str, ...]] = ("x", "f")
     spread: ClassVar[bool] = True
@@ -33,7 +35,13 @@ def consensus(x: Any, f: Any, alpha: Any) -> Any:
 
     x (..., particles, dim), f (..., particles, 1); alpha broadcasts against f. Source: arXiv:1604.05648.
     """
+    w = weights(f, alpha)
+    return np.sum(w * np.where(np.isfinite(f), x, 0.0), axis=-2, keepdims=True)
+
+
+def weights(f: Any, alpha: Any) -> Any:
+    """exp(-alpha f_i) / sum_j exp(-alpha f_j), (..., particles, 1)."""
     finite = np.isfinite(f)
     low = np.min(np.where(finite, f, np.inf), axis=-2, keepdims=True)
     w = np.where(finite, np.exp(-alpha * (np.where(finite, f, low) - low)), 0.0)
-    return np.sum(w * np.where(finite, x, 0.0), axis=-2, keepdims=True) / np.sum(w, axis=-2, keepdims=True)
+    return w / np.sum(w, axis=-2, keepdims=True)

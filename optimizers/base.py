@@ -7,6 +7,7 @@ needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, a
     t       the number of this update, 1, 2, ... (a whole number)
     xi      standard normal noise of the shape of x, of the optimizer's own stream
     lr      the learning rate times the schedule's factor at this update
+    loss    the value at the consensus, of particles
     a field its value, per run where the field is Swept, a plain Python value where it is not
     a key of constants(), its array
 

@@ -198,7 +198,7 @@ class Simulation:
         optimizer = self.optimizer
         made = {}
         for name in optimizer.inputs():
-            if name in ("t", "xi", "lr"):
+            if name in ("t", "xi", "lr", "loss"):
                 made[name] = None
             else:
                 made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))

@@ -67,7 +67,7 @@ def drive(
     """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py, of X (blocks, particles, dim, W) and S (blocks, particles,
     states, dim, W); the iterate is the consensus, and A its average. Q holds alpha, its growth a step, and its largest value.
     choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; rows
-    of Z, O, R, the average's R, K, the average's K, and of what the rule sums over components; the observables to record.
+    of Z, O, R, the average's R, K, the average's K, and of what the rule sums over components and the loss; the observables to record.
     """
     mode = flush_subnormals()
     has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]
@@ -154,6 +154,7 @@ def drive(
                 if has_average:
                     average_prelude(T, factor, ha, RA, KA, fresh)
             xi = XI1 if t & DRAWN - 1 else XI0
+            ROWS[ROWS.shape[0] - 1] = L
             for i in range(particles):
                 if stopped:
                     copy(x[i], spare)

@@ -74,6 +74,8 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
         size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
         if size > SWARM_BYTES:
             raise NotFusable(f"{SWARM_LANES} swarms of {optimizer.particles} particles take {size >> 20} MB, above {SWARM_BYTES >> 20}")
+        if optimizer.batch:
+            raise NotFusable("a consensus of batches")
         if optimizer.initial:
             raise NotFusable("states of particles that do not start at 0")
     return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape)
@@ -98,7 +100,7 @@ class Sources:
     def sizes(self, observables: int) -> tuple[int, ...]:
         """Rows of Z, O, R, the average's R, K, the average's K, and of what a rule sums over components."""
         (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
-        return self.scratch, observables, rows, average_rows, powers, average_powers, sums
+        return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
 
     def load(self) -> tuple[Any, ...]:
         """(drive, the functions it takes), compiled or from the cache on disk."""

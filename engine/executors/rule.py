@@ -22,6 +22,8 @@ from .source import module
 FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
 """Optimizers whose rules may be straight-line arithmetic with sums over the components."""
 
+GIVEN = ("t", "xi", "loss")
+"""What a rule may ask for that is no field."""
 Made = tuple[str, tuple[str, ...], tuple[int, int, int]]
 """(source, the hyperparameters in the order of H's rows, rows of R, K and Z)."""
 
@@ -42,7 +44,11 @@ def average_source(average: Average, precision: str, lanes: int, uniform: bool) 
 @functools.lru_cache(maxsize=256)
 def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
     particles = issubclass(kind, ParticleOptimizer)
-    loads = {"x": "X[d, l]", "xi": "XI[d, l]", **({"f": "V[l]", "consensus": "G[d, l]"} if particles else {"g": "G[d, l]"})}
+    loads = {
+        "x": "X[d, l]",
+        "xi": "XI[d, l]",
+        **({"f": "V[l]", "loss": "Z[Z.shape[0] - 1, l]", "consensus": "G[d, l]"} if particles else {"g": "G[d, l]"}),
+    }
     if particles:
         numbers = tuple(name for name in numbers if name != "alpha")  # the driver's: it is in the consensus
     made = inline(kind.update, (*loads, *kind.state, *(["alpha"] if particles else [])), ("t", *numbers), dict(plain))
@@ -67,12 +73,12 @@ def _sizes(made: Inlined) -> tuple[int, int, int]:
 
 def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
     """(plain fields with their values, names of the numbers per run). A number that is 0 in every run is plain: its terms fall away."""
-    strange = [name for name in names if name not in ("t", "xi", *type(unit).model_fields)]
+    strange = [name for name in names if name not in (*GIVEN, *type(unit).model_fields)]
     if strange:
         raise NotFusable(f"its rule takes '{strange[0]}', which a kernel does not have")
     swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
-    plain = [name for name in names if name not in ("t", "xi") and (swept.get(name, True) or getattr(unit, name) == 0)]
-    return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, "t", "xi"))
+    plain = [name for name in names if name not in GIVEN and (swept.get(name, True) or getattr(unit, name) == 0)]
+    return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, *GIVEN))
 
 
 def _module(

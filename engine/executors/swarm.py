@@ -49,19 +49,29 @@ class SwarmSimulation(Simulation):
     def look(self, x: Any, t: int) -> tuple[Any, Any]:
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
         self.anneal(t)
-        point = self.point(x)
-        return self.parts.landscape.value(point, self.p, self.xp), self.seen
+        loss = self.parts.landscape.value(self.point(x), self.p, self.xp)
+        self.loss = loss[..., None, None]
+        return loss, self.seen
 
     def point(self, x: Any) -> Any:
         """The consensus (points, seeds, dim)."""
         if getattr(self, "at", None) is not x:
             self.seen, self.at = self.parts.landscape.value(x, self.swarm_p, self.xp)[..., None], x
+            if self.optimizer.batch:
+                self.seen = self.xp.where(self.chosen(self.t), self.seen, self.xp.asarray(float("inf"), dtype=x.dtype))
         return rebound(consensus, self.xp)(x, self.seen, self.alpha)[..., 0, :]
 
     def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-        moved = super().move(x, g, state, inputs | {"alpha": self.alpha})
+        now = {"alpha": self.alpha, "loss": self.loss}
+        moved = super().move(x, g, state, inputs | {name: value for name, value in now.items() if name in inputs})
         self.anneal(self.t + 1)
         return moved
+
+    def chosen(self, t: int) -> Any:
+        """Whose values count in the consensus of step t, (seeds, particles, 1): those with the `batch` smallest random numbers."""
+        xp, size = self.xp, min(self.optimizer.batch, self.particles)
+        keys = philox.uniform(self.study.root_seed, philox.BATCH, self.seeds, [t], self.particles, self.dtype, xp)[0, ...]
+        return (keys <= xp.sort(keys, axis=-1)[..., size - 1 : size])[..., None]
 
     def anneal(self, t: int) -> None:
         """alpha (points or 1, 1, 1, 1) as it is at step t."""

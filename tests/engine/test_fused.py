@@ -104,6 +104,7 @@ SWARM_OPTIONS = {
     "alpha grows": {"alpha": [1.0, 2.0], "alpha_growth": [1.1, 1.0], "alpha_max": 4.0},
     "stop early": {"stop": {"loss_below": 0.02}},
     "anisotropic": {"noise": "anisotropic", "sigma": [0.5, 2.0]},
+    "heaviside": {"heaviside": True},
     "truncated": {"truncate": [0.1, 0.0]},
     "more particles": {"particles": [3, 8]},
     "they diverge": {"drift": [1.0, 1e3]},

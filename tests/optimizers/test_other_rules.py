@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 from thalweg.engine import run
 from thalweg.optimizers._matrix import MUON, newton_schulz, polar, powers, transposed
-from thalweg.optimizers._particles import consensus
 from thalweg.optimizers.base import ElementwiseOptimizer, RuleOptimizer
-from thalweg.optimizers.cbo import Cbo
 from thalweg.optimizers.fismo import Fismo
 from thalweg.optimizers.muon import Muon
+from thalweg.optimizers.power_iteration import PowerIteration
+from thalweg.optimizers.shampoo import Shampoo
+from thalweg.optimizers.soap import Soap
+from thalweg.optimizers.spherical_sgd import SphericalSgd
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 KINDS = [kind for kind in OPTIMIZERS.kinds() if not issubclass(OPTIMIZERS.load(kind), ElementwiseOptimizer)]
 RNG = np.random.default_rng(0)
+
+
+def fields_of(optimizer):
+    """What its rule takes besides arrays, as keyword arguments."""
+    return {name: getattr(optimizer, name) for name in optimizer.inputs() if name in type(optimizer).model_fields}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,7 +30,7 @@ def test_declares_what_the_contract_asks(kind):
     cls = OPTIMIZERS.load(kind)
     assert issubclass(cls, RuleOptimizer)
     constants = cls().constants({"W": (3, 2), "b": (2,)})
-    assert all(name in ("t", "xi", "lr") or name in cls.model_fields or name in constants for name in cls.inputs())
+    assert all(name in ("t", "xi", "lr", "loss") or name in cls.model_fields or name in constants for name in cls.inputs())
     assert cls.__module__.rpartition(".")[2] == kind == cls().kind
     assert "Source" in (cls.__doc__ or "")
     assert cls.source
@@ -89,6 +96,56 @@ def test_matrix_powers():
     np.testing.assert_allclose(inverse @ p, np.broadcast_to(np.eye(5), p.shape), atol=1e-9)
 
 
+# Shampoo and SOAP
+
+
+def test_shampoo_s_first_step_is_the_polar_factor():
+    g = RNG.normal(size=(2, 5, 3))
+    x, *_ = Shampoo.update(0 * g, g, 0 * g, np.eye(5), np.eye(3), t=1, **fields_of(Shampoo(lr=1.0, eps=1e-12)))
+    np.testing.assert_allclose(-x, polar(g), atol=1e-4)
+
+
+def test_shampoo_accumulates_as_published():
+    """W_T = - lr sum_t L_t^(-1/4) G_t R_t^(-1/4) with L_t = eps I + sum G G^T; powers by scipy."""
+    from scipy.linalg import fractional_matrix_power as power
+
+    g, eps = RNG.normal(size=(6, 4, 3)), 0.1
+    x, m, left, right = np.zeros((4, 3)), np.zeros((4, 3)), np.eye(4), np.eye(3)
+    expected, p, q = np.zeros((4, 3)), eps * np.eye(4), eps * np.eye(3)
+    for t in range(6):
+        x, m, left, right = Shampoo.update(x, g[t], m, left, right, t=t + 1, **fields_of(Shampoo(lr=0.3, eps=eps)))
+        p, q = p + g[t] @ g[t].T, q + g[t].T @ g[t]
+        expected -= 0.3 * power(p, -0.25) @ g[t] @ power(q, -0.25)
+    np.testing.assert_allclose(x, expected, atol=1e-10)
+
+
+def soap(g, **fields):
+    optimizer, x = Soap(**fields), np.zeros(g.shape[1:])
+    rows, cols = x.shape
+    state = (0 * x, 0 * x, np.eye(rows), np.eye(cols), np.eye(rows), np.eye(cols))
+    for t, each in enumerate(g, 1):
+        x, *state = Soap.update(x, each, *state, t=t, **fields_of(optimizer))
+    return x
+
+
+def test_soap_turns_with_its_matrix():
+    """Adam does not: rotating all gradients by U and V rotates SOAP's path, since its basis turns with them."""
+    g = RNG.normal(size=(25, 4, 4))
+    u, v = np.linalg.qr(RNG.normal(size=(4, 4)))[0], np.linalg.qr(RNG.normal(size=(4, 4)))[0]
+    np.testing.assert_allclose(soap(u @ g @ v), u @ soap(g) @ v, atol=1e-9)
+
+
+def test_soap_of_gradients_that_are_diagonal_already_is_adam():
+    """G = diag(g) has G G^T diagonal, so its eigenbasis is the axes and only the diagonal moves, by Adam."""
+    g = np.abs(RNG.normal(size=(12, 3))) + np.array([1.0, 3.0, 9.0])
+    x = np.diag(soap(np.einsum("ti,ij->tij", g, np.eye(3)), beta1=0.9, beta2=0.99, lr=0.01))
+    m = v = expected = np.zeros(3)
+    for t, each in enumerate(g, 1):
+        m, v = 0.9 * m + 0.1 * each, 0.99 * v + 0.01 * each**2
+        expected = expected - 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+    np.testing.assert_allclose(x, expected, rtol=1e-9)
+
+
 # Muon
 
 
@@ -96,7 +153,7 @@ def muon(g, steps, **fields):
     """Points and updates of Muon on a sequence of gradients."""
     optimizer = Muon(**fields)
     x, m, path = np.zeros_like(g[0]), np.zeros_like(g[0]), []
-    given = {name: getattr(optimizer, name) for name in Muon.inputs() if name != "t"}
+    given = fields_of(optimizer)
     for t in range(steps):
         x, m = Muon.update(x, g[t], m, t=t + 1, **given)
         path.append(x)
@@ -139,20 +196,8 @@ def test_exact_muon_lowers_every_singular_value_by_the_learning_rate():
     s = np.linalg.svd(error, compute_uv=False)
     x = np.zeros((6, 4))
     for t in range(1, 6):
-        x, _ = Muon.update(
-            x,
-            x + error,
-            0 * x,
-            t=t,
-            lr=0.01,
-            beta=0.0,
-            weight_decay=0.0,
-            nesterov=False,
-            bias_correction=False,
-            method="polar",
-            ns_steps=5,
-            scale="none",
-        )
+        fields = fields_of(Muon(lr=0.01, beta=0.0, nesterov=False, method="polar", scale="none"))
+        x, _ = Muon.update(x, x + error, 0 * x, t=t, **fields)
         np.testing.assert_allclose(np.linalg.svd(x + error, compute_uv=False), s - 0.01 * t, rtol=1e-10)
 
 
@@ -162,13 +207,25 @@ def test_match_rms_gives_the_promised_size():
     assert np.sqrt((x * x).mean()) == pytest.approx(0.2, rel=1e-9)
 
 
+def test_heavy_ball_and_moving_average_are_one_optimizer():
+    g = RNG.normal(size=(50, 6, 4))
+    np.testing.assert_allclose(muon(g, 50, momentum="heavy_ball", eps=0.0), muon(g, 50, eps=0.0), atol=1e-12)
+
+
+def test_presets_set_what_is_not_given():
+    assert Muon(preset="keller") == Muon().replace({("preset",): "keller"})
+    torch, optax = Muon(preset="torch"), Muon(preset="optax", eps=1e-3)
+    assert (torch.lr, torch.weight_decay, torch.eps_form) == (1e-3, 0.1, "clamp")
+    assert (optax.bias_correction, optax.scale, optax.eps) == (True, "transposed", 1e-3)
+
+
 # FISMO
 
 
 def fismo(g, steps, **fields):
     optimizer = Fismo(**fields)
     x, m, p, q = np.zeros_like(g[0]), np.zeros_like(g[0]), np.eye(g.shape[1]), np.eye(g.shape[2])
-    given = {name: getattr(optimizer, name) for name in Fismo.inputs()}
+    given = fields_of(optimizer)
     for t in range(steps):
         before = x
         x, m, p, q = Fismo.update(x, g[t], m, p, q, **given)
@@ -215,6 +272,21 @@ def test_at_infinite_temperature_the_sphere_is_covered_evenly():
     np.testing.assert_allclose((x * x).sum(-1), 1, rtol=1e-12)
     squares = x[:, 0] ** 2
     assert abs(squares.mean() - 1 / 8) < 4 * squares.std() / np.sqrt(4000)
+
+
+def test_spherical_sgd_and_power_iteration_stay_on_the_sphere_and_find_the_top():
+    a = RNG.normal(size=(6, 6))
+    a = a @ a.T
+    x = np.eye(6)[:1]
+    for _ in range(400):
+        x = PowerIteration.update(x, -2 * x @ a, lr=1.0)
+    top = np.linalg.eigh(a)[1][:, -1]
+    assert abs((x @ top).item()) == pytest.approx(1, abs=1e-12)
+    y = np.eye(6)[:1]
+    for _ in range(4000):
+        y = SphericalSgd.update(y, -2 * y @ a, lr=0.02)
+    assert np.linalg.norm(y) == pytest.approx(1, abs=1e-14)
+    assert abs((y @ top).item()) == pytest.approx(1, abs=1e-9)
 
 
 # Curl descent
@@ -269,72 +341,3 @@ def test_the_field_is_curl_free_only_without_flips():
         twist = (jacobian - jacobian.T) / 2
         np.testing.assert_allclose(twist, -(np.diag(sign) @ hessian - hessian @ np.diag(sign)) / 2, atol=1e-8)
         assert (np.abs(twist).max() < 1e-8) == free
-
-
-# Particles
-
-
-def test_the_consensus_is_the_weighted_mean_and_bad_particles_have_no_weight():
-    x, f = RNG.normal(size=(3, 10, 2)), RNG.normal(size=(3, 10, 1))
-    w = np.exp(-2.0 * f)
-    np.testing.assert_allclose(consensus(x, f, 2.0)[:, 0], (w * x).sum(1) / w.sum(1), rtol=1e-12)
-    x[0, 4], f[0, 4] = np.nan, np.inf
-    keep = np.arange(10) != 4
-    np.testing.assert_allclose(consensus(x, f, 2.0)[0], consensus(x[:, keep], f[:, keep], 2.0)[0], rtol=1e-12)
-    best = consensus(x, f, 1e9)[1, 0]
-    np.testing.assert_allclose(best, x[1, f[1, :, 0].argmin()])
-
-
-@pytest.mark.parametrize(("noise", "kappa"), [("isotropic", 10), ("anisotropic", 1)])
-@pytest.mark.parametrize("convention", ["sqrt_dt", "sqrt_2dt"])
-def test_with_the_consensus_held_the_swarm_shrinks_by_the_exact_factor(noise, kappa, convention):
-    """E|x - c|^2 is multiplied by (1 - lambda dt)^2 + kappa sigma^2 dt a step; particle 0 has all the weight and sits at c."""
-    rng, n, d, dt, sigma = np.random.default_rng(2), 200_000, 10, 0.01, 0.5
-    x = rng.normal(size=(1, n, d))
-    f = np.ones((1, n, 1))
-    f[0, 0] = 0
-    xi = rng.normal(size=x.shape)
-    moved = Cbo.update(x, f, xi, lr=dt, alpha=1e6, drift=1.0, sigma=sigma, truncate=0.0, noise=noise, convention=convention)
-    c = x[:, :1]
-    ratio = ((moved - c) ** 2).sum(-1).mean() / ((x - c) ** 2).sum(-1).mean()
-    wanted = (1 - dt) ** 2 + kappa * sigma**2 * dt * (2 if convention == "sqrt_2dt" else 1)
-    assert ratio == pytest.approx(wanted, rel=2e-3)
-    np.testing.assert_array_equal(moved[:, 0], x[:, 0])
-
-
-def test_truncated_noise_is_bounded():
-    x, f, xi = 100 * RNG.normal(size=(1, 50, 3)), RNG.normal(size=(1, 50, 1)), np.ones((1, 50, 3))
-    given = {"lr": 0.01, "alpha": 1.0, "drift": 0.0, "sigma": 2.0, "noise": "isotropic", "convention": "sqrt_dt"}
-    moved = Cbo.update(x, f, xi, truncate=0.5, **given) - x
-    assert np.abs(moved).max() <= 2.0 * 0.1 * 0.5 + 1e-12
-    assert np.abs(Cbo.update(x, f, xi, truncate=0.0, **given) - x).max() > 1
-
-
-def test_a_hop_is_an_implicit_gradient_step():
-    """N = 20,000: the mean consensus after k hops on f = x^T A x / 2 is (I + alpha s^2 A)^-k x_0, the first cloud counted as a hop."""
-    s, alpha, curvature, hops = 0.2, 5.0, np.array([1.0, 3.0]), 4
-    study = {
-        "name": "s",
-        "landscape": {"kind": "quadratic", "spectrum": list(curvature)},
-        "init": {"kind": "normal", "mean": [0.4, -0.3], "std": s},
-        "seeds": 50,
-        "steps": hops,
-        "optimizers": [{"kind": "consensus_hopping", "lr": s, "alpha": alpha, "particles": 20_000}],
-    }
-    found = run(study)["consensus_hopping"].params.values
-    for k in range(hops + 1):
-        wanted = np.array([0.4, -0.3]) / (1 + alpha * s**2 * curvature) ** (k + 1)
-        error = found[:, k].std(0, ddof=1) / np.sqrt(50)
-        assert (np.abs(found[:, k].mean(0) - wanted) < 4 * error + 1e-4).all()
-
-
-def test_swarms_are_stored_with_a_particle_dimension():
-    study = {"name": "s", "landscape": {"kind": "rastrigin", "dim": 3}, "init": {"kind": "uniform", "low": -3.0, "high": 3.0}, "seeds": 4}
-    record = {"every": 5, "variables": ["loss", "params", "swarm"]}
-    made = run({**study, "steps": 20, "optimizers": [{"kind": "cbo", "particles": [5, 9]}], "record": record})["cbo"]
-    assert made.swarm.dims == ("particles", "seed", "step", "particle", "dim")
-    assert made.swarm.isel(particles=0, particle=slice(5, None)).isnull().all()
-    assert made.swarm.isel(particles=1).notnull().all()
-    x = made.swarm.values[1]
-    f = (x * x + 10 * (1 - np.cos(2 * np.pi * x))).sum(-1, keepdims=True)
-    np.testing.assert_allclose(made.params.values[1], consensus(x, f, 100.0)[..., 0, :], rtol=1e-9)
