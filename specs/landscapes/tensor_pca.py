@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..base import Count, Positive
+from ..base import Count, NonNegative, Positive
 from ..init import Init, Sphere
 from ..sweep import Structural, Sweep, Swept, resolved
 from .base import Arrays, Landscape
@@ -23,13 +23,16 @@ class TensorPca(Landscape):
     Observable: overlap = x_0 / |x|. Known rates (samples needed, d the dimension): online SGD and the last iterate of Langevin dynamics
     d^(k-1), averaged Langevin dynamics and smoothed SGD about d^(k/2). Closed forms for small inverse temperature e of
     spherical_langevin, k = 3 (derived): the mean iterate is (6 e / (d (d + 2))) S[I], S[I]_i = sum_a S_aai, whose overlap with e_0 is
-    about 1 / sqrt(1 + d (d + 2) / (3 n)). Source: arXiv:1411.1076 (model); arXiv:2603.06028 (rates).
+    about 1 / sqrt(1 + d (d + 2) / (3 n)). With `smoothing` l > 0, f is its mean over (x + l z) / sqrt(1 + l^2), z uniform on the unit sphere
+    across x, in closed form from the tensor's partial traces. Source: arXiv:1411.1076 (model); arXiv:2603.06028 (rates);
+    arXiv:2305.10633 (smoothing).
     """
 
     kind: Literal["tensor_pca"] = "tensor_pca"
     dim: Structural[Annotated[Count, Field(ge=2)]] = 16
     order: Structural[Literal[2, 3, 4]] = 3
     samples: Swept[Positive] = 1000.0
+    smoothing: Swept[NonNegative] = 0.0
 
     source = "arXiv:1411.1076"
     domain = (-1.0, 1.0)
@@ -56,29 +59,49 @@ class TensorPca(Landscape):
         return Sphere()
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
-        """`z` (seeds, dim, ..., dim), the symmetric part of Z."""
+        """`z` (seeds, dim, ..., dim), the symmetric part of Z, and `trace`, that with its last two axes traced out."""
         dim, order = resolved(self.dim), resolved(self.order)
         z = normal(dim**order)
         z = z.reshape(len(z), *(dim,) * order)
         axes = [(0, *(1 + a for a in p)) for p in itertools.permutations(range(order))]
-        return {"z": sum(z.transpose(a) for a in axes) / math.factorial(order)}
+        z = sum(z.transpose(a) for a in axes) / math.factorial(order)
+        return {"z": z, "trace": np.trace(z, axis1=-2, axis2=-1)}
 
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self.value_and_grad(x, p, xp)[0]
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        order = resolved(self.order)
-        noise = self._contracted(x, p["z"], xp) / xp.sqrt(xp.asarray(p["samples"], dtype=x.dtype))[..., None]
-        signal = x[..., :1] ** (order - 1)
-        slope = xp.concat([noise[..., :1] + signal, noise[..., 1:]], axis=-1)
-        return -xp.sum(slope * x, axis=-1), -order * slope
+        order, dim = resolved(self.order), resolved(self.dim)
+        size = 1 / xp.sqrt(xp.asarray(p["samples"], dtype=x.dtype))
+        contracted = self._contracted(x, p["z"], order, xp) * size[..., None]
+        slope = _plus_first(contracted, x[..., 0] ** (order - 1), xp)
+        value, gradient = xp.sum(slope * x, axis=-1), order * slope
+        if isinstance(self.smoothing, float) and not self.smoothing:
+            return -value, -gradient
+        square = xp.asarray(p["smoothing"], dtype=x.dtype) ** 2
+        once, twice = math.comb(order, 2) * square / (dim - 1), (3 if order == 4 else 0) * square**2 / ((dim - 1) * (dim + 1))
+        traced, traced_slope, both = self._traced(x, p["trace"], size, order, xp)
+        norm = (1 + square) ** (order / 2)
+        value = ((1 - once + twice) * value + (once - 2 * twice) * traced + twice * both) / norm
+        gradient = ((1 - once + twice)[..., None] * gradient + (once - 2 * twice)[..., None] * traced_slope) / norm[..., None]
+        return -value, -gradient
+
+    def _traced(self, x: Any, trace: Any, size: Any, order: int, xp: Any) -> tuple[Any, Any, Any]:
+        """S[I, x, ...], its gradient, and for order 4 S[I, I]."""
+        if order == 2:
+            return trace * size + 1, xp.zeros_like(x), 0 * size
+        slope = _plus_first(self._contracted(x, trace, order - 2, xp) * size[..., None], x[..., 0] ** (order - 3), xp)
+        both = xp.linalg.trace(trace) * size + 1 if order == 4 else 0 * size
+        return xp.sum(slope * x, axis=-1), (order - 2) * slope, both
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         return {"overlap": x[..., 0] / xp.sqrt(xp.sum(x * x, axis=-1))}
 
-    def _contracted(self, x: Any, z: Any, xp: Any) -> Any:
+    def _contracted(self, x: Any, z: Any, order: int, xp: Any) -> Any:
         """Z[x, ..., x, .]: every axis but one contracted, (..., dim). One matrix-vector product a run, then what is left of it."""
-        dim, order = resolved(self.dim), resolved(self.order)
+        if order == 1:
+            return z
+        dim = resolved(self.dim)
         lead = z.shape[:-order]
         made = xp.matmul(xp.reshape(z, (*lead, dim ** (order - 1), dim)), x[..., None])[..., 0]
         for k in range(order - 2, 0, -1):
@@ -88,7 +111,12 @@ class TensorPca(Landscape):
     @classmethod
     def example(cls) -> dict[str, Any]:
         """A small valid instance, for tests that need one of every kind."""
-        return {"dim": 5, "order": 3, "samples": 50.0}
+        return {"dim": 5, "order": 3, "samples": 50.0, "smoothing": 0.5}
+
+
+def _plus_first(a: Any, number: Any, xp: Any) -> Any:
+    """a (..., dim) with `number` (...) added to its first component."""
+    return xp.concat([(a[..., 0] + number)[..., None], a[..., 1:] + 0 * number[..., None]], axis=-1)
 
 
 def _values(value: Any) -> tuple[Any, ...]:
