@@ -15,16 +15,17 @@ from .base import VectorOptimizer
 class CurlDescent(VectorOptimizer):
     """Gradient descent with the sign of some neurons' plasticity flipped: x <- x - lr D g, D diagonal with entries +-1.
 
-    `hidden_flips` is the fraction of the rows of the first matrix (synapses that leave the flipped inputs), `readout_flips` of those of
-    the last; the first rows are flipped. With `preserve_norm` every block is then brought back to its initial Frobenius norm. As soon as
+    `side` presynaptic: `hidden_flips` is the fraction of the rows of the first matrix (synapses that leave the flipped inputs),
+    `readout_flips` of those of the last; postsynaptic: of their columns (synapses that reach the flipped neurons). The first are flipped. With `preserve_norm` every block is then brought back to its initial Frobenius norm. As soon as
     signs mix this is the gradient of no function: the field's Jacobian -D H is symmetric only if D commutes with the Hessian H (derived).
-    Source: arXiv:2510.02765 ('col' flips of its code).
+    Source: arXiv:2510.02765 ('col' and 'row' flips of its code).
     """
 
     kind: Literal["curl_descent"] = "curl_descent"
     lr: Swept[NonNegative] = 0.1
     hidden_flips: Structural[Probability] = 0.0
     readout_flips: Structural[Probability] = 0.0
+    side: Structural[Literal["presynaptic", "postsynaptic"]] = "presynaptic"
     preserve_norm: Structural[bool] = False
 
     state = ("size",)
@@ -35,7 +36,8 @@ class CurlDescent(VectorOptimizer):
         parts = [np.ones(shape) for shape in blocks.values()]
         matrices = [part for part in parts if part.ndim == 2]
         for part, fraction in ((matrices[0], self.hidden_flips), (matrices[-1], self.readout_flips)) if matrices else ():
-            part[: round(float(fraction) * len(part))] *= -1  # type: ignore[arg-type]
+            flipped = part if self.side == "presynaptic" else part.T
+            flipped[: round(float(fraction) * len(flipped))] *= -1  # type: ignore[arg-type]
         ends = np.cumsum([0, *map(math.prod, blocks.values())])
         at = np.arange(ends[-1])
         segments = [(at >= low) & (at < high) for low, high in itertools.pairwise(ends)]

@@ -8,6 +8,7 @@ import pytest
 from thalweg.engine import run
 from thalweg.optimizers._matrix import MUON, newton_schulz, polar, powers, transposed
 from thalweg.optimizers.base import ElementwiseOptimizer, RuleOptimizer
+from thalweg.optimizers.curl_descent import CurlDescent
 from thalweg.optimizers.fismo import Fismo
 from thalweg.optimizers.muon import Muon
 from thalweg.optimizers.power_iteration import PowerIteration
@@ -325,6 +326,14 @@ def test_without_flips_it_is_gradient_descent_and_norms_are_kept_if_asked():
     for name in ("norm1", "norm2"):
         values = made["kept"][name].values
         np.testing.assert_allclose(values, values[:, :1] * np.ones_like(values), rtol=1e-12)
+
+
+def test_flips_are_of_rows_or_of_columns():
+    blocks = {"W1": (4, 2), "w2": (2, 1)}
+    rows = CurlDescent(hidden_flips=0.5, readout_flips=0.5).constants(blocks)["sign"]
+    columns = CurlDescent(hidden_flips=0.5, side="postsynaptic").constants(blocks)["sign"]
+    np.testing.assert_array_equal(rows, [-1, -1, -1, -1, 1, 1, 1, 1, -1, 1])
+    np.testing.assert_array_equal(columns, [-1, 1, -1, 1, -1, 1, -1, 1, 1, 1])
 
 
 def test_the_field_is_curl_free_only_without_flips():
