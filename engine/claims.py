@@ -304,6 +304,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "component": component,
     "select": select,
     "or_inf": lambda x: x.where(~np.isnan(x), np.inf),
+    "or_zero": lambda x: x.where(~np.isnan(x), 0.0),
     **{name: elementwise(getattr(np, name)) for name in ("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "tanh", "arctan")},
     **{name: elementwise(getattr(np, name)) for name in ("sign", "floor", "minimum", "maximum", "isfinite")},
     "where": conditional,

@@ -74,10 +74,8 @@ class TeacherNetwork(TwoLayer):
         return p["teacher"] * xp.asarray(p["teacher_range"], dtype=p["teacher"].dtype)[..., None]
 
     def data(self, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        if batch is not None and len(batch.shape) == 3:
-            inputs = batch[None, ...] * 0.5**0.5
-        else:
-            inputs = picked(p["seen"], batch, xp)
+        kept = batch is None or len(batch.shape) == 2
+        inputs = picked(p["seen"], batch, xp) if kept else batch[None, ...] * 0.5**0.5
         return inputs, self.taught(inputs, p, xp)
 
     def taught(self, inputs: Any, p: Arrays, xp: Any) -> Any:
