@@ -44,13 +44,16 @@ def choose(group: Group, wanted: str = "auto") -> Choice:
 
 
 def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
-    """What runs a shard: `run(tick)` yields its Blocks and then its Outcome. The array executor uses one thread."""
+    """What runs a shard: `run(tick)` yields its Blocks and then its Outcome."""
     if executor == "fused":
         from .fused import FusedSimulation
         from .fused_swarm import FusedSwarm
 
         return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads)
-    return array_simulation(shard)
+    from .split import SplitSimulation, parts
+
+    pieces, axis = parts(shard, threads)
+    return SplitSimulation([array_simulation(piece) for piece in pieces], axis) if len(pieces) > 1 else array_simulation(shard)
 
 
 def array_simulation(shard: Shard, xp: Any = np) -> Any:

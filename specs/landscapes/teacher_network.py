@@ -74,8 +74,8 @@ class TeacherNetwork(TwoLayer):
         return p["teacher"] * xp.asarray(p["teacher_range"], dtype=p["teacher"].dtype)[..., None]
 
     def data(self, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        kept = batch is None or len(batch.shape) == 2
-        inputs = picked(p["seen"], batch, xp) if kept else batch[None, ...] * 0.5**0.5
+        fresh: Any = batch
+        inputs = picked(p["seen"], batch, xp) if batch is None or len(batch.shape) == 2 else fresh[None, ...] * 0.5**0.5
         return inputs, self.taught(inputs, p, xp)
 
     def taught(self, inputs: Any, p: Arrays, xp: Any) -> Any:
