@@ -18,6 +18,8 @@ DIAGNOSTICS = {
     "hessian_top": "largest eigenvalue of the Hessian",
     "hessian_vector": "unit eigenvector of the Hessian's largest eigenvalue",
     "curl": "antisymmetric part of the update field's Jacobian over the Jacobian, Frobenius norms",
+    "kernel_min": "smallest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs",
+    "kernel_max": "largest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs",
     "lyapunov": "mean logarithmic growth per step of the distance to a twin run with the same noise",
     "singular_values": "singular values of the iterate's matrix blocks",
     "update_singular_values": "singular values of the update that led here",
@@ -32,8 +34,8 @@ SINGULAR = ("singular_values", "update_singular_values")
 class Record(Spec):
     """One of `every: n`, `log: n` (n steps, evenly spaced in the logarithm), `at: [...]`, `last: true`; the last step is always
     stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params (all these by default),
-    and swarm or diagnostics: gradient_norm, update_norm, hessian_top, hessian_vector, curl, lyapunov, singular_values,
-    update_singular_values.
+    and swarm or diagnostics: gradient_norm, update_norm, hessian_top, hessian_vector, curl, kernel_min, kernel_max,
+    lyapunov, singular_values, update_singular_values.
 
     With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
     `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss.

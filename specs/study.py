@@ -89,6 +89,8 @@ class Study(Spec):
         if any("particles" not in type(o).model_fields for o in self.optimizers):
             matrices = any(len(shape) == 2 for shape in self.landscape.blocks.values())
             allowed += [name for name in DIAGNOSTICS if (matrices and not self.record.stats) or "singular" not in name]
+            if type(self.landscape).jacobian is Landscape.jacobian:
+                allowed = [name for name in allowed if not name.startswith("kernel_")]
         if "curl" in (self.record.variables or ()) and "curl" not in self.landscape.observable_names:
             largest = max(land.size for land in self.landscapes())
             if largest > MAX_CURL:

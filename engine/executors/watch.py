@@ -58,6 +58,8 @@ class Watch:
                 return self.top(t, x)[1]
             case "curl":
                 return self.curl(x, state)
+            case "kernel_min" | "kernel_max":
+                return self.kernel(x)[..., 0 if name == "kernel_min" else -1]
             case "lyapunov":
                 return self.growth / max(t, 1)
             case "singular_values":
@@ -126,6 +128,15 @@ class Watch:
         jacobian = xp.stack(columns, axis=-1)
         odd = (jacobian - xp.matrix_transpose(jacobian)) / 2
         return xp.sqrt(xp.sum(odd * odd, axis=(-2, -1)) / xp.sum(jacobian * jacobian, axis=(-2, -1)))
+
+    def kernel(self, x: Any) -> Any:
+        """The eigenvalues of J D J^T, increasing; D is the optimizer's diagonal of signs, the identity where it has none."""
+        xp, simulation = self.xp, self.simulation
+        jacobian = simulation.parts.landscape.jacobian(x, simulation.p, xp)
+        kernel = xp.matmul(jacobian * simulation.given.get("sign", 1.0), xp.matrix_transpose(jacobian))
+        finite = xp.all(xp.isfinite(kernel), axis=(-2, -1))
+        values = xp.linalg.eigvalsh(xp.where(finite[..., None, None], kernel, xp.zeros_like(kernel)))
+        return xp.where(finite[..., None], values, xp.asarray(float("nan"), dtype=x.dtype))
 
     def singular(self, x: Any) -> Any:
         """Singular values of all matrix blocks, (..., sum of their smaller sides)."""

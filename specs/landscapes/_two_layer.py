@@ -72,6 +72,16 @@ class TwoLayer(Landscape):
         delta = error * slope(self.out, y, xp) / error.shape[-1]
         return 0.5 * xp.mean(error * error, axis=-1), self.backpropagated(second, inputs, h, delta, xp)
 
+    def jacobian(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """d y^_i / d theta over sqrt(n), (..., n, dim): the kernel J J^T is the empirical tangent kernel over n."""
+        inputs, _ = self.data(p, xp)
+        first, second = self.layers(x, xp)
+        h, y = self.forward(first, second, inputs, xp)
+        front = slope(self.out, y, xp)[..., None] / y.shape[-1] ** 0.5
+        back = front * xp.matrix_transpose(second) * slope(resolved(self.activation), h, xp)
+        w1 = inputs[..., :, :, None] * back[..., :, None, :]
+        return xp.concat([xp.reshape(w1, (*w1.shape[:-2], w1.shape[-2] * w1.shape[-1])), front * h], axis=-1)
+
     def layers(self, x: Any, xp: Any) -> tuple[Any, Any]:
         """W1 (..., inputs, hidden) and w2 (..., hidden, 1)."""
         hidden = resolved(self.hidden)

@@ -75,6 +75,13 @@ class LinearTeacher(Landscape):
         flat = xp.reshape(outer, (*outer.shape[:-2], self.sizes[0] * self.sizes[1]))
         return variance / 2 * xp.sum(r * r, axis=-1), xp.concat([flat, back], axis=-1)
 
+    def jacobian(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """dr/dW1_jh = w2_h e_j and dr/dw2_h = W1_h: with signs D the kernel J D J^T is K."""
+        first, second = self._layers(x, xp)
+        inputs, hidden = self.sizes
+        blocks = xp.eye(inputs, dtype=x.dtype)[:, :, None] * second[..., None, None, :]
+        return xp.concat([xp.reshape(blocks, (*x.shape[:-1], inputs, inputs * hidden)), first], axis=-1)
+
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         first, second, r = self._error(x, p, xp)
         norms = [xp.sqrt(xp.sum(first * first, axis=(-2, -1))), xp.sqrt(xp.sum(second * second, axis=-1))]

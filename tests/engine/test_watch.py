@@ -101,6 +101,35 @@ def test_the_lyapunov_exponent_of_the_logistic_map_is_log_2():
     assert made.lyapunov[:, -1].mean() == pytest.approx(np.log(2), abs=0.02)
 
 
+@pytest.mark.parametrize("flips", [0.0, 0.34, 1.0])
+def test_the_signed_tangent_kernel_is_the_derived_matrix(flips):
+    """K = |w2|^2 D1 + W1 D2 W1^T."""
+    land = {"kind": "linear_teacher", "inputs": 6, "hidden": 4}
+    optimizer = {"kind": "curl_descent", "lr": 0.001, "hidden_flips": flips, "readout_flips": 0.25}
+    made = run(study(land, optimizer, ["params", "kernel_min", "kernel_max"]))["curl_descent"]
+    w1, w2 = made.params_W1.values, made.params_w2.values
+    d1, d2 = np.ones(6), np.array([-1.0, 1, 1, 1])
+    d1[: round(6 * flips)] = -1
+    k = (w2**2).sum((-2, -1))[..., None, None] * np.diag(d1) + w1 @ np.diag(d2) @ np.swapaxes(w1, -1, -2)
+    values = np.linalg.eigvalsh(k)
+    np.testing.assert_allclose(made.kernel_min, values[..., 0], rtol=1e-9)
+    np.testing.assert_allclose(made.kernel_max, values[..., -1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh", "relu", "sigmoid"])
+def test_the_jacobian_of_networks_is_that_of_their_outputs(activation):
+    from thalweg.specs.registry import LANDSCAPES
+
+    fields = {"inputs": 3, "hidden": 2, "samples": 7, "test_samples": 2, "activation": activation}
+    land = LANDSCAPES.load("teacher_network").model_validate(fields)
+    rng = np.random.default_rng(0)
+    p = {"teacher_range": np.ones((1, 1))} | {k: v[None] for k, v in land.disorder(lambda n: rng.standard_normal((1, n))).items()}
+    x, h = rng.normal(size=(1, 1, land.size)), 1e-6
+    outputs = lambda y: land.forward(*land.layers(y, np), land.data(p, np)[0], np)[1] / 7**0.5
+    slopes = np.stack([(outputs(x + h * e) - outputs(x - h * e)) / (2 * h) for e in np.eye(land.size)], axis=-1)
+    np.testing.assert_allclose(land.jacobian(x, p, np), slopes, atol=1e-8)
+
+
 def test_singular_values_of_iterate_and_update():
     land = {"kind": "matrix_quadratic", "rows": 5, "cols": 3}
     variables = ["params", "singular_values", "update_singular_values"]
