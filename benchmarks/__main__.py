@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from . import ours
-from .cases import CASES
+from .cases import CASES, OURS_ALONE
 
-PEERS = {"jax": "peers_jax", "torch": "peers_torch", "numpy": "peers_numpy"}
+PEERS = {"jax": "peers_jax", "torch": "peers_torch", "numpy": "peers_numpy", "cbx": "peers_cbx"}
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def environment() -> list[str]:
     """What ran where."""
     cpu = next((line.split(":")[1].strip() for line in cpu_info() if line.startswith("model name")), platform.processor())
     packages = []
-    for name in ("thalweg", "numpy", "numba", "jax", "optax", "torch"):
+    for name in ("thalweg", "numpy", "numba", "jax", "optax", "torch", "cbx"):
         try:
             packages.append(f"{name} {version(name)}")
         except ModuleNotFoundError:
@@ -70,10 +70,12 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
     """One case: everybody's rate in M optimizer steps a second, by contestant."""
     study = study | {"steps": study["steps"] // 10} if quick else study
     study = {"seeds": 1, **study, **shared(study)}
-    contestants = {"thalweg, fused": ours.contestant(study, "fused"), "thalweg, array": ours.contestant(study, "array")}
+    mine = "thalweg, fused" if ours.fusable(study) else "thalweg, array"
+    contestants = {who: ours.contestant(study, who.split()[1]) for who in dict.fromkeys((mine, "thalweg, array"))}
     for peer, module in PEERS.items():
         try:
-            contestants |= peers(name, importlib.import_module(f".{module}", __package__), study)
+            loaded = importlib.import_module(f".{module}", __package__)
+            contestants |= peers(name, loaded, study) if hasattr(loaded, study["name"]) else {}
         except ModuleNotFoundError as error:
             print(f"{peer} is left out: {error}", file=sys.stderr)
     finals, times = {}, {who: [] for who in contestants}
@@ -84,14 +86,14 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
             began = time.perf_counter()
             run()
             times[who].append(time.perf_counter() - began)
-    runs = len(finals["thalweg, fused"])
-    agree(finals, noisy="noise" in study)
-    mine = np.array(times["thalweg, fused"])
+    runs = len(finals[mine])
+    agree(finals, noisy="noise" in study or "random" in study)
+    best = np.array(times[mine])
     lines += [f"## {name}: {title}", "", "| | M steps/s | thalweg is faster by |", "|---|---:|---:|"]
     rates = {}
     for who, seconds in times.items():
         rates[who] = runs * study["steps"] / float(np.median(seconds)) / 1e6
-        ratio = "" if who == "thalweg, fused" else f"{np.median(np.array(seconds) / mine):.1f}x"
+        ratio = "" if who == mine else f"{np.median(np.array(seconds) / best):.1f}x"
         lines.append(f"| {who} | {rates[who]:,.1f} | {ratio} |")
         print(name, lines[-1], flush=True)
     lines.append("")
@@ -103,7 +105,9 @@ def shared(study: dict[str, Any]) -> dict[str, Any]:
     from thalweg.engine import check
     from thalweg.engine.executors.array import Simulation
 
-    shards = [s for group in check(study).groups for s in group.shards()]
+    shards = [s for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups for s in group.shards()]
+    if study["name"] == "muon":
+        return {"start": np.concatenate([Simulation(shard).start()[0] for shard in shards])}
     if study["name"] == "rastrigin":
         return {"start": Simulation(shards[0]).start()[0]}
     if study["name"] == "rosenbrock":

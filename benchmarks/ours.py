@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from .cases import LAST, RIVER, ROSENBROCK
+from .cases import LAST, OURS_ALONE, RIVER, ROSENBROCK
 
 
 def contestant(study: dict[str, Any], executor: str) -> Any:
@@ -22,7 +23,7 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
     from thalweg.engine import check
     from thalweg.engine.executors.choose import simulation
 
-    plan = check({**{k: v for k, v in study.items() if k not in ("start", "grid")}, **LAST})
+    plan = check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST})
     shards = [s for group in plan.groups for s in group.shards()]
     workers = min(os.cpu_count() or 1, len(shards))
 
@@ -31,10 +32,18 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
         return np.asarray(block.data["loss"])[..., 0].ravel()
 
     def run() -> np.ndarray:
-        with ThreadPoolExecutor(workers) as pool:
+        with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(one, shards)))
 
     return run
+
+
+def fusable(study: dict[str, Any]) -> bool:
+    """Whether kernels can run the case."""
+    from thalweg.engine import check
+    from thalweg.engine.executors.fused import why_not
+
+    return all(why_not(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
 
 
 def rate(study: dict[str, Any], rounds: int = 3) -> float:

@@ -1,6 +1,7 @@
 """JAX: jit(vmap(scan)) with optax, the way its users simulate many runs. Each function makes a case: () -> final losses, compiled."""
 
 import functools
+import itertools
 from typing import Any
 
 import jax
@@ -75,6 +76,54 @@ def rosenbrock(study: dict[str, Any], impl: str, unroll: int) -> Any:
         return loss(z)
 
     return functools.partial(_call, jax.jit(jax.vmap(one)), *(jnp.asarray(h, dtype) for h in study["grid"]))
+
+
+def muon(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case i; the starts are ours."""
+    dtype, optimizer, rows = _precision(study), optax.contrib.muon(0.02), study["landscape"]["rows"]
+    spectrum = jnp.exp(-jnp.log(10.0) * jnp.arange(rows) / (rows - 1)).astype(dtype)
+
+    def loss(w):
+        return 0.5 * jnp.sum(spectrum[:, None] * spectrum[None, :] * w * w)
+
+    def one(w):
+        def step(carry, _):
+            w, state = carry
+            update, state = optimizer.update(jax.grad(loss)(w), state, w)
+            return (optax.apply_updates(w, update), state), None
+
+        (w, _), _ = jax.lax.scan(step, (w, optimizer.init(w)), None, length=study["steps"], unroll=unroll)
+        return loss(w)
+
+    return functools.partial(_call, jax.jit(jax.vmap(one)), jnp.asarray(study["start"], dtype).reshape(-1, rows, rows))
+
+
+def tensor(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case j: the contraction written out, which is faster than its automatic derivative."""
+    dtype, d, n = _precision(study), study["landscape"]["dim"], study["landscape"]["samples"]
+    fields = study["optimizers"][0]
+    z = np.random.default_rng(0).standard_normal((study["seeds"], d, d, d), dtype=np.float32)
+    z = sum(np.transpose(z, (0, *(1 + a for a in p))) for p in itertools.permutations(range(3))) / 6 / np.sqrt(n)
+    z[:, 0, 0, 0] += 1
+
+    def contracted(s, x):
+        return jnp.einsum("jk,j->k", jnp.einsum("ijk,i->jk", s, x), x)
+
+    def one(s, key):
+        start, key = jax.random.split(key)
+        x = jax.random.normal(start, (d,), dtype)
+
+        def step(x, k):
+            move = dtype(fields["lr"] ** 0.5) * jax.random.normal(k, (d,), dtype)
+            move = move + fields["lr"] * fields["inverse_temperature"] * 3 * contracted(s, x)
+            y = x + move - x * jnp.sum(x * move)
+            return y / jnp.linalg.norm(y), None
+
+        x, _ = jax.lax.scan(step, x / jnp.linalg.norm(x), jax.random.split(key, study["steps"]), unroll=unroll)
+        return -jnp.sum(contracted(s, x) * x)
+
+    keys = jax.random.split(jax.random.key(0, impl=impl), study["seeds"])
+    return functools.partial(_call, jax.jit(jax.vmap(one)), jnp.asarray(z, dtype), keys)
 
 
 def _precision(study: dict[str, Any]) -> Any:
