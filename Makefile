@@ -31,12 +31,13 @@ unit: .venv/.ok
 wheel: .venv/.ok
 	$(BIN)/python tests/wheel_check.py
 
-# The bundled studies' claims in their small versions; `verify` runs them all at full size, in about ten minutes.
+# The bundled studies' claims in their small versions; `verify` runs them all at full size, in about half an hour.
 claims: .venv/.ok
 	$(BIN)/thalweg verify all --quick
 
 verify: .venv/.ok
 	$(BIN)/thalweg verify all --report docs/claims.md
+	$(BIN)/python docs/fill.py
 
 # Agreement with torch.optim and optax; installs both into their own environment.
 peers: .venv-peers/.ok
