@@ -1,5 +1,6 @@
 """The Python interface: load a study, run it, open what came out."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
+from . import places
 from .executors.choose import array_simulation, choose
 from .plan import Plan, plan
 from .simulate import Progress, simulate
@@ -38,13 +40,16 @@ def run(
     overwrite: bool = False,
     resume: bool = False,
     threads: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
 
     `executor` is auto, fused (compiled kernels; formulas with elementwise rules) or array (runs everything); auto takes the fused one
     where it can and the work is worth compiling. Results are written to `out` shard by shard, or kept in memory if it
-    is None. One group an optimizer; dimensions are the swept fields, seed, step and the parameters' own.
+    is None; `out` may be a URL that fsspec knows (s3://bucket/name.zarr). `workers` local processes or the Dask cluster of this
+    `scheduler` share the work; scripts then need `if __name__ == "__main__":`. One group an optimizer; dimensions are the swept fields, seed, step and the parameters' own.
 
     Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
 
@@ -52,7 +57,7 @@ def run(
     >>> tree["sgd"].loss.dims
     ('lr', 'seed', 'step')
     """
-    return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress).tree()
+    return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
 
 
 def run_to_store(
@@ -65,6 +70,8 @@ def run_to_store(
     resume: bool,
     threads: int | None,
     progress: Progress | None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Store:
     """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
     if device not in ("auto", "cpu"):
@@ -75,12 +82,22 @@ def run_to_store(
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
         raise StoreError("--resume needs an output to continue")
-    if resume and out is not None and Path(out).exists():
-        store = Store.resume(out, planned)
-        executors = begun_with(store, executor, out)
-    else:
-        store = Store.create(out, planned, overwrite, executors)
-    simulate(store, executors, progress, threads)
+    with places.held(out):
+        if resume and out is not None and places.exists(out):
+            store = Store.resume(out, planned)
+            executors = begun_with(store, executor, out)
+        else:
+            store = Store.create(out, planned, overwrite, executors)
+        if workers is None and scheduler is None:
+            simulate(store, executors, progress, threads)
+        elif out is None:
+            raise StoreError("workers write into the store themselves; give `out`")
+        else:
+            from .distribute import distribute
+
+            began = time.perf_counter()
+            distribute(store, out, executors, progress, workers, scheduler)
+            store.finish(time.perf_counter() - began)
     return store
 
 
@@ -99,7 +116,7 @@ def open_run(path: "str | Path") -> Any:
 
     complete = bool(open_root(path).attrs.get("complete"))
     with quiet():
-        return xarray.open_datatree(path, engine="zarr", consolidated=complete)  # type: ignore[arg-type]
+        return xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=complete)  # type: ignore[arg-type]
 
 
 def available_memory() -> int:

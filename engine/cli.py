@@ -29,22 +29,30 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 def run(
     spec: Spec,
     settings: Settings = None,
-    out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to store; by default NAME.zarr here.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")] = None,
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes that share the shards (Dask).")] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that does, tcp://host:8786.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a study and store its trajectories."""
+    """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
     from .api import load_study, run_to_store
+    from .places import is_store
 
-    study = load_study(spec, settings or ())
-    target = out or Path(f"{study.name}.zarr")
+    if resume and out is None and is_store(spec):
+        from .store import stored_study
+
+        study, target = load_study(stored_study(spec), settings or ()), spec
+    else:
+        study = load_study(spec, settings or ())
+        target = out or f"{study.name}.zarr"
     with progress(study, not quiet) as advance:
         try:
-            run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance)
+            run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
         except KeyboardInterrupt:
             changed = "".join(f" --set {shlex.quote(setting)}" for setting in settings or ())
             print(f"interrupted; finish it with: thalweg run {spec}{changed} --out {target} --resume", file=sys.stderr)
@@ -54,8 +62,17 @@ def run(
 
 
 @app.command()
-def check(spec: Spec, settings: Settings = None) -> None:
-    """Validate a study and print its plan; nothing runs and nothing is written."""
+def check(
+    spec: Annotated[str, typer.Argument(metavar="SPEC|STORE", help="A study, bundled or a path; or a store, all of which is then read.")],
+    settings: Settings = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
+) -> None:
+    """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
+    from .places import is_store
+
+    if is_store(spec):
+        check_store(spec, repair)
+        return
     from rich.console import Console
     from rich.tree import Tree
 
@@ -79,6 +96,25 @@ def check(spec: Spec, settings: Settings = None) -> None:
     tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
     Console(soft_wrap=True).print(tree)
+
+
+def check_store(store: str, repair: bool) -> None:
+    """Print what is complete and what is damaged; exits with 1 if anything is."""
+    from rich.console import Console
+
+    from .examine import examine, table
+
+    found = examine(store, repair)
+    Console().print(table(found))
+    unfinished, damaged = sum(f.shards - f.done for f in found), sum(len(f.damaged) for f in found)
+    if damaged and not repair:
+        print(f"{damaged} damaged; mark them for another run with: thalweg check {store} --repair")
+    elif damaged or unfinished:
+        print(f"{unfinished + damaged} shards to do; finish them with: thalweg run {store} --resume")
+    else:
+        print("whole")
+    if damaged or unfinished:
+        raise typer.Exit(1)
 
 
 @app.command(name="list")
@@ -138,7 +174,7 @@ def schema() -> None:
 
 
 @app.command()
-def compare(stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="One or more stores.")]) -> None:
+def compare(stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")]) -> None:
     """Compare the optimizers of one or more stores by their final loss, each at its best hyperparameters."""
     from rich.console import Console
 
@@ -152,7 +188,7 @@ def compare(stores: Annotated[list[Path], typer.Argument(metavar="STORE...", hel
 
 @app.command()
 def differ(
-    store: Annotated[Path, typer.Argument(metavar="STORE")],
+    store: Annotated[str, typer.Argument(metavar="STORE")],
     first: Annotated[str, typer.Argument(metavar="GROUP")],
     second: Annotated[str, typer.Argument(metavar="GROUP")],
     rtol: Annotated[float, typer.Option(help="What counts as a difference, relative to a variable's largest value.")] = 1e-6,
@@ -172,7 +208,7 @@ def verify(
     specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Studies (paths or bundled names), `all` bundled ones, or stores.")],
     settings: Settings = None,
     quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
+    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
@@ -191,7 +227,7 @@ def verify(
     console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
     for spec in [*gallery()] if specs == ["all"] else specs:
         began = time.perf_counter()
-        target = out / f"{Path(spec).stem}.zarr" if out else None
+        target = f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
         study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite)
         verdicts += made
         if made:
@@ -232,14 +268,14 @@ def cache(
 
 @app.command()
 def plot(
-    store: Annotated[Path, typer.Argument(metavar="STORE")],
+    store: Annotated[str, typer.Argument(metavar="STORE")],
     kind: Annotated[str, typer.Argument(metavar="[KIND]", help="overview, landscape, loss or sweep.")] = "auto",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg or .pdf; by default STORE.png.")] = None,
 ) -> None:
     """Draw a store: trajectories on the landscape, loss curves with quantile bands, or the loss over a sweep."""
     from .plot import plot as draw
 
-    print(f"drew {draw(store, kind, out or store.with_suffix('.png'))}")
+    print(f"drew {draw(store, kind, out or store.rstrip('/').removesuffix('.zarr') + '.png')}")
 
 
 FUSED_RATE = 10**8

@@ -14,7 +14,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..specs.errors import StoreError
+from ..specs.errors import RunError, StoreError, ThalwegError
 from .executors.choose import choose, simulation
 from .executors.recorder import Block
 from .plan import Plan, Shard
@@ -25,6 +25,21 @@ Progress = Callable[[int], None]
 """Called with the number of optimizer steps (over all runs of a shard) made since its last call; may be called from any thread."""
 IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""
+
+
+def stopped(error: Exception) -> StoreError:
+    reason = getattr(error, "strerror", None) or error or type(error).__name__
+    return StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues")
+
+
+def foreign(error: Exception) -> bool:
+    """Whether a landscape, a rule or the executor raised this, and not what writes."""
+    frame, last = error.__traceback__, ""
+    while frame is not None:
+        name = frame.tb_frame.f_globals.get("__name__", "")
+        last = name if name.startswith(__name__.rpartition(".")[0]) else last
+        frame = frame.tb_next
+    return ".executors." in last
 
 
 class Cancelled(Exception):
@@ -106,8 +121,15 @@ class ShardRun:
             else:
                 self.record()
         except OSError as error:
-            reason = error.strerror or error
-            raise StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues") from error
+            raise stopped(error) from error
+        except (Cancelled, ThalwegError):
+            raise
+        except Exception as error:
+            if self.store and self.store.remote and not foreign(error):  # every library that reaches a remote place has its own errors
+                raise stopped(error) from error
+            where, kept = self.shard.group, "; what is complete is kept, `thalweg run --resume` continues" if self.store else ""
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise RunError(f"{where.study.landscape.kind} with {where.name} raised {what}{kept}") from error
 
     def record(self) -> None:
         """Every run's records."""

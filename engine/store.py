@@ -6,7 +6,6 @@ than 0 is the completion mark: it says that everything else of that run is there
 
 import json
 import platform
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from ..specs.errors import StoreError
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import Study
+from . import places
 from .plan import Dim, Group, Plan, Shard
 
 FORMAT_VERSION = 1
@@ -57,6 +57,7 @@ class Store:
 
     root: Any
     plan: Plan
+    remote: bool = False
 
     @classmethod
     def create(
@@ -67,20 +68,20 @@ class Store:
         from zarr.storage import MemoryStore
 
         if target is None:
-            place: Any = MemoryStore()
+            where: Any = MemoryStore()
         else:
-            prepare(Path(target), overwrite, plan.bytes)
-            place = str(target)
+            prepare(target, overwrite, plan.bytes)
+            where = places.opened(target)
         try:
-            with quiet():
-                root = zarr.create_group(place, zarr_format=3, overwrite=False)
+            with quiet(), places.reached(target or "memory"):
+                root = zarr.create_group(where, zarr_format=3, overwrite=False)
                 root.attrs.update(provenance(plan.study))
                 for group in plan.groups:
                     attributes = group_attributes(group) | {"executor": (executors or {}).get(group.name, "array")}
                     lay_out(root.create_group(group.name, attributes=attributes), group)
         except OSError as error:
             raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
-        return cls(root, plan)
+        return cls(root, plan, target is not None and places.remote(target))
 
     @classmethod
     def resume(cls, target: "str | Path", plan: Plan) -> "Store":
@@ -93,7 +94,7 @@ class Store:
         if root.attrs.get("thalweg_version") != version("thalweg"):
             found = root.attrs.get("thalweg_version")
             raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
-        return cls(root, plan)
+        return cls(root, plan, places.remote(target))
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
@@ -146,6 +147,11 @@ class Store:
         group["last_step"][shard.box] = np.asarray(last_step).reshape(shard.shape)
         group["status"][shard.box] = np.asarray(status).reshape(shard.shape)
 
+    def reopen_shard(self, shard: Shard) -> None:
+        """Take the completion mark away: the shard will be computed again."""
+        group = self.root[shard.group.name]
+        group["status"][shard.box] = np.zeros(shard.shape, np.int8)
+
     def is_done(self, shard: Shard) -> bool:
         return bool(np.all(self.root[shard.group.name]["status"][shard.box] != 0))
 
@@ -171,11 +177,11 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     """The root group of a thalweg store. Raises StoreError if it is none."""
     import zarr
 
-    if not Path(target).exists():
+    if not places.exists(target):
         raise StoreError(f"{target}: there is no such store")
     try:
         with quiet():
-            root = zarr.open_group(str(target), mode=mode, zarr_format=3, use_consolidated=False)
+            root = zarr.open_group(places.opened(target, read_only=mode == "r"), mode=mode, zarr_format=3, use_consolidated=False)
     except (FileNotFoundError, ValueError, KeyError, OSError) as error:
         raise StoreError(f"{target}: not a Zarr store ({type(error).__name__})") from None
     if "thalweg_format" not in root.attrs:
@@ -185,23 +191,26 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     return root
 
 
-def prepare(target: Path, overwrite: bool, size: int) -> None:
+def stored_study(target: "str | Path") -> dict[str, Any]:
+    """The study a store holds, as plain data."""
+    return json.loads(str(open_root(target).attrs["study"]))
+
+
+def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
     """Refuse to replace an output unless told to, or to start what the disk cannot hold."""
-    if target.exists():
+    there = places.exists(target)
+    if there:
         if not overwrite:
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
-        if not (target / "zarr.json").is_file():
+        if not places.is_store(target):
             raise StoreError(f"{target}: is not a Zarr store, so --overwrite does not touch it; choose another --out")
-    folder = target.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if size > free:
+    free = places.free(target)
+    if free is not None and size > free:
         raise StoreError(
             f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables"
         )
-    if target.exists():
-        shutil.rmtree(target)
+    if there:
+        places.remove(target)
 
 
 def provenance(study: Study) -> dict[str, Any]:
@@ -338,12 +347,12 @@ def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], lo
 
 
 def codec(kind: str, name: str) -> Any:
-    """Lossless compression after a bit shuffle, which trajectories allow."""
-    from zarr.codecs import BloscCodec
+    """Lossless compression after a bit shuffle, which trajectories allow, and a checksum of every chunk."""
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
     if name == "none":
-        return None
-    return BloscCodec(cname=name, clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize)  # type: ignore[arg-type]
+        return (Crc32cCodec(),)
+    return BloscCodec(cname=name, clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize), Crc32cCodec()  # type: ignore[arg-type]
 
 
 def nice_bytes(size: float) -> str:

@@ -21,6 +21,7 @@ from ..specs.errors import SpecError, StoreError
 from ..specs.init import FanIn, Normal, Solution, Sphere, Uniform
 from ..specs.noise import NoNoise
 from ..specs.study import Study
+from . import places
 from .claims import Results
 
 GROUPS = 20
@@ -192,7 +193,7 @@ def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:
 
 
 def verify_study(
-    source: "str | Path | Study", settings: Iterable[str] = (), quick: bool = False, out: "Path | None" = None, **options: Any
+    source: "str | Path | Study", settings: Iterable[str] = (), quick: bool = False, out: "str | Path | None" = None, **options: Any
 ) -> tuple[Study, list[Verdict]]:
     """Run a study (or open the store at this path) and check its claims; a store gets the verdicts as its attribute `claims`.
 
@@ -200,11 +201,11 @@ def verify_study(
     """
     from .api import available_memory, check, load_study, open_run, run
 
-    if isinstance(source, (str, Path)) and (Path(source) / "zarr.json").is_file():
+    if isinstance(source, (str, Path)) and places.is_store(source):
         tree = open_run(source)
         study = load_study(stored_study(tree, source))
         made = verify(tree, study)
-        note(Path(source), made)
+        note(source, made)
         return study, made
     study = load_study(source, settings, quick)
     if not study.claims:
@@ -226,13 +227,13 @@ def stored_study(tree: Any, where: Any) -> dict[str, Any]:
     return json.loads(str(tree.attrs["study"]))
 
 
-def note(store: Path, verdicts: list[Verdict]) -> None:
+def note(store: "str | Path", verdicts: list[Verdict]) -> None:
     """Keep the verdicts in the store's attributes."""
     import zarr
 
     from .store import quiet
 
-    root = zarr.open_group(str(store), mode="r+", use_consolidated=False)
+    root = zarr.open_group(places.opened(store), mode="r+", use_consolidated=False)
     root.attrs["claims"] = [{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts]
     with quiet():
         zarr.consolidate_metadata(root.store)

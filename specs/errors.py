@@ -26,6 +26,10 @@ class StoreError(ThalwegError):
     exit_code = 2
 
 
+class RunError(ThalwegError):
+    """A run that a landscape's or an optimizer's own code ended; what raised it is the cause."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """'; did you mean 'adam'?' if a known name is close to `name`, else nothing.
 

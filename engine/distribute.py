@@ -1,0 +1,103 @@
+"""Shards as Dask tasks: every worker opens the store itself and writes its own shards; the bits are those of one process.
+
+A shard whose worker dies is given to another, since nothing of it counts before its completion mark. Any Dask cluster will do: SLURM, Kubernetes,
+SSH by Dask's own tools; workers need this package, and the store and the study's data files under the same names.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..specs.errors import SpecError, StoreError, ThalwegError
+from ..specs.study import Study
+from .plan import Plan, Shard, plan
+from .simulate import Progress, drive
+from .store import Store
+
+RETRIES = 3
+"""Times a shard is tried again whose task raised something else than an error of thalweg's own."""
+AHEAD = 4
+"""Tasks handed to the scheduler for every worker at a time, so that ten thousand shards do not wait in its memory."""
+
+
+def distribute(
+    store: Store,
+    target: "str | Path",
+    executors: Mapping[str, str],
+    progress: Progress | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> None:
+    """Run every shard that is not complete yet on `workers` local processes, or on the cluster of this scheduler's address."""
+    from distributed import as_completed
+
+    todo = [(g, k, s) for g, group in enumerate(store.plan.groups) for k, s in enumerate(group.shards()) if not store.is_done(s)]
+    text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
+    with cluster(workers, scheduler) as client:
+        waiting, futures = iter(todo), as_completed()
+        sizes: dict[Any, int] = {}
+
+        def submit() -> None:
+            for g, k, shard in waiting:
+                future = client.submit(run_shard, text, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
+                sizes[future.key] = shard.points * len(shard.seeds) * shard.group.study.steps
+                futures.add(future)
+                return
+
+        for _ in range(AHEAD * max(1, len(client.scheduler_info()["workers"]))):
+            submit()
+        for future in futures:
+            problem = future.result()
+            if problem is not None:
+                raise StoreError(problem)
+            if progress:
+                progress(sizes.pop(future.key))
+            submit()
+
+
+def run_shard(text: str, target: str, group: int, index: int, executor: str) -> str | None:
+    """A task: compute and write one shard. Returns what is wrong if it is an error of thalweg's own, which another try would not mend."""
+    planned, shards = _planned(text)
+    shard = shards[group][index]
+    try:
+        from .store import open_root
+
+        store = Store(open_root(target, mode="r+"), planned, "://" in target)
+        if not store.is_done(shard):
+            drive([shard], {shard.group.name: executor}, store, None, 1)
+    except ThalwegError as error:
+        return str(error)
+    return None
+
+
+@functools.lru_cache(maxsize=2)
+def _planned(text: str) -> tuple[Plan, list[list[Shard]]]:
+    """The plan of a study and its shards, once a worker."""
+    planned = plan(Study.model_validate_json(text))
+    return planned, [list(group.shards()) for group in planned.groups]
+
+
+@contextmanager
+def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """A client of that cluster, or of local processes. Raises SpecError if Dask is missing, StoreError if nobody answers there."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise SpecError("--workers and --scheduler need Dask: pip install 'thalweg[dask]'") from None
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout="30s")
+        except (OSError, ValueError) as error:
+            raise StoreError(f"--scheduler {scheduler}: cannot be reached: {error}") from None
+        try:
+            yield client
+        finally:
+            client.close()
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
+        Client(local) as client,
+    ):
+        yield client

@@ -1,0 +1,93 @@
+"""Is a store whole? Every chunk is read, which its checksum has to survive, and held against what a store promises."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..specs.errors import StoreError
+from ..specs.study import Study
+from .plan import Group, Shard, plan
+from .store import Store, open_root
+
+RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
+
+
+@dataclass
+class Finding:
+    """What is known about one group."""
+
+    group: str
+    shards: int
+    done: int = 0
+    bytes: int = 0
+    damaged: list[tuple[Shard, str]] = field(default_factory=list)
+    """Shards said to be complete that are not, and why."""
+
+
+def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
+    """Read a whole store. With `repair`, damaged shards lose their completion mark, so that `thalweg run --resume` computes them again.
+
+    Raises StoreError if this is no store, or its study is not one that this version can plan.
+    """
+    root = open_root(target, mode="r+" if repair else "r")
+    try:
+        planned = plan(Study.model_validate_json(str(root.attrs["study"])))
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"{target}: its study cannot be read: {error}") from None
+    store, made = Store(root, planned), []
+    for group in planned.groups:
+        if group.name not in root:
+            raise StoreError(f"{target}: the group {group.name} is missing")
+        found = Finding(group.name, 0)
+        for shard in group.shards():
+            found.shards += 1
+            reason = _fault(store, group, shard, found)
+            if reason:
+                found.damaged.append((shard, reason))
+                if repair:
+                    store.reopen_shard(shard)
+        made.append(found)
+    if repair and any(f.damaged for f in made):
+        root.attrs["complete"] = False
+    return made
+
+
+def _fault(store: Store, group: Group, shard: Shard, found: Finding) -> str | None:
+    """Why a shard is not what it claims to be; None for one that is, or is not complete yet."""
+    data = store.root[group.name]
+    try:
+        status = np.asarray(data["status"][shard.box])
+        if not (status != RUNNING).all():
+            return None
+        found.done += 1
+        last = np.asarray(data["last_step"][shard.box])
+        if ((status < RUNNING) | (status > STOPPED)).any() or ((last < -1) | (last > group.study.steps)).any():
+            return "status or last_step out of range"
+        for name in sorted(data.array_keys()):
+            dims = data[name].metadata.dimension_names or ()
+            if "step" not in dims or len(dims) == 1:
+                continue
+            values = np.asarray(data[name][shard.box if "seed" in dims else shard.box[:-1]])
+            found.bytes += values.nbytes
+            if name == "loss" and np.isnan(values[status == FINISHED][:, -1]).any():
+                return "a finished run has no loss at its last step"
+    except Exception as error:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
+        return f"unreadable ({error or type(error).__name__})"
+    return None
+
+
+def table(findings: list[Finding]) -> Any:
+    """The findings as a rich Table."""
+    from rich.table import Table
+
+    from .store import nice_bytes
+
+    made = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("group", "shards", "complete", "read", "damaged"):
+        made.add_column(heading, justify="left" if heading == "group" else "right", overflow="fold")
+    for f in findings:
+        why = f" ({f.damaged[0][1]})" if f.damaged else ""
+        made.add_row(f.group, str(f.shards), str(f.done), nice_bytes(f.bytes), f"{len(f.damaged)}{why}")
+    return made

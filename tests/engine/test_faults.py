@@ -1,0 +1,229 @@
+"""What goes wrong loses nothing: kills, failing disks, damaged chunks, vanishing places, two writers at once."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import thalweg
+from thalweg.engine import places, simulate
+from thalweg.engine.cli import app
+from thalweg.engine.examine import examine
+from thalweg.engine.store import Store
+from thalweg.specs.errors import RunError, StoreError
+from typer.testing import CliRunner
+
+CLI = [sys.executable, "-m", "thalweg.engine.cli"]
+OTHERS = pytest.mark.filterwarnings("ignore")
+"""Dask and moto leave sockets open and warn of their own affairs."""
+KILLS = 50 if os.environ.get("THALWEG_VERIFY") else 6
+STUDY = {
+    "name": "s",
+    "landscape": {"kind": "rosenbrock", "dim": 4},
+    "init": {"kind": "normal"},
+    "noise": {"kind": "gaussian", "scale": 0.1},
+    "optimizers": [{"kind": "sgd", "lr": [1e-4, 1e-3]}, {"kind": "adam", "lr": 0.01}],
+    "seeds": 20_000,
+    "steps": 40,
+    "record": {"every": 10},
+}
+
+
+def assert_same(found, expected):
+    for group in expected.children:
+        for name in expected[group].data_vars:
+            np.testing.assert_array_equal(found[group][name].values, expected[group][name].values)
+
+
+def damaged(path):
+    return sum(len(f.damaged) for f in examine(path))
+
+
+def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
+    """Every shard said to be complete is whole at every moment; 50 kills with THALWEG_VERIFY=1."""
+    spec = ["run", "river_valley", "--set", "seeds=300", "--set", "steps=3000", "--set", "record.every=300"]
+    command = [*CLI, *spec, "--executor", "array", "--out", "cut.zarr", "--resume"]
+    rng, kills = random.Random(0), 0
+    while kills < KILLS:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            _, said = process.communicate(timeout=rng.uniform(0.8, 3.0))
+            assert process.returncode == 0, said
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+            if (tmp_path / "cut.zarr" / "zarr.json").exists() and len(list((tmp_path / "cut.zarr").glob("*/status/zarr.json"))) == 5:
+                assert damaged(tmp_path / "cut.zarr") == 0
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert kills > 0
+    settings = ["seeds=300", "steps=3000", "record.every=300"]
+    assert_same(thalweg.open_run(tmp_path / "cut.zarr"), thalweg.run("river_valley", settings=settings, executor="array"))
+
+
+@pytest.mark.parametrize("after", [0, 3, 7])
+def test_a_full_disk_ends_the_run_with_one_line_and_resuming_finishes_it(tmp_path, monkeypatch, after):
+    out, written, honest = tmp_path / "s.zarr", [0], Store.write
+
+    def full(self, *args):
+        written[0] += 1
+        if written[0] > after:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        honest(self, *args)
+
+    monkeypatch.setattr(Store, "write", full)
+    with pytest.raises(StoreError, match=r"writing stopped: No space left on device; what is complete is kept"):
+        thalweg.run(STUDY, out)
+    monkeypatch.undo()
+    assert damaged(out) == 0
+    assert_same(thalweg.run(STUDY, out, resume=True), thalweg.run(STUDY))
+
+
+def test_a_damaged_chunk_is_found_and_made_anew(tmp_path):
+    out = tmp_path / "s.zarr"
+    thalweg.run(STUDY, out)
+    assert damaged(out) == 0
+    chunk = next(p for p in sorted((out / "sgd" / "params" / "c").rglob("*")) if p.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(bytes(content))
+    shown = CliRunner().invoke(app, ["check", str(out)])
+    assert shown.exit_code == 1
+    assert "1 damaged" in shown.stdout
+    assert "--resume" in CliRunner().invoke(app, ["check", str(out), "--repair"]).stdout
+    assert CliRunner().invoke(app, ["run", str(out), "--resume", "-q"]).exit_code == 0
+    assert "whole" in CliRunner().invoke(app, ["check", str(out)]).stdout
+    assert_same(thalweg.open_run(out), thalweg.run(STUDY))
+
+
+def test_an_unfinished_store_says_so_and_a_study_is_still_checked(tmp_path):
+    out = tmp_path / "s.zarr"
+    thalweg.run(STUDY, out)
+    Store.resume(out, thalweg.check(STUDY)).reopen_shard(next(thalweg.check(STUDY).groups[0].shards()))
+    shown = CliRunner().invoke(app, ["check", str(out)])
+    assert shown.exit_code == 1
+    assert "1 shards to do" in shown.stdout
+
+
+def test_two_processes_do_not_write_one_store(tmp_path):
+    out = tmp_path / "s.zarr"
+    code = (
+        f"import sys, time\nfrom thalweg.engine.places import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match="another process is writing it"):
+            thalweg.run(STUDY, out)
+        assert not out.exists()
+        holder.send_signal(signal.SIGKILL)
+    thalweg.run(STUDY, out)
+    assert [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_a_rule_that_raises_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
+    from thalweg.optimizers.adam import Adam
+
+    def broken(*args, **fields):
+        raise ZeroDivisionError("in the plug-in")
+
+    monkeypatch.setattr(Adam, "update", staticmethod(broken))
+    monkeypatch.setattr(Adam, "inputs", classmethod(lambda cls: ("lr",)))
+    with pytest.raises(RunError, match="rosenbrock with adam raised ZeroDivisionError: in the plug-in; what is complete is kept") as caught:
+        thalweg.run(STUDY, tmp_path / "s.zarr", executor="array", threads=1)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert damaged(tmp_path / "s.zarr") == 0
+
+
+def test_a_read_only_target_is_one_line(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="cannot be written"):
+        thalweg.run(STUDY, tmp_path / "s.zarr")
+
+
+def test_remote_stores_keep_the_same_promises():
+    url = "memory://faults/s.zarr"
+    assert_same(thalweg.run(STUDY, url), thalweg.run(STUDY))
+    with pytest.raises(StoreError, match="exists already"):
+        thalweg.run(STUDY, url)
+    thalweg.run(STUDY, url, resume=True)
+    thalweg.run(STUDY, url, overwrite=True)
+    assert damaged(url) == 0
+    assert places.exists(url)
+    with pytest.raises(StoreError, match="cannot be reached: Protocol not known"):
+        thalweg.run(STUDY, "nowhere://a/s.zarr")
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A real S3 interface on loopback, and how to stop it."""
+    pytest.importorskip("s3fs")
+    server_module = pytest.importorskip("moto.server")
+    import boto3
+
+    server = server_module.ThreadedMotoServer(port=0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+    }.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket="runs")
+    yield server
+    server.stop()
+
+
+@OTHERS
+def test_s3_and_a_server_that_goes_away(bucket, monkeypatch):
+    url = "s3://runs/s.zarr"
+    assert_same(thalweg.run(STUDY, url), thalweg.run(STUDY))
+    assert damaged(url) == 0
+    honest = simulate.ShardRun.write
+
+    def last(self, block):
+        honest(self, block)
+        raise ConnectionError("the server went away")
+
+    monkeypatch.setattr(simulate.ShardRun, "write", last)
+    with pytest.raises(StoreError, match="the server went away; what is complete is kept"):
+        thalweg.run(STUDY, url, overwrite=True)
+    monkeypatch.undo()
+
+
+@OTHERS
+@pytest.mark.parametrize("kill", [False, True])
+def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
+    distributed = pytest.importorskip("distributed")
+    study = {**STUDY, "steps": 400} if kill else STUDY
+    with distributed.LocalCluster(n_workers=3 if kill else 2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        if kill:
+            import threading
+
+            victim = next(iter(cluster.workers.values())).pid
+            threading.Thread(target=lambda: (time.sleep(1.0), os.kill(victim, signal.SIGKILL)), daemon=True).start()
+        made = thalweg.run(study, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
+    assert_same(made, thalweg.run(study))
+    assert damaged(tmp_path / "s.zarr") == 0
+
+
+@OTHERS
+def test_what_workers_need_is_asked_for(tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(StoreError, match="give `out`"):
+        thalweg.run(STUDY, workers=2)
+    with pytest.raises(StoreError, match="cannot be reached"):
+        thalweg.run(STUDY, tmp_path / "s.zarr", scheduler="nonsense")
+    assert Path(tmp_path).exists()
