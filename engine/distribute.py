@@ -64,7 +64,7 @@ def run_shard(text: str, target: str, group: int, index: int, executor: str) -> 
     try:
         from .store import open_root
 
-        store = Store(open_root(target, mode="r+"), planned, "://" in target)
+        store = Store(open_root(target, mode="r+"), planned, target)
         if not store.is_done(shard):
             drive([shard], {shard.group.name: executor}, store, None, 1)
     except ThalwegError as error:

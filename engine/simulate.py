@@ -15,8 +15,10 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from ..specs.errors import RunError, StoreError, ThalwegError
+from .checkpoint import Checkpoint
 from .executors.choose import choose, simulation
 from .executors.recorder import Block
+from .places import remote
 from .plan import Plan, Shard
 from .statistics import Gathered, summarise
 from .store import Store
@@ -113,6 +115,7 @@ class ShardRun:
         self.shard, self.executor, self.threads, self.store = shard, executor, threads, store
         self.writers, self.over, self.progress = writers, over, progress
         self.pending: deque[Future[Any]] = deque()
+        self.settling = threading.Lock()
 
     def __call__(self) -> None:
         try:
@@ -125,7 +128,9 @@ class ShardRun:
         except (Cancelled, ThalwegError):
             raise
         except Exception as error:
-            if self.store and self.store.remote and not foreign(error):  # every library that reaches a remote place has its own errors
+            if (
+                self.store and self.store.target and remote(self.store.target) and not foreign(error)
+            ):  # every library that reaches a remote place has its own errors
                 raise stopped(error) from error
             where, kept = self.shard.group, "; what is complete is kept, `thalweg run --resume` continues" if self.store else ""
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -133,13 +138,15 @@ class ShardRun:
 
     def record(self) -> None:
         """Every run's records."""
-        for made in simulation(self.shard, self.executor, self.threads).run(self.tick(self.shard)):
+        checkpoint = self.store.checkpoint(self.shard, self.settle) if self.store else Checkpoint()
+        for made in simulation(self.shard, self.executor, self.threads).run(self.tick(self.shard), checkpoint):
             if isinstance(made, Block):
                 self.hand_over(self.write, made)
             else:
                 self.settle()
                 if self.store:
                     self.store.finish_shard(self.shard, made.status, made.last_step)
+                    checkpoint.drop()
 
     def write(self, block: Block) -> None:
         if self.store:
@@ -169,7 +176,8 @@ class ShardRun:
 
     def settle(self) -> list[Any]:
         """Wait for everything pending, in order."""
-        return [self.pending.popleft().result() for _ in range(len(self.pending))]
+        with self.settling:
+            return [self.pending.popleft().result() for _ in range(len(self.pending))]
 
     def tick(self, part: Shard) -> Progress:
         def tick(steps: int) -> None:

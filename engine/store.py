@@ -4,8 +4,10 @@ Order of writing: the arrays with their metadata first, then shard by shard the 
 than 0 is the completion mark: it says that everything else of that run is there. Absent chunks read as NaN.
 """
 
+import hashlib
 import json
 import platform
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,7 @@ from ..specs.errors import StoreError
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import Study
 from . import places
+from .checkpoint import Checkpoint
 from .plan import Dim, Group, Plan, Shard
 
 FORMAT_VERSION = 1
@@ -57,7 +60,7 @@ class Store:
 
     root: Any
     plan: Plan
-    remote: bool = False
+    target: str | None = None
 
     @classmethod
     def create(
@@ -81,7 +84,7 @@ class Store:
                     lay_out(root.create_group(group.name, attributes=attributes), group)
         except OSError as error:
             raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
-        return cls(root, plan, target is not None and places.remote(target))
+        return cls(root, plan, None if target is None else str(target))
 
     @classmethod
     def resume(cls, target: "str | Path", plan: Plan) -> "Store":
@@ -94,7 +97,20 @@ class Store:
         if root.attrs.get("thalweg_version") != version("thalweg"):
             found = root.attrs.get("thalweg_version")
             raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
-        return cls(root, plan, places.remote(target))
+        return cls(root, plan, str(target))
+
+    def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
+        """Where this shard's state is kept until it is complete."""
+        if self.target is None or places.remote(self.target) or shard.group.statistics:
+            return Checkpoint()
+        attributes, group = self.root.attrs, self.root[shard.group.name].attrs
+        parts = [str(attributes.get(name)) for name in ("study", "created", "thalweg_version")] + [
+            str(group.get("executor")),
+            repr(shard.box),
+        ]
+        corner = "-".join(str(s.start) for s in shard.box)
+        file = checkpoint_folder(self.target) / f"{shard.group.name}-{corner}.npz"
+        return Checkpoint(file, hashlib.sha256("\0".join(parts).encode()).hexdigest(), settle)
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
@@ -159,6 +175,8 @@ class Store:
         """Note the wall time and gather all metadata in one place, so that opening takes one read."""
         import zarr
 
+        if self.target is not None and not places.remote(self.target):
+            shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
         self.root.attrs.update(
             {"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True}
         )
@@ -189,6 +207,12 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     if int(str(root.attrs["thalweg_format"])) > FORMAT_VERSION:
         raise StoreError(f"{target}: written by a newer thalweg (format {root.attrs['thalweg_format']}, this reads {FORMAT_VERSION})")
     return root
+
+
+def checkpoint_folder(target: "str | Path") -> Path:
+    """The folder beside a store that holds the state of its unfinished shards."""
+    path = Path(target).absolute()
+    return path.with_name(f".{path.name}.checkpoints")
 
 
 def stored_study(target: "str | Path") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
+from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
 from . import philox
 from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
@@ -23,6 +24,7 @@ from .watch import Watch
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
 TICK_STEPS = 64
+NOTHING = Checkpoint()
 Tick = Callable[[int], None]
 
 
@@ -237,14 +239,15 @@ class Simulation:
         new, *state = moved if self.optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
         return new, state
 
-    def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
-        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
+    def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run. Goes on from
+        the checkpoint, if there is one."""
         if not isinstance(self.parts.optimizer, RuleOptimizer):
             raise SpecError(f"{self.parts.optimizer.name}: the array executor has no rule for a {type(self.parts.optimizer).__name__}")
         with np.errstate(all="ignore"):
-            yield from self._run(tick or (lambda steps: None))
+            yield from self._run(tick or (lambda steps: None), NOTHING if self.shard.group.diagnostics else checkpoint)
 
-    def _run(self, tick: Tick) -> Iterator[Block | Outcome]:
+    def _run(self, tick: Tick, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
         xp, study, optimizer = self.xp, self.study, self.optimizer
         x = self.start()
         state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
@@ -257,7 +260,13 @@ class Simulation:
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
         sampled = isinstance(self.parts.noise, SAMPLED)
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
-        for t in range(study.steps + 1):
+        saved, began = checkpoint.load(), 0
+        if saved is not None:
+            kept = {name: xp.asarray(value) for name, value in saved.items()}
+            began, x, status, last, alive = int(saved["t"]), kept["x"], kept["status"], kept["last"], kept["alive"]
+            state, average = nested(state, [kept[f"state{k}"] for k in range(len(flat(state)))]), kept.get("average")
+            recorder.restore(kept)
+        for t in range(began, study.steps + 1):
             final = t == study.steps
             loss, g = self.look(x, t)
             bad = ~xp.isfinite(loss)
@@ -278,6 +287,9 @@ class Simulation:
             if not final:
                 self.prepare(t)
             yield from recorder.note(t, x, None if sampled else loss, average, status, state)
+            if checkpoint.due():
+                arrays = {f"state{k}": a for k, a in enumerate(flat(state))} | ({} if average is None else {"average": average})
+                checkpoint.save({"t": t, "x": x, "status": status, "last": last, "alive": alive, **arrays, **recorder.kept()})
             if t % TICK_STEPS == 0 and t:
                 tick(TICK_STEPS)
             if final:

@@ -23,9 +23,10 @@ from ...specs.expression import Formula, parse
 from ...specs.landscapes.base import SymbolicLandscape
 from ...specs.noise import SAMPLED, Gaussian, StudentT
 from ...specs.sweep import resolved
+from ..checkpoint import Checkpoint
 from ..plan import Group, Parts, Shard
 from . import philox
-from .array import Simulation, Tick
+from .array import NOTHING, Simulation, Tick
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
 from .recorder import FINISHED, RUNNING, Block, Outcome
@@ -265,16 +266,16 @@ class FusedSimulation:
         limits = np.array([above, stop.loss_below or 0.0], dtype=self.dtype)
         return np.array([*map(int, made), *wanted], dtype=np.int64), limits
 
-    def run(self, tick: Tick | None = None) -> Iterator[Block | Outcome]:
-        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run."""
+    def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
+        """As Simulation.run of the array executor."""
         tick = tick or (lambda steps: None)
         if self.threads == 1:
-            yield from self._run(tick, map)
+            yield from self._run(tick, map, checkpoint)
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            yield from self._run(tick, pool.map)
+            yield from self._run(tick, pool.map, checkpoint)
 
-    def _run(self, tick: Tick, apply: Any) -> Iterator[Block | Outcome]:
+    def _run(self, tick: Tick, apply: Any, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
         drive, functions = self.sources.load()
         study, group = self.study, self.shard.group
         state = self.state()
@@ -283,10 +284,13 @@ class FusedSimulation:
         component = self.component()
         pieces = min(self.blocks, 4 * self.threads if self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
-        t = 0
-        for start in range(0, len(group.steps), group.step_chunk):
+        saved = checkpoint.load() or {}
+        t, begun = int(saved.get("t", 0)), int(saved.get("start", 0))
+        for k in range(5 if saved else 0):  # X, S, A, status, last_step
+            state[k][...] = saved[f"state{k}"]
+        for start in range(begun, len(group.steps), group.step_chunk):
             marks = group.steps[start : start + group.step_chunk]
-            out = self.outputs(len(marks))
+            out = tuple(saved[f"out{k}"] for k in range(len(self.outputs(0)))) if saved and start == begun else self.outputs(len(marks))
             for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
                 given: tuple[Any, ...] = (
@@ -309,6 +313,9 @@ class FusedSimulation:
                 list(apply(lambda ends, given=given: drive(*ends, *given), bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
+                if checkpoint.due():
+                    kept = {f"state{k}": a for k, a in enumerate(state[:5])} | {f"out{k}": a for k, a in enumerate(out)}
+                    checkpoint.save({"t": t, "start": start, **kept})
             yield Block(start, start + len(marks), self.named(out))
             del out
         yield self.outcome(state[3], state[4])

@@ -68,6 +68,18 @@ class Recorder:
         if self.next - self.start == self.chunk or self.next == len(self.steps):
             yield self.flush()
 
+    def kept(self) -> dict[str, Any]:
+        """What a checkpoint needs: the next record, and those not given out yet."""
+        held = {f"held_{name}": self.xp.stack(values, axis=0) for name, values in self.held.items() if values}
+        return {"next": self.next, "start": self.start, **held}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.next, self.start = int(kept["next"]), int(kept["start"])
+        for name in self.held:
+            values = kept.get(f"held_{name}")
+            self.held[name] = [] if values is None else [values[k, ...] for k in range(values.shape[0])]
+
     def flush(self) -> Block:
         data = {name: self.xp.stack(values, axis=2) for name, values in self.held.items()}
         block = Block(self.start, self.next, data)

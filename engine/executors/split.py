@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoint import Checkpoint
 from ..plan import Shard
+from .array import NOTHING
 from .recorder import Block, Outcome
 
 LARGE = 2**15
@@ -44,15 +46,19 @@ class SplitSimulation:
     def __init__(self, simulations: list[Any], axis: int):
         self.simulations, self.axis = simulations, axis
 
-    def run(self, tick: Callable[[int], None] | None = None) -> Iterator[Block | Outcome]:
-        """The shard's records in blocks, then its outcome. The first part's steps are told to `tick`."""
+    def run(self, tick: Callable[[int], None] | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome. The first part's steps are told to `tick`. Checkpoints of the parts count only
+        if all lie within one block of records."""
         stopped = False
+        own_points = [checkpoint.part(k) for k in range(len(self.simulations))]
+        if len({None if found is None else int(found["start"]) for found in (point.load() for point in own_points)}) > 1:
+            checkpoint.drop()
 
         def alive(steps: int) -> None:
             if stopped:
                 raise Stopped
 
-        running = [s.run(tick if k == 0 else alive) for k, s in enumerate(self.simulations)]
+        running = [s.run(tick if k == 0 else alive, own_points[k]) for k, s in enumerate(self.simulations)]
         with contextlib.ExitStack() as stack:
             own = [stack.enter_context(ThreadPoolExecutor(1)) for _ in running]  # NumPy's error state is a thread's
             try:
@@ -62,9 +68,11 @@ class SplitSimulation:
                     if made[0] is None:
                         return
                     yield self.joined(made)
-            except BaseException:
+            finally:
                 stopped = True
-                raise
+                for pool, part in zip(own, running, strict=True):
+                    with contextlib.suppress(BaseException):
+                        pool.submit(part.close).result()
 
     def joined(self, made: list[Any]) -> Block | Outcome:
         """The parts' blocks, or outcomes, as one."""

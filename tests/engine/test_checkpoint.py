@@ -1,0 +1,113 @@
+"""A shard goes on from its checkpoint to the bits it would have had, whatever executor, optimizer and moment."""
+
+import numpy as np
+import pytest
+import thalweg
+from thalweg.engine import check, checkpoint, simulate
+from thalweg.engine.checkpoint import Checkpoint
+from thalweg.engine.executors import fused, split
+from thalweg.engine.executors.choose import simulation
+from thalweg.engine.executors.recorder import Block
+from thalweg.engine.store import checkpoint_folder
+
+STUDY = {"name": "s", "landscape": {"kind": "matrix_rosenbrock", "rows": 2}, "init": {"kind": "normal"}, "seeds": 5, "steps": 90}
+RIVER = {
+    "name": "r",
+    "landscape": "river_valley",
+    "init": {"kind": "normal"},
+    "noise": {"kind": "gaussian", "scale": 0.2},
+    "seeds": 5,
+    "steps": 90,
+}
+CASES = {
+    "adam and average": ("array", {**STUDY, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak"}]}),
+    "muon": ("array", {**STUDY, "optimizers": [{"kind": "muon", "lr": [0.01, 0.02]}]}),
+    "second moment": ("array", {**STUDY, "optimizers": [{"kind": "spherical_sgd", "average": "second_moment"}]}),
+    "memory": ("array", {**RIVER, "optimizers": [{"kind": "cbo_memory", "particles": 6, "alpha_growth": 1.01}]}),
+    "stop early": ("array", {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.04]}], "stop": {"loss_below": 0.02}}),
+    "fused": ("fused", {**RIVER, "optimizers": [{"kind": "adam", "lr": [0.01, 0.02], "average": "polyak", "schedule": "cosine"}]}),
+    "fused swarm": ("fused", {**RIVER, "optimizers": [{"kind": "cbo", "particles": 6, "average": {"kind": "ema", "decay": 0.9}}]}),
+}
+
+
+def whole(blocks):
+    *blocks, end = blocks
+    data = {n: np.concatenate([np.asarray(b.data[n]) for b in blocks], axis=2) for n in blocks[0].data}
+    return data | {"status": end.status, "last": end.last_step}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("case", CASES)
+def test_whatever_is_cut_off_goes_on_to_the_same_bits(case, threads, tmp_path, monkeypatch):
+    """Stopped after some ticks, again and again; what blocks came out before is what a store would hold."""
+    executor, study = CASES[case]
+    monkeypatch.setattr(split, "LARGE", 1)
+    monkeypatch.setattr(fused, "CALL_WORK", 1)
+    (shard,) = check({**study, "record": {"every": 7}}).groups[0].shards()
+    monkeypatch.setattr(type(shard.group), "step_chunk", property(lambda self: 4))
+    expected = whole(simulation(shard, executor, threads).run())
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    kept: dict[int, Block] = {}
+    for patience in (3, 1, 11, 5, 40, 10**6):
+        point, ticks, outcome = Checkpoint(tmp_path / "c.npz", "key"), [0], None
+
+        def tick(steps, ticks=ticks, patience=patience):
+            ticks[0] += 1
+            if ticks[0] > patience:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("thalweg.engine.executors.array.TICK_STEPS", 3)
+        try:
+            for made in simulation(shard, executor, threads).run(tick, point):
+                if isinstance(made, Block):
+                    kept[made.start] = made
+                else:
+                    outcome = made
+        except KeyboardInterrupt:
+            continue
+    assert outcome is not None
+    found = whole([*(kept[k] for k in sorted(kept)), outcome])
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    out = tmp_path / "r.zarr"
+    study = {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.02]}], "steps": 2000, "record": {"every": 100}}
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    count, honest = [0], simulate.ShardRun.tick
+
+    def tick(self, part):
+        inner = honest(self, part)
+
+        def stop(steps):
+            count[0] += 1
+            if count[0] == 12:
+                raise KeyboardInterrupt
+            inner(steps)
+
+        return stop
+
+    monkeypatch.setattr(simulate.ShardRun, "tick", tick)
+    with pytest.raises(KeyboardInterrupt):
+        thalweg.run(study, out, executor="array")
+    assert len(list(checkpoint_folder(out).iterdir())) == 1
+    (file,) = checkpoint_folder(out).iterdir()
+    assert int(np.load(file)["t"]) > 500
+    made = thalweg.run(study, out, resume=True)
+    assert not checkpoint_folder(out).exists()
+    monkeypatch.undo()
+    expected = thalweg.run(study, executor="array")
+    for name in expected["sgd"].data_vars:
+        np.testing.assert_array_equal(made["sgd"][name].values, expected["sgd"][name].values)
+
+
+def test_another_run_s_checkpoint_and_a_damaged_one_do_not_count(tmp_path):
+    point = Checkpoint(tmp_path / "c.npz", "mine")
+    point.save({"t": 3})
+    assert point.load() == {"t": 3}
+    assert Checkpoint(tmp_path / "c.npz", "other").load() is None
+    (tmp_path / "c.npz").write_bytes(b"PK damaged")
+    assert point.load() is None
+    assert Checkpoint().load() is None
+    assert not Checkpoint().due()
