@@ -30,8 +30,9 @@ class Shampoo(MatrixOptimizer):
     @staticmethod
     def update(x, g, m, left, right, t, lr, beta, decay, eps):
         old, new = np.where(decay < 1, decay, 1.0), np.where(decay < 1, 1 - decay, 1.0)
-        left = old * np.where(t == 1, eps * left, left) + new * np.matmul(g, transposed(g))
-        right = old * np.where(t == 1, eps * right, right) + new * np.matmul(transposed(g), g)
+        first = eps if t == 1 else 1.0  # both start at the identity
+        left = old * first * left + new * np.matmul(g, transposed(g))
+        right = old * first * right + new * np.matmul(transposed(g), g)
         (before,), (after,) = powers(left, -0.25), powers(right, -0.25)
         m = beta * m + (1 - beta) * np.matmul(np.matmul(before, g), after)
         return x - lr * m, m, left, right

@@ -34,7 +34,7 @@ class Soap(MatrixOptimizer):
 
     @staticmethod
     def update(x, g, m, v, left, right, ql, qr, t, lr, beta1, beta2, shampoo_beta, eps, weight_decay, frequency):
-        keep = np.where(t == 1, 0.0, shampoo_beta)  # L and R start at the identity, which does not count
+        keep = 0.0 if t == 1 else shampoo_beta  # L and R start at the identity, which does not count
         left = keep * left + (1 - shampoo_beta) * np.matmul(g, transposed(g))
         right = keep * right + (1 - shampoo_beta) * np.matmul(transposed(g), g)
         if (t - 1) % frequency == 0:
