@@ -68,7 +68,7 @@ def cpu_info() -> list[str]:
 
 def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list[str], title: str) -> dict[str, float]:
     """One case: everybody's rate in M optimizer steps a second, by contestant."""
-    study = study | {"steps": study["steps"] // 10} if quick else study
+    study = study | {"steps": max(1, study["steps"] // 10)} if quick else study
     study = {"seeds": 1, **study, **shared(study)}
     mine = "thalweg, fused" if ours.fusable(study) else "thalweg, array"
     contestants = {who: ours.contestant(study, who.split()[1]) for who in dict.fromkeys((mine, "thalweg, array"))}
@@ -94,7 +94,7 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
     for who, seconds in times.items():
         rates[who] = runs * study["steps"] / float(np.median(seconds)) / 1e6
         ratio = "" if who == mine else f"{np.median(np.array(seconds) / best):.1f}x"
-        lines.append(f"| {who} | {rates[who]:,.1f} | {ratio} |")
+        lines.append(f"| {who} | {rates[who]:,.4g} | {ratio} |")
         print(name, lines[-1], flush=True)
     lines.append("")
     return rates
