@@ -22,6 +22,7 @@ app = typer.Typer(
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML study, or the name of a bundled one (thalweg list studies).")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. adam.lr=0.1; repeatable.")]
+Outside = Annotated[bool, typer.Option("--allow-outside", help="Let the study read files outside its own folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
 
 
@@ -35,6 +36,7 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local processes that share the shards (Dask).")] = None,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that does, tcp://host:8786.")] = None,
+    outside: Outside = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
     quiet: Quiet = False,
@@ -48,7 +50,7 @@ def run(
 
         study, target = load_study(stored_study(spec), settings or ()), spec
     else:
-        study = load_study(spec, settings or ())
+        study = load_study(spec, settings or (), outside=outside)
         target = out or f"{study.name}.zarr"
     with progress(study, not quiet) as advance:
         try:
@@ -65,6 +67,7 @@ def run(
 def check(
     spec: Annotated[str, typer.Argument(metavar="SPEC|STORE", help="A study, bundled or a path; or a store, all of which is then read.")],
     settings: Settings = None,
+    outside: Outside = False,
     repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
 ) -> None:
     """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
@@ -77,10 +80,11 @@ def check(
     from rich.tree import Tree
 
     from .api import check as check_study
+    from .api import load_study
     from .executors.choose import choose
     from .store import nice_bytes
 
-    plan = check_study(spec, settings or ())
+    plan = check_study(load_study(spec, settings or (), outside=outside))
     study = plan.study
     tree = Tree(f"[bold]{study.name}[/] {study.title}")
     tree.add(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}")
@@ -201,6 +205,20 @@ def differ(
     from .differ import table
 
     Console().print(table(differ_runs(open_run(store), first, second, rtol)))
+
+
+@app.command()
+def merge(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Stores of one study: other seeds, sweep values or optimizers.")],
+    out: Annotated[str, typer.Option(metavar="PLACE", help="The new store.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+) -> None:
+    """Join stores of one study; runs that none of them has are computed."""
+    from .merge import merge as join
+
+    join(stores, out, overwrite, threads)
+    print(f"stored {out}; next: thalweg compare {out}")
 
 
 @app.command()

@@ -54,9 +54,11 @@ def find_study(given: str | Path) -> Path:
     raise SpecError(f"{given}: there is no such file, and no bundled study of that name{hint} (bundled: {', '.join(gallery())})")
 
 
-def load_study(given: "str | Path | dict[str, Any] | Study", settings: Iterable[str] = (), quick: bool = False) -> Study:
+def load_study(
+    given: "str | Path | dict[str, Any] | Study", settings: Iterable[str] = (), quick: bool = False, outside: bool = False
+) -> Study:
     """A Study from a path, a bundled name, plain data or a Study; `settings` are KEY=VALUE changes made before validation, after the
-    study's own `quick` ones if that is asked for.
+    study's own `quick` ones if that is asked for. Files that a study file names must lie in its folder or below, unless `outside`.
 
     Raises SpecError, with every problem found, if it is not valid.
     """
@@ -68,6 +70,8 @@ def load_study(given: "str | Path | dict[str, Any] | Study", settings: Iterable[
         path = find_study(given)
         source = read_yaml(path.read_bytes(), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
         set_root(source.data, path.parent)
+        if not outside:
+            confine(source, path.parent)
     changes = source.data.get("quick") if quick and isinstance(source.data, dict) else None
     for key, value in changes.items() if isinstance(changes, dict) else ():
         apply_setting(source, f"{key}={json.dumps(value)}")
@@ -89,6 +93,21 @@ def set_root(data: Any, folder: Path) -> None:
     init = data.get("init") if isinstance(data, dict) else None
     if isinstance(init, dict) and init.get("kind") == "file":
         init.setdefault("root", str(folder))
+
+
+def confine(source: Source, folder: Path) -> None:
+    """A study from somebody else must not read files it has no business with. Raises SpecError for one outside the study's folder."""
+    data = source.data if isinstance(source.data, dict) else {}
+    for place, name in ((("landscape", "data"), "file"), (("init",), "path")):
+        unit: Any = data
+        for key in place:
+            unit = unit.get(key) if isinstance(unit, dict) else None
+        if not isinstance(unit, dict) or not isinstance(unit.get(name), str) or not isinstance(unit.get("root"), str):
+            continue
+        found = (Path(unit["root"]) / Path(unit[name]).expanduser()).resolve()
+        if not found.is_relative_to(folder.resolve()):
+            where = source.at((*place, name))
+            raise SpecError(f"{where}: {unit[name]} lies outside the study's folder; if you trust the study, run it with --allow-outside")
 
 
 def read_yaml(raw: bytes, name: str) -> Source:

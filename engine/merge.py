@@ -1,0 +1,156 @@
+"""Stores of one study joined: more seeds or more values of a sweep compute only what no store has yet.
+
+Runs do not depend on their neighbours, so what is copied is what would be computed, but for one thing: the fused executor's last digits
+differ between studies of fewer and of at least 64 seeds. Zipped sweeps and stores of statistics can only be joined where they are equal.
+"""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..specs.errors import StoreError
+from ..specs.load import load_study
+from ..specs.study import PARTS, Study
+from ..specs.sweep import Sweep
+from .plan import Dim, Group, Plan, Shard, plan
+from .store import Store, open_root, stored_study
+
+FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
+"""Fields of a study that may differ, or are joined."""
+
+
+class Part:
+    """A store to take runs from."""
+
+    def __init__(self, target: "str | Path"):
+        self.target, self.root = target, open_root(target)
+        self.plan: Plan = plan(load_study(stored_study(target)))
+        self.groups = {group.name: group for group in self.plan.groups}
+
+    def cover(self, group: Group) -> "list[np.ndarray] | None":
+        """For every dimension of the joined group where its values lie in this store (-1: nowhere), the seeds last; None without the group."""
+        mine = self.groups.get(group.name)
+        if mine is None:
+            return None
+        made = []
+        for dim in group.dims:
+            values = list(zip(*(sweep.values for _, _, sweep in dim.sweeps), strict=True))
+            have = self.values(mine, dim)
+            made.append(np.array([have.get(value, -1) for value in values]))
+        return [*made, np.where(np.arange(group.study.seeds) < mine.study.seeds, np.arange(group.study.seeds), -1)]
+
+    def values(self, mine: Group, dim: Dim) -> dict[tuple[Any, ...], int]:
+        """The values of this dimension in the store -> their places; of a field that is not swept here, its one value -> 0."""
+        found = next((d for d in mine.dims if d.name == dim.name), None)
+        if found is not None:
+            return {value: k for k, value in enumerate(zip(*(s.values for _, _, s in found.sweeps), strict=True))}
+        owners = {**{name: getattr(mine.study, name) for name in PARTS}, "init": mine.study.start(), "optimizer": mine.optimizer}
+        given = [{path: v for path, v, _ in owners[owner].fields()}[path] for owner, path, _ in dim.sweeps]
+        return {tuple(given): 0}
+
+
+def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = False, threads: int | None = None) -> Store:
+    """Join stores into a new one, and compute what is missing. Raises StoreError for stores that are not of one study."""
+    from . import places
+    from .simulate import simulate
+
+    if len(targets) < 2:
+        raise StoreError("merge: give at least two stores")
+    if any(str(Path(t).absolute()) == str(Path(out).absolute()) for t in targets):
+        raise StoreError(f"{out}: is one of the stores to join; choose another --out")
+    parts = [Part(t) for t in targets]
+    joined = plan(union([part.plan.study for part in parts], targets))
+    executors = {group.name: _executor(group.name, parts) for group in joined.groups}
+    with places.held(out):
+        store = Store.create(out, joined, overwrite, executors)
+        for group in joined.groups:
+            covers = [(part, cover) for part in parts if (cover := part.cover(group)) is not None]
+            for shard in group.shards():
+                _copy(store, group, shard, covers)
+        simulate(store, executors, None, threads)
+    return store
+
+
+def union(studies: Sequence[Study], targets: "Sequence[str | Path]") -> Study:
+    """One study with the seeds, the sweep values and the optimizers of all. Raises StoreError that names what cannot be joined."""
+    first, made = studies[0], {}
+    for other, target in zip(studies[1:], targets[1:], strict=True):
+        differing = [name for name in Study.model_fields if name not in FREE and getattr(first, name) != getattr(other, name)]
+        if differing:
+            raise StoreError(f"{target}: holds another study than {targets[0]}, it differs in: {', '.join(differing)}")
+    if first.record.stats:
+        raise StoreError(f"{targets[0]}: holds statistics over its seeds, which cannot be joined")
+    for part in PARTS:
+        made[part] = _joined([getattr(s, part) for s in studies], part, first.zip)
+    names = list(dict.fromkeys(o.name for s in studies for o in s.optimizers))
+    optimizers = [_joined([o for s in studies for o in s.optimizers if o.name == name], name, first.zip) for name in names]
+    return first.model_copy(update={**made, "optimizers": tuple(optimizers), "seeds": max(s.seeds for s in studies)})
+
+
+def _joined(units: list[Any], name: str, zipped: Any) -> Any:
+    """One part of a study with the values of all these."""
+    first = units[0]
+    for other in units[1:]:
+        if (first is None) != (other is None):
+            raise StoreError(f"{name} is given in one study and not in another")
+        if first is None or first == other:
+            continue
+        mine, theirs = ({path: value for path, value, _ in unit.fields()} for unit in (first, other))
+        changes = {path: _values(value, theirs[path]) for path, value in mine.items() if path in theirs and theirs[path] != value}
+        together = {member for members in zipped for member in members}
+        if any(".".join((name, *path)) in together for path in changes):
+            raise StoreError(f"{name}: its zipped sweeps differ, and can only be joined where they are equal")
+        first = first.replace(changes)
+        if other.replace(changes) != first:
+            raise StoreError(f"{name} differs in more than the values of its sweeps")
+    return first
+
+
+def _values(a: Any, b: Any) -> Any:
+    """The values of both, in increasing order where they are numbers."""
+    lists = [v.values if isinstance(v, Sweep) else (v,) for v in (a, b)]
+    every = list(dict.fromkeys(itertools.chain(*lists)))
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in every):
+        every = sorted(every)
+    return every[0] if len(every) == 1 else Sweep(tuple(every), {"values": every})
+
+
+def _executor(group: str, parts: list[Part]) -> str:
+    found = {str(part.root[group].attrs.get("executor", "array")) for part in parts if group in part.groups}
+    if len(found) > 1:
+        raise StoreError(f"{group}: one store was made by the fused executor and one by the array executor; their last digits differ")
+    return found.pop()
+
+
+def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, list[np.ndarray]]]) -> None:
+    """Copy a shard if the parts together have all of its runs, complete; else leave it to be computed."""
+    open_runs, pieces = np.ones(shard.shape, bool), []
+    for part, cover in covers:
+        where = [c[s] for c, s in zip(cover, shard.box, strict=True)]
+        mine = part.groups[group.name]
+        kept = [np.nonzero(w >= 0)[0] for w in where]
+        if any(not len(k) for k in kept):
+            continue
+        names = {d.name for d in mine.dims}
+        source = tuple(w[k] for w, k, d in zip(where, kept, [*group.dims, None], strict=True) if d is None or d.name in names)
+        data = part.root[group.name]
+        here = tuple(len(k) for k in kept)
+        done = np.asarray(data["status"].oindex[source]).reshape(here) != 0
+        box = np.ix_(*kept)
+        if done.all() and open_runs[box].any():
+            open_runs[box] = False
+            pieces.append((data, source, kept, here))
+    if open_runs.any():
+        return
+    target = store.root[group.name]
+    names = [n for n in sorted(target.array_keys()) if "seed" in (target[n].metadata.dimension_names or ()) and n != "seed"]
+    for name in sorted(names, key=lambda n: (n == "status", n == "last_step")):
+        values = np.full((*shard.shape, *target[name].shape[len(shard.shape) :]), target[name].fill_value, target[name].dtype)
+        for data, source, kept, here in pieces:
+            found = np.asarray(data[name].oindex[source])
+            own = found.shape[found.ndim - (values.ndim - len(here)) :]
+            values[(*np.ix_(*kept), *(slice(0, n) for n in own))] = found.reshape(*here, *own)
+        target[name][shard.box] = values
