@@ -42,7 +42,13 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
     x = x / (np.where(size < eps, eps, size) if clamp else size + eps)
     for _ in range(steps):
         gram = np.matmul(x, transposed(x))
-        x = a * x + np.matmul(b * gram + c * np.matmul(gram, gram), x)
+        polynomial = np.matmul(gram, gram)
+        polynomial *= c  # in place: sums of large matrices cost memory traffic
+        gram *= b
+        polynomial += gram
+        bent = np.matmul(polynomial, x)
+        x *= a
+        x += bent
     return transposed(x) if tall else x
 
 

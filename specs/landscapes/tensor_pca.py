@@ -59,13 +59,15 @@ class TensorPca(Landscape):
         return Sphere()
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
-        """`z` (seeds, dim, ..., dim), the symmetric part of Z, and `trace`, that with its last two axes traced out."""
+        """`z`, the symmetric part of Z, and `trace`, that with its last two axes traced out. From order 3 on z is (seeds, dim (dim + 1) / 2,
+        dim, ...): of the first two axes the pairs i <= j alone, which halves what every step reads."""
         dim, order = resolved(self.dim), resolved(self.order)
         z = normal(dim**order)
         z = z.reshape(len(z), *(dim,) * order)
         axes = [(0, *(1 + a for a in p)) for p in itertools.permutations(range(order))]
-        z = sum(z.transpose(a) for a in axes) / math.factorial(order)
-        return {"z": z, "trace": np.trace(z, axis1=-2, axis2=-1)}
+        z = sum((z.transpose(a) for a in axes), np.zeros(())) / math.factorial(order)
+        packed = z[:, *np.triu_indices(dim)] if order > 2 else z
+        return {"z": np.ascontiguousarray(packed), "trace": np.trace(z, axis1=-2, axis2=-1)}
 
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self.value_and_grad(x, p, xp)[0]
@@ -73,7 +75,7 @@ class TensorPca(Landscape):
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         order, dim = resolved(self.order), resolved(self.dim)
         size = 1 / xp.sqrt(xp.asarray(p["samples"], dtype=x.dtype))
-        contracted = self._contracted(x, p["z"], order, xp) * size[..., None]
+        contracted = (self._paired(x, p["z"], xp) if order > 2 else self._contracted(x, p["z"], 2, xp)) * size[..., None]
         slope = _plus_first(contracted, x[..., 0] ** (order - 1), xp)
         value, gradient = xp.sum(slope * x, axis=-1), order * slope
         if isinstance(self.smoothing, float) and not self.smoothing:
@@ -96,6 +98,18 @@ class TensorPca(Landscape):
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         return {"overlap": x[..., 0] / xp.sqrt(xp.sum(x * x, axis=-1))}
+
+    def _paired(self, x: Any, z: Any, xp: Any) -> Any:
+        """Z[x, ..., x, .] of the packed tensor: sum over pairs i <= j of m_ij x_i x_j Z_ij..., m = 1 on the diagonal and 2 off it."""
+        rows, cols = np.triu_indices(resolved(self.dim))
+        twice = xp.asarray(np.where(rows == cols, 1.0, 2.0), dtype=x.dtype)
+        i, j = (xp.asarray(index) for index in (rows, cols))
+        pairs = twice * xp.take(x, i, axis=-1) * xp.take(x, j, axis=-1)
+        lead, dim = z.shape[: 1 - resolved(self.order)], resolved(self.dim)
+        made = xp.matmul(pairs[..., None, :], xp.reshape(z, (*lead, len(rows), -1)))[..., 0, :]
+        for k in range(resolved(self.order) - 3, 0, -1):
+            made = xp.sum(xp.reshape(made, (*made.shape[:-1], dim**k, dim)) * x[..., None, :], axis=-1)
+        return made
 
     def _contracted(self, x: Any, z: Any, order: int, xp: Any) -> Any:
         """Z[x, ..., x, .]: every axis but one contracted, (..., dim). One matrix-vector product a run, then what is left of it."""
