@@ -97,6 +97,13 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
         lines.append(f"| {who} | {rates[who]:,.4g} | {ratio} |")
         print(name, lines[-1], flush=True)
     lines.append("")
+    if study["name"] == "muon":
+        rows, peak = study["landscape"]["rows"], ours.gemm_peak(study["landscape"]["rows"])
+        flops = rates[mine] * 1e6 * 5 * 3 * 2 * rows**3  # five Newton-Schulz steps of three products
+        lines += [
+            f"Newton-Schulz products alone: {flops / 1e9:,.0f} GFLOP/s, {flops / peak:.0%} of what products of this size reach here.",
+            "",
+        ]
     return rates
 
 
@@ -157,6 +164,8 @@ def alone(lines: list[str], rounds: int) -> None:
     lines += [f"| {what} | {seconds:.2f} |" for what, seconds in ours.starts()]
     slots, most = sum(ours.SLOTS.values()), ours.peak()
     reached = ours.rate(CASES["a32"][1])
+    one, two = ours.workers()
+    lines += ["", "## k: Dask workers", "", f"One worker process {one:.1f} s, two {two:.1f} s: {one / two:.2f}x."]
     lines += ["", "## g: roofline of case a, float32", ""]
     lines.append(
         f"A run and step needs {slots} vector slots ({', '.join(f'{k} {v}' for k, v in ours.SLOTS.items())}; see benchmarks/ours.py). "

@@ -46,6 +46,40 @@ def fusable(study: dict[str, Any]) -> bool:
     return all(why_not(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
 
 
+def gemm_peak(rows: int) -> float:
+    """Floating-point operations a second of float32 products of square matrices, one after the other in each of a thread a core."""
+    cores, count = os.cpu_count() or 1, max(2, 2 * 10**10 // (2 * rows**3))
+    a = np.random.default_rng(0).standard_normal((rows, rows), dtype=np.float32)
+
+    def many(_: int) -> None:
+        out = np.empty_like(a)
+        for _ in range(count):
+            np.matmul(a, a, out=out)
+
+    with threadpool_limits(1), ThreadPoolExecutor(cores) as pool:
+        list(pool.map(many, range(cores)))
+        seconds = np.median([timed(lambda: list(pool.map(many, range(cores)))) for _ in range(5)])
+    return cores * count * 2 * rows**3 / float(seconds)
+
+
+def workers(rounds: int = 3) -> tuple[float, float]:
+    """Seconds of a compute-bound study on one and on two worker processes, the cluster's start not counted; medians."""
+    from distributed import LocalCluster
+    from thalweg.engine.api import run
+
+    study = {**RIVER, "seeds": 4096, "optimizers": [{"kind": "adam", "lr": {"logspace": [1e-3, 1e-1, 16]}}], "steps": 20_000}
+    study |= {"precision": "float32", "record": {"last": True}}
+    made = []
+    for count in (1, 2):
+        with LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+            folder = Path(tempfile.mkdtemp(prefix="thalweg-bench-"))
+            go = functools.partial(run, study, folder / "w.zarr", executor="fused", overwrite=True, scheduler=cluster.scheduler_address)
+            go()
+            made.append(float(np.median([timed(go) for _ in range(rounds)])))
+            shutil.rmtree(folder)
+    return made[0], made[1]
+
+
 def rate(study: dict[str, Any], rounds: int = 3) -> float:
     """Optimizer steps a second of the fused executor, the median."""
     from thalweg.engine import check
