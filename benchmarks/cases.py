@@ -55,7 +55,7 @@ TENSOR = {
     "landscape": {"kind": "tensor_pca", "dim": 100, "order": 3, "samples": 1000.0},
     "optimizers": [{"kind": "spherical_langevin", "lr": 1e-3, "inverse_temperature": 10.0}],
     "seeds": 16,
-    "steps": 100,
+    "steps": 1000,
     "precision": "float32",
     "random": True,
 }
@@ -73,7 +73,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "Muon, 16 runs of 512 x 512, 4 steps, float32",
         {**MUON, "landscape": {**MUON["landscape"], "rows": 512, "cols": 512}, "seeds": 16, "steps": 4},
     ),
-    "j32": ("Langevin dynamics on tensor PCA, d = 100, order 3, 16 runs x 100 steps, float32", TENSOR),
+    "j32": ("Langevin dynamics on tensor PCA, d = 100, order 3, 16 runs x 1,000 steps, float32 (JAX is given the tensors, we draw them)", TENSOR),
 }
 OURS_ALONE = ("start", "grid", "random")
 """Keys of a case that are no study's."""

@@ -135,7 +135,12 @@ class Group:
     @property
     def state_size(self) -> int:
         """Numbers in the iterates of a run, and in its own landscape if that is random."""
-        return max(land.size * max(1, self.particles) + land.disorder_size for land in self.landscapes)
+        return self.iterate_size + max(land.disorder_size for land in self.landscapes)
+
+    @property
+    def iterate_size(self) -> int:
+        """Numbers in the iterates of a run."""
+        return max(land.size for land in self.landscapes) * max(1, self.particles)
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -145,9 +150,9 @@ class Group:
     @property
     def at_once(self) -> int:
         """Runs that are worked on at a time."""
-        size = self.state_size
+        arrays = 7 * self.iterate_size + self.state_size  # of the iterate's size there are about eight, of a random landscape's one
         most = STATS_RUNS if self.statistics else SHARD_RUNS
-        return max(1, min(most, STATE_BYTES // (8 * size * 8)))
+        return max(1, min(most, STATE_BYTES // (8 * arrays)))
 
     @cached_property
     def chunk(self) -> tuple[int, ...]:
