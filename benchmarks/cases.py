@@ -73,7 +73,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "Muon, 16 runs of 512 x 512, 4 steps, float32",
         {**MUON, "landscape": {**MUON["landscape"], "rows": 512, "cols": 512}, "seeds": 16, "steps": 4},
     ),
-    "j32": ("Langevin dynamics on tensor PCA, d = 100, order 3, 16 runs x 1,000 steps, float32 (JAX is given the tensors, we draw them)", TENSOR),
+    "j32": (
+        "Langevin dynamics on tensor PCA, d = 100, order 3, 16 runs x 1,000 steps, float32 (JAX is given the tensors, we draw them)",
+        TENSOR,
+    ),
 }
 OURS_ALONE = ("start", "grid", "random")
 """Keys of a case that are no study's."""

@@ -33,10 +33,9 @@ def distribute(
     """Run every shard that is not complete yet on `workers` local processes, or on the cluster of this scheduler's address."""
     from distributed import as_completed
 
-    todo = [(g, k, s) for g, group in enumerate(store.plan.groups) for k, s in enumerate(group.shards()) if not store.is_done(s)]
     text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
     with cluster(workers, scheduler) as client:
-        waiting, futures = iter(todo), as_completed()
+        waiting, futures = iter(store.todo()), as_completed()
         sizes: dict[Any, int] = {}
 
         def submit() -> None:

@@ -52,6 +52,18 @@ def remove(target: "str | Path") -> None:
         system.rm(path, recursive=True)
 
 
+def keys(array: Any) -> set[str]:
+    """Which chunks of a Zarr array exist, as "0/3/1". An empty one (all fill value) is never kept."""
+    from zarr.core.sync import sync
+
+    prefix = f"{array.path}/c/"
+
+    async def listed() -> set[str]:
+        return {key.removeprefix(prefix) async for key in array.store.list_prefix(prefix)}
+
+    return sync(listed())
+
+
 def free(target: "str | Path") -> int | None:
     """Free bytes on the disk of this path; None for a remote place, which does not say."""
     if remote(target):

@@ -55,8 +55,7 @@ def simulate(store: Store, executors: Mapping[str, str], progress: Progress | No
     there are fewer shards than threads, a shard may use several.
     """
     began = time.perf_counter()
-    todo = [s for group in store.plan.groups for s in group.shards() if not store.is_done(s)]
-    drive(todo, executors, store, progress, threads)
+    drive([shard for _, _, shard in store.todo()], executors, store, progress, threads)
     seconds = time.perf_counter() - began
     store.finish(seconds)
     return seconds

@@ -171,6 +171,17 @@ class Store:
     def is_done(self, shard: Shard) -> bool:
         return bool(np.all(self.root[shard.group.name]["status"][shard.box] != 0))
 
+    def todo(self) -> list[tuple[int, int, Shard]]:
+        """Shards without a completion mark, each with the numbers of its group and of itself in the group. One listing a group."""
+        made = []
+        for g, group in enumerate(self.plan.groups):
+            marks = places.keys(self.root[group.name]["status"])
+            for k, shard in enumerate(group.shards()):
+                key = "/".join(str(s.start // n) for s, n in zip(shard.box, group.chunk, strict=True))
+                if key not in marks:
+                    made.append((g, k, shard))
+        return made
+
     def finish(self, seconds: float) -> None:
         """Note the wall time and gather all metadata in one place, so that opening takes one read."""
         import zarr
