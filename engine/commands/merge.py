@@ -1,0 +1,18 @@
+"""thalweg merge."""
+
+from typing import Annotated
+
+import typer
+
+
+def merge(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Stores of one study: other seeds, sweep values or optimizers.")],
+    out: Annotated[str, typer.Option(metavar="PLACE", help="The new store.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+) -> None:
+    """Join stores of one study; runs that none of them has are computed."""
+    from ..merge import merge as join
+
+    join(stores, out, overwrite, threads)
+    print(f"stored {out}; next: thalweg compare {out}")

@@ -1,0 +1,46 @@
+"""thalweg run."""
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from .options import Outside, Quiet, Settings, Spec
+from .terminal import progress
+
+
+def run(
+    spec: Spec,
+    settings: Settings = None,
+    out: Annotated[str | None, typer.Option(metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")] = None,
+    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+    executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes that share the shards (Dask).")] = None,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that does, tcp://host:8786.")] = None,
+    outside: Outside = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
+    from ..api import load_study, run_to_store
+    from ..places import is_store
+
+    if resume and out is None and is_store(spec):
+        from ..store import stored_study
+
+        study, target = load_study(stored_study(spec), settings or ()), spec
+    else:
+        study = load_study(spec, settings or (), outside=outside)
+        target = out or f"{study.name}.zarr"
+    with progress(study, not quiet) as advance:
+        try:
+            run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
+        except KeyboardInterrupt:
+            changed = "".join(f" --set {shlex.quote(setting)}" for setting in settings or ())
+            print(f"interrupted; finish it with: thalweg run {spec}{changed} --out {target} --resume", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if not quiet:
+        print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")

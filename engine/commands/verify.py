@@ -1,0 +1,49 @@
+"""thalweg verify."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Settings
+from .terminal import duration
+
+
+def verify(
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Studies (paths or bundled names), `all` bundled ones, or stores.")],
+    settings: Settings = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
+    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
+    executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
+) -> None:
+    """Run studies and check their claims; exits with 1 unless all pass."""
+    import time
+
+    from rich.console import Console
+
+    from ...specs.errors import StoreError
+    from ...specs.load import gallery
+    from ..verify import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
+
+    if report and not report.absolute().parent.is_dir():
+        raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
+    console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
+    for spec in [*gallery()] if specs == ["all"] else specs:
+        began = time.perf_counter()
+        target = f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
+        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite)
+        verdicts += made
+        if made:
+            pages.append(markdown(study, made))
+            console.print(table(study, made))
+        else:
+            console.print(f"{study.name}: has no claims")
+        console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
+    if report:
+        report.write_text("\n".join(pages), encoding="utf-8")
+    counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
+    console.print(", ".join(f"{n} {name}" for name, n in counts.items()))
+    if counts[FAILED] or (counts[UNDECIDED] and not quick):
+        raise typer.Exit(1)
