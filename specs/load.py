@@ -177,11 +177,12 @@ class _Plain:
         for key, value in node.items():
             if not isinstance(key, str):
                 raise SpecError(f"{self.source.at(path)}: the key {key!r} must be a word")
+            name = self.text(str(key), path)
             where = getattr(node, "lc", None)
             if where is not None and where.data and key in where.data:
                 line, column = where.data[key][:2]
-                self.source.places[(*path, str(key))] = (line + 1, column + 1)
-            made[str(key)] = self.convert(value, (*path, str(key)), depth + 1)
+                self.source.places[(*path, name)] = (line + 1, column + 1)
+            made[name] = self.convert(value, (*path, name), depth + 1)
         self.open.discard(id(node))
         return made
 
@@ -202,12 +203,21 @@ class _Plain:
             return node
         if type(node).__name__ == "ScalarBoolean":
             return bool(node)
-        for plain in (int, float, str):
+        for plain in (int, float):
             if isinstance(node, plain):
                 return plain(node)
+        if isinstance(node, str):
+            return self.text(str(node), path)
         if isinstance(node, (date, bytes)):
             return str(node)
         raise SpecError(f"{self.source.at(path)}: a {type(node).__name__} is not allowed; write plain values")
+
+    def text(self, text: str, path: Key) -> str:
+        """Text with JSON's escaped surrogate pairs put together, as in "\\ud83d\\ude00"."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise SpecError(f"{self.source.at(path)}: half a surrogate pair is no text") from None
 
     def place(self, path: Key, where: Any) -> None:
         if where is not None and where.line is not None:

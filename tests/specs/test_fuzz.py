@@ -65,6 +65,13 @@ def test_a_study_with_a_hole_or_a_patch(text, at, length, patch):
     read(text[: at % len(text)] + patch + text[at % len(text) + length :])
 
 
+def test_escaped_surrogate_pairs_are_one_character():
+    study = {"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5, "title": "\U0001f600"}
+    assert parse_study(json.dumps(study)).title == "\U0001f600"
+    with pytest.raises(SpecError, match="half a surrogate pair"):
+        parse_study(json.dumps({**study, "title": "\ud83d"}))
+
+
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["sgd", "uniform", "kind"]))
 TREES = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)))
 KEYS = st.sampled_from(
