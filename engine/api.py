@@ -12,6 +12,7 @@ from . import places
 from .executors.choose import array_simulation, choose
 from .plan import Plan, plan
 from .simulate import Progress, simulate
+from .state import fits
 from .store import Store, nice_bytes, open_root, quiet
 
 __all__ = ["check", "load_study", "open_run", "run"]
@@ -25,6 +26,8 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         raise SpecError(
             f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
         )
+    if made.study.branch:
+        fits(made)
     for group in made.groups:
         array_simulation(next(next(group.shards()).split())).start()
     return made

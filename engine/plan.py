@@ -167,7 +167,14 @@ class Group:
 
     @cached_property
     def steps(self) -> np.ndarray:
-        return self.study.record.steps(self.study.steps)
+        """The recorded steps, from where the study begins."""
+        made = self.study.record.steps(self.study.steps)
+        return made[made >= self.study.first]
+
+    @cached_property
+    def state_steps(self) -> np.ndarray:
+        """The steps whose whole state is stored."""
+        return np.array([t for t in self.study.record.state if t >= self.study.first], dtype=np.int64)
 
     @property
     def step_chunk(self) -> int:
@@ -180,7 +187,8 @@ class Group:
         """Uncompressed size of everything stored."""
         itemsize = np.dtype(self.study.precision).itemsize
         if not self.statistics:
-            return self.runs * (len(self.steps) * self.values_per_record * itemsize + 16)
+            states = len(self.state_steps) * self.iterate_size * (2 + len(self.optimizer.state))
+            return self.runs * ((len(self.steps) * self.values_per_record + states) * itemsize + 16)
         record = self.study.record
         numbers = 1 + sum(len(record.quantiles) if s == "quantiles" else 1 for s in record.stats)
         return self.runs // self.study.seeds * len(self.steps) * self.values_per_record * numbers * 8 + self.runs * (16 + itemsize)
@@ -270,7 +278,7 @@ class Plan:
     @property
     def work(self) -> int:
         """Optimizer steps in all."""
-        return self.runs * self.study.steps
+        return self.runs * (self.study.steps - self.study.first)
 
 
 def plan(study: Study) -> Plan:
@@ -299,6 +307,9 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         "quantile",
         "particle",
         "singular",
+        "state",
+        "state_step",
+        "number",
         "swarm",
         *DIAGNOSTICS,
         "count",

@@ -113,13 +113,13 @@ class Store:
         return Checkpoint(file, hashlib.sha256("\0".join(parts).encode()).hexdigest(), settle)
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
-        """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
+        """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
         group = self.root[shard.group.name]
         blocks = shard.parts().landscape.blocks
         for name, values in data.items():
             values = np.asarray(values)
             where = (*shard.box, slice(start, stop))
-            if name == "swarm" or name in SINGULAR:
+            if name in ("swarm", "state", *SINGULAR):
                 own = values.shape[3:]
                 group[name][(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
                 continue
@@ -329,6 +329,14 @@ def lay_out(target: Any, group: Group) -> None:
             made = block_variable(name, block, group.blocks)
             inner = labels_of(block, shape)
             array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
+    if len(group.state_steps):
+        from .state import numbers
+
+        size = numbers(group)
+        vector(target, "state_step", group.state_steps, ("state_step",))
+        array(
+            "state", [*run_dims, "state_step", "number"], (*run_shape, len(group.state_steps), size), (*chunk, 1, size), float("nan"), dtype
+        )
     array("last_step", run_dims, run_shape, chunk, -1, "int64")
     array("status", run_dims, run_shape, chunk, 0, "int8")
 

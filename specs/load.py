@@ -93,18 +93,21 @@ def set_root(data: Any, folder: Path) -> None:
     init = data.get("init") if isinstance(data, dict) else None
     if isinstance(init, dict) and init.get("kind") == "file":
         init.setdefault("root", str(folder))
+    branch = data.get("branch") if isinstance(data, dict) else None
+    if isinstance(branch, dict) and isinstance(branch.get("store"), str) and "://" not in branch["store"]:
+        branch["store"] = str((folder / Path(branch["store"]).expanduser()).absolute())
 
 
 def confine(source: Source, folder: Path) -> None:
     """A study from somebody else must not read files it has no business with. Raises SpecError for one outside the study's folder."""
     data = source.data if isinstance(source.data, dict) else {}
-    for place, name in ((("landscape", "data"), "file"), (("init",), "path")):
+    for place, name in ((("landscape", "data"), "file"), (("init",), "path"), (("branch",), "store")):
         unit: Any = data
         for key in place:
             unit = unit.get(key) if isinstance(unit, dict) else None
-        if not isinstance(unit, dict) or not isinstance(unit.get(name), str) or not isinstance(unit.get("root"), str):
+        if not isinstance(unit, dict) or not isinstance(unit.get(name), str):
             continue
-        found = (Path(unit["root"]) / Path(unit[name]).expanduser()).resolve()
+        found = (folder / str(unit.get("root", "")) / Path(unit[name]).expanduser()).resolve()
         if not found.is_relative_to(folder.resolve()):
             where = source.at((*place, name))
             raise SpecError(f"{where}: {unit[name]} lies outside the study's folder; if you trust the study, run it with --allow-outside")
@@ -253,6 +256,13 @@ def apply_setting(source: Source, setting: str) -> None:
         elif not isinstance(target, dict):
             raise SpecError(f"--set {setting}: {'.'.join(parts[:position])} is a single value, it has no '{part}'")
         if last:
+            if (
+                isinstance(target, dict)
+                and part == "kind"
+                and parts[position - 1] in ("schedule", "average", "clip", "noise", "init")
+                and target.get(step) != value
+            ):
+                target.clear()  # another kind has other fields
             target[step] = value
         else:
             if isinstance(target, dict) and not isinstance(target.get(step), (dict, list)):

@@ -40,6 +40,9 @@ class Record(Spec):
     With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
     `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss.
 
+    `state` names steps at which the whole state of the runs is stored, too: iterate, optimizer states, average. `thalweg branch` goes on
+    from there under changed settings.
+
     `compression`: lz4 is fast, zstd smaller, none the fastest where the disk has room. All are lossless."""
 
     every: Count | None = None
@@ -49,6 +52,7 @@ class Record(Spec):
     variables: tuple[str, ...] | None = None
     stats: tuple[Statistic, ...] = ()
     over: Literal["seed"] = "seed"
+    state: tuple[Index, ...] = ()
     compression: Literal["lz4", "zstd", "none"] = "lz4"
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -57,6 +61,10 @@ class Record(Spec):
         given = [name for name in ("every", "log", "at") if getattr(self, name) is not None] + ["last"] * self.last
         if len(given) > 1:
             raise ValueError(f"choose one of every, log, at, last; given: {', '.join(given)}")
+        if any(b <= a for a, b in zip(self.state, self.state[1:], strict=False)):
+            raise ValueError("state: its steps must increase")
+        if self.state and self.stats:
+            raise ValueError("state: states of runs are not stored where only statistics are; leave out `stats`")
         if any(b <= a for a, b in zip(self.quantiles, self.quantiles[1:], strict=False)):
             raise ValueError("quantiles must increase")
         if self.quantiles != type(self).model_fields["quantiles"].default and "quantiles" not in self.stats:

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
+from .branch import Branch
 from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
 from .init import AnyInit, File, Init, Point
@@ -38,6 +39,7 @@ class Study(Spec):
     record: Record = Record()
     precision: Literal["float32", "float64"] = "float64"
     stop: Stop = Stop()
+    branch: Branch | None = None
     claims: tuple[Claim, ...] = ()
     quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
 
@@ -67,6 +69,10 @@ class Study(Spec):
                 raise ValueError(f"init: the particles of {o.name} start on one point and would stay there; use normal, uniform or sphere")
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
+        if self.record.state and max(self.record.state) > self.steps:
+            raise ValueError(f"record.state: step {max(self.record.state)} lies beyond the {self.steps} steps of the study")
+        if self.branch and self.branch.at >= self.steps:
+            raise ValueError(f"branch.at: no step is left after step {self.branch.at} of {self.steps}; give more `steps`")
         return self
 
     def _check_components(self) -> None:
@@ -154,6 +160,11 @@ class Study(Spec):
     def start(self) -> Init:
         """The study's init, or the landscape's own."""
         return self.init or self.landscape.start()
+
+    @property
+    def first(self) -> int:
+        """The step that runs begin at: 0, or where the study branches from another."""
+        return self.branch.at if self.branch else 0
 
     def landscapes(self) -> list[Landscape]:
         """The landscape once a combination of its structural sweeps (a swept `dim`); one for most studies."""

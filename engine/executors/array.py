@@ -16,6 +16,7 @@ from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
+from ..state import begun, unpacked
 from . import philox
 from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
 from .starts import start_from_file
@@ -178,6 +179,11 @@ class Simulation:
             made.append(self.xp.zeros_like(x) + value)
         return tuple(made)
 
+    def first_average(self, x: Any) -> Any:
+        """The average at the start x; None for an optimizer without one."""
+        average = self.parts.optimizer.average
+        return average.first(self.point(x), self.xp) if average else None
+
     def factors(self, first: int, count: int) -> np.ndarray:
         """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
         schedule = self.parts.optimizer.schedule
@@ -251,16 +257,22 @@ class Simulation:
         xp, study, optimizer = self.xp, self.study, self.optimizer
         x = self.start()
         state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
-        average = optimizer.average.first(self.point(x), xp) if optimizer.average else None
-        watch = Watch(self, x, state) if self.shard.group.diagnostics else None
-        recorder = Recorder(self, watch)
+        average = self.first_average(x)
         inner = (1,) * (len(x.shape) - 2)
         alive = xp.ones(x.shape[:2], dtype=xp.bool)
         status = xp.zeros(x.shape[:2], dtype=xp.int8)
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
         sampled = isinstance(self.parts.noise, SAMPLED)
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
-        saved, began = checkpoint.load(), 0
+        began = study.first
+        if study.branch:
+            other = begun(self.shard)
+            x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
+            status, last = xp.asarray(other.status), xp.asarray(other.last_step)
+            alive = status == RUNNING
+        watch = Watch(self, x, state) if self.shard.group.diagnostics else None
+        recorder = Recorder(self, watch)
+        saved = checkpoint.load()
         if saved is not None:
             kept = {name: xp.asarray(value) for name, value in saved.items()}
             began, x, status, last, alive = int(saved["t"]), kept["x"], kept["status"], kept["last"], kept["alive"]

@@ -25,6 +25,7 @@ from ...specs.noise import SAMPLED, Gaussian, StudentT
 from ...specs.sweep import resolved
 from ..checkpoint import Checkpoint
 from ..plan import Group, Parts, Shard
+from ..state import begun
 from . import philox
 from .array import NOTHING, Simulation, Tick
 from .formula import formula_source, scratch_rows
@@ -55,6 +56,8 @@ def why_not(group: Group) -> str | None:
     try:
         if group.diagnostics:
             raise NotFusable(f"{group.diagnostics[0]} is recorded")
+        if group.particles and (group.study.branch or len(group.state_steps)):
+            raise NotFusable("states of swarms")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
             sources(shard.parts(), group.study.precision, 64, True, True)
     except NotFusable as reason:
@@ -156,6 +159,7 @@ class FusedSimulation:
         self.uniform = self.study.seeds >= UNIFORM_SEEDS
         self.W = self.width(self.seeds if self.uniform else self.points * self.seeds)
         self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform_landscape)
+        self.states = {int(t): k for k, t in enumerate(shard.group.state_steps)}
         self.lay_out()
 
     @property
@@ -279,19 +283,23 @@ class FusedSimulation:
         drive, functions = self.sources.load()
         study, group = self.study, self.shard.group
         state = self.state()
+        if study.branch:
+            self.branched(state)
         numbers, (choices, limits) = self.numbers(), self.choices()
         keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
         component = self.component()
         pieces = min(self.blocks, 4 * self.threads if self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
         saved = checkpoint.load() or {}
-        t, begun = int(saved.get("t", 0)), int(saved.get("start", 0))
+        t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
         for k in range(5 if saved else 0):  # X, S, A, status, last_step
             state[k][...] = saved[f"state{k}"]
-        for start in range(begun, len(group.steps), group.step_chunk):
+        for start in range(first, len(group.steps), group.step_chunk):
             marks = group.steps[start : start + group.step_chunk]
-            out = tuple(saved[f"out{k}"] for k in range(len(self.outputs(0)))) if saved and start == begun else self.outputs(len(marks))
+            out = tuple(saved[f"out{k}"] for k in range(len(self.outputs(0)))) if saved and start == first else self.outputs(len(marks))
             for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
+                if t in self.states:
+                    yield Block(self.states[t], self.states[t] + 1, {"state": self.whole(state)})
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
                 given: tuple[Any, ...] = (
                     t,
@@ -336,6 +344,30 @@ class FusedSimulation:
         seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
         return X, S, A, status, last_step, seeds, self.run_of, self.valid
 
+    def branched(self, state: tuple[Any, ...]) -> None:
+        """Put the states of another study's runs in place of the start."""
+        other = begun(self.shard)
+        X, S, A, status, last_step = state[:5]
+        found = np.moveaxis(other.values.reshape(self.points, self.seeds, -1, self.dim), 2, 0)
+        X[...] = self.lanes(found[0])
+        for k in range(S.shape[1]):
+            S[:, k] = self.lanes(found[1 + k])
+        if self.parts.optimizer.average:
+            A[...] = self.lanes(found[-1])
+        mine = other.status.reshape(-1)[self.lane_run].reshape(status.shape)
+        status[...] = np.where(status == RUNNING, mine, status)
+        last_step[...] = other.last_step.reshape(-1)[self.lane_run].reshape(last_step.shape)
+
+    def whole(self, state: tuple[Any, ...]) -> np.ndarray:
+        """What `packed` makes of the runs: (points, seeds, 1, numbers)."""
+        X, S, A = state[:3]
+        every = np.concatenate([X[:, None], S, *([A[:, None]] if self.parts.optimizer.average else [])], axis=1)
+        lanes = np.moveaxis(every.reshape(self.blocks, -1, self.W), 1, 2).reshape(self.blocks * self.W, -1)
+        held = (np.arange(self.W) < self.valid[:, None]).reshape(-1)
+        made = np.empty((self.points * self.seeds, lanes.shape[1]), self.dtype)
+        made[self.lane_run[held]] = lanes[held]
+        return made.reshape(self.points, self.seeds, 1, -1)
+
     def outcome(self, status: np.ndarray, last_step: np.ndarray) -> Outcome:
         """How the runs ended, from the lanes that hold one."""
         held = (np.arange(self.W) < self.valid[:, None]).reshape(-1)
@@ -353,7 +385,7 @@ class FusedSimulation:
         if self.base.factors(0, 1).shape[0] > 1:
             most_steps = max(1, min(most_steps, FACTOR_BYTES // (self.blocks * self.W * self.dtype.itemsize)))
         while t < stop:
-            end = min(stop, t + most_steps)
+            end = min([stop, t + most_steps, *(s for s in self.states if s > t)])
             place, beyond = np.searchsorted(marks, [t, end])
             if beyond - place > most_marks:
                 beyond = place + most_marks

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...specs.record import SINGULAR, VECTORS
+from ..state import packed
 
 RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
@@ -33,11 +34,15 @@ class Recorder:
         self.simulation, self.watch, self.xp = simulation, watch, simulation.xp
         group = simulation.shard.group
         self.steps, self.chunk, self.variables, self.diagnostics = group.steps, group.step_chunk, group.recorded, group.diagnostics
+        self.states = {int(t): k for k, t in enumerate(group.state_steps)}
         self.next = self.start = 0
         self.held: dict[str, list[Any]] = {name: [] for name in self.variables}
 
     def note(self, t: int, x: Any, loss: Any, average: Any, status: Any, state: Any) -> Iterator[Block]:
         """Record step t if it is one to store."""
+        if t in self.states:
+            whole = packed(x, state, average, self.xp)[:, :, None, :]
+            yield Block(self.states[t], self.states[t] + 1, {"state": whole})
         if self.next >= len(self.steps) or self.steps[self.next] != t:
             return
         xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p

@@ -1,0 +1,35 @@
+"""thalweg branch."""
+
+from typing import Annotated
+
+import typer
+
+from .options import Quiet, Settings
+from .terminal import progress
+
+
+def branch(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A store with states: record: {state: [STEPS]}.")],
+    at: Annotated[int, typer.Option(min=0, metavar="STEP", help="The step to go on from.")],
+    settings: Settings = None,
+    out: Annotated[str | None, typer.Option(metavar="PLACE", help="The new store; by default NAME_atSTEP.zarr here.")] = None,
+    executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted branch, or start it.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on from a stored step under changed settings, on the same noise: --set sgd.schedule=cosine asks 'what if'."""
+    from ..api import run_to_store
+    from ..branch import branched
+
+    study = branched(store, at, settings or ())
+    target = out or f"{study.name}.zarr"
+    with progress(study, not quiet) as advance:
+        try:
+            run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted; finish it with: thalweg run {target} --resume", err=True)
+            raise typer.Exit(130) from None
+    if not quiet:
+        print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target}")

@@ -1,0 +1,125 @@
+"""Branches go on from stored states with the bits of the study they left, and change what they were told to."""
+
+import numpy as np
+import pytest
+import thalweg
+from thalweg.engine.branch import branched
+from thalweg.engine.cli import app
+from thalweg.specs.errors import SpecError, StoreError
+from thalweg.specs.registry import OPTIMIZERS
+from typer.testing import CliRunner
+
+MLP = {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [3]}
+STUDY = {
+    "name": "s",
+    "landscape": "himmelblau",
+    "noise": {"kind": "gaussian", "scale": 0.3},
+    "optimizers": [{"kind": "adam", "lr": [0.01, 0.1], "average": "ema", "schedule": {"kind": "wsd", "decay": 0.5}}],
+    "seeds": 5,
+    "steps": 30,
+    "record": {"every": 5, "state": [0, 12, 30]},
+}
+
+
+def assert_continues(whole, branch, at):
+    for name in branch.children:
+        expected, found = whole[name].sel(step=slice(at, None)), branch[name]
+        for variable in set(found.data_vars) - {"state"}:
+            np.testing.assert_array_equal(found[variable].values, expected[variable].values, err_msg=f"{name} {variable}")
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
+def test_an_unchanged_branch_has_the_same_bits(kind, tmp_path):
+    fields = OPTIMIZERS.load(kind).example() if hasattr(OPTIMIZERS.load(kind), "example") else {}
+    particles = "particles" in OPTIMIZERS.load(kind).model_fields
+    landscape = {"kind": "rastrigin", "dim": 3} if particles else MLP
+    init = {"kind": "uniform", "low": -3, "high": 3} if particles else None
+    noise = {"kind": "none"} if particles else {"kind": "minibatch", "size": 4}
+    study = {**STUDY, "landscape": landscape, "noise": noise, "optimizers": [{"kind": kind, **fields}], **({"init": init} if init else {})}
+    try:
+        whole = thalweg.run(study, tmp_path / "a.zarr", executor="array")
+    except SpecError as error:  # rules with a landscape of their own
+        pytest.skip(str(error))
+    branch = thalweg.run(branched(tmp_path / "a.zarr", 12), tmp_path / "b.zarr", executor="array")
+    assert branch[kind].step.values[0] == 15
+    assert_continues(whole, branch, 12)
+
+
+@pytest.mark.parametrize("executor", ["array", "fused"])
+@pytest.mark.parametrize("seeds", [5, 70])
+def test_both_executors(executor, seeds, tmp_path):
+    study = {**STUDY, "seeds": seeds}
+    whole = thalweg.run(study, tmp_path / "a.zarr", executor=executor)
+    branch = thalweg.run(branched(tmp_path / "a.zarr", 12), tmp_path / "b.zarr", executor=executor)
+    assert_continues(whole, branch, 12)
+    assert whole["adam"].state.dims == ("lr", "seed", "state_step", "number")
+    np.testing.assert_array_equal(branch["adam"].state.values, whole["adam"].state.values[:, :, 1:])
+    assert whole["adam"].state.sel(state_step=12).values[..., :2] == pytest.approx(
+        thalweg.run({**study, "record": {"at": [12]}}, executor=executor)["adam"].params.sel(step=12).values, abs=1e-12
+    )
+
+
+def test_states_may_be_those_of_either_executor(tmp_path):
+    for executor in ("array", "fused"):
+        thalweg.run(STUDY, tmp_path / f"{executor}.zarr", executor=executor)
+    found = [thalweg.run(branched(tmp_path / f"{name}.zarr", 12), executor="fused")["adam"] for name in ("array", "fused")]
+    np.testing.assert_allclose(found[0].loss, found[1].loss, rtol=1e-9)
+
+
+def test_a_changed_setting_changes_what_follows_and_only_that(tmp_path):
+    whole = thalweg.run(STUDY, tmp_path / "a.zarr")
+    study = branched(tmp_path / "a.zarr", 12, ["adam.schedule.kind=constant", "adam.beta1=[0.0,0.9]", "steps=40"])
+    branch = thalweg.run(study)["adam"]
+    assert dict(branch.sizes)["beta1"] == 2
+    assert branch.step.values.tolist() == [15, 20, 25, 30, 35, 40]
+    # what WSD does differently begins at step 15: until then the branch with the old beta1 is the old run
+    np.testing.assert_array_equal(branch.params.sel(beta1=0.9, step=15), whole["adam"].params.sel(step=15))
+    assert not np.allclose(branch.params.sel(beta1=0.9, step=20), whole["adam"].params.sel(step=20))
+    assert not np.allclose(branch.params.sel(beta1=0.0, step=15), whole["adam"].params.sel(step=15))
+
+
+def test_one_value_of_a_sweep_goes_on_alone(tmp_path):
+    whole = thalweg.run(STUDY, tmp_path / "a.zarr")
+    branch = thalweg.run(branched(tmp_path / "a.zarr", 12, ["adam.lr=0.1", "seeds=3"]))["adam"]
+    np.testing.assert_array_equal(branch.loss, whole["adam"].loss.sel(lr=0.1, seed=slice(0, 2), step=slice(12, None)))
+    with pytest.raises(SpecError, match=r"lr=0\.2: .* has no such runs"):
+        thalweg.run(branched(tmp_path / "a.zarr", 12, ["adam.lr=0.2"]))
+
+
+def test_runs_that_ended_before_stay_ended(tmp_path):
+    study = {**STUDY, "landscape": "rosenbrock", "optimizers": [{"kind": "sgd", "lr": [1e-4, 0.5]}], "record": {"every": 5, "state": [12]}}
+    whole = thalweg.run(study, tmp_path / "a.zarr")
+    assert set(whole["sgd"].status.values[1]) == {2}
+    branch = thalweg.run(branched(tmp_path / "a.zarr", 12))
+    assert_continues(whole, branch, 12)
+
+
+def test_what_a_branch_cannot_begin_with(tmp_path):
+    thalweg.run(STUDY, tmp_path / "a.zarr")
+    thalweg.run({**STUDY, "record": {"every": 5}}, tmp_path / "none.zarr")
+    for store, at, settings, kind, message in [
+        ("a", 13, [], StoreError, "no states of step 13 .it has 0, 12, 30"),
+        ("none", 12, [], StoreError, "record them with: record: {state: .12"),
+        ("a", 12, ["seeds=6"], SpecError, "states of 5"),
+        ("a", 12, ["adam.average=null"], SpecError, "a state has 6 numbers here and 8"),
+        ("a", 12, ["precision=float32"], SpecError, "adam in float64"),
+        ("a", 12, ["adam.label=other"], StoreError, "no group other to branch from"),
+        ("a", 30, [], SpecError, "no step is left after step 30"),
+        ("missing", 12, [], StoreError, "there is no such store"),
+    ]:
+        with pytest.raises(kind, match=message):
+            thalweg.run(branched(tmp_path / f"{store}.zarr", at, settings))
+    with pytest.raises(SpecError, match="states of runs are not stored where only statistics are"):
+        thalweg.run({**STUDY, "record": {"state": [3], "stats": ["mean"]}})
+    with pytest.raises(SpecError, match="step 31 lies beyond"):
+        thalweg.run({**STUDY, "record": {"state": [31]}})
+
+
+def test_the_command_and_resume(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    thalweg.run(STUDY, "a.zarr")
+    shown = CliRunner().invoke(app, ["branch", "a.zarr", "--at", "12", "--set", "adam.schedule=cosine"])
+    assert shown.exit_code == 0
+    assert "stored s_at12.zarr" in shown.output
+    assert CliRunner().invoke(app, ["run", "s_at12.zarr", "--resume", "-q"]).exit_code == 0
+    assert CliRunner().invoke(app, ["check", "s_at12.zarr"]).exit_code == 0
