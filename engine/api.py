@@ -11,7 +11,8 @@ from ..specs.study import Study
 from . import places
 from .executors.choose import array_simulation, choose
 from .plan import Plan, plan
-from .simulate import Progress, simulate
+from .progress import Progress
+from .simulate import simulate
 from .state import fits
 from .store import Store, nice_bytes, open_root, quiet
 

@@ -13,7 +13,8 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
 from .plan import Plan, Shard, plan
-from .simulate import Progress, drive
+from .progress import Progress
+from .simulate import drive
 from .store import Store
 
 RETRIES = 3
@@ -36,12 +37,12 @@ def distribute(
     text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
     with cluster(workers, scheduler) as client:
         waiting, futures = iter(store.todo()), as_completed()
-        sizes: dict[Any, int] = {}
+        sizes: dict[Any, tuple[str, int]] = {}
 
         def submit() -> None:
             for g, k, shard in waiting:
                 future = client.submit(run_shard, text, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
-                sizes[future.key] = shard.points * len(shard.seeds) * shard.group.study.steps
+                sizes[future.key] = shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)
                 futures.add(future)
                 return
 
@@ -52,7 +53,7 @@ def distribute(
             if problem is not None:
                 raise StoreError(problem)
             if progress:
-                progress(sizes.pop(future.key))
+                progress.advanced(*sizes.pop(future.key))
             submit()
 
 

@@ -20,11 +20,10 @@ from .executors.choose import choose, simulation
 from .executors.recorder import Block
 from .places import remote
 from .plan import Plan, Shard
+from .progress import Progress
 from .statistics import Gathered, summarise
 from .store import Store
 
-Progress = Callable[[int], None]
-"""Called with the number of optimizer steps (over all runs of a shard) made since its last call; may be called from any thread."""
 IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""
 
@@ -117,11 +116,14 @@ class ShardRun:
         self.settling = threading.Lock()
 
     def __call__(self) -> None:
+        began = time.perf_counter()
         try:
             if self.shard.group.statistics:
                 self.gather()
             else:
                 self.record()
+            if self.progress:
+                self.progress.finished(self.shard.group.name, time.perf_counter() - began)
         except OSError as error:
             raise stopped(error) from error
         except (Cancelled, ThalwegError):
@@ -150,6 +152,9 @@ class ShardRun:
     def write(self, block: Block) -> None:
         if self.store:
             self.store.write(self.shard, block.start, block.stop, block.data)
+        if self.progress and "state" not in block.data:
+            group = self.shard.group
+            self.progress.recorded(group.name, group.steps[block.start : block.stop], block.data)
 
     def gather(self) -> None:
         """Statistics over the seeds, worked off a part of the seeds at a time."""
@@ -178,11 +183,11 @@ class ShardRun:
         with self.settling:
             return [self.pending.popleft().result() for _ in range(len(self.pending))]
 
-    def tick(self, part: Shard) -> Progress:
+    def tick(self, part: Shard) -> Callable[[int], None]:
         def tick(steps: int) -> None:
             if self.over.is_set():
                 raise Cancelled
             if self.progress:
-                self.progress(steps * part.points * len(part.seeds))
+                self.progress.advanced(part.group.name, steps * part.points * len(part.seeds))
 
         return tick

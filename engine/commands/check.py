@@ -44,6 +44,7 @@ def check(
     tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
     Console(soft_wrap=True).print(tree)
+    print(f"next: thalweg run {spec}")
 
 
 def check_store(store: str, repair: bool) -> None:

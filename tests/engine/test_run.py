@@ -13,6 +13,7 @@ from thalweg.engine import store as storing
 from thalweg.engine.executors import array as array_executor
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.plan import plan
+from thalweg.engine.progress import Progress
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
@@ -265,14 +266,15 @@ def test_an_interrupted_run_is_readable_and_resumes_to_the_same_bits(tmp_path, m
     wanted = thalweg.run(study())
     out, lock, calls = tmp_path / "out.zarr", threading.Lock(), []
 
-    def stop(steps):
-        with lock:
-            calls.append(steps)
-            if len(calls) == 4:
-                raise KeyboardInterrupt
+    class Stop(Progress):
+        def advanced(self, group, steps):
+            with lock:
+                calls.append(steps)
+                if len(calls) == 4:
+                    raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        thalweg.run(study(), out, progress=stop, threads=1)
+        thalweg.run(study(), out, progress=Stop(), threads=1)
     part = thalweg.open_run(out)
     done = np.concatenate([part[name].status.values.ravel() for name in ("sgd", "adam")])
     assert 0 < (done == 1).sum() < done.size

@@ -1,0 +1,32 @@
+"""thalweg new."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import bundled
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name, and NAME.yaml the file.")],
+    like: Annotated[str | None, typer.Option(metavar="STUDY", autocompletion=bundled, help="Begin with a copy of a bundled study.")] = None,
+) -> None:
+    """Write a commented starter study, to be changed."""
+    from ...specs.errors import SpecError, StoreError
+    from ...specs.load import parse_study
+    from ..starter import starter
+
+    path = Path(f"{name.removesuffix('.yaml')}.yaml")
+    if path.name != str(path):
+        raise SpecError(f"new: '{name}' must be a name, not a path; change into the folder first")
+    text = starter(path.stem, like)
+    parse_study(text, path.name)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise StoreError(f"{path}: exists already; choose another name") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
+    print(f"wrote {path}; next: thalweg check {path}, thalweg run {path}")
