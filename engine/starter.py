@@ -1,17 +1,17 @@
 """The study that `thalweg new` begins with."""
 
 import re
-from importlib.resources import files
+from pathlib import Path
 
+from ..specs import load
 from ..specs.errors import SpecError, suggest
-from ..specs.load import gallery
 
 
 def starter(name: str, like: str | None = None) -> str:
     """The text of a commented study of this name, or a copy of a bundled one. Raises SpecError if there is none such."""
     if like is None:
-        return files(__package__.rpartition(".")[0] + ".specs").joinpath("starter.yaml").read_text(encoding="utf-8").replace("NAME", name)
-    known = gallery()
+        return Path(load.__file__).with_name("starter.yaml").read_text(encoding="utf-8").replace("NAME", name)
+    known = load.gallery()
     if like not in known:
         raise SpecError(f"--like {like}: there is no bundled study of that name{suggest(like, known)} (thalweg list studies)")
     text = known[like].read_text(encoding="utf-8")
