@@ -106,7 +106,7 @@ class Live(Progress):
         some = np.unique(np.linspace(0, len(steps) - 1, CURVE).astype(int))
         loss = np.asarray(data["loss"])[:64, :64][..., some]
         best = np.nanmin(np.median(np.where(np.isfinite(loss), loss, np.inf), axis=1), axis=0)
-        place = np.asarray(steps)[some] * (CURVE - 1) // max(1, self.steps[group])
+        place = np.asarray(steps)[some] * CURVE // (self.steps[group] + 1)
         for k, value in zip(place.tolist(), best.tolist(), strict=True):
             if np.isfinite(value):
                 curve[k] = np.fmin(curve[k], value)

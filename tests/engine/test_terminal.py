@@ -34,7 +34,7 @@ def test_progress_counts_all_steps_and_draws_the_best_curve():
     assert live.seconds["sgd"] > 0
     best = tree["sgd"].loss.median("seed").min("lr")
     assert live.curves["sgd"][CURVE - 1] == pytest.approx(best.isel(step=-1).item())
-    assert live.curves["sgd"][0] >= best.sel(step=slice(0, 200 // (CURVE - 1))).min().item()
+    assert live.curves["sgd"][0] >= best.sel(step=slice(0, 200 // CURVE)).min().item()
     assert "M steps/s" in shown.getvalue()
     assert "█" in shown.getvalue()
 
@@ -44,7 +44,7 @@ def test_losses_that_are_no_numbers_leave_gaps():
     loss = np.full((2, 3, 4), np.nan)
     loss[1, :, 2] = [1.0, 2.0, np.inf]
     live.recorded("sgd", np.array([0, 50, 100, 150]), {"loss": loss})
-    assert np.flatnonzero(np.isfinite(live.curves["sgd"])).tolist() == [100 * (CURVE - 1) // 200]
+    assert np.flatnonzero(np.isfinite(live.curves["sgd"])).tolist() == [100 * CURVE // 201]
     live.recorded("sgd", np.array([0]), {"params": loss})
 
 
