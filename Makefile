@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit claims verify peers bench clean
+.PHONY: demo test lint types wheel unit claims verify fuzz peers bench clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -40,6 +40,12 @@ verify: .venv/.ok
 	$(BIN)/python docs/fill.py
 
 # Agreement with torch.optim and optax; installs both into their own environment.
+# Coverage-guided fuzzing of the parsers, a minute each.
+fuzz: .venv/.ok
+	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	$(BIN)/python tests/specs/fuzz.py study -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
+	$(BIN)/python tests/specs/fuzz.py formula -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
+
 peers: .venv-peers/.ok
 	.venv-peers/bin/python -m pytest tests/peers -o addopts="" -q
 

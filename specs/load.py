@@ -82,7 +82,7 @@ def load_study(
 
 def parse_study(text: str, name: str = "study") -> Study:
     """A Study from YAML text."""
-    return validate(read_yaml(text.encode(), name))
+    return validate(read_yaml(text.encode("utf-8", "surrogatepass"), name))
 
 
 def set_root(data: Any, folder: Path) -> None:

@@ -70,6 +70,8 @@ def test_escaped_surrogate_pairs_are_one_character():
     assert parse_study(json.dumps(study)).title == "\U0001f600"
     with pytest.raises(SpecError, match="half a surrogate pair"):
         parse_study(json.dumps({**study, "title": "\ud83d"}))
+    with pytest.raises(SpecError, match="not UTF-8 text"):
+        parse_study("name: \ud83d")
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["sgd", "uniform", "kind"]))
