@@ -20,12 +20,14 @@ _PUBLIC = {
     "open_run": "thalweg.engine.api",
     "check": "thalweg.engine.api",
     "compare": "thalweg.engine.compare",
+    "plot": "thalweg.engine.plot",
 }
 __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
     from .engine.api import check, load_study, open_run, run
     from .engine.compare import compare
+    from .engine.plot import plot
     from .specs.errors import SpecError
     from .specs.study import Study
 

@@ -1,17 +1,56 @@
 """thalweg plot."""
 
+import pkgutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+KINDS = ", ".join(found.name for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "plot")]) if found.name[0] != "_")
+
 
 def plot(
     store: Annotated[str, typer.Argument(metavar="STORE")],
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="overview, landscape, loss or sweep.")] = "auto",
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg or .pdf; by default STORE.png.")] = None,
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help=f"{KINDS}; by default overview.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg, .pdf; .gif or .mp4 move. By default STORE.png.")
+    ] = None,
+    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
+    value: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="What is drawn, as in claims; final_loss, converged, diverged; default: the loss."),
+    ] = None,
+    x: Annotated[
+        str | None, typer.Option("--x", metavar="FIELD", help="The swept field along the x axis, or an expression of one.")
+    ] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="FIELD", help="The same for the y axis of a phase diagram.")] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="A theory line in a phase diagram, e.g. 'lr*sharpness = 2' with ==, or 0 of it."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Draw N single runs an optimizer.")] = None,
+    target: Annotated[float | None, typer.Option(metavar="LOSS", help="The loss that counts as converged.")] = None,
+    group: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Draw this optimizer; repeatable; default: all.")] = None,
+    at: Annotated[list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Hold a swept field at one value; repeatable.")] = None,
 ) -> None:
-    """Draw a store: trajectories on the landscape, loss curves with quantile bands, or the loss over a sweep."""
+    """Draw a store: trajectories, loss curves with bands, phase diagrams, sweeps, profiles, spectra, films."""
+    from ..plot import default_suffix
     from ..plot import plot as draw
 
-    print(f"drew {draw(store, kind, out or store.rstrip('/').removesuffix('.zarr') + '.png')}")
+    target_ = out or store.rstrip("/").removesuffix(".zarr") + default_suffix(kind)
+    options = {"value": value, "x": x, "y": y, "line": line, "seeds": seeds, "target": target, "groups": group, "at": _held(at)}
+    print(f"drew {draw(store, kind, target_, theme=theme, **options)}")  # type: ignore[arg-type]
+
+
+def _held(given: list[str] | None) -> dict[str, float] | None:
+    """FIELD=VALUE, as a dictionary. Raises SpecError for anything else."""
+    from ...specs.errors import SpecError
+
+    made = {}
+    for text in given or ():
+        field, _, value = text.partition("=")
+        try:
+            made[field.strip()] = float(value)
+        except ValueError:
+            raise SpecError(f"--at {text}: write FIELD=VALUE, with a number") from None
+    return made or None

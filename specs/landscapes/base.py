@@ -68,6 +68,11 @@ class Landscape(Unit):
         """The known minima for these numbers (`values` has one float a name, as `p` has arrays)."""
         return []
 
+    def river(self, along: np.ndarray, values: Mapping[str, float]) -> np.ndarray | None:
+        """The river, the line of lowest points across a valley, where the first component is `along` (n,): points (n, dim), `values` as
+        for `minima`. None if there is none; pictures draw it."""
+        return None
+
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
         """What is random about the landscape itself: arrays (seeds, ...) by name, every seed its own, made of `normal(count)`, standard
         normal numbers (seeds, count). They come to `value` in `p`, (1, seeds, ...); its points then have the axes (points, seeds, ...)."""

@@ -1,6 +1,9 @@
 """The two-dimensional river valley of arXiv:2410.05192, as a toy with every closed form known."""
 
+from collections.abc import Mapping
 from typing import Literal
+
+import numpy as np
 
 from ..base import Positive, Real
 from ..init import Init, Point
@@ -27,6 +30,9 @@ class RiverValley(FormulaLandscape):
     formula = "sharpness/2*(y - amplitude*sin(frequency*x))**2 - slope*x"
     observables = {"river": "x", "hill": "sharpness/2*(y - amplitude*sin(frequency*x))**2"}
     source = "arXiv:2410.05192"
+
+    def river(self, along: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
+        return np.stack([along, values["amplitude"] * np.sin(values["frequency"] * along)], axis=-1)
 
     def start(self) -> Init:
         return Point(at=(0.0, 1.0))

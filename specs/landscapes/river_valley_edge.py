@@ -1,6 +1,9 @@
 """A river valley that holds gradient descent at the edge of stability."""
 
+from collections.abc import Mapping
 from typing import Literal
+
+import numpy as np
 
 from ..base import Positive
 from ..init import Init, Point
@@ -25,6 +28,9 @@ class RiverValleyEdge(FormulaLandscape):
     formula = "alpha/2*c**2*b**2 - slope*c"
     observables = {"river": "c", "sharpness": "alpha*c**2", "hill": "alpha/2*c**2*b**2"}
     source = "arXiv:2410.05192"
+
+    def river(self, along: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
+        return np.stack([along, np.zeros_like(along)], axis=-1)
 
     def start(self) -> Init:
         return Point(at=(1.0, 0.1))

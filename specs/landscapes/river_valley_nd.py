@@ -1,7 +1,9 @@
 """The river valley with many hills of different steepness."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from ..base import Count, Positive, Real
@@ -34,6 +36,10 @@ class RiverValleyNd(FormulaLandscape):
     formula = "hills - slope*x[0]"
     observables = {"river": "x[0]", "hill": "hills"}
     source = "arXiv:2410.05192"
+
+    def river(self, along: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
+        bend = values["amplitude"] * np.sin(values["frequency"] * along)
+        return np.stack([along] + [bend] * (self.components() - 1), axis=-1)
 
     def start(self) -> Init:
         return Point(at=(0.0, *(1.0,) * (self.components() - 1)))

@@ -1,6 +1,9 @@
 """A river valley whose walls steepen downstream."""
 
+from collections.abc import Mapping
 from typing import Literal
+
+import numpy as np
 
 from ..base import Positive, Real
 from ..init import Init, Point
@@ -30,6 +33,9 @@ class RiverValleySharpening(FormulaLandscape):
     formula = "hills - slope*x"
     observables = {"river": "x", "hill": "hills", "steepness": "k"}
     source = "arXiv:2410.05192"
+
+    def river(self, along: np.ndarray, values: Mapping[str, float]) -> np.ndarray:
+        return np.stack([along, values["amplitude"] * np.sin(values["frequency"] * along)], axis=-1)
 
     def start(self) -> Init:
         return Point(at=(0.0, 1.0))

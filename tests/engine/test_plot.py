@@ -88,9 +88,12 @@ def test_default_name(tmp_path, monkeypatch):
     assert (tmp_path / "one_run.png").exists()
 
 
-def test_a_swept_landscape_is_the_same_for_every_optimizer(tmp_path):
+def test_a_swept_landscape_has_a_panel_a_value(tmp_path):
     made = plot(result("zipped_landscape"), "landscape", tmp_path / "x.svg").read_text()
-    assert "rosenbrock (b=10)" in made or "rosenbrock (b=100)" in made
+    assert "rosenbrock, b=10 " in made
+    assert "rosenbrock, b=100 " in made
+    assert "at b=10: adam: lr=0.01" in made  # what is zipped with the landscape is said, too
+    assert "at b=100: adam: lr=0.1" in made
 
 
 def test_all_diverged_says_so(tmp_path):

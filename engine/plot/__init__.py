@@ -1,0 +1,132 @@
+"""Pictures of a store, one kind a file: the folder is the registry, and a file that begins with _ is no kind.
+
+A kind is a module with `draw(picture)`, which returns a Matplotlib figure, and OPTIONS, the names of the options it takes (_picture.py
+has them all). A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. Other packages plug in through
+the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.registry import Registry
+
+__all__ = ["FORMATS", "default_suffix", "kinds", "plot"]
+
+FORMATS = ("png", "svg", "pdf")
+"""Of pictures that stand still."""
+
+
+class Pictures(Registry):
+    """The kinds of pictures."""
+
+    def load(self, kind: str) -> Any:
+        """The module of this kind. Raises LookupError if there is none, ImportError if it is broken."""
+        if kind not in self.modules():
+            known = ["auto", *self.kinds()]
+            raise LookupError(f"there is no kind '{kind}'{suggest(kind, known)} (known: {', '.join(known)})")
+        try:
+            return importlib.import_module(self.modules()[kind])
+        except Exception as error:
+            raise ImportError(f"the kind of picture '{kind}' fails to import: {error!r}") from error
+
+
+PICTURES = Pictures("engine.plot", "kind of picture")
+
+
+def kinds() -> dict[str, str]:
+    """Every kind with the first sentence of its module."""
+    made = {}
+    for kind in PICTURES.kinds():
+        try:
+            made[kind] = " ".join((PICTURES.load(kind).__doc__ or "").split("\n\n")[0].split())
+        except ImportError as error:
+            made[kind] = f"(broken: {error})"
+    return made
+
+
+def plot(
+    source: Any,
+    kind: str = "auto",
+    out: "str | Path | None" = None,
+    *,
+    theme: str = "light",
+    value: str | None = None,
+    x: str | None = None,
+    y: str | None = None,
+    line: str | None = None,
+    seeds: int | None = None,
+    target: float | None = None,
+    groups: Sequence[str] | None = None,
+    at: Mapping[str, float] | None = None,
+) -> Path:
+    """Draw a store (a path or an opened one) into `out`, by default NAME.png here; the suffix says how (png, svg, pdf; gif, mp4 move).
+
+    `kind` is a file of this folder; auto is animate for .gif and .mp4, else overview. `theme` is light or dark. `value`: what is drawn, a
+    variable or an expression of the claims' language, by default the loss. `x`, `y`: swept fields, or expressions of one. `line`: a theory
+    line, where this expression of the swept fields is 0, or its sides are equal. `seeds`: single runs drawn. `target`: the loss that counts
+    as converged. `groups`: which optimizers. `at`: swept fields held at a value. Returns the path.
+
+    Raises SpecError for an unknown kind or suffix, an option the kind does not take, or what the store does not hold; StoreError if it
+    cannot be read or written.
+    """
+    from ._picture import Options, Picture
+    from ._theme import theme as named
+
+    options = Options(value, x, y, line, seeds, target, tuple(groups) if groups else None, dict(at) if at else None)
+    target_ = Path(out) if out is not None else None
+    chosen = _kind(kind, target_)
+    for name in options.given():
+        if name not in chosen.OPTIONS:
+            kind = chosen.__name__.rpartition(".")[2]
+            raise SpecError(f"plot: {kind} takes no {name}{suggest(name, chosen.OPTIONS)} (it takes: {', '.join(chosen.OPTIONS)})")
+    if seeds is not None and seeds < 1:
+        raise SpecError(f"plot: seeds {seeds}: at least 1")
+    picture = Picture(source, named(theme), options)
+    target_ = target_ or Path(f"{picture.study.name}.{getattr(chosen, 'FORMATS', FORMATS)[0]}")
+
+    import matplotlib as mpl
+
+    with mpl.rc_context(picture.theme.settings()):
+        if hasattr(chosen, "film"):
+            chosen.film(picture, target_)
+        else:
+            _save(chosen.draw(picture), picture, target_)
+    return target_
+
+
+def default_suffix(kind: str) -> str:
+    """The first format of a kind, with a dot; .png for what is no kind."""
+    formats = getattr(PICTURES.load(kind), "FORMATS", FORMATS) if kind in PICTURES.kinds() else FORMATS
+    return f".{formats[0]}"
+
+
+def _kind(kind: str, out: Path | None) -> Any:
+    """The module that draws this kind into this file. Raises SpecError for a kind or a suffix that is none."""
+    suffix = out.suffix.lower().lstrip(".") if out is not None else None
+    films = PICTURES.load("animate").FORMATS
+    if kind == "auto":
+        kind = "animate" if suffix in films else "overview"
+    try:
+        module = PICTURES.load(kind)
+    except (LookupError, ImportError) as error:
+        raise SpecError(f"plot: {error.args[0]}") from None
+    formats = getattr(module, "FORMATS", FORMATS)
+    if suffix is not None and suffix not in formats:
+        ends = ", ".join(f".{f}" for f in formats)
+        raise SpecError(f"{out}: unknown picture format '{Path(str(out)).suffix}'; end the name of {kind} in {ends}")
+    return module
+
+
+def _save(figure: Any, picture: Any, target: Path) -> None:
+    """Write a figure. Raises StoreError if that fails."""
+    from ._axes import plain
+
+    figure.suptitle(plain(picture.title), x=0.01, ha="left")
+    suffix = target.suffix.lower().lstrip(".")
+    try:
+        figure.savefig(target, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,193 @@
+"""What every kind of picture starts from: the store's groups, the optimizers' best points, and the options.
+
+The landscape, the noise and the start are the problem; all else that is swept is a hyperparameter. Hyperparameters are tuned, problems
+are not: an optimizer is shown at its best point for each problem, and pictures that hold one problem have a panel for each.
+"""
+
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.landscapes.base import Landscape
+from ...specs.study import PARTS, Study
+from ..claims import Results
+from ..compare import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ._theme import Theme
+
+PANELS = 4
+"""Problems shown in one picture; of more, these many at even distances."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose. Every kind of picture takes some of these."""
+
+    value: str | None = None
+    """What is drawn, an expression of the claims' language (specs/claim.py); by default the loss."""
+    x: str | None = None
+    """The swept field along the x axis, or an expression of one."""
+    y: str | None = None
+    line: str | None = None
+    """A theory line: where this expression of the swept fields is 0, or where its two sides are equal."""
+    seeds: int | None = None
+    """Single runs that are drawn."""
+    target: float | None = None
+    """The loss that counts as converged."""
+    groups: tuple[str, ...] | None = None
+    """The optimizers that are drawn, by label; by default all."""
+    at: Mapping[str, float] | None = None
+    """Swept fields held at one of their values."""
+
+    def given(self) -> list[str]:
+        """The names of those that are set."""
+        return [f.name for f in fields(self) if getattr(self, f.name) is not None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One landscape with one noise and one start, and every optimizer's runs on it."""
+
+    text: str
+    """'sharpness=5, noise.scale=0.1'; empty where there is but one problem."""
+    groups: dict[str, Any]
+    landscape: Landscape
+
+    def bests(self) -> dict[str, Best]:
+        """Each optimizer at the best point of its sweep, by the median of the final loss on this problem."""
+        return {name: tuned(dataset, name) for name, dataset in self.groups.items()}
+
+
+class Picture:
+    """A store as the kinds of pictures see it."""
+
+    def __init__(self, source: Any, theme: Theme, options: Options):
+        tree = opened(source)
+        if "study" not in tree.attrs:
+            raise StoreError("plot: no study in the store's attributes: this is not a store of thalweg's")
+        self.study = Study.model_validate(json.loads(tree.attrs["study"]))
+        self.title = str(tree.attrs.get("title") or self.study.name)
+        self.theme, self.options = theme, options
+        self.all = groups(tree)
+        self.groups = {name: held(self.all, name, options.at or {}) for name in chosen(self.all, options.groups)}
+        for field in options.at or {}:
+            if not any(field in dataset.coords and dataset[field].ndim == 0 for dataset in self.groups.values()):
+                known = list(dict.fromkeys(key for dataset in self.all.values() for key in swept_coordinates(dataset)))
+                raise SpecError(f"plot: at {field}: is not swept{suggest(field, known)} (swept: {', '.join(known) or 'nothing'})")
+
+    def colour(self, name: str) -> str:
+        return self.theme.colour(list(self.all).index(name))
+
+    def style(self, name: str) -> str:
+        return self.theme.style(list(self.all).index(name))
+
+    def results(self, datasets: dict[str, Any] | None = None) -> Results:
+        """These groups (by default all drawn) as the language of claims sees them."""
+        return Results(self.groups if datasets is None else datasets, self.study)
+
+    def problems(self, keep: Collection[str] = ()) -> list[Problem]:
+        """Every combination of the problem's swept values, but for the fields in `keep`."""
+        made = []
+        for wanted in combinations(self.groups, keep):
+            restricted = {name: restrict(dataset, wanted, keep) for name, dataset in self.groups.items()}
+            text = ", ".join(f"{name}={short(value)}" for name, value in wanted.items())
+            made.append(Problem(text, restricted, self.landscape(next(iter(restricted.values())))))
+        return made
+
+    def landscape(self, dataset: Any) -> Landscape:
+        """The landscape with the swept fields that a dataset holds at one value."""
+        fixed = {}
+        for coordinate in dataset.coords.values():
+            owner, _, path = str(coordinate.attrs.get("long_name", "")).partition(" ")
+            if owner == "landscape" and coordinate.ndim == 0:
+                fixed[tuple(path.split("."))] = coordinate.values.item()
+        return self.study.landscape.replace(fixed) if fixed else self.study.landscape
+
+
+def spread_out(items: list[Any], most: int = PANELS) -> tuple[list[Any], str]:
+    """At most so many of the items at even distances, and a note if some are left out."""
+    if len(items) <= most:
+        return items, ""
+    at = np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))
+    return [items[k] for k in at], f"{most} of {len(items)} problems are shown; --at FIELD=VALUE chooses"
+
+
+def chosen(found: dict[str, Any], wanted: Collection[str] | None) -> list[str]:
+    """The names of the groups that are drawn, in the study's order. Raises SpecError for one that is not there."""
+    for name in wanted or ():
+        if name not in found:
+            raise SpecError(f"plot: there is no group '{name}'{suggest(name, found)} (known: {', '.join(found)})")
+    return [name for name in found if not wanted or name in wanted]
+
+
+def held(found: dict[str, Any], name: str, at: Mapping[str, float]) -> Any:
+    """A group with the swept fields in `at` held at the nearest of their values, which must be within 1 %."""
+    dataset = found[name]
+    for field, wanted in at.items():
+        if field not in swept_coordinates(dataset):
+            continue
+        values = dataset[field].values
+        if values.dtype.kind not in "ifb":
+            raise SpecError(f"plot: at {field}: its values are no numbers")
+        k = int(np.argmin(np.abs(values.astype(np.float64) - wanted)))
+        if not np.isclose(float(values[k]), wanted, rtol=0.01, atol=1e-12):
+            raise SpecError(f"plot: at {field}={wanted:g}: is not one of the values swept ({', '.join(map(short, values[:20].tolist()))})")
+        dataset = dataset.isel({dataset[field].dims[0]: k})
+    return dataset
+
+
+def is_problem(coordinate: Any) -> bool:
+    """Whether a swept coordinate belongs to the landscape, the noise or the start."""
+    return str(coordinate.attrs.get("long_name", "")).partition(" ")[0] in PARTS
+
+
+def problem_fields(dataset: Any, keep: Collection[str]) -> dict[str, str]:
+    """The problem's swept fields: coordinate -> dimension, without the dimensions that hold a field in `keep`."""
+    kept = {dataset[key].dims[0] for key in swept_coordinates(dataset) if key in keep}
+    found = {key: str(dataset[key].dims[0]) for key in swept_coordinates(dataset) if is_problem(dataset[key])}
+    return {key: dim for key, dim in found.items() if dim not in kept}
+
+
+def combinations(found: dict[str, Any], keep: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Field -> value, for every combination of the problem's fields as the first group has them."""
+    dataset = next(iter(found.values()))
+    where = problem_fields(dataset, keep)
+    dims = list(dict.fromkeys(where.values()))
+    for at in itertools.product(*(range(dataset.sizes[dim]) for dim in dims)):
+        place = dict(zip(dims, at, strict=True))
+        yield {key: dataset[key].values[place[dim]].item() for key, dim in where.items()}
+
+
+def restrict(dataset: Any, wanted: Mapping[str, Any], keep: Collection[str]) -> Any:
+    """A group at one problem; the dimensions of the problem are gone, their coordinates stay as single values."""
+    places: dict[str, np.ndarray] = {}
+    for key, dim in problem_fields(dataset, keep).items():
+        if key in wanted:
+            same = dataset[key].values == wanted[key]
+            places[dim] = places[dim] & same if dim in places else same
+    return dataset.isel({dim: int(np.flatnonzero(same)[0]) for dim, same in places.items()})
+
+
+def tuned(dataset: Any, name: str) -> Best:
+    """The best point of a group's hyperparameters. Without a sweep this needs no loss, else raises SpecError if none is stored."""
+    zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and hyperparameter(c)}
+    if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
+        best = best_point(dataset, name)
+        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts)
+    counts = {key: int((dataset["status"].values == code).sum()) for key, code in STATUS.items()}
+    return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
+
+
+def hyperparameter(coordinate: Any) -> bool:
+    """Whether a coordinate is a swept field that is no part of the problem."""
+    words = str(coordinate.attrs.get("long_name", "")).split(" ")
+    return words[0] == "optimizer" and len(words) == 2
+
+
+def short(value: Any) -> str:
+    """Four significant digits of a number; any other value as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

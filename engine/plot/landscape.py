@@ -1,0 +1,206 @@
+"""Trajectories of the first seeds on contours of the noiseless loss, with known minima and the river, where there is one.
+
+The contours are spaced by the logarithm of the height above the lowest point in sight. Every optimizer is at its best point; a study that
+sweeps its landscape, noise or start has a panel for each of their values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import SpecError
+from ...specs.landscapes.base import Landscape
+from ..compare import Best
+from ..store import block_variable
+from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
+from ._picture import Picture, Problem, spread_out
+
+OPTIONS = ("seeds", "groups", "at")
+TRAJECTORIES = 3
+"""Seeds whose trajectories are drawn, an optimizer; one of each where there are more than three optimizers."""
+GRID = 300
+RIVER = (0, (5, 3))
+"""Its line style, above the trajectories: they hide it where they follow it."""
+STORED = 3000
+"""Points of a trajectory that are drawn; of more, every k-th."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A landscape of two components and the paths over it."""
+
+    problem: Problem
+    bests: dict[str, Best]
+    values: Mapping[str, float]
+    """The landscape's numbers by name."""
+    paths: dict[str, np.ndarray]
+    """Group -> (seeds, steps, 2)."""
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def minima(self) -> list[Any]:
+        """The known minima: all global ones, and the local ones in sight."""
+        found = [m for m in self.problem.landscape.minima(self.values) if len(m.at) == 2]
+        return [m for m in found if not m.local or np.all((m.at >= self.low) & (m.at <= self.high))]
+
+    def river(self) -> np.ndarray | None:
+        """The river in sight, (points, 2)."""
+        return self.problem.landscape.river(np.linspace(self.low[0], self.high[0], GRID), self.values)
+
+
+def draw(picture: Picture) -> Any:
+    """A panel a problem whose landscape has two components. Raises SpecError if none has, or the iterates are not stored."""
+    shown, note = spread_out(drawable(picture))
+    rows, columns = grid_of(len(shown))
+    figure = new_figure(*((7, 5.8) if len(shown) == 1 else (panel_width(columns) * columns, 3.9 * rows + 1.1)))
+    grounds = [ground(picture, problem) for problem in shown]
+    for axes, one in zip(panels_of(figure, len(shown), rows, columns), grounds, strict=True):
+        on_axes(axes, picture, one)
+    entries = [*handles(picture, shown, points=True), *marks(picture, grounds)]
+    legend(figure, entries, [note, *best_notes(shown, picture.groups)])
+    return figure
+
+
+def drawable(picture: Picture) -> list[Problem]:
+    """The problems that can be drawn. Raises SpecError with the reason if there is none."""
+    problems = picture.problems()
+    flat = [problem for problem in problems if problem.landscape.size == 2]
+    if not flat:
+        land = problems[0].landscape
+        raise SpecError(f"plot: the landscape {land.kind} has {land.size} components, a picture of it needs 2; choose loss, sweep or phase")
+    for problem in flat:
+        land = problem.landscape
+        if land.disorder_size:
+            raise SpecError(f"plot: the landscape {land.kind} is random, another one for every seed; choose loss, sweep or phase")
+        names = [block_variable("params", block, land.blocks) for block in land.blocks]
+        for name, dataset in problem.groups.items():
+            if any(variable not in dataset.data_vars for variable in names):
+                reason = "trajectories need; add params to record.variables and run again"
+                raise SpecError(f"plot: {name} has no params of single runs, which {reason}")
+    return flat
+
+
+def ground(picture: Picture, problem: Problem) -> Ground:
+    """What is drawn of one problem."""
+    bests, land = problem.bests(), problem.landscape
+    count = picture.options.seeds or (TRAJECTORIES if len(problem.groups) <= 3 else 1)
+    paths = {name: paths_of(problem.groups[name].isel(best.index), land, count) for name, best in bests.items()}
+    values = {path[-1]: float(value) for path, value, structural in land.fields() if not structural and isinstance(value, (int, float))}
+    status = {name: problem.groups[name]["status"].isel(best.index).values for name, best in bests.items()}
+    low, high = extent([path[status[name][: len(path)] != 2] for name, path in paths.items()], paths, land, values)
+    return Ground(problem, bests, values, paths, low, high)
+
+
+def on_axes(axes: Any, picture: Picture, one: Ground) -> None:
+    """The landscape and the whole paths."""
+    contours(axes, picture, one)
+    for name, paths in one.paths.items():
+        for path in paths:
+            follow(axes, picture, name, path)
+    if not any(best.known for best in one.bests.values()):
+        say(axes, 0.92, why_none(one.bests.values()))
+
+
+def follow(axes: Any, picture: Picture, name: str, path: np.ndarray) -> tuple[Any, Any]:
+    """One path with its start and its end; returns the line and the dot at the end."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    halo = [Stroke(linewidth=2.6, foreground=picture.theme.paper, alpha=0.8), Normal()]
+    line, *_ = axes.plot(path[:, 0], path[:, 1], color=picture.colour(name), ls=picture.style(name), lw=1.2, path_effects=halo, zorder=3)
+    kept = path[np.isfinite(path).all(-1)]
+    paper = {"mec": picture.theme.paper, "mew": 0.8}
+    dot, *_ = axes.plot(*kept[-1:].T, "o", color=picture.colour(name), ms=5.5, zorder=5, **paper)
+    axes.plot(*kept[:1].T, "s", color=picture.theme.ink, ms=5, zorder=4, **paper)
+    return line, dot
+
+
+def contours(axes: Any, picture: Picture, one: Ground) -> None:
+    """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
+    theme, land, minima = picture.theme, one.problem.landscape, one.minima
+    x, y = (np.linspace(one.low[i], one.high[i], GRID) for i in (0, 1))
+    height = heights(land, one.values, x, y)
+    if np.isfinite(height).any() and np.nanmax(height) > np.nanmin(height):
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+        bottom = min([float(np.nanmin(height)), *(m.value for m in minima)])
+        above = height - bottom
+        top = float(np.nanmax(above))
+        floor = min(max(float(np.nanquantile(above[above > 0], 0.01)), top * 1e-6), top / 10)
+        levels = np.geomspace(floor, top * (1 + 1e-9), 22)
+        shades, norm = LinearSegmentedColormap.from_list("ground", theme.ground), LogNorm(levels[0], levels[-1])
+        axes.contourf(x, y, np.maximum(above, floor), levels=levels, norm=norm, cmap=shades)
+        axes.contour(x, y, np.maximum(above, floor), levels=levels[2::3], colors=theme.contour, linewidths=0.4, alpha=0.7)
+        shown = "noiseless loss" if bottom == 0 else f"noiseless loss {'-' if bottom > 0 else '+'} {abs(bottom):.3g}"
+        bar = axes.figure.colorbar(ScalarMappable(norm, shades), ax=axes, label=shown, pad=0.02)
+        bar.outline.set_edgecolor(theme.soft)
+    river = one.river()
+    if river is not None:
+        axes.plot(river[:, 0], river[:, 1], color=theme.ink, ls=RIVER, lw=1.1, zorder=3.5, label="_river")
+    for minimum in minima:
+        size = 10 if minimum.local else 15
+        axes.plot(*minimum.at, "*", color=theme.star, mec="black", mew=0.9, ms=size, zorder=4.5)
+    first, second = land.labels or ("x[0]", "x[1]")
+    axes.set(xlim=(one.low[0], one.high[0]), ylim=(one.low[1], one.high[1]), xlabel=plain(first), ylabel=plain(second))
+    axes.set_title(plain(f"{land.kind}{f', {one.problem.text}' if one.problem.text else ''}"))
+
+
+def heights(land: Landscape, values: Mapping[str, float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The noiseless loss over a grid, (y, x), NaN where it is no number."""
+    points = np.stack(np.meshgrid(x, y), axis=-1)
+    with np.errstate(all="ignore"):
+        found = np.asarray(land.value(points, {name: np.full((1, 1), value) for name, value in values.items()}, np), dtype=np.float64)
+    return np.broadcast_to(np.where(np.isfinite(found), found, np.nan), points.shape[:2])
+
+
+def marks(picture: Picture, grounds: list[Ground]) -> list[Any]:
+    """What the signs on the landscape mean, for the legend."""
+    from matplotlib.lines import Line2D
+
+    seeds = max(len(paths) for one in grounds for paths in one.paths.values())
+    theme, blank = picture.theme, {"ls": "", "mec": picture.theme.paper}
+    made = [
+        Line2D([], [], marker="s", color=theme.ink, ms=6, label="start", **blank),
+        Line2D([], [], marker="o", color=theme.ink, ms=6, label=f"end ({seeds} seed{'s' * (seeds > 1)} each)", **blank),
+    ]
+    if any(one.minima for one in grounds):
+        made.append(Line2D([], [], marker="*", color=theme.star, ms=11, ls="", mec="black", label="minimum"))
+    if any(one.river() is not None for one in grounds):
+        made.append(Line2D([], [], color=theme.ink, ls=RIVER, lw=1.1, label="river"))
+    return made
+
+
+def paths_of(point: Any, land: Landscape, count: int) -> np.ndarray:
+    """Trajectories of the first seeds at one point of the sweep, (seeds, steps, 2)."""
+    point = point.isel(seed=slice(0, count))
+    point = point.isel(step=slice(None, None, max(1, point.sizes["step"] // STORED)))
+    parts = []
+    for block, shape in land.blocks.items():
+        stored = point[block_variable("params", block, land.blocks)]
+        inner = [d for d in stored.dims if d not in ("seed", "step")]
+        values = stored.transpose("seed", "step", *inner).values[(..., *(slice(0, n) for n in shape))]
+        parts.append(values.reshape(*values.shape[:2], -1))
+    return np.concatenate(parts, axis=-1).astype(np.float64)
+
+
+def extent(kept: list[np.ndarray], paths: dict[str, np.ndarray], land: Landscape, values: Mapping[str, float]) -> Any:
+    """The corners (low, high) of what is shown: the trajectories of runs that did not diverge, near minima, and a margin."""
+    inside = np.concatenate([path.reshape(-1, 2) for path in kept])
+    inside = inside[np.isfinite(inside).all(-1)]
+    if not len(inside):
+        starts = np.concatenate([path[:, 0] for path in paths.values()])
+        starts = starts[np.isfinite(starts).all(-1)]
+        inside = np.concatenate([starts, np.array([[land.domain[0]] * 2, [land.domain[1]] * 2])])
+    low, high = inside.min(0), inside.max(0)
+    for minimum in land.minima(values):
+        grown = np.minimum(low, minimum.at), np.maximum(high, minimum.at)
+        if np.max(grown[1] - grown[0]) <= 4 * max(np.max(high - low), 1e-9):
+            low, high = grown
+    span = high - low
+    span = np.maximum(span, 0.25 * span.max())
+    span = np.where(span > 0, span, np.maximum(np.abs(low), 1.0))
+    middle = (low + high) / 2
+    return middle - 0.6 * span, middle + 0.6 * span

@@ -1,0 +1,212 @@
+"""A map over two swept fields, phase diagram and heat map in one: by default the median final loss, with the best point marked.
+
+A value may be a fraction of runs (diverged, converged) or any expression over the results; `line` draws where theory has the boundary. A
+panel for each optimizer that sweeps both fields, and each value of the landscape, the noise and the start that lies on neither axis. Other
+hyperparameters are at each panel's best point.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import SpecError
+from ..compare import sweep_dims
+from ._axes import grid_of, is_logarithmic, legend, new_figure, number, panels_of, plain, statistic, words
+from ._line import theory
+from ._picture import Picture, is_problem, spread_out, tuned
+from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
+
+OPTIONS = ("value", "x", "y", "line", "target", "groups", "at")
+PANELS = 6
+
+
+@dataclass(frozen=True)
+class Map:
+    """One panel: the numbers over a grid."""
+
+    title: str
+    name: str
+    group: Any
+    """The dataset at this problem and these hyperparameters: its only sweep dimensions are those of the axes."""
+    x: Any
+    y: Any
+    values: np.ndarray
+    """(y, x), increasing along both."""
+
+
+def draw(picture: Picture) -> Any:
+    """A panel an optimizer and problem, one colour scale for all."""
+    x, y = fields(picture)
+    panels, note = spread_out(maps(picture, x, y), PANELS)
+    rows, columns = grid_of(len(panels), 3 if len(panels) > 4 else 2)
+    figure = new_figure(*((7, 5.4) if len(panels) == 1 else (4.6 * columns + 0.6, 3.6 * rows + 1)))
+    everything = np.concatenate([panel.values.ravel() for panel in panels])
+    norm, shades = scale(picture, everything)
+    made = panels_of(figure, len(panels), rows, columns)
+    lines = [on_axes(axes, picture, panel, norm, shades) for axes, panel in zip(made, panels, strict=True)]
+    for axes in made:
+        axes.set(xlabel=words(x), ylabel=words(y))
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(ScalarMappable(norm, shades), ax=made, label=said(picture, panels), pad=0.02)
+    bar.outline.set_edgecolor(picture.theme.soft)
+    missed = "the theory line lies outside the picture" if picture.options.line and not any(lines) else ""
+    legend(figure, entries(picture, panels, any(lines)), [note, missed])
+    return figure
+
+
+def fields(picture: Picture) -> tuple[str, str]:
+    """The two axes: as chosen, else the first two numeric fields of the first optimizer that has two, hyperparameters before the problem's.
+
+    Of a hyperparameter and a field of the problem, the problem's is along x. Raises SpecError if there are not two.
+    """
+    options = picture.options
+    for name, dataset in picture.groups.items():
+        taken = set()
+        for text in (options.x, options.y):
+            axis = axis_of(picture, picture.results(), text, name) if text else None
+            taken |= set(axis.dims) if axis is not None else set()
+        free: dict[str, str] = {}
+        for key in sorted(numeric_fields(dataset), key=lambda key: is_problem(dataset[key])):
+            free.setdefault(str(dataset[key].dims[0]), key)
+        left = [key for dim, key in free.items() if dim not in taken]
+        wanted = [text for text in (options.x, options.y) if text]
+        if len(wanted) + len(left) >= 2:
+            if not wanted:
+                pair = sorted(left[:2], key=lambda key: not is_problem(dataset[key]))
+                return pair[0], pair[1]
+            return options.x or left[0], options.y or left[0]
+    swept = list(dict.fromkeys(key for dataset in picture.groups.values() for key in numeric_fields(dataset)))
+    raise SpecError(f"plot: phase needs two swept numeric fields in one optimizer (swept: {', '.join(swept) or 'nothing'}); choose sweep")
+
+
+def maps(picture: Picture, x: str, y: str) -> list[Map]:
+    """The panels. Raises SpecError if no optimizer sweeps both fields, along two dimensions."""
+    axes = {name: [axis_of(picture, picture.results(), text, name) for text in (x, y)] for name in picture.groups}
+    both = [name for name, pair in axes.items() if all(axis is not None for axis in pair)]
+    if not both:
+        raise SpecError(f"plot: no optimizer sweeps both {x} and {y}")
+    if all(axes[name][0].dims == axes[name][1].dims for name in both):
+        raise SpecError(f"plot: {x} and {y} vary together, along one dimension; a map needs two")
+    keep = {str(k) for name in both for a in axes[name] for k, c in picture.groups[name].coords.items() if c.dims == a.dims}
+    made = []
+    for problem in picture.problems(keep=keep):
+        for name in both:
+            dataset, others = problem.groups[name], ""
+            axis = [axis_of(picture, picture.results(problem.groups), text, name) for text in (x, y)]
+            dims = [str(a.dims[0]) for a in axis]
+            rest = [dim for dim in sweep_dims(dataset) if dim not in dims]
+            if rest:
+                best = tuned(dataset, name)
+                others = ", ".join(
+                    f"{key}={number(v)}" for key, v in best.values.items() if key in dataset and dataset[key].dims[0] in rest
+                )
+                dataset = dataset.isel({dim: best.index[dim] for dim in rest})
+            value = finals(picture, picture.results({**problem.groups, name: dataset}), name)
+            title = ", ".join(text for text in (name if len(picture.all) > 1 else "", problem.text, others) if text)
+            made.append(Map(title, name, dataset, *axis, over_grid(picture, value, *axis)))
+    return made
+
+
+def over_grid(picture: Picture, value: Any, x: Any, y: Any) -> np.ndarray:
+    """The value over (y, x), both increasing: over the seeds the median, or the fraction where it is one."""
+    for axis in (x, y):
+        if axis.dims[0] not in value.dims:
+            value = value.expand_dims({axis.dims[0]: axis.size})
+    seeded = value if "seed" in value.dims else value.expand_dims("seed")
+    found = seeded.transpose(y.dims[0], x.dims[0], "seed").values
+    with np.errstate(invalid="ignore"):
+        kept = ~np.isnan(found)
+        mean = np.where(kept, found, 0).sum(-1) / np.maximum(kept.sum(-1), 1)
+    fraction = picture.options.value in ("converged", "diverged")
+    over = np.where(kept.any(-1), mean, np.nan) if fraction else quartiles(found)[0]
+    return over[np.ix_(np.argsort(y.values), np.argsort(x.values))]
+
+
+def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> bool:
+    """One panel; returns whether the theory line is in it."""
+    theme, x, y = picture.theme, np.sort(panel.x.values), np.sort(panel.y.values)
+    finite = np.ma.masked_where(~np.isfinite(panel.values), panel.values)
+    axes.pcolormesh(edges(x), edges(y), finite, norm=norm, cmap=shades, rasterized=panel.values.size > 2500)
+    lost = np.ma.masked_where(~np.isposinf(panel.values), np.zeros_like(panel.values))
+    if lost.count():
+        from matplotlib.colors import ListedColormap
+
+        axes.pcolor(edges(x), edges(y), lost, cmap=ListedColormap([theme.lost]), hatch="////", edgecolor=theme.soft, lw=0)
+    if marks_best(picture) and np.isfinite(panel.values).any():
+        row, column = np.unravel_index(np.argmin(np.where(np.isfinite(panel.values), panel.values, np.inf)), panel.values.shape)
+        axes.plot(x[column], y[row], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
+        best = f"best: {number(panel.values[row, column])}"
+    else:
+        best = ""
+    for values, which in ((x, "x"), (y, "y")):
+        if is_logarithmic(values):
+            getattr(axes, f"set_{which}scale")("log")
+    inside = theory(axes, picture, panel.name, panel.group, panel.x, panel.y) if picture.options.line else False
+    axes.set(xlim=edges(x)[[0, -1]], ylim=edges(y)[[0, -1]])
+    axes.set_title(plain(", ".join(text for text in (panel.title, best) if text)))
+    return inside
+
+
+def edges(values: np.ndarray) -> np.ndarray:
+    """The edges of cells around increasing values: halfway between neighbours, in the logarithm where the axis is logarithmic.
+
+    >>> edges(np.array([1.0, 2.0, 4.0]))
+    array([0.5, 1.5, 3. , 5. ])
+    """
+    if len(values) == 1:
+        return values[0] + np.array([-0.5, 0.5]) * (abs(values[0]) or 1.0)
+    v = np.log(values) if is_logarithmic(values) else values
+    inner = (v[1:] + v[:-1]) / 2
+    made = np.concatenate([[2 * v[0] - inner[0]], inner, [2 * v[-1] - inner[-1]]])
+    return np.exp(made) if is_logarithmic(values) else made
+
+
+def scale(picture: Picture, values: np.ndarray) -> tuple[Any, Any]:
+    """The colour scale: 0 to 1 for fractions, logarithmic where all is positive over a decade, else between the ends."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm, Normalize, SymLogNorm
+
+    shades, seen = colormaps["cividis"], values[np.isfinite(values)]
+    if picture.options.value in ("converged", "diverged"):
+        return Normalize(0, 1), shades
+    if not seen.size:
+        return Normalize(0, 1), shades
+    low, high, size = seen.min(), seen.max(), np.abs(seen[seen != 0])
+    if low > 0 and high / low > 10:
+        return LogNorm(low, high), shades
+    if low < 0 and size.max() / np.median(size) > 30:
+        return SymLogNorm(10.0 ** np.floor(np.log10(np.median(size))), vmin=low, vmax=high), shades
+    return Normalize(low, high if high > low else low + (abs(low) or 1.0)), shades
+
+
+def marks_best(picture: Picture) -> bool:
+    """Whether the lowest value is the best one: of the loss."""
+    return picture.options.value in (None, "loss", "final_loss")
+
+
+def said(picture: Picture, panels: list[Map]) -> str:
+    """What the colours mean."""
+    value = picture.options.value
+    if value in WORDS[1:]:
+        return words(str(value))
+    what = "final loss" if marks_best(picture) else words(str(value))
+    return f"{what}\n{statistic(picture).replace(' and 25-75 %', '')}"
+
+
+def entries(picture: Picture, panels: list[Map], line: bool) -> list[Any]:
+    """The legend: the star, the hatching, the theory line."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    theme, made = picture.theme, []
+    if marks_best(picture) and any(np.isfinite(panel.values).any() for panel in panels):
+        made.append(Line2D([], [], marker="*", color=theme.star, ms=12, ls="", mec="black", label="lowest median"))
+    if any(np.isposinf(panel.values).any() for panel in panels):
+        made.append(Patch(facecolor=theme.lost, edgecolor=theme.soft, hatch="////", lw=0, label="the median run diverged"))
+    if line:
+        text = str(picture.options.line)
+        text = text if any(sign in text for sign in "<>=") else f"{text} = 0"
+        made.append(Line2D([], [], color=theme.theory, lw=2.2, label=f"theory: {text}"))
+    return made
