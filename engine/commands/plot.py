@@ -26,7 +26,9 @@ def plot(
     y: Annotated[str | None, typer.Option("--y", metavar="FIELD", help="The same for the y axis of a phase diagram.")] = None,
     line: Annotated[
         str | None,
-        typer.Option(metavar="EXPRESSION", help="A theory line in a phase diagram, e.g. 'lr*sharpness = 2' with ==, or 0 of it."),
+        typer.Option(
+            metavar="EXPRESSION", help="A theory line in a phase diagram, e.g. 'lr*sharpness == 2'; an expression alone is 0 there."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Draw N single runs an optimizer.")] = None,
     target: Annotated[float | None, typer.Option(metavar="LOSS", help="The loss that counts as converged.")] = None,

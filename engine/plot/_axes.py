@@ -63,6 +63,13 @@ def grid_of(count: int, most: int = 2) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
+def outer_labels(panels: Sequence[Any], columns: int) -> None:
+    """Panels of one quantity name it at the left of each row."""
+    for k, axes in enumerate(panels):
+        if k % columns:
+            axes.set_ylabel("")
+
+
 def panel_width(columns: int) -> float:
     """Inches a panel."""
     return 4.4 if columns == 3 else 5.3
@@ -106,6 +113,8 @@ def scale_values(axes: Any, drawn: Sequence[np.ndarray], room: bool = False) -> 
         threshold = 10.0 ** np.floor(np.log10(np.median(size)))
         axes.set_yscale("symlog", linthresh=threshold)
         axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
+    elif np.ptp(values) < 1e-6 * np.abs(values).max():  # a constant and its rounding: no scale to speak of
+        axes.set_ylim(values.mean() - 0.05 * np.abs(values).max(), values.mean() + 0.05 * np.abs(values).max())
     axes.margins(y=0.14 if room else 0.05)
 
 

@@ -39,7 +39,7 @@ class Theme:
         """The k-th optimizer's line style: another one each time the colours begin anew."""
         return STYLES[k // len(self.colours) % len(STYLES)]
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[Any, Any]:
         """Matplotlib's settings, for rc_context."""
         lines = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color", "axes.labelcolor", "text.color", "hatch.color"), self.ink)
         paper = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), self.paper)

@@ -5,7 +5,8 @@ carries one: pip install 'thalweg[video]'.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ FORMATS = ("gif", "mp4")
 FRAMES, RATE, HOLD = 72, 15, 1.5
 """Frames at most, frames a second, and seconds the last one stays."""
 DPI = 80
-SHADES = 64
-"""Colours of a .gif."""
+SHADES, CLEAR = 64, 255
+"""Colours of a .gif beside the theme's own, and the number of the one that is not drawn."""
 
 
 def film(picture: Picture, target: Path) -> None:
@@ -34,7 +35,7 @@ def film(picture: Picture, target: Path) -> None:
         if program:
             write_mp4(figure, frames, target, program)
         else:
-            write_gif(figure, frames, target)
+            write_gif(figure, frames, target, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
 
@@ -75,8 +76,8 @@ def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
     return figure, move()
 
 
-def write_gif(figure: Any, frames: Iterator[int], target: Path) -> None:
-    """One palette for all frames, so that Pillow stores only what changes from one to the next."""
+def write_gif(figure: Any, frames: Iterator[int], target: Path, colours: Sequence[str]) -> None:
+    """One palette for all frames, each of which stores only what has changed."""
     from PIL import Image
 
     figure.set_dpi(DPI)
@@ -84,10 +85,27 @@ def write_gif(figure: Any, frames: Iterator[int], target: Path) -> None:
     for _ in frames:
         figure.canvas.draw()
         taken.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]))
-    palette = taken[-1].quantize(SHADES, dither=Image.Dither.NONE)
-    images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in taken]
+    palette = palette_of(taken[-1], colours)
+    shown = [np.asarray(image.quantize(palette=palette, dither=Image.Dither.NONE)) for image in taken]
+    unchanged = [np.where(now == before, CLEAR, now) for before, now in pairwise(shown)]
+    images = [Image.fromarray(pixels, "P") for pixels in (shown[0], *unchanged)]
+    for image in images:
+        image.putpalette(palette.getpalette())
     times = [round(1000 / RATE)] * (len(images) - 1) + [round(1000 * HOLD)]
-    images[0].save(target, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0, optimize=False)
+    keep = {"disposal": 1, "transparency": CLEAR, "optimize": False}
+    images[0].save(target, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0, **keep)
+
+
+def palette_of(image: Any, colours: Sequence[str]) -> Any:
+    """A palette of SHADES colours of the image, and these exactly: thin lines would lose theirs."""
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    common = image.quantize(SHADES, dither=Image.Dither.NONE).getpalette()[: 3 * SHADES]
+    exact = [round(255 * part) for colour in colours for part in to_rgb(colour)]
+    made = Image.new("P", (1, 1))
+    made.putpalette((exact + common + exact[:3] * 256)[: 3 * 256])
+    return made
 
 
 def write_mp4(figure: Any, frames: Iterator[int], target: Path, program: str) -> None:

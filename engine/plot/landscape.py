@@ -161,7 +161,8 @@ def marks(picture: Picture, grounds: list[Ground]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     seeds = max(len(paths) for one in grounds for paths in one.paths.values())
-    theme, blank = picture.theme, {"ls": "", "mec": picture.theme.paper}
+    theme = picture.theme
+    blank: dict[str, Any] = {"ls": "", "mec": theme.paper}
     made = [
         Line2D([], [], marker="s", color=theme.ink, ms=6, label="start", **blank),
         Line2D([], [], marker="o", color=theme.ink, ms=6, label=f"end ({seeds} seed{'s' * (seeds > 1)} each)", **blank),

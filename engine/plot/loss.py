@@ -15,6 +15,7 @@ from ._axes import (
     legend,
     new_figure,
     only_lost,
+    outer_labels,
     panel_width,
     panels_of,
     plain,
@@ -36,11 +37,13 @@ def draw(picture: Picture) -> Any:
     shown, note = spread_out(picture.problems())
     rows, columns = grid_of(len(shown))
     figure = new_figure(*((7, 5.2) if len(shown) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
-    for axes, problem in zip(panels_of(figure, len(shown), rows, columns, sharex=True), shown, strict=True):
+    panels = panels_of(figure, len(shown), rows, columns, sharex=True)
+    for axes, problem in zip(panels, shown, strict=True):
         on_axes(axes, picture, problem)
         axes.set_title(plain(problem.text or title(picture)))
     if len(shown) > 1:
         note = "; ".join(n for n in (title(picture), note) if n)
+    outer_labels(panels, columns)
     legend(figure, handles(picture, shown, points=True), [note, *best_notes(shown, picture.groups)])
     return figure
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..compare import sweep_dims
-from ._axes import grid_of, is_logarithmic, legend, new_figure, number, panels_of, plain, statistic, words
+from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
 from ._line import theory
 from ._picture import Picture, is_problem, spread_out, tuned
 from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
@@ -47,6 +47,7 @@ def draw(picture: Picture) -> Any:
     lines = [on_axes(axes, picture, panel, norm, shades) for axes, panel in zip(made, panels, strict=True)]
     for axes in made:
         axes.set(xlabel=words(x), ylabel=words(y))
+    outer_labels(made, columns)
     from matplotlib.cm import ScalarMappable
 
     bar = figure.colorbar(ScalarMappable(norm, shades), ax=made, label=said(picture, panels), pad=0.02)
@@ -97,16 +98,37 @@ def maps(picture: Picture, x: str, y: str) -> list[Map]:
             axis = [axis_of(picture, picture.results(problem.groups), text, name) for text in (x, y)]
             dims = [str(a.dims[0]) for a in axis]
             rest = [dim for dim in sweep_dims(dataset) if dim not in dims]
-            if rest:
-                best = tuned(dataset, name)
-                others = ", ".join(
-                    f"{key}={number(v)}" for key, v in best.values.items() if key in dataset and dataset[key].dims[0] in rest
-                )
-                dataset = dataset.isel({dim: best.index[dim] for dim in rest})
-            value = finals(picture, picture.results({**problem.groups, name: dataset}), name)
+            tuning = problem_dims(dataset, dims)
+            if rest and tuning:  # another problem in every column: the others are the best for each
+                value = tuned_along(finals(picture, picture.results(problem.groups), name), dataset, name, tuning[0], rest)
+                keys = [str(key) for key, c in dataset.coords.items() if c.dims and c.dims[0] in rest]
+                dataset, others = dataset.isel(dict.fromkeys(rest, 0)).drop_vars(keys), f"best {', '.join(keys)} for each"
+            else:
+                if rest:
+                    best = tuned(dataset, name)
+                    there = [(k, v) for k, v in best.values.items() if dataset[k].dims and dataset[k].dims[0] in rest]
+                    others = ", ".join(f"{key}={number(v)}" for key, v in there)
+                    dataset = dataset.isel({dim: best.index[dim] for dim in rest})
+                value = finals(picture, picture.results({**problem.groups, name: dataset}), name)
             title = ", ".join(text for text in (name if len(picture.all) > 1 else "", problem.text, others) if text)
-            made.append(Map(title, name, dataset, *axis, over_grid(picture, value, *axis)))
+            made.append(Map(title, name, dataset, axis[0], axis[1], over_grid(picture, value, axis[0], axis[1])))
     return made
+
+
+def problem_dims(dataset: Any, dims: list[str]) -> list[str]:
+    """Those of the dimensions that belong to the problem."""
+    return [dim for dim in dims if any(c.dims == (dim,) and is_problem(c) for c in dataset.coords.values())]
+
+
+def tuned_along(value: Any, dataset: Any, name: str, dim: str, rest: list[str]) -> Any:
+    """The value with the dimensions `rest` at the best point for each place along `dim`."""
+    import xarray
+
+    rows = []
+    for k in range(dataset.sizes[dim]):
+        index = {dim: k, **{d: place for d, place in tuned(dataset.isel({dim: k}), name).index.items() if d in rest}}
+        rows.append(value.isel(index, missing_dims="ignore").reset_coords(drop=True))
+    return xarray.concat(rows, dim)
 
 
 def over_grid(picture: Picture, value: Any, x: Any, y: Any) -> np.ndarray:
@@ -135,9 +157,9 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
 
         axes.pcolor(edges(x), edges(y), lost, cmap=ListedColormap([theme.lost]), hatch="////", edgecolor=theme.soft, lw=0)
     if marks_best(picture) and np.isfinite(panel.values).any():
-        row, column = np.unravel_index(np.argmin(np.where(np.isfinite(panel.values), panel.values, np.inf)), panel.values.shape)
-        axes.plot(x[column], y[row], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
-        best = f"best: {number(panel.values[row, column])}"
+        rows, columns = lowest(panel)
+        axes.plot(x[columns], y[rows], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
+        best = f"best: {number(panel.values[rows[0], columns[0]])}" if len(rows) == 1 else ""
     else:
         best = ""
     for values, which in ((x, "x"), (y, "y")):
@@ -147,6 +169,21 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
     axes.set(xlim=edges(x)[[0, -1]], ylim=edges(y)[[0, -1]])
     axes.set_title(plain(", ".join(text for text in (panel.title, best) if text)))
     return inside
+
+
+def lowest(panel: Map) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the lowest value: one for each problem where an axis is the problem's, else one in all."""
+    seen = np.where(np.isfinite(panel.values), panel.values, np.inf)
+    own = problem_dims(panel.group, [str(panel.y.dims[0]), str(panel.x.dims[0])])
+    if not own or len(own) == 2:
+        row, column = np.unravel_index(np.argmin(seen), seen.shape)
+        return np.array([row]), np.array([column])
+    if own[0] == panel.x.dims[0]:
+        rows, columns = seen.argmin(0), np.arange(seen.shape[1])
+    else:
+        rows, columns = np.arange(seen.shape[0]), seen.argmin(1)
+    kept = np.isfinite(seen[rows, columns])
+    return rows[kept], columns[kept]
 
 
 def edges(values: np.ndarray) -> np.ndarray:
@@ -202,7 +239,18 @@ def entries(picture: Picture, panels: list[Map], line: bool) -> list[Any]:
 
     theme, made = picture.theme, []
     if marks_best(picture) and any(np.isfinite(panel.values).any() for panel in panels):
-        made.append(Line2D([], [], marker="*", color=theme.star, ms=12, ls="", mec="black", label="lowest median"))
+        made.append(
+            Line2D(
+                [],
+                [],
+                marker="*",
+                color=theme.star,
+                ms=12,
+                ls="",
+                mec="black",
+                label="lowest median, for each problem" if any(len(lowest(p)[0]) > 1 for p in panels) else "lowest median",
+            )
+        )
     if any(np.isposinf(panel.values).any() for panel in panels):
         made.append(Patch(facecolor=theme.lost, edgecolor=theme.soft, hatch="////", lw=0, label="the median run diverged"))
     if line:

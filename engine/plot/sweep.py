@@ -18,6 +18,7 @@ from ._axes import (
     is_logarithmic,
     legend,
     new_figure,
+    outer_labels,
     panel_width,
     panels_of,
     plain,
@@ -42,7 +43,8 @@ def draw(picture: Picture) -> Any:
     figure = new_figure(*((7, 5.2) if len(shown) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
     problem_field = any(is_problem(dataset[key]) for dataset in picture.groups.values() for key in along if key in dataset.coords)
     lost = False
-    for axes, problem in zip(panels_of(figure, len(shown), rows, columns), shown, strict=True):
+    panels = panels_of(figure, len(shown), rows, columns)
+    for axes, problem in zip(panels, shown, strict=True):
         lost |= on_axes(axes, picture, problem, field, problem_field)
         what = "Final loss" if picture.options.value in (None, "final_loss") else words(str(picture.options.value))
         axes.set_title(plain(problem.text or f"{what} against {words(field)}"))
@@ -51,6 +53,7 @@ def draw(picture: Picture) -> Any:
         notes.append(f"hyperparameters are the best at each value of {field}")
     elif len(shown) > 1 and any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values()):
         notes += best_notes(shown, picture.groups)
+    outer_labels(panels, columns)
     legend(figure, handles(picture, shown, points=False), notes)
     return figure
 

@@ -1,0 +1,94 @@
+"""The pictures of plots.md: python docs/plots.py [NAME ...]. Each is a command of that page over a small version of a bundled study."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import thalweg
+from PIL import Image
+
+HERE = Path(__file__).parent / "plots"
+WIDTH = 900
+
+RIVER = ("river_valley", ["seeds=32", "steps=3000", "record.every=15"])
+VALLEYS: dict[str, Any] = {
+    "name": "valleys",
+    "title": "Rosenbrock valleys of different steepness",
+    "landscape": {"kind": "rosenbrock", "b": [1.0, 10.0, 100.0]},
+    "noise": {"kind": "gaussian", "scale": 0.3},
+    "optimizers": [
+        {"kind": "sgd", "lr": {"logspace": [1e-4, 0.1, 12]}},
+        {"kind": "adam", "lr": {"logspace": [1e-3, 1.0, 12]}, "beta1": {"linspace": [0.0, 0.95, 8]}},
+        {"kind": "rmsprop", "lr": {"logspace": [1e-3, 1.0, 12]}},
+    ],
+    "seeds": 16,
+    "steps": 1500,
+    "record": {"every": 10},
+}
+HIMMELBLAU: dict[str, Any] = {
+    "name": "himmelblau",
+    "title": "Three optimizers on Himmelblau's function",
+    "landscape": "himmelblau",
+    "init": {"kind": "point", "at": [-0.5, -1.2]},
+    "optimizers": [
+        {"kind": "sgd", "lr": 0.002},
+        {"kind": "sgd", "label": "momentum", "lr": 0.002, "momentum": 0.9},
+        {"kind": "adam", "lr": 0.1},
+    ],
+    "steps": 160,
+    "record": {"every": 4},
+}
+MATRIX: dict[str, Any] = {
+    "name": "matrix",
+    "title": "SGD and Muon on a matrix quadratic",
+    "landscape": {"kind": "matrix_quadratic", "left": 100.0, "right": 100.0},
+    "optimizers": [{"kind": "sgd", "lr": 1.9}, {"kind": "muon", "lr": 0.03}],
+    "seeds": 4,
+    "steps": 200,
+    "record": {"every": 2, "variables": ["loss", "singular_values", "update_singular_values", "gradient_norm"]},
+}
+SPACING = "{linspace: [0.0, 0.95, 20]}"
+MOMENTUM = (
+    "river_valley_momentum",
+    ["seeds=20", "steps=400", "record.variables=[loss, hill, river]", "sgd.lr={logspace: [0.02, 8, 24]}"]
+    + [f"sgd.{field}={SPACING}" for field in ("momentum", "dampening")],
+)
+EDGE = "lr*sharpness == 2*(1 + momentum)/(1 - momentum)"
+
+PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "overview": (RIVER, "overview", {}),
+    "overview_dark": (RIVER, "overview", {"theme": "dark"}),
+    "landscape": (VALLEYS, "landscape", {"seeds": 1}),
+    "loss": (VALLEYS, "loss", {"at": {"b": 100.0}}),
+    "sweep": (VALLEYS, "sweep", {}),
+    "phase": (MOMENTUM, "phase", {"value": "diverged", "line": EDGE}),
+    "heatmap": (VALLEYS, "phase", {"groups": ["adam"], "x": "lr", "y": "beta1", "at": {"b": 10.0}}),
+    "profile": (VALLEYS, "profile", {}),
+    "spectrum": (MATRIX, "spectrum", {}),
+    "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
+}
+
+
+def shrunk(path: Path) -> None:
+    """A .png at the width of a page, in few colours."""
+    image = Image.open(path).convert("RGB")
+    image.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
+    image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    HERE.mkdir(exist_ok=True)
+    stores: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in sys.argv[1:] or PICTURES:
+            source, kind, options = PICTURES[name]
+            study, settings = source if isinstance(source, tuple) else (source, [])
+            key = study if isinstance(study, str) else study["name"]
+            if key not in stores:
+                stores[key] = thalweg.run(study, f"{folder}/{key}.zarr", settings=settings)
+            target = HERE / f"{name}.{'gif' if kind == 'animate' else 'png'}"
+            thalweg.plot(stores[key], kind, target, **options)
+            if target.suffix == ".png":
+                shrunk(target)
+            print(f"wrote {target.name}, {target.stat().st_size / 1000:.0f} kB")
