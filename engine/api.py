@@ -118,6 +118,8 @@ def open_run(path: "str | Path") -> Any:
     """A store as an xarray.DataTree, read lazily. Raises StoreError if it is not one."""
     import xarray
 
+    from . import accessor  # noqa: F401  # registers .thalweg
+
     complete = bool(open_root(path).attrs.get("complete"))
     with quiet():
         return xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=complete)  # type: ignore[arg-type]

@@ -198,6 +198,8 @@ class Store:
         """The store as an xarray.DataTree."""
         import xarray
 
+        from . import accessor  # noqa: F401  # registers .thalweg
+
         with quiet():
             return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
 

@@ -1,17 +1,35 @@
 """thalweg compare."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+VIEWS = "final, targets, ecdf, performance, data, sensitivity, pairs or ranks."
 
-def compare(stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")]) -> None:
-    """Compare the optimizers of one or more stores by their final loss, each at its best hyperparameters."""
+
+def compare(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")],
+    view: Annotated[str, typer.Option("--view", "-v", help=VIEWS)] = "",
+    target: Annotated[list[float] | None, typer.Option(metavar="LOSS", help="A loss to reach, for the view targets; repeatable.")] = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,
+) -> None:
+    """Compare the optimizers of one or more stores, each at hyperparameters chosen on other seeds than those that report."""
     from rich.console import Console
 
+    from ...specs.errors import SpecError, suggest
     from ..api import open_run
     from ..compare import compare as compare_runs
-    from ..compare import table
+    from ..compare import save, table
+    from ..compare.render import FORMATS
 
-    made = compare_runs(*(open_run(store) for store in stores))
-    Console().print(table(made))
+    if format not in FORMATS:
+        raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")
+    made = compare_runs(*(open_run(store) for store in stores), view=view or ("targets" if target else "final"), target=target)
+    if format == "table" and out is None:
+        console = Console()
+        console.print(table(made, narrow=console.width < 100))
+        return
+    text = save(made, format, out)
+    print(f"wrote {out}" if out else text, end="\n" if out else "")

@@ -1,0 +1,22 @@
+"""Which optimizer did best, where, how fast, and how sure that is: one view, one table. See docs/compare.md for every number."""
+
+from .best import Best, best_point
+from .render import save, table
+from .runs import final_loss, groups, opened, sweep_dims, swept_coordinates
+from .spread import quantile
+from .views import VIEWS, compare
+
+__all__ = [
+    "VIEWS",
+    "Best",
+    "best_point",
+    "compare",
+    "final_loss",
+    "groups",
+    "opened",
+    "quantile",
+    "save",
+    "sweep_dims",
+    "swept_coordinates",
+    "table",
+]

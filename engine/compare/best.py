@@ -1,0 +1,92 @@
+"""The best point of a sweep: the lowest median over seeds, of equal ones the fewest diverged runs, then the first.
+
+The best of many points on the same seeds looks better than it is: its luck was chosen with it (the optimiser's curse, Smith and Winkler
+2006, doi:10.1287/mnsc.1050.0451). So the comparison chooses on the seeds with an even number and reports those with an odd one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .runs import STATUS, final_loss, sweep_dims, swept_coordinates
+from .spread import quantile
+
+HELD_OUT, NO_CHOICE, SAME_RUNS = "held out", "nothing to choose", "same runs"
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best point of one group's sweep."""
+
+    index: Mapping[str, int]
+    """Sweep dimension -> position: `dataset.isel(best.index)` keeps seed and step."""
+    values: Mapping[str, Any]
+    """Swept field -> its value there, zipped ones too."""
+    median: float
+    """Of the final loss over the reported seeds; infinity where at least half diverged, NaN where no run is done."""
+    q25: float
+    q75: float
+    counts: Mapping[str, int]
+    """Runs at this point: unfinished, finished, diverged, stopped."""
+
+    @property
+    def text(self) -> str:
+        """'lr=0.01, beta1=0.9'; empty where nothing is swept.
+
+        >>> Best({"lr": 1}, {"lr": 0.01, "beta1": 0.9}, 1.0, 1.0, 1.0, {}).text
+        'lr=0.01, beta1=0.9'
+        """
+        return in_words(self.values)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a best point at all: some run ended, and not all of them diverged."""
+        return self.counts["finished"] + self.counts["stopped"] > 0
+
+
+def best_point(dataset: Any, name: str = "") -> Best:
+    """The best point of one group's sweep, chosen and reported on all its seeds. Raises SpecError if it has no loss."""
+    final = final_loss(dataset, name)
+    every = np.ones(final.shape[-1], dtype=bool)
+    return best_of(dataset, final, every, every)
+
+
+def best_of(dataset: Any, final: np.ndarray, choose: np.ndarray, report: np.ndarray) -> Best:
+    """The best point of values (sweep dims..., seed), chosen on some seeds (seed,) and reported on others."""
+    dims = sweep_dims(dataset)
+    status = dataset["status"].transpose(*dims, "seed").values
+    where = lowest(final[..., choose])
+    index = dict(zip(dims, where, strict=True))
+    values = {str(key): dataset[key].isel(index, missing_dims="ignore").values.item() for key in swept_coordinates(dataset)}
+    counts = {key: int((status[where] == code).sum()) for key, code in STATUS.items()}
+    median, q25, q75 = (float(quantile(final[where][report], q)) for q in (0.5, 0.25, 0.75))
+    return Best(index, values, median, q25, q75, counts)
+
+
+def lowest(final: np.ndarray) -> tuple[int, ...]:
+    """Where the median along the last axis is lowest; of equal ones where the fewest are infinite, then the first; NaN comes last."""
+    median, diverged = quantile(final, 0.5), np.isposinf(final).sum(-1)
+    at = int(np.lexsort((diverged.ravel(), median.ravel()))[0])  # NaN sorts last; equal points keep their order
+    return tuple(map(int, np.unravel_index(at, median.shape)))
+
+
+def split(seeds: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Which seeds choose among so many points and which report, (seeds,) each, and in words how.
+
+    >>> choose, report, how = split(np.arange(5), 7)
+    >>> choose.astype(int), report.astype(int), how
+    (array([1, 0, 1, 0, 1]), array([0, 1, 0, 1, 0]), 'held out')
+    >>> split(np.arange(1), 7)[2], split(np.arange(5), 1)[2]
+    ('same runs', 'nothing to choose')
+    """
+    every, odd = np.ones(len(seeds), dtype=bool), np.asarray(seeds) % 2 == 1
+    if points == 1:
+        return every, every, NO_CHOICE
+    return (~odd, odd, HELD_OUT) if odd.any() and not odd.all() else (every, every, SAME_RUNS)
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """'lr=0.01, beta1=0.9'."""
+    return ", ".join(f"{name}={f'{value:.4g}' if isinstance(value, float) else value}" for name, value in values.items())

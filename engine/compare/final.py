@@ -1,0 +1,36 @@
+"""The final loss of every optimizer at its best point: median, its confidence interval, quartiles, runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .entries import Entry
+from .runs import STATUS
+from .spread import METHODS, MOST_RESAMPLED, interval
+
+CONFIDENCE = 0.95
+
+
+def final(found: Sequence[Entry], confidence: float = CONFIDENCE) -> Any:
+    """An xarray.Dataset along `optimizer`: median, low, high (the interval of the median), q25, q75 of the final loss at the best point
+    over the seeds that report; `best`, that point in words; `seeds`, how many reported; `chosen`, how the point was; the numbers of runs,
+    and of those finished, diverged, stopped and unfinished, in all and `..._at_best`."""
+    import xarray
+
+    rows = [row(one, confidence) for one in found]
+    data = {key: ("optimizer", np.array([made[key] for made in rows])) for key in rows[0]}
+    coords = {"optimizer": [one.label for one in found], "problem": ("optimizer", [one.problem for one in found])}
+    used = sorted({bool(made["seeds"] <= MOST_RESAMPLED) for made in rows}, reverse=True)
+    attributes = {"view": "final", "confidence": confidence, "interval": "; ".join(METHODS[way] for way in used)}
+    return xarray.Dataset(data, coords=coords, attrs=attributes)
+
+
+def row(one: Entry, confidence: float) -> dict[str, Any]:
+    """The numbers of one optimizer on one problem."""
+    best, status = one.best, one.dataset["status"].values
+    low, high = interval(one.at_best[one.reports], confidence)
+    made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
+    made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.chosen, "runs": status.size}
+    made |= {key: int((status == code).sum()) for key, code in STATUS.items()}
+    return made | {f"{key}_at_best": count for key, count in best.counts.items()}

@@ -1,0 +1,123 @@
+"""Performance profiles (Dolan and More 2002, doi:10.1007/s101070100263), data profiles (More and Wild 2009, doi:10.1137/080724331) and
+the runtime ECDF of COCO (Hansen et al. 2021, doi:10.1080/10556788.2020.1808977).
+
+An instance is one seed of one problem: seeds share start and noise across optimizers. On an instance an optimizer has solved to the
+accuracy tau once f <= f_L + tau (f_0 - f_L), where f_0 is the loss at the start and f_L the lowest that any of the optimizers reached. So
+some optimizer solves every instance on which any progress was made; the others are left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import SpecError
+from .entries import Entry, on_all
+from .targets import first_steps, lows, starts
+
+ACCURACIES = (1e-1, 1e-3, 1e-5)
+RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0, np.inf)
+TARGETS = 10.0 ** (-0.2 * np.arange(1, 41))
+"""Accuracies of the ECDF: 40, five a decade as COCO has, from 0.63 to 1e-8 of the gap."""
+
+
+def performance(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, ratios: Sequence[float] = RATIOS) -> Any:
+    """Performance profile: `solved` (optimizer, accuracy, ratio), the fraction of instances that an optimizer solved within `ratio`
+    times the steps of the fastest one. At ratio 1 it is how often it was the fastest, at infinity how often it solved the instance."""
+    solvers, _, times, _, attributes = instances(found, accuracies)
+    solved = np.stack([within(ratios_of(t), ratios) for t in times], axis=1)
+    return profile("performance", solved, solvers, {"accuracy": list(accuracies), "ratio": list(ratios)}, attributes)
+
+
+def data(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, budgets: Sequence[float] = ()) -> Any:
+    """Data profile: `solved` (optimizer, accuracy, budget), the fraction of instances that an optimizer solved within `budget`
+    simplex gradients: a gradient is one, dim + 1 evaluations of the loss are one. By default powers of two up to the largest budget."""
+    solvers, _, times, costs, attributes = instances(found, accuracies)
+    times = times * costs[None]
+    budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] * one.simplex for one in found)))
+    solved = np.stack([within(t, budgets) for t in times], axis=1)
+    return profile("data", solved, solvers, {"accuracy": list(accuracies), "budget": budgets}, attributes)
+
+
+def ecdf(found: Sequence[Entry], accuracies: Sequence[float] = tuple(TARGETS), budgets: Sequence[float] = ()) -> Any:
+    """Runtime ECDF: `solved` (optimizer, budget), the fraction of pairs of an instance and a target reached within `budget` steps.
+
+    The targets are the losses that leave these fractions of the gap on each instance. COCO measures gaps from the known optimum, here it is
+    the lowest loss that any optimizer reached on the instance; and no restarts are simulated."""
+    solvers, _, times, _, attributes = instances(found, accuracies)
+    budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] for one in found)))
+    solved = np.mean([within(t, budgets) for t in times], axis=0)
+    attributes["targets"] = f"{len(accuracies)} from {max(accuracies):.2g} to {min(accuracies):.2g} of the gap"
+    return profile("ecdf", solved, solvers, {"budget": budgets}, attributes)
+
+
+def instances(found: Sequence[Entry], accuracies: Sequence[float]) -> tuple[list[str], list[str], np.ndarray, np.ndarray, dict[str, Any]]:
+    """(optimizers, the problem of every instance, steps to each accuracy (accuracies, instances, optimizers), simplex gradients a step
+    (instances, optimizers), what was left out). Infinity where the accuracy was never reached.
+
+    Raises SpecError where no optimizer, or no instance, is left.
+    """
+    solvers, problems, others = on_all(found)
+    if not solvers:
+        raise SpecError("compare: no optimizer ran on every problem, so there is nothing to profile; compare fewer stores")
+    times, costs, names, unmoved = [], [], [], 0
+    for problem, some in problems.items():
+        chosen = [some[solver] for solver in solvers]
+        seeds = shared_seeds(chosen)
+        runs = [one.runs.isel(seed=np.flatnonzero(np.isin(one.seeds, seeds))) for one in chosen]
+        start = np.max([starts(one)[np.isin(one.seeds, seeds)] for one in chosen], axis=0)
+        low = np.min([lows(run) for run in runs], axis=0)
+        moved = start > low
+        unmoved += int((~moved).sum())
+        wanted = low + np.asarray(accuracies)[:, None] * (start - np.where(moved, low, start))
+        times.append(np.stack([first_steps(run, wanted) for run in runs], axis=-1)[:, moved])
+        costs.append(np.tile([one.simplex for one in chosen], (int(moved.sum()), 1)))
+        names += [problem] * int(moved.sum())
+    if not names:
+        raise SpecError("compare: no run got below its start, so there is nothing to profile")
+    attributes = {"instances": len(names), "problems": len(problems), "unmoved": unmoved, "left_out": ", ".join(others)}
+    return solvers, names, np.concatenate(times, axis=1), np.concatenate(costs), attributes
+
+
+def shared_seeds(chosen: Sequence[Entry]) -> np.ndarray:
+    """The seeds of one problem that every optimizer reports. Raises SpecError if their random numbers are not shared, or there is none."""
+    if len({one.root_seed for one in chosen}) > 1:
+        raise SpecError(
+            f"{chosen[0].problem}: the stores have different root_seeds, so their runs are no pairs; run them with one root_seed"
+        )
+    seeds = chosen[0].seeds[chosen[0].done]
+    for one in chosen[1:]:
+        seeds = np.intersect1d(seeds, one.seeds[one.done])
+    if not len(seeds):
+        raise SpecError(f"{chosen[0].problem}: there is no seed that every optimizer has finished and reports")
+    return seeds
+
+
+def ratios_of(times: np.ndarray) -> np.ndarray:
+    """Times (instances, optimizers) over the best of their instance; infinity where unsolved. Times below one step count as one.
+
+    >>> ratios_of(np.array([[10.0, 20.0], [np.inf, 30.0]]))
+    array([[ 1.,  2.],
+           [inf,  1.]])
+    """
+    times = np.maximum(times, 1.0)
+    best = np.min(times, axis=-1, keepdims=True)
+    return np.where(np.isfinite(times), times / np.where(np.isfinite(best), best, 1.0), np.inf)
+
+
+def within(numbers: np.ndarray, limits: Sequence[float]) -> np.ndarray:
+    """The fraction of instances whose number (instances, optimizers) is finite and at most each limit: (optimizers, limits)."""
+    return np.stack([np.mean(np.isfinite(numbers) & (numbers <= limit), axis=0) for limit in limits], axis=-1)
+
+
+def powers(most: float) -> list[float]:
+    """Powers of two below the budget, and the budget."""
+    return [*(2.0 ** np.arange(0, np.ceil(np.log2(max(most, 1))))), most]
+
+
+def profile(view: str, solved: np.ndarray, solvers: list[str], coords: dict[str, Any], attributes: dict[str, Any]) -> Any:
+    import xarray
+
+    return xarray.Dataset(
+        {"solved": (("optimizer", *coords), solved)}, coords={"optimizer": solvers, **coords}, attrs={"view": view, **attributes}
+    )

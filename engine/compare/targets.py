@@ -1,0 +1,185 @@
+"""Steps to a target: when every run first reached it, expected running time, success rate.
+
+ERT is the expected running time of COCO (Hansen et al. 2021, doi:10.1080/10556788.2020.1808977, section 5): the steps made in all runs
+until they reached the target or ended, over the number of runs that reached it. A run that diverged at step t has made t steps. Losses
+are looked at where they were stored, so a time is late by less than the distance of two stored steps. The loss is read in blocks of
+whole chunks, never whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import SpecError
+from .entries import Entry, by_problem
+from .runs import STATUS, needs_loss, sweep_dims
+
+BLOCK_VALUES = 4 * 2**20
+"""Losses held in memory at a time."""
+GAPS = (1e-1, 1e-2, 1e-3)
+"""Targets if none are given: what is left of the gap between the start and the bottom, see gap_targets."""
+
+
+def targets(found: Sequence[Entry], values: Sequence[float] = (), confidence: float = 0.95) -> Any:
+    """How fast and how often each optimizer at its best point reached each target, as an xarray.Dataset along `optimizer` and `target`
+    (the given losses) or `gap` (by default 0.1, 0.01, 0.001 of the gap that `gap_targets` defines).
+
+    Variables: `loss`, the target; `ert`; `median`, of the steps to it, infinity where fewer than half of the runs reached it; `success`,
+    `successes`, `seeds`; `low`, `high`, the Wilson interval of the success rate.
+    """
+    import xarray
+
+    wanted = {problem: np.asarray(values, dtype=float) if len(values) else gap_targets(some) for problem, some in by_problem(found).items()}
+    parts: dict[str, list[np.ndarray]] = {}
+    for one in found:
+        made = reached(one, wanted[one.problem]) | {"loss": wanted[one.problem]}
+        made["low"], made["high"] = wilson(made["successes"], made["seeds"], confidence)
+        for key, numbers in made.items():
+            parts.setdefault(key, []).append(numbers)
+    dim, along = ("target", values) if len(values) else ("gap", GAPS)
+    coords = {
+        "optimizer": [one.label for one in found],
+        "problem": ("optimizer", [one.problem for one in found]),
+        "best": ("optimizer", [one.best.text for one in found]),
+        "chosen": ("optimizer", [one.chosen for one in found]),
+        dim: np.asarray(along, dtype=float),
+    }
+    attributes = {"view": "targets", "confidence": confidence}
+    return xarray.Dataset({key: (("optimizer", dim), np.array(rows)) for key, rows in parts.items()}, coords=coords, attrs=attributes)
+
+
+def reached(one: Entry, wanted: np.ndarray) -> dict[str, np.ndarray]:
+    """ert, median, success, successes, seeds of one entry's reporting runs, (targets,) each."""
+    from .spread import quantile
+
+    needs_loss(one.dataset, one.label)
+    runs = one.runs.isel(seed=np.flatnonzero(one.done))
+    first = first_steps(runs, wanted)
+    made = running_time(first, spent(runs)[None], np.ones(first.shape[1:], dtype=bool)[None])
+    with np.errstate(invalid="ignore"):
+        middle = quantile(first, 0.5) if first.shape[-1] else np.full(len(wanted), np.nan)
+    return made | {"median": middle}
+
+
+def running_time(first: np.ndarray, steps: np.ndarray, done: np.ndarray) -> dict[str, np.ndarray]:
+    """ert, success, successes, seeds over the last axis, from the step of the first hit (infinity where there is none), the steps that a run
+    made in all, and which runs are done.
+
+    >>> made = running_time(np.array([10.0, np.inf, 30.0]), np.array([50, 50, 50]), np.array([True, True, True]))
+    >>> float(made["ert"]), float(made["success"].round(3))  # (10 + 50 + 30) / 2
+    (45.0, 0.667)
+    """
+    hit = np.isfinite(first) & done
+    made = np.where(done, np.where(np.isfinite(first), first, steps), 0.0).sum(-1)
+    successes, count = hit.sum(-1), np.broadcast_to(done, first.shape).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ert = np.where(count > 0, np.where(successes > 0, made / np.maximum(successes, 1), np.inf), np.nan)
+        return {"ert": ert, "success": successes / count, "successes": successes, "seeds": count}
+
+
+def wilson(successes: np.ndarray, count: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval of a success rate (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN where there are no runs."""
+    ends = [_wilson(int(k), int(n), confidence) for k, n in zip(successes.ravel(), count.ravel(), strict=True)]
+    low, high = np.array(ends).reshape(*successes.shape, 2).transpose(-1, *range(successes.ndim))
+    return low, high
+
+
+@lru_cache(maxsize=65536)
+def _wilson(successes: int, count: int, confidence: float) -> tuple[float, float]:
+    from scipy.stats import binomtest
+
+    if count == 0:
+        return np.nan, np.nan
+    found = binomtest(successes, count).proportion_ci(confidence, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def gap_targets(some: Sequence[Entry], gaps: Sequence[float] = GAPS) -> np.ndarray:
+    """The losses that leave these fractions of the gap between the median start and the bottom: the landscape's minimum, or the lowest
+    median final loss of an optimizer if that is lower or no minimum is known.
+
+    Raises SpecError if the start was not stored, or nothing got below it.
+    """
+    start = float(np.median(np.concatenate([starts(one)[one.done] for one in some])))
+    low = min(
+        [one.best.median for one in some if np.isfinite(one.best.median)] + [one.minimum for one in some if one.minimum is not None],
+        default=np.inf,
+    )
+    if not start > low:
+        raise SpecError(
+            f"{some[0].problem}: no run ended below the start, whose loss is {start:.4g}; say which loss to reach with --target"
+        )
+    return low + np.asarray(gaps) * (start - low)
+
+
+def starts(one: Entry) -> np.ndarray:
+    """The loss at step 0 of the runs at the best point, (seed,). Raises SpecError if it was not stored."""
+    needs_loss(one.dataset, one.label)
+    if int(one.dataset["step"][0]) != 0:
+        raise SpecError(f"{one.label}: step 0 was not stored, so there is no gap to close; say which loss to reach with --target")
+    return one.runs["loss"].isel(step=0).values.astype(float)
+
+
+def spent(dataset: Any) -> np.ndarray:
+    """The steps each run has made, (sweep dims..., seed)."""
+    dims = (*sweep_dims(dataset), "seed")
+    return dataset["last_step"].transpose(*dims).values + (dataset["status"].transpose(*dims).values == STATUS["diverged"])
+
+
+def first_steps(dataset: Any, wanted: np.ndarray) -> np.ndarray:
+    """The first stored step at which the loss is at or below each target, (targets, sweep dims..., seed); infinity where it never is.
+
+    `wanted` is (targets,) or (targets, sweep dims..., seed). A run that stopped early stayed where it was, so what it reached
+    after that it reached at its last step.
+    """
+    dims = (*sweep_dims(dataset), "seed")
+    loss, steps = dataset["loss"].transpose(*dims, "step"), dataset["step"].values
+    wanted = wanted.reshape(len(wanted), *([1] * len(dims))) if wanted.ndim == 1 else wanted
+    first = np.full((len(wanted), *loss.shape[:-1]), np.inf)
+    for box, part in boxes(loss):
+        mine = (slice(None), *box)
+        look(loss[(*box, part)].values, steps[part], np.broadcast_to(wanted, first.shape)[mine], first[mine])
+    stopped = dataset["status"].transpose(*dims).values == STATUS["stopped"]
+    if stopped.any():
+        last = dataset["last_step"].transpose(*dims).values
+        first = np.where(stopped & np.isfinite(first), np.minimum(first, last), first)
+    return first
+
+
+def look(values: np.ndarray, steps: np.ndarray, wanted: np.ndarray, first: np.ndarray) -> None:
+    """Note in `first` (targets, runs...) which targets are first reached in this block (runs..., steps)."""
+    values = np.where(np.isneginf(values), np.nan, values)  # beyond the range of numbers is no success
+    least = np.fmin.reduce(values, axis=-1)
+    for k in range(len(wanted)):
+        new = np.isinf(first[k]) & (least <= wanted[k])
+        if new.any():
+            first[k][new] = steps[np.argmax(values[new] <= wanted[k][new][:, None], axis=-1)]
+
+
+def lows(dataset: Any) -> np.ndarray:
+    """The lowest stored loss of every run, (sweep dims..., seed); infinity where none is a number."""
+    dims = (*sweep_dims(dataset), "seed")
+    loss = dataset["loss"].transpose(*dims, "step")
+    least = np.full(loss.shape[:-1], np.inf)
+    for box, part in boxes(loss):
+        values = loss[(*box, part)].values
+        least[box] = np.minimum(least[box], np.min(values, axis=-1, where=np.isfinite(values), initial=np.inf))
+    return least
+
+
+def boxes(array: Any, most: int = BLOCK_VALUES) -> Iterator[tuple[tuple[slice, ...], slice]]:
+    """Blocks of an array (runs..., steps), as (slices of the runs, slice of the steps): whole chunks, together `most` values or one
+    chunk, the steps of a run in their order."""
+    chunks = dict(array.encoding.get("preferred_chunks", {}))
+    sizes = [min(n, chunks.get(dim, n)) for dim, n in zip(array.dims, array.shape, strict=True)]
+    while np.prod(sizes) > most:  # no chunks, or large ones
+        at = int(np.argmax(sizes))
+        sizes[at] = -(-sizes[at] // 2)
+    for axis in reversed(range(len(sizes))):
+        sizes[axis] = min(array.shape[axis], sizes[axis] * max(1, most // max(1, int(np.prod(sizes)))))
+    counts = [-(-n // size) if size else 0 for n, size in zip(array.shape, sizes, strict=True)]
+    for where in np.ndindex(*counts):
+        *box, part = (slice(k * size, min((k + 1) * size, n)) for k, size, n in zip(where, sizes, array.shape, strict=True))
+        yield tuple(box), part
