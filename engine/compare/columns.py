@@ -60,7 +60,7 @@ def final_columns(dataset: Any) -> list[Column]:
         Column("75 %", q75, minor=True),
         Column(f"{dataset.attrs.get('confidence', 0.95):.0%} of median".replace("%", " %"), between),
         Column("seeds", counts(dataset["seeds"])),
-        Column("runs", counts(dataset["runs"])),
+        Column("runs", counts(dataset["runs"]), minor=True),
         Column("diverged", lost),
     ]
 

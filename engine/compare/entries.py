@@ -15,7 +15,7 @@ import pydantic
 from ...specs.errors import SpecError
 from ...specs.study import PARTS, Study
 from .best import Best, best_of, in_words, split
-from .runs import STATUS, final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
+from .runs import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def of_store(name: str, tree: Any) -> Iterator[Entry]:
             }
             owners = {key: str(dataset[key].attrs.get("long_name", "")).split(" ", 1) for key in values}
             shared = {key: value for key, value in values.items() if owners[key][0] in PARTS}
-            key, minimum, simplex = on(study, attributes, group, [(*owners[k], v) for k, v in values.items()], best)
+            key, minimum, simplex = on(study, attributes, group, [(owners[k][0], owners[k][-1], v) for k, v in values.items()], best)
             problem = f"{name}, {in_words(shared)}" if shared else name
             yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, report, how, best, minimum, simplex)
 
@@ -118,7 +118,7 @@ def on(
     """(key, known minimum, simplex gradients a step) of the problem at these swept values, (owner, path, value) each."""
     if study is None:
         return json.dumps([attributes.get(part) for part in PARTS] + [s for s in swept if s[0] in PARTS], default=str), None, 1.0
-    parts = {part: study.start() if part == "init" else getattr(study, part) for part in PARTS}
+    parts: dict[str, Any] = {part: study.start() if part == "init" else getattr(study, part) for part in PARTS}
     for owner, path, value in swept:
         if owner in PARTS:
             parts[owner] = parts[owner].replace({tuple(path.split(".")): value})
@@ -168,6 +168,3 @@ def on_all(found: Sequence[Entry]) -> tuple[list[str], dict[str, dict[str, Entry
     every = list(dict.fromkeys(one.solver for one in found))
     kept = [solver for solver in every if all(solver in some for some in problems.values())]
     return kept, problems, [solver for solver in every if solver not in kept]
-
-
-__all__ = ["STATUS", "Entry", "by_problem", "entries", "lowest_known", "on_all"]

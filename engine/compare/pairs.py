@@ -49,7 +49,7 @@ def signed_rank(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     if apart.any():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*(Sample size too small|Exact p-value calculation).*")
-            p = float(wilcoxon(apart).pvalue)
+            p = float(wilcoxon(apart).pvalue)  # type: ignore[attr-defined]
     counts = {"wins": int((apart < 0).sum()), "ties": int((apart == 0).sum()), "losses": int((apart > 0).sum())}
     return {"difference": middle(apart), **counts, "seeds": len(x), "p": p}
 

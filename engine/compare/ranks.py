@@ -75,7 +75,7 @@ def friedman(scores: np.ndarray, alpha: float = 0.05) -> tuple[np.ndarray, dict[
 def critical_difference(methods: int, blocks: int, alpha: float = 0.05) -> float:
     """Nemenyi's critical difference of average ranks.
 
-    >>> round(critical_difference(4, 14), 2)  # the example of Demsar 2006, section 3.2.2, has 1.25 for alpha = 0.10
+    >>> round(critical_difference(4, 14), 2)  # the example of Demsar 2006, section 3.2.2
     1.25
     """
     from scipy.stats import studentized_range

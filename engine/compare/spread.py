@@ -59,5 +59,6 @@ def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float
             rng=np.random.default_rng(0),
         )  # fmt: skip
         ends = (float(made.confidence_interval.low), float(made.confidence_interval.high))
-    low, high = (np.inf if end > top else end for end in ends)
-    return low, high
+    lost, rounding = len(finite) < len(values), 1e-9 * (beyond - top)
+    low, high = (np.inf if lost and end > top + rounding else min(end, top) for end in ends)
+    return min(low, high), high
