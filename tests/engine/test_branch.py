@@ -123,3 +123,20 @@ def test_the_command_and_resume(tmp_path, monkeypatch):
     assert "stored s_at12.zarr" in shown.output
     assert CliRunner().invoke(app, ["run", "s_at12.zarr", "--resume", "-q"]).exit_code == 0
     assert CliRunner().invoke(app, ["check", "s_at12.zarr"]).exit_code == 0
+
+
+def test_a_fork_is_drawn(tmp_path):
+    from thalweg.engine.plot import fork, plot
+    from thalweg.engine.plot._picture import Options, Picture
+    from thalweg.engine.plot._theme import theme
+
+    whole = thalweg.run(STUDY, tmp_path / "a.zarr")
+    thalweg.run(branched(tmp_path / "a.zarr", 12, ["adam.beta1=[0.0,0.9]"]), tmp_path / "b.zarr")
+    axes = fork.draw(Picture(tmp_path / "b.zarr", theme("light"), Options())).axes[0]
+    lines = [line for line in axes.lines if len(line.get_xdata()) > 1 and line.get_xdata()[0] != line.get_xdata()[-1]]
+    old, left, new = (line.get_xdata().tolist() for line in lines)
+    assert (old, left, new) == ([0, 5, 10], [15, 20, 25, 30], [15, 20, 25, 30])
+    assert lines[1].get_ydata()[-1] in whole["adam"].loss.median("seed").isel(step=-1).values
+    assert plot(tmp_path / "b.zarr", "fork", tmp_path / "fork.png").stat().st_size > 5000
+    with pytest.raises(SpecError, match="fork needs a branch"):
+        plot(tmp_path / "a.zarr", "fork", tmp_path / "x.png")
