@@ -73,7 +73,7 @@ def finer(dataset: Any, dims: tuple[str, ...]) -> Any:
             made[key] = (own, stretched(values.astype(np.float64)))
         elif not own:
             made[key] = ((), values)
-    return xarray.Dataset(coords=made)
+    return xarray.Dataset({"status": (dims, np.ones((FINE, FINE), np.int8))}, made)  # `status` says which dimensions are swept
 
 
 def stretched(values: np.ndarray) -> np.ndarray:

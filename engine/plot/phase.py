@@ -159,7 +159,7 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
     if marks_best(picture) and np.isfinite(panel.values).any():
         rows, columns = lowest(panel)
         axes.plot(x[columns], y[rows], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
-        best = f"best: {number(panel.values[rows[0], columns[0]])}" if len(rows) == 1 else ""
+        best = f"best: {number(float(panel.values[rows[0], columns[0]]))}" if len(rows) == 1 else ""
     else:
         best = ""
     for values, which in ((x, "x"), (y, "y")):

@@ -1,0 +1,320 @@
+"""What is in the pictures: the data drawn, the words on the axes, the panels; colours; films; and what is refused."""
+
+import importlib
+import shutil
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import thalweg
+from thalweg.engine.compare import final_loss
+from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
+from thalweg.engine.plot._line import stretched
+from thalweg.engine.plot._picture import Options, Picture
+from thalweg.engine.plot._theme import THEMES
+from thalweg.specs.errors import SpecError, StoreError
+from thalweg.specs.registry import LANDSCAPES
+
+VALLEYS = {
+    "name": "valleys",
+    "landscape": {"kind": "rosenbrock", "b": [1.0, 100.0]},
+    "noise": {"kind": "gaussian", "scale": 0.3},
+    "optimizers": [
+        {"kind": "sgd", "lr": {"logspace": [1e-4, 0.1, 4]}},
+        {"kind": "adam", "lr": {"logspace": [1e-3, 0.1, 3]}, "beta1": [0.0, 0.9]},
+    ],
+    "seeds": 4,
+    "steps": 60,
+    "record": {"every": 5},
+}
+EDGE = {
+    "name": "edge",
+    "landscape": {"kind": "quadratic", "dim": 2, "condition": 1.0},
+    "init": {"kind": "point", "at": 1.0},
+    "optimizers": [{"kind": "sgd", "lr": {"linspace": [0.25, 4.25, 9]}, "weight_decay": {"linspace": [0.0, 1.5, 4]}}],
+    "steps": 800,
+    "record": {"last": True},
+    "stop": {"diverge_above": 1e6},
+}
+MATRIX = {
+    "name": "matrix",
+    "landscape": {"kind": "matrix_quadratic", "left": 10.0, "right": 10.0},
+    "optimizers": [{"kind": "sgd", "lr": [0.5, 1.0]}, {"kind": "muon", "lr": 0.03}],
+    "seeds": 3,
+    "steps": 20,
+    "record": {"every": 2, "variables": ["loss", "singular_values", "update_singular_values", "gradient_norm"]},
+}
+STILL = {
+    "name": "still",
+    "landscape": "himmelblau",
+    "init": {"kind": "point", "at": [-0.5, -1.2]},
+    "optimizers": [{"kind": "sgd", "lr": 0.002}, {"kind": "adam", "lr": 0.1}],
+    "steps": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return SimpleNamespace(**{study["name"]: thalweg.run(study) for study in (VALLEYS, EDGE, MATRIX, STILL)})
+
+
+def pictured(tree, theme="light", **options):
+    return Picture(tree, THEMES[theme], Options(**options))
+
+
+def drawn(tree, kind, theme="light", **options):
+    """The visible panels of a picture."""
+    with mpl.rc_context(THEMES[theme].settings()):
+        figure = PICTURES.load(kind).draw(pictured(tree, theme, **options))
+    return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
+
+
+def lines(axes, colour):
+    return [line for line in axes.get_lines() if line.get_color() == colour and len(line.get_xdata()) > 1]
+
+
+def test_the_folder_is_the_registry():
+    assert set(kinds()) == {"animate", "landscape", "loss", "overview", "phase", "profile", "spectrum", "sweep"}
+    for kind, said in kinds().items():
+        assert "broken" not in said
+        assert set(PICTURES.load(kind).OPTIONS) <= {*Options.__dataclass_fields__}
+
+
+def luminance(colour):
+    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_colours_are_seen_and_told_apart_by_colour_blind_readers(theme):
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    paper = weights @ luminance(theme.paper)
+    for colour in (*theme.colours, theme.ink, theme.soft):
+        levels = sorted((weights @ luminance(colour), paper))
+        assert (levels[1] + 0.05) / (levels[0] + 0.05) >= 3, colour
+    blind = {  # Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113, severity 1
+        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    }
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+    def lab(rgb):
+        f = np.cbrt(to_xyz @ np.clip(rgb, 0, 1) / np.array([0.9505, 1.0, 1.089]))
+        return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+    for matrix in blind.values():
+        seen = [lab(np.array(matrix) @ luminance(colour)) for colour in theme.colours]
+        for i, a in enumerate(seen):
+            for b in seen[:i]:
+                assert np.linalg.norm(a - b) > 10  # a just noticeable difference is 2.3
+
+
+def test_a_panel_a_landscape_each_at_its_own_best(trees):
+    panels = drawn(trees.valleys, "landscape", seeds=2)
+    assert [axes.get_title(loc="left") for axes in panels] == ["rosenbrock, b=1", "rosenbrock, b=100"]
+    dataset, picture = trees.valleys["sgd"].to_dataset(), pictured(trees.valleys)
+    for k, axes in enumerate(panels):
+        median = np.median(final_loss(dataset.isel(b=k)), axis=-1)
+        best = int(np.argmin(median))
+        wanted = dataset.params.isel(b=k, lr=best, seed=0).values
+        path = lines(axes, picture.colour("sgd"))[0]
+        np.testing.assert_allclose(np.stack([path.get_xdata(), path.get_ydata()], -1), wanted)
+        assert len(lines(axes, picture.colour("sgd"))) == 2
+        assert any(line.get_marker() == "*" and list(line.get_xdata()) == [1.0] for line in axes.get_lines())
+
+
+def test_the_river_is_drawn_where_the_hills_are_zero():
+    tree = thalweg.run({"name": "r", "landscape": "river_valley", "optimizers": ["sgd"], "steps": 5})
+    (axes,) = drawn(tree, "landscape")
+    (river,) = [line for line in axes.get_lines() if line.get_label() == "_river"]
+    np.testing.assert_allclose(river.get_ydata(), np.sin(river.get_xdata()))
+    for kind in ("river_valley", "river_valley_sharpening", "river_valley_edge", "river_valley_nd"):
+        land = LANDSCAPES.load(kind)()
+        values = {path[-1]: float(v) for path, v, structural in land.fields() if not structural}
+        points = land.river(np.linspace(0.1, 3, 7), values)
+        assert points.shape == (7, land.size)
+        np.testing.assert_allclose(land.observe(points, {k: np.array(v) for k, v in values.items()}, np)["hill"], 0, atol=1e-12)
+    assert LANDSCAPES.load("rosenbrock")().river(np.zeros(3), {}) is None
+
+
+def test_loss_draws_medians_and_single_runs(trees):
+    axes, *_ = drawn(trees.valleys, "loss", "dark", seeds=3, at={"b": 1.0}, groups=("sgd",))
+    own = lines(axes, THEMES["dark"].colours[0])
+    assert len(own) == 4
+    dataset = trees.valleys["sgd"].to_dataset().sel(b=1.0)
+    best = dataset.isel(lr=int(np.argmin(np.median(final_loss(dataset), -1)))).loss
+    np.testing.assert_allclose(own[0].get_ydata(), best.median("seed"))
+    assert axes.get_xlabel() == "step (optimizer updates)"
+    axes, *_ = drawn(trees.matrix, "loss", value="log10(gradient_norm)")
+    assert "log10(gradient_norm)" in axes.get_ylabel()
+
+
+def test_sweep_along_a_hyperparameter_and_along_the_problem(trees):
+    panels = drawn(trees.valleys, "sweep")
+    assert [axes.get_xlabel() for axes in panels] == ["learning rate (lr)"] * 2
+    dataset = trees.valleys["sgd"].to_dataset()
+    for k, axes in enumerate(panels):
+        median = np.median(final_loss(dataset.isel(b=k)), -1)
+        shown = lines(axes, THEMES["light"].colours[0])[0].get_ydata()
+        np.testing.assert_allclose(shown, np.where(np.isfinite(median), median, np.nan))
+    (axes,) = drawn(trees.valleys, "sweep", x="b")
+    adam = np.median(final_loss(trees.valleys["adam"].to_dataset()), -1)
+    np.testing.assert_allclose(lines(axes, THEMES["light"].colours[1])[0].get_ydata(), adam.reshape(2, -1).min(1))
+    (axes,) = drawn(trees.edge, "sweep", x="lr/2", value="diverged", at={"weight_decay": 0.5})
+    assert list(lines(axes, THEMES["light"].colours[0])[0].get_xdata()) == [lr / 2 for lr in np.linspace(0.25, 4.25, 9)]
+
+
+def test_phase_shows_the_fraction_and_the_theory_line(trees):
+    (axes,) = drawn(trees.edge, "phase", value="diverged", line="lr*(1 + weight_decay) > 2")
+    (cells,) = [c for c in axes.collections if type(c).__name__ == "QuadMesh"]
+    status = trees.edge["sgd"].to_dataset().status.isel(seed=0).transpose("weight_decay", "lr")
+    np.testing.assert_array_equal(np.ma.getdata(cells.get_array()).reshape(status.shape), status == 2)
+    lr, decay = np.meshgrid(status.lr, status.weight_decay)
+    np.testing.assert_array_equal(status == 2, lr * (1 + decay) > 2)  # theory holds in this study
+    (contour,) = [c for c in axes.collections if type(c).__name__ == "QuadContourSet"]
+    points = np.concatenate([path.vertices for path in contour.get_paths()])
+    np.testing.assert_allclose(points[:, 0] * (1 + points[:, 1]), 2, rtol=1e-3)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate (lr)", "weight decay (weight_decay)")
+
+
+def test_phase_marks_the_best_cell_of_every_problem(trees):
+    picture = pictured(trees.valleys, groups=("adam",))
+    (one,) = phase.maps(picture, "b", "lr")
+    median = np.median(final_loss(trees.valleys["adam"].to_dataset().transpose("b", "lr", "beta1", "seed", ...)), -1)
+    best = median.reshape(*median.shape[:2], -1) if median.ndim == 3 else median
+    assert one.values.shape == (3, 2)
+    rows, columns = phase.lowest(one)
+    assert list(columns) == [0, 1]
+    for k in (0, 1):
+        assert one.values[rows[k], k] == best[k].min()
+    panels = drawn(trees.valleys, "phase", groups=("adam",), x="lr", y="beta1")
+    assert len(panels) == 2  # one a landscape
+    assert all("best: " in axes.get_title(loc="left") for axes in panels)
+
+
+def test_the_fine_grid_of_a_line_reaches_half_a_cell_beyond():
+    fine = stretched(np.array([1.0, 10.0, 100.0]))
+    np.testing.assert_allclose(fine[[0, -1]], [10**-0.5, 10**2.5])
+    assert stretched(np.array([0.0, 0.5, 1.0]))[0] == 0
+
+
+def test_profiles(trees):
+    ratios, shares = profile.performance_profile(np.array([[1.0, 2.0], [3.0, 1.0], [np.inf, 5.0], [np.inf, np.inf]]))
+    assert list(ratios) == [1, 2, 3]
+    assert shares.T.tolist() == [[0.25, 0.25, 0.5], [0.5, 0.75, 0.75]]
+    left, right = drawn(trees.valleys, "profile")
+    costs, _ = profile.steps_to_aim(pictured(trees.valleys), pictured(trees.valleys).problems())
+    assert costs.shape == (8, 2)
+    for k, colour in enumerate(THEMES["light"].colours[:2]):
+        assert lines(left, colour)[0].get_ydata()[-1] == np.isfinite(costs[:, k]).mean()
+        done = lines(right, colour)[0]
+        assert np.interp(30, done.get_xdata()[:-1], done.get_ydata()[:-1]) <= (costs[:, k] <= 60).mean()
+    (axes,) = drawn(trees.valleys, "profile", value="final_loss")
+    assert "final loss" in axes.get_xlabel()
+
+
+def test_spectra_and_the_hessian(trees):
+    panels = drawn(trees.matrix, "spectrum")
+    titles = [axes.get_title(loc="left") for axes in panels]
+    assert titles == ["sgd: iterate", "muon: iterate", "sgd: update", "muon: update", "norm of the gradient"]
+    stored = trees.matrix["muon"].to_dataset().singular_values
+    assert len(panels[1].get_lines()) == stored.sizes["singular"]
+    np.testing.assert_allclose(panels[1].get_lines()[0].get_ydata(), stored.isel(singular=0).median("seed"))
+    land = LANDSCAPES.load("rosenbrock")(b=100.0)
+    (found,) = spectrum.hessian_spectrum(land, np.array([[1.0, 1.0]]))
+    np.testing.assert_allclose(found, np.linalg.eigvalsh([[802.0, -400.0], [-400.0, 200.0]])[::-1])
+    (axes,) = drawn(trees.still, "spectrum")
+    assert axes.get_title(loc="left").startswith("Hessian at the end points")
+    assert [list(line.get_xdata()) for line in axes.get_lines()] == [[1, 2]] * 2
+
+
+def test_a_film_grows_and_keeps_the_colours(trees, tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setattr(animate, "FRAMES", 6)
+    figure, frames = animate.scene(pictured(trees.still))
+    path = lines(figure.axes[0], THEMES["light"].colours[1])[0]
+    lengths = [len(path.get_xdata()) for _ in frames]
+    assert lengths == [1, 5, 9, 13, 17, 21]
+    target = thalweg.plot(trees.still, out=tmp_path / "x.gif")
+    with Image.open(target) as film:
+        assert film.n_frames == 6
+        shown = []
+        for k in (1, 5):
+            film.seek(k)
+            shown.append(np.asarray(film.convert("RGB")).reshape(-1, 3))
+    assert (shown[0] != shown[1]).any()
+    for colour in THEMES["light"].colours[:2]:
+        assert (shown[1] == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(-1).sum() > 20
+    with pytest.raises(StoreError, match="cannot be written"):
+        thalweg.plot(trees.still, out=tmp_path / "none" / "x.gif")
+
+
+def test_an_mp4_or_how_to_get_ffmpeg(trees, tmp_path, monkeypatch):
+    if shutil.which("ffmpeg") or importlib.util.find_spec("imageio_ffmpeg"):
+        monkeypatch.setattr(animate, "FRAMES", 4)
+        made = thalweg.plot(trees.still, out=tmp_path / "x.mp4").read_bytes()
+        assert made[4:8] == b"ftyp"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
+    with pytest.raises(SpecError, match=r"install ffmpeg, or pip install 'thalweg\[video\]'; a \.gif needs neither"):
+        thalweg.plot(trees.still, out=tmp_path / "y.mp4")
+    assert not (tmp_path / "y.mp4").exists()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("kind", ["overview", "landscape", "loss", "sweep", "phase", "profile", "spectrum"])
+def test_every_kind_in_every_theme(trees, kind, theme, tmp_path):
+    before = dict(mpl.rcParams)
+    made = thalweg.plot(trees.valleys, kind, tmp_path / "x.svg", theme=theme).read_text()
+    assert THEMES[theme].paper in made
+    assert "valleys" in made
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("loss", {"theme": "drak"}, "no theme 'drak'; did you mean 'dark'"),
+        ("loss", {"x": "lr"}, r"loss takes no x \(it takes: value"),
+        ("loss", {"seeds": 0}, "at least 1"),
+        ("loss", {"groups": ["adm"]}, "no group 'adm'; did you mean 'adam'"),
+        ("loss", {"at": {"bb": 1.0}}, r"at bb: is not swept; did you mean 'b'\? \(swept"),
+        ("loss", {"at": {"b": 3.0}}, r"at b=3: is not one of the values swept \(1, 100\)"),
+        ("loss", {"value": "final(loss)"}, "no steps to draw"),
+        ("loss", {"value": "params"}, r"has the dimension dim; write component"),
+        ("loss", {"value": "lss"}, "nothing called 'lss'.*did you mean 'loss'"),
+        ("loss", {"value": "open('x')"}, "no function 'open'"),
+        ("loss", {"value": "diverged"}, "has no steps"),
+        ("sweep", {"x": "lrr"}, r"'lrr' is no swept field; did you mean 'lr'"),
+        ("sweep", {"x": "steps"}, "one value in every group"),
+        ("sweep", {"x": "lr*b"}, "an axis is one swept field"),
+        ("sweep", {"value": "converged"}, "--target LOSS"),
+        ("phase", {"x": "lr", "y": "2*lr"}, "vary together"),
+        ("phase", {"line": "lr*"}, "not an expression"),
+        ("phase", {"line": "lr*loss"}, "a line is made of the study's fields"),
+        ("phase", {"line": "1 < lr < 2"}, "one comparison"),
+        ("profile", {"value": "params"}, "of steps"),
+        ("profile", {"value": "final_loss", "target": 1.0}, "no target"),
+        ("spectrum", {"value": "hessian_to"}, "'hessian_to' is not stored"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(trees, kind, options, words, tmp_path):
+    with pytest.raises(SpecError, match=words) as caught:
+        thalweg.plot(trees.valleys, kind, tmp_path / "x.png", **options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_what_a_store_lacks_is_said(trees, tmp_path):
+    for tree, kind, options, words in (
+        (trees.matrix, "landscape", {}, "components, a picture of it needs 2"),
+        (trees.matrix, "phase", {}, "needs two swept numeric fields"),
+        (trees.matrix, "spectrum", {"value": "hessian"}, "no formula"),
+        (trees.edge, "profile", {}, "only the last step is stored"),
+    ):
+        with pytest.raises(SpecError, match=words):
+            thalweg.plot(tree, kind, tmp_path / "x.png", **options)
+    assert sweep.usual(pictured(trees.valleys)) == "lr"
+    assert landscape.drawable(pictured(trees.valleys))
