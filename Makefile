@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit claims verify fuzz peers bench clean
+.PHONY: demo test lint types wheel unit claims verify fuzz peers bench gpu gpu-check clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -53,10 +53,29 @@ peers: .venv-peers/.ok
 bench: .venv-peers/.ok
 	.venv-peers/bin/python -m benchmarks
 
+# CUDA kernels compiled to sm_90 binaries, without a device; installs NVIDIA's compiler libraries, 460 MB, into their own environment.
+gpu-check: .venv-gpu-check/.ok
+	.venv-gpu-check/bin/python -m pytest tests/engine/test_cuda_compile.py tests/engine/test_cuda_simulator.py -o addopts="" -q -s
+
+.venv-gpu-check/.ok: pyproject.toml
+	$(PYTHON) -m venv .venv-gpu-check
+	.venv-gpu-check/bin/python -m pip install -q --disable-pip-version-check -e '.[gpu-test]'
+	@touch .venv-gpu-check/.ok
+
+# On a machine with a CUDA device: every optimizer and landscape on it against the processor, then speed beside JAX, torch and CuPy.
+gpu: .venv-gpu/.ok
+	.venv-gpu/bin/python -m pytest tests/gpu tests/engine/test_cuda_compile.py -o addopts="" -q -s
+	.venv-gpu/bin/python -m benchmarks.gpu
+
+.venv-gpu/.ok: pyproject.toml
+	$(PYTHON) -m venv .venv-gpu
+	.venv-gpu/bin/python -m pip install -q --disable-pip-version-check -e '.[test,gpu]' 'jax[cuda13]' optax torch
+	@touch .venv-gpu/.ok
+
 .venv-peers/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q --disable-pip-version-check -e '.[test,peers]'
 	@touch .venv-peers/.ok
 
 clean:
-	rm -rf .venv .venv-peers $(OUT) build dist *.egg-info
+	rm -rf .venv .venv-peers .venv-gpu .venv-gpu-check $(OUT) build dist *.egg-info

@@ -126,9 +126,11 @@ def directory() -> Path:
 @functools.cache
 def digest() -> str:
     """What machine code depends on besides the kernel's source: the modules here, and the versions of what compiles it."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy"))]
+    with contextlib.suppress(PackageNotFoundError):
+        parts.append(f"numba-cuda {version('numba-cuda')}")
     parts += [p.read_text(encoding="utf-8") for p in sorted(Path(__file__).parent.glob("*.py"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 

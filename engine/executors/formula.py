@@ -16,7 +16,7 @@ from typing import Any
 from ...specs.calculus import indices, real_and_smooth
 from ...specs.expression import Parsed, Reduction, fixed, local, symbol
 from .inline import NotFusable
-from .source import LIBM, module
+from .source import LIBM, THREAD, module
 
 FUNCTIONS = {
     **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign")},
@@ -30,7 +30,7 @@ RELATIONS = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">", 
 
 def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool) -> str:
     """The module's source. Raises NotFusable."""
-    writer = _Formula(parsed, uniform)
+    writer = _Formula(parsed, uniform, lanes == THREAD)
     body = writer.landscape(gradient) + writer.observe()
     return module(writer.functions, body.rstrip() + "\n", precision, lanes)
 
@@ -43,8 +43,8 @@ def scratch_rows(parsed: Parsed) -> int:
 class _Formula:
     """Writes the functions of one formula; `far` is the variant for arguments beyond vecmath's reach."""
 
-    def __init__(self, parsed: Parsed, uniform: bool):
-        self.parsed, self.uniform, self.dim = parsed, uniform, parsed.formula.dim
+    def __init__(self, parsed: Parsed, uniform: bool, thread: bool):
+        self.parsed, self.uniform, self.thread, self.dim = parsed, uniform, thread, parsed.formula.dim
         self.functions: set[str] = set()
         self.first: Any = None
         self.fresh = range(0)
@@ -67,7 +67,9 @@ class _Formula:
     def near_and_far(self, name: str, kinds: str, arguments: str, write: Any) -> str:
         """A function that redoes the block with libm where an argument of sin, cos or tan was beyond vecmath's reach."""
         head = f"@njit(types.int64({kinds}), **JIT)\ndef {{}}({arguments}):\n    vectorised()\n    bad = np.int32(0)\n"
-        tail = "    return types.int64(bad)\n"
+        tail = "    return np.int64(bad)\n"
+        if self.thread:  # a device's own sin, cos and tan have no reach
+            return head.format(name) + write(True).replace("far_", "") + tail + "\n\n"
         near = write(False)
         if "far = " not in near:
             return head.format(name) + near + tail + "\n\n"

@@ -1,0 +1,119 @@
+"""CUDA kernels compiled for sm_90 where there is no device: they compile, call nothing unresolved, stay in their precision and in registers."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from thalweg.engine import check
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_fused import FORMULAS, RULES, example
+
+missing = [name for name in ("numba_cuda", "cuda.bindings") if importlib.util.find_spec(name.split(".")[0]) is None]
+if missing:
+    pytest.skip(f"{missing[0]} is not installed: pip install 'thalweg[test]'", allow_module_level=True)
+
+CAPABILITY = (9, 0)
+RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 4, "steps": 100}
+ADAM = {"kind": "adam", "lr": [0.01, 0.02]}
+RASTRIGIN = {"landscape": {"kind": "rastrigin", "dim": 10}, "noise": {"kind": "none"}}
+KERNELS = {
+    "noisy Adam on the river": {"optimizers": [ADAM]},
+    "SGD with momentum on Rastrigin": {**RASTRIGIN, "optimizers": [{"kind": "sgd", "lr": 1e-3, "momentum": 0.9}]},
+    "a schedule, clipping and an average": {
+        "optimizers": [{**ADAM, "schedule": {"kind": "wsd"}, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "tail"}}],
+        "stop": {"loss_below": 1e-3},
+    },
+    "Student-t noise, clipped by value": {
+        "optimizers": [{"kind": "sgd", "lr": 0.01, "clip": {"kind": "value", "at": 1.0}}],
+        "noise": {"kind": "student_t", "scale": 0.1, "df": 3.0},
+    },
+    "Langevin on Griewank": {"landscape": {"kind": "griewank", "dim": 6}, "optimizers": [{"kind": "sgld", "lr": 0.01}]},
+}
+MOST_REGISTERS = 168
+"""With more, fewer than three blocks of 128 threads fit on a multiprocessor of sm_90 (65,536 registers)."""
+REDUCTION = re.compile(r"cvt\.rn\.f64\.s64\s|mul\.f64\s.*0d3BF921FB54442D19;|cvt\.rn\.f32\.f64\s|\.reg \.f64\s")
+"""All that libdevice's float32 sin, cos and tan do in double precision: the last step of the reduction by Payne and Hanek, in a branch
+for |x| above 105,615."""
+
+
+@pytest.fixture(scope="module")
+def toolkit():
+    """Skips without NVVM and nvJitLink. Lets numba-cuda compile device functions for a capability that no device here has: it asks the
+    current device for its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            from cuda.bindings import nvjitlink, nvvm
+            from numba.cuda import dispatcher
+
+            nvvm.version(), nvjitlink.version()
+        except Exception as error:  # noqa: BLE001 whatever a missing library raises
+            pytest.skip(f"the CUDA toolkit is not installed ({type(error).__name__}): pip install 'thalweg[gpu-test]'")
+        patch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=CAPABILITY))
+        yield
+
+
+def ptx_of(spec):
+    """What the kernel of the study's first shard compiles to."""
+    from numba import cuda
+    from thalweg.engine.executors.cuda import kernel
+    from thalweg.engine.executors.cuda_kernel import signature
+
+    shard = next(check({**RIVER, **spec}).groups[0].shards())
+    drive = kernel(shard, shard.parts()).py_func
+    return cuda.compile(drive, signature(spec["precision"]), device=False, abi="numba", cc=CAPABILITY, output="ptx")[0]
+
+
+def link(ptx):
+    """(cubin, what the assembler has to say)."""
+    from cuda.bindings import nvjitlink
+
+    options = [f"-arch=sm_{CAPABILITY[0]}{CAPABILITY[1]}", "-O3", "-verbose"]
+    linker = nvjitlink.create(len(options), options)
+    try:
+        code = ptx.encode()
+        nvjitlink.add_data(linker, nvjitlink.InputType.PTX, code, len(code), "kernel")
+        nvjitlink.complete(linker)
+        cubin, log = bytearray(nvjitlink.get_linked_cubin_size(linker)), bytearray(nvjitlink.get_info_log_size(linker))
+        nvjitlink.get_linked_cubin(linker, cubin)
+        nvjitlink.get_info_log(linker, log)
+        return bytes(cubin), log.decode(errors="replace")
+    finally:
+        nvjitlink.destroy(linker)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_kernel_becomes_a_binary_without_spills(kernel, precision, toolkit, record_property):
+    ptx = ptx_of({**KERNELS[kernel], "precision": precision})
+    assert re.search(r"^\.visible \.entry ", ptx, re.MULTILINE)
+    called, defined = set(re.findall(r"^\s*(__\w+|\w+),\s*\n\s*\(", ptx, re.MULTILINE)), set(re.findall(r"\.func [^;{]*?(__\w+)\(", ptx))
+    assert called <= defined, "calls what is not there"
+    assert ".extern .func" not in ptx
+    cubin, log = link(ptx)
+    assert cubin[:4] == b"\x7fELF"
+    registers = max(map(int, re.findall(r"Used (\d+) registers", log)))
+    spilled = sum(map(int, re.findall(r"(\d+) bytes spill", log)))
+    stack = max(map(int, re.findall(r"(\d+) bytes stack frame", log)))
+    for name, value in (("registers", registers), ("spilled", spilled), ("stack", stack)):
+        record_property(name, value)
+    print(f"{kernel}, {precision}: {registers} registers, {spilled} bytes spilled, {stack} bytes of stack, cubin {len(cubin):,} bytes")
+    assert spilled == 0
+    assert registers <= MOST_REGISTERS
+
+
+EVERY = {
+    **{name: {**spec, "precision": "float32"} for name, spec in KERNELS.items()},
+    **{rule: {"optimizers": [{"kind": rule, "lr": 1e-3}], "precision": "float32"} for rule in RULES},
+    **{formula: {"landscape": example(formula), "optimizers": ["sgd"], "precision": "float32"} for formula in FORMULAS},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", EVERY)
+def test_every_rule_and_formula_stays_in_float32(kernel, toolkit):
+    double = [line.strip() for line in ptx_of(EVERY[kernel]).splitlines() if ".f64" in line]
+    assert [line for line in double if not REDUCTION.match(line)] == []
