@@ -9,8 +9,9 @@ from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
 from . import places
-from .executors.choose import array_simulation, choose
-from .plan import Plan, plan
+from .executors.choose import DEVICE, array_simulation, choose
+from .executors.device import known, runs_at_once
+from .plan import Plan, plan, refit
 from .progress import Progress
 from .simulate import simulate
 from .state import fits
@@ -51,7 +52,8 @@ def run(
     """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
 
     `executor` is auto, fused (compiled kernels; formulas with elementwise rules) or array (runs everything); auto takes the fused one
-    where it can and the work is worth compiling. Results are written to `out` shard by shard, or kept in memory if it
+    where it can and the work is worth compiling. `device` is cpu, cuda, or auto: cuda where there is a device, what it needs is installed
+    and the work is worth it (docs/gpu.md). Results are written to `out` shard by shard, or kept in memory if it
     is None; `out` may be a URL that fsspec knows (s3://bucket/name.zarr). `workers` local processes or the Dask cluster of this
     `scheduler` share the work; scripts then need `if __name__ == "__main__":`. One group an optimizer; dimensions are the swept fields, seed, step and the parameters' own.
 
@@ -78,10 +80,10 @@ def run_to_store(
     scheduler: str | None = None,
 ) -> Store:
     """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
-    if device not in ("auto", "cpu"):
-        raise SpecError(f"device '{device}': this version runs on the CPU; use cpu or auto")
+    known(device)
     planned = check(study, settings)
-    executors = {group.name: choose(group, executor).name for group in planned.groups}
+    executors = {group.name: choose(group, executor, device).name for group in planned.groups}
+    planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
@@ -89,7 +91,7 @@ def run_to_store(
     with places.held(out):
         if resume and out is not None and places.exists(out):
             store = Store.resume(out, planned)
-            executors = begun_with(store, executor, out)
+            executors = begun_with(store, executor, out, device)
         else:
             store = Store.create(out, planned, overwrite, executors)
         if workers is None and scheduler is None:
@@ -105,10 +107,12 @@ def run_to_store(
     return store
 
 
-def begun_with(store: Store, wanted: str, out: "str | Path") -> dict[str, str]:
-    """The executors a store was begun with, which finish it: another's last digits differ. Raises StoreError if `wanted` is another."""
-    executors = store.executors()
-    other = sorted({name for name in executors.values() if wanted not in ("auto", name)})
+def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu") -> dict[str, str]:
+    """The executors a store was begun with, which finish it: another's last digits differ. Raises StoreError if `wanted` is another. The
+    device may be another: what has no completion mark is then computed there."""
+    begun = {name: executor.removesuffix(DEVICE) for name, executor in store.executors().items()}
+    executors = {group.name: choose(group, begun[group.name], device).name for group in store.plan.groups}
+    other = sorted({name for name in begun.values() if wanted not in ("auto", name)})
     if other:
         raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or --overwrite")
     return executors

@@ -26,8 +26,8 @@ class Checkpoint:
         self.file, self.key, self.settle = file, key, settle
         self.next = time.monotonic() + EVERY
 
-    def part(self, k: int) -> "Checkpoint":
-        """That of the k-th part of the shard's runs."""
+    def part(self, k: int | str) -> "Checkpoint":
+        """That of the k-th part of the shard's runs, or of a device."""
         return Checkpoint(self.file.with_name(f"{self.file.stem}-{k}.npz") if self.file else None, f"{self.key}-{k}", self.settle)
 
     def due(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
-from .plan import Plan, Shard, plan
+from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive
 from .store import Store
@@ -35,13 +35,14 @@ def distribute(
     from distributed import as_completed
 
     text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
+    fitted = tuple(group.fitted for group in store.plan.groups)
     with cluster(workers, scheduler) as client:
         waiting, futures = iter(store.todo()), as_completed()
         sizes: dict[Any, tuple[str, int]] = {}
 
         def submit() -> None:
             for g, k, shard in waiting:
-                future = client.submit(run_shard, text, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
+                future = client.submit(run_shard, text, fitted, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
                 sizes[future.key] = shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)
                 futures.add(future)
                 return
@@ -57,13 +58,13 @@ def distribute(
             submit()
 
 
-def run_shard(text: str, target: str, group: int, index: int, executor: str) -> str | None:
+def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:
     """A task: compute and write one shard. Returns what is wrong if it is an error of thalweg's own, which another try would not mend."""
-    planned, shards = _planned(text)
-    shard = shards[group][index]
     try:
         from .store import open_root
 
+        planned, shards = _planned(text, fitted)
+        shard = shards[group][index]
         store = Store(open_root(target, mode="r+"), planned, target)
         if not store.is_done(shard):
             drive([shard], {shard.group.name: executor}, store, None, 1)
@@ -73,9 +74,10 @@ def run_shard(text: str, target: str, group: int, index: int, executor: str) -> 
 
 
 @functools.lru_cache(maxsize=2)
-def _planned(text: str) -> tuple[Plan, list[list[Shard]]]:
+def _planned(text: str, fitted: tuple[int | None, ...]) -> tuple[Plan, list[list[Shard]]]:
     """The plan of a study and its shards, once a worker."""
     planned = plan(Study.model_validate_json(text))
+    planned = refit(planned, {group.name: runs for group, runs in zip(planned.groups, fitted, strict=True)})
     return planned, [list(group.shards()) for group in planned.groups]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..specs.errors import StoreError
 from ..specs.study import Study
 from .plan import Group, Shard, plan
-from .store import Store, open_root
+from .store import Store, as_stored, open_root
 
 RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
@@ -33,7 +33,7 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
     """
     root = open_root(target, mode="r+" if repair else "r")
     try:
-        planned = plan(Study.model_validate_json(str(root.attrs["study"])))
+        planned = as_stored(plan(Study.model_validate_json(str(root.attrs["study"]))), root)
     except (KeyError, ValueError) as error:
         raise StoreError(f"{target}: its study cannot be read: {error}") from None
     store, made = Store(root, planned), []

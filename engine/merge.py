@@ -15,8 +15,9 @@ from ..specs.errors import StoreError
 from ..specs.load import load_study
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
+from .executors.choose import DEVICE
 from .plan import Dim, Group, Plan, Shard, plan
-from .store import Store, open_root, stored_study
+from .store import Store, as_stored, open_root, stored_study
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""
@@ -27,7 +28,7 @@ class Part:
 
     def __init__(self, target: "str | Path"):
         self.target, self.root = target, open_root(target)
-        self.plan: Plan = plan(load_study(stored_study(target)))
+        self.plan: Plan = as_stored(plan(load_study(stored_study(target))), self.root)
         self.groups = {group.name: group for group in self.plan.groups}
 
     def cover(self, group: Group) -> "list[np.ndarray] | None":
@@ -119,7 +120,7 @@ def _values(a: Any, b: Any) -> Any:
 
 
 def _executor(group: str, parts: list[Part]) -> str:
-    found = {str(part.root[group].attrs.get("executor", "array")) for part in parts if group in part.groups}
+    found = {str(part.root[group].attrs.get("executor", "array")).removesuffix(DEVICE) for part in parts if group in part.groups}
     if len(found) > 1:
         raise StoreError(f"{group}: one store was made by the fused executor and one by the array executor; their last digits differ")
     return found.pop()

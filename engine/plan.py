@@ -4,9 +4,10 @@ A group is one optimizer's runs: the product of its sweeps, times the seeds. Its
 share one), then `seed`, then `step`. A shard is a box of that grid in which structural sweeps (sizes, flags) have one value.
 """
 
+import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,6 +66,8 @@ class Group:
     study: Study
     optimizer: Optimizer
     dims: tuple[Dim, ...]
+    fitted: int | None = None
+    """Runs worked on at a time where that was fitted to a device's memory; the store keeps it, since its chunks follow from it."""
 
     @property
     def name(self) -> str:
@@ -150,6 +153,8 @@ class Group:
     @property
     def at_once(self) -> int:
         """Runs that are worked on at a time."""
+        if self.fitted is not None:
+            return self.fitted
         arrays = 7 * self.iterate_size + self.state_size  # of the iterate's size there are about eight, of a random landscape's one
         most = STATS_RUNS if self.statistics else SHARD_RUNS
         return max(1, min(most, STATE_BYTES // (8 * arrays)))
@@ -288,6 +293,12 @@ def plan(study: Study) -> Plan:
     if made.runs > MAX_RUNS:
         raise SpecError(f"the study has {made.runs:,} runs; at most {MAX_RUNS:,} can be planned: use fewer sweep values or seeds")
     return made
+
+
+def refit(made: Plan, sizes: Mapping[str, Any]) -> Plan:
+    """The plan with these runs at a time, by group; a group without a number keeps its own."""
+    groups = tuple(dataclasses.replace(g, fitted=int(sizes[g.name])) if sizes.get(g.name) else g for g in made.groups)
+    return dataclasses.replace(made, groups=groups)
 
 
 def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from ..specs.errors import RunError, StoreError, ThalwegError
 from .checkpoint import Checkpoint
-from .executors.choose import choose, simulation
+from .executors.choose import DEVICE, choose, simulation
 from .executors.recorder import Block
 from .places import remote
 from .plan import Plan, Shard
@@ -60,10 +60,10 @@ def simulate(store: Store, executors: Mapping[str, str], progress: Progress | No
     return seconds
 
 
-def compute(plan: Plan, executor: str = "auto", threads: int | None = None) -> float:
+def compute(plan: Plan, executor: str = "auto", threads: int | None = None, device: str = "cpu") -> float:
     """Run every shard and drop what it records; returns the seconds it took. For measurements."""
     began = time.perf_counter()
-    executors = {group.name: choose(group, executor).name for group in plan.groups}
+    executors = {group.name: choose(group, executor, device).name for group in plan.groups}
     drive([s for group in plan.groups for s in group.shards()], executors, None, None, threads)
     return time.perf_counter() - began
 
@@ -71,7 +71,8 @@ def compute(plan: Plan, executor: str = "auto", threads: int | None = None) -> f
 def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, progress: Progress | None, threads: int | None) -> None:
     """Run these shards in threads; what one raises ends all."""
     most = threads or os.cpu_count() or 1
-    workers = max(1, min(most, len(todo)))
+    on_device = any(executors[shard.group.name].endswith(DEVICE) for shard in todo)
+    workers = 1 if on_device else max(1, min(most, len(todo)))  # one shard fills a device, and its memory
     over = threading.Event()
     with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(workers) as writers:
         waiting: set[Future[None]] = set()

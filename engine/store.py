@@ -25,7 +25,7 @@ from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import Study
 from . import places
 from .checkpoint import Checkpoint
-from .plan import Dim, Group, Plan, Shard
+from .plan import Dim, Group, Plan, Shard, refit
 
 FORMAT_VERSION = 1
 LONG_NAMES = {
@@ -97,7 +97,7 @@ class Store:
         if root.attrs.get("thalweg_version") != version("thalweg"):
             found = root.attrs.get("thalweg_version")
             raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
-        return cls(root, plan, str(target))
+        return cls(root, as_stored(plan, root), str(target))
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
         """Where this shard's state is kept until it is complete."""
@@ -269,7 +269,13 @@ def provenance(study: Study) -> dict[str, Any]:
 def group_attributes(group: Group) -> dict[str, Any]:
     """The optimizer's kind, and the names that xarray shall read as coordinates though they name no dimension: zipped sweeps."""
     zipped = [name for dim in group.dims for name in dim.names[1:]]
-    return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {})
+    sizes = {} if group.fitted is None else {"runs_at_once": group.fitted}
+    return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
+
+
+def as_stored(plan: Plan, root: Any) -> Plan:
+    """The plan with the shards that the store was begun with."""
+    return refit(plan, {g.name: root[g.name].attrs.get("runs_at_once") for g in plan.groups if g.name in root})
 
 
 def block_variable(name: str, block: str, blocks: Any) -> str:

@@ -12,6 +12,7 @@ def check(
     spec: Annotated[str, typer.Argument(metavar="SPEC|STORE", help="A study, bundled or a path; or a store, all of which is then read.")],
     settings: Settings = None,
     outside: Outside = False,
+    device: Annotated[str, typer.Option(help="Plan for auto, cpu or cuda.")] = "auto",
     repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
 ) -> None:
     """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
@@ -21,13 +22,16 @@ def check(
         check_store(spec, repair)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
     from ..api import check as check_study
     from ..api import load_study
-    from ..executors.choose import choose
+    from ..executors.choose import DEVICE, choose
+    from ..executors.device import described
     from ..store import nice_bytes
 
+    devices: set[bool] = set()
     plan = check_study(load_study(spec, settings or (), outside=outside))
     study = plan.study
     tree = Tree(f"[bold]{study.name}[/] {study.title}")
@@ -37,13 +41,15 @@ def check(
         branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
         branch.add(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs")
-        choice = choose(group)
+        choice = choose(group, "auto", device)
+        devices.add(choice.name.endswith(DEVICE))
         branch.add(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}")
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
-    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}")
+    tree.add(f"device {escape(described(device, any(devices)))}")
+    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * any(devices)}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
-    Console(soft_wrap=True).print(tree)
+    Console(soft_wrap=True, width=240).print(tree)  # a tree crops its lines at the width; the terminal wraps them
     print(f"next: thalweg run {spec}")
 
 

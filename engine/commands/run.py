@@ -14,7 +14,7 @@ def run(
     spec: Spec,
     settings: Settings = None,
     out: Annotated[str | None, typer.Option(metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")] = None,
-    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Local processes that share the shards (Dask).")] = None,

@@ -1,5 +1,6 @@
 """Which executor runs a group: the fused one where it can and pays, else the array executor."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,26 +8,48 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..plan import Group, Shard
+from .device import known, missing, missing_arrays, namespace, simulated
 
 EXECUTORS = ("auto", "array", "fused")
 SMALL = 2 * 10**7
 """Components moved (runs x steps x particles x dim) below which the array executor is done before a kernel would be compiled."""
+WIDE = 2**18
+"""Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
+DEVICE = "-cuda"
+"""Ends the name of an executor that runs on the CUDA device."""
 FEW_SWARMS = 8
 """Below so many runs most lanes of a block of swarms would be idle."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The executor of a group, and why it is not the fused one."""
+    """The executor of a group, and why it is not the fused one. On a CUDA device its name ends in DEVICE."""
 
     name: str
     reason: str = ""
 
 
-def choose(group: Group, wanted: str = "auto") -> Choice:
-    """The executor of a group. Raises SpecError if `wanted` is unknown, or fused and impossible."""
+def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
+    """The executor of a group. Raises SpecError if `wanted` or `device` is unknown or impossible."""
     if wanted not in EXECUTORS:
         raise SpecError(f"executor '{wanted}': known are {', '.join(EXECUTORS)}")
+    if known(device) == "cuda":
+        return on_cuda(group, wanted)
+    if device == "auto" and missing() is None and not simulated() and work(group) >= SMALL:
+        with contextlib.suppress(SpecError):
+            there = on_cuda(group, wanted)
+            if there.name == f"fused{DEVICE}" or min(group.at_once, group.runs) * group.iterate_size >= WIDE:
+                return there
+    return on_processor(group, wanted)
+
+
+def work(group: Group) -> int:
+    """Components moved."""
+    return group.runs * group.study.steps * group.study.landscape.size * max(1, group.particles)
+
+
+def on_processor(group: Group, wanted: str) -> Choice:
+    """The executor on the CPU."""
     if wanted == "array":
         return Choice("array")
     from .fused import why_not
@@ -38,13 +61,30 @@ def choose(group: Group, wanted: str = "auto") -> Choice:
         return Choice("fused")
     if reason is None and 0 < group.runs < FEW_SWARMS and group.particles:
         reason = f"fewer than {FEW_SWARMS} swarms"
-    if reason is None and group.runs * group.study.steps * group.study.landscape.size * max(1, group.particles) < SMALL:
+    if reason is None and work(group) < SMALL:
         reason = "too little work to be worth compiling"
     return Choice("array", reason) if reason else Choice("fused")
 
 
+def on_cuda(group: Group, wanted: str) -> Choice:
+    """The executor on the CUDA device. Raises SpecError where the device, or what the executor needs, is missing."""
+    from .cuda import why_not
+
+    reason = "" if wanted == "array" else why_not(group) or ""
+    if wanted == "fused" and reason:
+        raise SpecError(f"{group.name}: cannot be fused on the device: {reason}; use the array executor")
+    fused = wanted != "array" and not reason
+    problem = missing() if fused else missing_arrays()
+    if problem:
+        what = "" if fused else f" for {group.name}, which the array executor runs{f' ({reason})' * bool(reason)}"
+        raise SpecError(f"device cuda{what}: {problem}")
+    return Choice(f"fused{DEVICE}" if fused else f"array{DEVICE}", reason)
+
+
 def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
     """What runs a shard: `run(tick)` yields its Blocks and then its Outcome."""
+    if executor.endswith(DEVICE):
+        return on_device(shard, executor)
     if executor == "fused":
         from .fused import FusedSimulation
         from .fused_swarm import FusedSwarm
@@ -54,6 +94,17 @@ def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
 
     pieces, axis = parts(shard, threads)
     return SplitSimulation([array_simulation(piece) for piece in pieces], axis) if len(pieces) > 1 else array_simulation(shard)
+
+
+def on_device(shard: Shard, executor: str) -> Any:
+    """What runs a shard on the CUDA device."""
+    if executor == f"fused{DEVICE}":
+        from .cuda import CudaSimulation
+
+        return CudaSimulation(shard)
+    from .cuda_array import DeviceSimulation
+
+    return DeviceSimulation(array_simulation(shard, namespace()))
 
 
 def array_simulation(shard: Shard, xp: Any = np) -> Any:
