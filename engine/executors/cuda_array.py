@@ -41,6 +41,6 @@ class DeviceCheckpoint(Checkpoint):
 
 
 def _from_cupy(values: Any) -> np.ndarray:
-    import cupy
+    import cupy  # type: ignore[import-not-found]
 
     return cupy.asnumpy(values)

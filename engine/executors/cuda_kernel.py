@@ -66,7 +66,9 @@ class Features:
 
 def signature(precision: str) -> tuple[Any, ...]:
     """The kernel's argument types, for compiling it where there is no device."""
-    from numba.cuda import types
+    from numba import cuda
+
+    types: Any = cuda.types
 
     def kind(name: str) -> Any:
         return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C") if name in DIMENSIONS else types.int64

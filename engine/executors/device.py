@@ -79,7 +79,7 @@ def missing_arrays() -> str | None:
         return f"array-api-compat is not installed: {INSTALL}"
     if not driver():
         return "there is no CUDA device here: the NVIDIA driver is not installed"
-    import cupy
+    import cupy  # type: ignore[import-not-found]
 
     try:
         return None if cupy.cuda.is_available() else "there is no CUDA device here: CuPy finds none"
@@ -90,8 +90,8 @@ def missing_arrays() -> str | None:
 @functools.cache
 def namespace() -> Any:
     """CuPy as an array-API namespace, its pool limited. Call `missing_arrays` first."""
-    import array_api_compat.cupy as xp
-    import cupy
+    import array_api_compat.cupy as xp  # type: ignore[import-not-found]
+    import cupy  # type: ignore[import-not-found]
 
     cupy.get_default_memory_pool().set_limit(fraction=POOL)
     return xp
@@ -102,7 +102,7 @@ def free_memory() -> int:
     if simulated():
         return 2**30
     if missing_arrays() is None:
-        import cupy
+        import cupy  # type: ignore[import-not-found]
 
         pool = cupy.get_default_memory_pool()
         return int(cupy.cuda.runtime.memGetInfo()[0]) + pool.free_bytes()
@@ -168,7 +168,7 @@ class CupyArrays:
     """CuPy's, from its memory pool."""
 
     def __init__(self) -> None:
-        import cupy
+        import cupy  # type: ignore[import-not-found]
 
         namespace()
         self.cupy = cupy

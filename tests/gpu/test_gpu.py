@@ -1,0 +1,177 @@
+"""On a CUDA device: every optimizer on every landscape through both executors against the processor, memory, resume. Skipped without one.
+
+The same kernels are checked without a device in tests/engine/test_cuda_simulator.py (what they compute) and test_cuda_compile.py (that they
+compile); what only a device can show is here.
+"""
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import thalweg
+from thalweg.engine import check
+from thalweg.engine.executors import cuda as cuda_executor
+from thalweg.engine.executors import device
+from thalweg.engine.executors.choose import array_simulation, simulation
+from thalweg.engine.executors.cuda import CudaSimulation, why_not
+from thalweg.engine.executors.cuda_array import DeviceSimulation
+from thalweg.engine.executors.recorder import DIVERGED
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+from cuda_simulated import OPTIONS
+from test_fused import FORMULAS, RIVER, RULES, collected, example, shards
+
+pytestmark = pytest.mark.gpu
+fused = pytest.mark.skipif(device.missing() is not None, reason=str(device.missing()))
+arrays = pytest.mark.skipif(device.missing_arrays() is not None, reason=str(device.missing_arrays()))
+TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
+"""Largest difference from the processor, of the largest value of the point; docs/gpu.md."""
+
+
+def agree(found, expected, rtol):
+    """The same ends, NaN in the same places, values within rtol of the largest of their point."""
+    (values, end), (wanted, ended) = found, expected
+    np.testing.assert_array_equal(end.status, ended.status)
+    np.testing.assert_array_equal(end.last_step, ended.last_step)
+    assert set(values) == set(wanted)
+    for name, want in wanted.items():
+        assert isinstance(values[name], np.ndarray)
+        np.testing.assert_array_equal(np.isnan(values[name]), np.isnan(want), err_msg=name)
+        size = np.nanmax(np.abs(want), axis=(1, 2), keepdims=True, initial=1e-300)
+        assert np.nanmax(np.abs(values[name] - want) / size, initial=0.0) < rtol, name
+
+
+def on_device(shard):
+    return DeviceSimulation(array_simulation(shard, device.namespace()))
+
+
+@fused
+@pytest.mark.parametrize(("formula", "rule"), itertools.product(FORMULAS, RULES))
+def test_kernels_give_the_trajectories_of_the_processor(formula, rule):
+    spec = {**RIVER, "landscape": example(formula), "optimizers": [{"kind": rule, "lr": 1e-3}], "seeds": 33, "steps": 100}
+    for shard in shards({**spec, "record": {"every": 10}}):
+        assert why_not(shard.group) is None
+        agree(collected(CudaSimulation(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("option", OPTIONS)
+def test_kernels_with_every_option(option, precision):
+    given = dict(OPTIONS[option])
+    wrapper = {key: given.pop(key) for key in ("clip", "average", "schedule") if key in given}
+    optimizer = {"kind": "sgd", "lr": [0.005, 0.02], "momentum": 0.5, **wrapper}
+    for shard in shards({**RIVER, "optimizers": [optimizer], "precision": precision, **given}):
+        agree(collected(CudaSimulation(shard)), collected(simulation(shard, "fused")), TOLERANCE[precision])
+
+
+@arrays
+@pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
+@pytest.mark.parametrize("landscape", LANDSCAPES.kinds())
+def test_arrays_give_the_trajectories_of_the_processor(landscape, kind):
+    spec = {"name": "t", "landscape": example(landscape), "optimizers": [{"kind": kind, "lr": 1e-3}], "seeds": 3, "steps": 10}
+    try:
+        made = shards(spec)
+    except thalweg.SpecError as error:
+        pytest.skip(f"these do not go together: {error}")
+    for shard in made:
+        agree(collected(on_device(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
+
+
+@arrays
+def test_random_numbers_are_the_same_whole_numbers():
+    import cupy
+    from thalweg.engine.executors import philox
+
+    xp = device.namespace()
+    for made, wanted in zip(
+        philox.words(3, 1, np.arange(50), [7, 2**40], 9, xp), philox.words(3, 1, np.arange(50), [7, 2**40], 9), strict=True
+    ):
+        np.testing.assert_array_equal(cupy.asnumpy(made), wanted)
+    for dtype in ("float32", "float64"):
+        made = philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(xp, dtype), xp)
+        np.testing.assert_array_equal(cupy.asnumpy(made), philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(np, dtype)))
+
+
+@fused
+def test_bits_do_not_depend_on_launches_or_other_runs(monkeypatch):
+    optimizer = {"kind": "adam", "lr": [0.01, 0.02, 0.03], "average": {"kind": "tail"}, "schedule": {"kind": "cosine"}}
+    spec = {**RIVER, "seeds": 1000, "optimizers": [optimizer], "record": {"every": 3}, "precision": "float32"}
+    (shard,), (fewer,) = shards(spec), shards({**spec, "seeds": 70})
+    expected, less = collected(CudaSimulation(shard))[0], collected(CudaSimulation(fewer))[0]
+    monkeypatch.setattr(cuda_executor, "LAUNCH_WORK", 7 * 3 * 1000 * 2)
+    found = collected(CudaSimulation(shard))[0]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(less[name], values[:, :70])
+
+
+@fused
+def test_a_diverging_run_disturbs_no_neighbour():
+    spec = {**RIVER, "seeds": 64, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05, 0.3, 3.0]}]}
+    (shard,) = shards(spec)
+    found, end = collected(CudaSimulation(shard))
+    assert (end.status[2:] == DIVERGED).all()
+    alone = collected(CudaSimulation(shards({**spec, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05]}]})[0]))[0]
+    np.testing.assert_array_equal(alone["params"], found["params"][:2])
+
+
+@fused
+def test_a_million_runs_stay_within_the_memory_planned_for_them(monkeypatch):
+    spec = {
+        **RIVER,
+        "seeds": 2**20,
+        "steps": 50,
+        "optimizers": [{"kind": "adam", "lr": 0.01}],
+        "record": {"last": True},
+        "precision": "float32",
+    }
+    limit = 64 * 2**20
+    monkeypatch.setattr(device, "free_memory", lambda: limit)
+    (group,) = check(spec).groups
+    at_once = device.runs_at_once(group)
+    assert at_once < 2**20
+    if device.missing_arrays() is None:
+        import cupy
+
+        pool = cupy.get_default_memory_pool()
+        pool.free_all_blocks()
+        before = pool.total_bytes()
+        thalweg.run(spec, device="cuda", executor="fused")
+        assert pool.total_bytes() - before <= limit
+    else:
+        thalweg.run(spec, device="cuda", executor="fused")
+
+
+@fused
+@pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda")])
+def test_a_store_begun_on_one_device_is_finished_on_the_other(first, second, tmp_path, monkeypatch):
+    from thalweg.engine import simulate
+    from thalweg.engine.executors.device import MOST_RUNS
+
+    spec = {**RIVER, "seeds": 40, "optimizers": [{"kind": "adam", "lr": 0.01}], "record": {"every": 10}}
+    whole = thalweg.run(spec, device="cpu", executor="fused")["adam"]
+    monkeypatch.setattr(device, "MOST_RUNS", min(MOST_RUNS, 10))
+    monkeypatch.setattr("thalweg.engine.plan.SHARD_RUNS", 10)
+    real = simulate.drive
+    monkeypatch.setattr(simulate, "drive", lambda todo, *rest: real(todo[:2], *rest))
+    half = thalweg.run(spec, tmp_path / "o.zarr", device=first, executor="fused")["adam"]
+    assert int((half.status == 1).sum()) == 20
+    half.close()
+    monkeypatch.setattr(simulate, "drive", real)
+    finished = thalweg.run(spec, tmp_path / "o.zarr", device=second, resume=True)["adam"]
+    assert (finished.status == 1).all()
+    np.testing.assert_allclose(finished.params, whole.params, rtol=1e-9, atol=1e-11)
+
+
+@fused
+def test_auto_takes_the_device_where_the_work_is_worth_it():
+    from thalweg.engine.executors.choose import choose
+
+    (large,) = check({**RIVER, "seeds": 4096, "steps": 5000, "optimizers": ["adam"]}).groups
+    (small,) = check({**RIVER, "seeds": 2, "steps": 5, "optimizers": ["adam"]}).groups
+    assert choose(large, "auto", "auto").name == "fused-cuda"
+    assert choose(small, "auto", "auto").name == "array"
