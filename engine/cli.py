@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-COMMANDS = ("new", "run", "branch", "check", "list", "schema", "compare", "differ", "merge", "verify", "cache", "plot")
+COMMANDS = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
 """In the order of --help. engine/commands/NAME.py holds a function of that name."""
 
 app = typer.Typer(

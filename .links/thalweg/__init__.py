@@ -21,6 +21,7 @@ _PUBLIC = {
     "check": "thalweg.engine.api",
     "compare": "thalweg.engine.compare",
     "plot": "thalweg.engine.plot",
+    "report": "thalweg.engine.report",
 }
 __all__ = [*_PUBLIC, "__version__"]
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .engine.api import check, load_study, open_run, run
     from .engine.compare import compare
     from .engine.plot import plot
+    from .engine.report import report
     from .specs.errors import SpecError
     from .specs.study import Study
 

@@ -1,0 +1,116 @@
+"""What the page says in words: claims with their verdicts, where the store comes from, the study as YAML."""
+
+import json
+from io import StringIO
+from typing import Any
+
+from ...specs.base import Spec
+from ...specs.errors import ThalwegError
+from ...specs.study import Study
+from ...specs.sweep import Sweep
+from ..compare import groups
+
+OWN = ("study", "claims", "title", "thalweg_format")
+"""Root attributes that the page shows elsewhere."""
+LONGEST = 500
+"""Characters of one fact."""
+
+
+def read_study(raw: dict[str, Any]) -> tuple[Study | None, str]:
+    """The study a store holds, or None and why it cannot be made anew here (its data file is gone, for one)."""
+    try:
+        return Study.model_validate(raw), ""
+    except (ThalwegError, ValueError, OSError) as error:
+        return None, str(error).strip().splitlines()[0][:LONGEST]
+
+
+def spare(spec: Spec) -> dict[str, Any]:
+    """A spec as plain data without what is as by default. `kind` always stays; folders of this machine never do."""
+    made: dict[str, Any] = {}
+    for name, info in type(spec).model_fields.items():
+        value = getattr(spec, name)
+        if name == "root" or (name != "kind" and not info.is_required() and value == info.get_default(call_default_factory=True)):
+            continue
+        made[name] = data(value)
+    return made
+
+
+def data(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return spare(value)
+    if isinstance(value, Sweep):
+        return dict(value.form)
+    if isinstance(value, dict):
+        return {key: data(inner) for key, inner in value.items()}
+    return [data(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def without_roots(raw: Any) -> Any:
+    """Plain data without the folders that relative names in it start from, and without empty fields."""
+    if isinstance(raw, dict):
+        return {key: without_roots(v) for key, v in raw.items() if key != "root" and v not in (None, [], {}, "")}
+    return [without_roots(v) for v in raw] if isinstance(raw, list) else raw
+
+
+def as_yaml(raw: dict[str, Any], study: Study | None) -> str:
+    """The study as YAML that `thalweg run` takes."""
+    from ruamel.yaml import YAML
+
+    yaml, text = YAML(), StringIO()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.dump(json.loads(json.dumps(spare(study) if study else without_roots(raw))), text)
+    return text.getvalue()
+
+
+def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:
+    """The verdicts that `thalweg verify` left in the store; of a study that was not verified its claims."""
+    stored = tree.attrs.get("claims")
+    if stored:
+        return [dict(claim) for claim in stored]
+    return [
+        {
+            "name": claim.get("name", ""),
+            "group": claim.get("group") or "",
+            "verdict": "not checked",
+            "measure": claim.get("measure", ""),
+            "relation": next((sign for key, sign in (("less_than", "<"), ("greater_than", ">")) if claim.get(key) is not None), "="),
+            "expected": next((claim[key] for key in ("expected", "less_than", "greater_than") if claim.get(key) is not None), ""),
+            "source": claim.get("source", ""),
+        }
+        for claim in raw.get("claims", [])
+    ]
+
+
+def provenance(tree: Any, raw: dict[str, Any], name: str) -> list[list[str]]:
+    """Rows (what, value): the store's own facts, whatever they are, and how its runs ended."""
+    attrs = dict(tree.attrs)
+    rows = [["store", name]] if name else []
+    version = attrs.pop("thalweg_version", "")
+    rows.append(["thalweg", f"{version} (store format {attrs.get('thalweg_format', '?')})"])
+    if "wall_seconds" in attrs:
+        attrs["wall time"] = f"{float(attrs.pop('wall_seconds')):,.1f} s"
+    rows += [[key.replace("_", " "), words(value)] for key, value in attrs.items() if key not in OWN and words(value)]
+    rows += [[key.replace("_", " "), f"{raw[key]:,}" if isinstance(raw[key], int) else str(raw[key])] for key in NUMBERS if key in raw]
+    for group, dataset in groups(tree).items():
+        status = dataset["status"].values
+        counts = [(int((status == code).sum()), word) for code, word in enumerate(ENDS)]
+        ended = ", ".join(f"{n:,} {word}" for n, word in counts if n)
+        rows.append([f"group {group}", f"{dataset.attrs.get('executor', 'unknown')} executor, {status.size:,} runs: {ended}"])
+    return rows
+
+
+NUMBERS = ("seeds", "root_seed", "steps", "precision")
+ENDS = ("not finished", "finished", "diverged", "stopped early")
+
+
+def words(value: Any) -> str:
+    """A fact as one line."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {words(inner)}" for key, inner in value.items())
+    elif isinstance(value, (list, tuple)):
+        value = ", ".join(map(words, value))
+    elif isinstance(value, bool):
+        value = "yes" if value else "no"
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."

@@ -1,0 +1,119 @@
+"""The landscapes of a study: one for every combination of its swept fields, with heights on a grid where it has two components."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...specs.landscapes.base import Landscape
+from ...specs.study import Study
+from ..compare import swept_coordinates
+from .numbers import plain, spread
+from .points import Shown
+
+HEIGHTS = 120_000
+"""Numbers in all grids together."""
+FINEST, COARSEST, MOST_GRIDS = 120, 40, 60
+Place = tuple[int, ...]
+"""Which value each swept field of the landscape has, as positions in the study's sweeps."""
+
+
+def fields_of(group: Shown) -> dict[tuple[str, ...], str]:
+    """The swept fields of the landscape: path below it -> coordinate of the group."""
+    names = {key: str(group.dataset[key].attrs.get("long_name", "")) for key in swept_coordinates(group.dataset)}
+    return {tuple(text.split(" ", 1)[1].split(".")): key for key, text in names.items() if text.startswith("landscape ")}
+
+
+def lands_of(group: Shown, paths: list[tuple[str, ...]]) -> list[Place]:
+    """For every point shown, its landscape."""
+    coordinates = fields_of(group)
+    columns = []
+    for path in paths:
+        dim = group.dataset[coordinates[path]].dims[0]
+        shape = [len(places) if name == dim else 1 for name, places in group.places.items()]
+        columns.append(np.broadcast_to(group.places[dim].reshape(shape), group.shape).ravel())
+    return [tuple(int(column[k]) for column in columns) for k in range(group.count)]
+
+
+def all_lands(found: list[Shown]) -> tuple[list[tuple[str, ...]], list[Place], list[list[int]]]:
+    """(swept paths of the landscape, the combinations that occur, for every group the combination of each of its points)."""
+    paths = [*fields_of(found[0])]
+    by_group = [lands_of(group, paths) for group in found]
+    places = sorted({place for places in by_group for place in places})
+    return paths, places, [[places.index(place) for place in own] for own in by_group]
+
+
+def resolved(study: Study, paths: list[tuple[str, ...]], place: Place) -> tuple[Landscape, str]:
+    """The landscape at this combination, and the combination in words."""
+    sweeps = study.landscape.swept()
+    values = {path: sweeps[path][0].values[k] for path, k in zip(paths, place, strict=True)}
+    text = ", ".join(f"{path[-1]}={v:.4g}" if isinstance(v, float) else f"{path[-1]}={v}" for path, v in values.items())
+    return (study.landscape.replace(values) if values else study.landscape), text
+
+
+def flat(land: Landscape) -> str:
+    """Why there is no picture of this landscape; empty if there is one."""
+    if land.size != 2:
+        return f"the landscape {land.kind} has {land.size:,} components; a picture of it needs 2"
+    if land.disorder(lambda count: np.zeros((1, count))):
+        return f"every seed has a landscape {land.kind} of its own"
+    return ""
+
+
+def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], paths_drawn: Mapping[int, list[np.ndarray]]) -> list[dict[str, Any]]:
+    """Every landscape in words and, where it can be drawn, its heights around the trajectories `paths_drawn` ((seeds, steps, 2) each)."""
+    made = []
+    drawable = set(spread(len(places), MOST_GRIDS).tolist())
+    side = int(np.clip(np.sqrt(HEIGHTS / len(drawable)), COARSEST, FINEST))
+    for k, place in enumerate(places):
+        land, text = resolved(study, paths, place)
+        why = flat(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
+        made.append({"text": text, "why": why} if why else {"text": text} | heights(land, paths_drawn.get(k, []), side))
+    return made
+
+
+def heights(land: Landscape, drawn: list[np.ndarray], side: int) -> dict[str, Any]:
+    """The loss above its lowest value in sight on a grid, the corners, and the minima."""
+    values = {path[-1]: float(v) for path, v, structural in land.fields() if not structural and isinstance(v, (int, float))}
+    minima = [m for m in land.minima(values) if len(m.at) == 2]
+    low, high = extent(drawn, [m.at for m in minima], land.domain)
+    x, y = (np.linspace(low[i], high[i], side) for i in (0, 1))
+    points = np.stack(np.meshgrid(x, y), axis=-1)
+    with np.errstate(all="ignore"):
+        height = np.asarray(land.value(points, {name: np.full((1, 1), v) for name, v in values.items()}, np), dtype=np.float64)
+    height = np.broadcast_to(np.where(np.isfinite(height), height, np.nan), (side, side))
+    known = height[np.isfinite(height)]
+    bottom = min([float(known.min()) if known.size else 0.0, *(m.value for m in minima)])
+    return {
+        "x": plain(np.array([low[0], high[0]]), 8),
+        "y": plain(np.array([low[1], high[1]]), 8),
+        "side": side,
+        "bottom": bottom,
+        "above": plain(height - bottom),
+        "minima": [{"at": plain(np.array(m.at), 6), "value": plain(m.value), "local": m.local} for m in minima],
+    }
+
+
+def extent(drawn: list[np.ndarray], minima: list[tuple[float, ...]], domain: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of what is shown: nearly all of every trajectory that stays in reach, minima nearby, and a margin."""
+    boxes = []
+    for path in drawn:
+        points = path.reshape(-1, 2)
+        points = points[np.isfinite(points).all(-1)]
+        if len(points):
+            boxes.append((points.min(0), points.max(0)))
+    if boxes:
+        spans = np.array([np.max(high - low) for low, high in boxes])
+        near = [box for box, span in zip(boxes, spans, strict=True) if span <= 4 * np.median(spans) + 1e-12]
+        low, high = np.min([b[0] for b in near], axis=0), np.max([b[1] for b in near], axis=0)
+    else:
+        low, high = np.full(2, float(domain[0])), np.full(2, float(domain[1]))
+    for at in minima:
+        grown = np.minimum(low, at), np.maximum(high, at)
+        if np.max(grown[1] - grown[0]) <= 4 * max(float(np.max(high - low)), 1e-9):
+            low, high = grown
+    span = high - low
+    span = np.maximum(span, 0.25 * span.max())
+    span = np.where(span > 0, span, np.maximum(np.abs(low), 1.0))
+    middle = (low + high) / 2
+    return middle - 0.58 * span, middle + 0.58 * span

@@ -1,0 +1,113 @@
+"""Everything the page draws, as plain data; page.js says what becomes of it."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from ...specs.errors import StoreError
+from ...specs.study import Study
+from . import facts, lands, paths
+from .curves import Variable, curves, variables
+from .numbers import plain, thinned
+from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, chosen, dims, endings
+
+
+def payload(tree: Any, name: str = "") -> dict[str, Any]:
+    """The data of a page, of an opened store; `name` is what the store is called on it. Raises StoreError, SpecError."""
+    if "study" not in tree.attrs:
+        raise StoreError("report: no study in the store's attributes: this is not a store of thalweg's")
+    raw = json.loads(str(tree.attrs["study"]))
+    study, problem = facts.read_study(raw)
+    known: dict[str, Variable] = {}
+    for child in tree.children.values():
+        known |= {v.key: v for v in variables(child.to_dataset()) if v.key not in known} if "status" in child.data_vars else {}
+    found = chosen(tree, len(known))
+    total = sum(group.count for group in found)
+    most = int(np.clip(CURVES // (3 * max(total, 1) * max(len(known), 1)), FEWEST_STEPS, MOST_STEPS))
+    steps = thinned(found[0].dataset.sizes["step"], most)
+    made = {
+        "title": raw.get("title") or raw.get("name", ""),
+        **{key: raw.get(key, "") for key in ("name", "source", "description", "seeds")},
+        "logSteps": raw.get("record", {}).get("log") is not None,
+        "steps": found[0].dataset["step"].values[steps].tolist(),
+        "variables": [{"key": v.key, "text": v.long_name} for v in known.values()],
+        "groups": [described(group, known, steps) for group in found],
+        **landscape(study, problem, raw, found, total),
+        "claims": facts.claims(tree, raw),
+        "verified": bool(tree.attrs.get("claims")),
+        "provenance": facts.provenance(tree, raw, name),
+        "yaml": facts.as_yaml(raw, study),
+    }
+    stored = found[0].dataset.sizes["step"]
+    made["notes"] = notes(found, stored, len(steps))
+    return made
+
+
+def described(group: Shown, known: dict[str, Variable], steps: np.ndarray) -> dict[str, Any]:
+    """One optimizer: its sweep, how the runs ended, its curves."""
+    made: dict[str, Any] = {
+        "name": group.name,
+        "kind": str(group.dataset.attrs.get("optimizer", "")),
+        "dims": dims(group),
+        "best": group.best,
+        "points": endings(group),
+        "curves": {},
+        "statistic": {},
+    }
+    for key, variable in known.items():
+        drawn = curves(group, variable, steps)
+        if drawn is not None:
+            made["curves"][key], made["statistic"][key] = drawn
+    return made
+
+
+def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: list[Shown], total: int) -> dict[str, Any]:
+    """The landscapes that occur, every point's own, and trajectories if any of them has two components."""
+    if study is None:
+        return {"lands": [{"text": "", "why": f"the landscape cannot be computed here: {problem}"}], "axes": [], "kind": ""}
+    swept, places, own = lands.all_lands(found)
+    seeds, most = paths.budget(total, raw.get("seeds", 1))
+    where = paths.steps_of(found[0], most)
+    drawn: dict[int, list[np.ndarray]] = {}
+    tracks = []
+    if any(not lands.flat(lands.resolved(study, swept, place)[0]) for place in places):
+        for group, of_points in zip(found, own, strict=True):
+            values, what = paths.trajectories(group, study.landscape.blocks, seeds, where)
+            tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
+            for at, path in staying(group, values):
+                drawn.setdefault(of_points[at], []).append(path)
+    return {
+        "kind": study.landscape.kind,
+        "axes": list(study.landscape.labels or ("params[0]", "params[1]"))[:2],
+        "lands": lands.described(study, swept, places, drawn),
+        "landOf": own,
+        "tracks": tracks,
+        "trackSteps": found[0].dataset["step"].values[where].tolist(),
+    }
+
+
+def tracks_of(point: np.ndarray) -> list[Any]:
+    """(seeds, steps, 2) as [x, y] a seed."""
+    return [[plain(seed[:, 0], 5), plain(seed[:, 1], 5)] for seed in point]
+
+
+def staying(group: Shown, values: np.ndarray | None) -> list[tuple[int, np.ndarray]]:
+    """(point, trajectory) of the runs that did not diverge."""
+    if values is None:
+        return []
+    status = group.dataset["status"].transpose(*group.places, "seed").values.reshape(group.count, -1)
+    lost = status[:, : values.shape[1]] == 2
+    return [(p, values[p, s]) for p in range(group.count) for s in range(values.shape[1]) if not lost[p, s]]
+
+
+def notes(found: list[Shown], stored: int, steps: int) -> list[str]:
+    """What the page leaves out."""
+    made = [
+        f"{group.name}: {group.count:,} of the {group.count + group.left_out:,} points of its sweep, evenly spread, and the best"
+        for group in found
+        if group.left_out
+    ]
+    if stored > steps:
+        made.append(f"{steps:,} of the {stored:,} stored steps, denser at the start")
+    return made
