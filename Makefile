@@ -4,6 +4,7 @@ BIN = .venv/bin
 OUT = out
 
 .PHONY: demo test lint types wheel unit claims verify fuzz peers bench gpu gpu-check clean
+.PHONY: demo test test-browser lint types wheel unit claims verify peers bench clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,6 +31,11 @@ unit: .venv/.ok
 
 wheel: .venv/.ok
 	$(BIN)/python tests/wheel_check.py
+
+# The report's page in Chromium. Needs a browser and a driver, which it does not install: apt-get install chromium (or a Chrome of your
+# own in CHROMIUM=path) and .venv/bin/python -m pip install playwright.
+test-browser: .venv/.ok
+	$(BIN)/python -m pytest tests/browser -m browser -rs
 
 # The bundled studies' claims in their small versions; `verify` runs them all at full size, in about half an hour.
 claims: .venv/.ok

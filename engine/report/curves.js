@@ -76,7 +76,8 @@ function drawCurves() {
   const losses = ["loss", "average_loss"].includes(state.variable) ? "A run that diverged counts as infinite, so a line ends where the median run diverged." : "Runs that diverged are left out from then on.";
   element("curves-note").textContent = [
     text ? `${state.variable}: ${text}.` : "", `Each ${[...kinds].join("; ")}.`, losses,
-    "Drag across the figure, or move the handles below it, to choose a range of steps; the landscape then shows that range.",
+    "Drag across the figure, or move the handles below it, to choose a range of steps; the figure above then shows that range, too.",
+    !pictured && data.variables.length < 2 ? `No landscape: ${data.lands[state.land].why}.` : "",
   ].join(" ");
 }
 
@@ -96,8 +97,11 @@ function setRange(range) {
   drawLandscape();
 }
 
+// Logarithmic, too, where signs differ and most values crowd at the bottom.
 function automaticScale() {
-  element("y-scale").value = wantsLog(drawn().flatMap(({ parts }) => parts.flatMap(known))) ? "log" : "linear";
+  const values = drawn().flatMap(({ parts }) => parts.flatMap(known)).sort((a, b) => a - b), low = values[0];
+  const crowded = low < 0 && values[values.length - 1] - low > 15 * (values[Math.floor(values.length / 2)] - low);
+  element("y-scale").value = crowded || wantsLog(values) ? "log" : "linear";
 }
 
 function setUpCurves() {

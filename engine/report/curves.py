@@ -45,8 +45,8 @@ def variables(dataset: Any) -> list[Variable]:
         if not inner:
             found.append(Variable(base, base, (), text))
             continue
-        for at in islice(np.ndindex(*(stored.sizes[d] for d in inner)), COMPONENTS):
-            found.append(Variable(component_name(dataset, base, inner, at), base, at, text))
+        components = islice(np.ndindex(*(stored.sizes[d] for d in inner)), COMPONENTS)
+        found += [Variable(component_name(dataset, base, inner, at), base, at, text) for at in components]
     order = {name: k for k, name in enumerate(LOSSES)}
     return sorted(found, key=lambda v: (bool(v.component), order.get(v.key, 9)))[:VARIABLES]
 

@@ -14,6 +14,8 @@ from .points import Shown
 HEIGHTS = 120_000
 """Numbers in all grids together."""
 FINEST, COARSEST, MOST_GRIDS = 120, 40, 60
+Drawn = list[tuple[np.ndarray, bool]]
+"""Trajectories (steps, 2), and whether each is one of a best point."""
 Place = tuple[int, ...]
 """Which value each swept field of the landscape has, as positions in the study's sweeps."""
 
@@ -60,19 +62,19 @@ def flat(land: Landscape) -> str:
     return ""
 
 
-def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], paths_drawn: Mapping[int, list[np.ndarray]]) -> list[dict[str, Any]]:
-    """Every landscape in words and, where it can be drawn, its heights around the trajectories `paths_drawn` ((seeds, steps, 2) each)."""
+def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], drawn: Mapping[int, Drawn]) -> list[dict[str, Any]]:
+    """Every landscape in words and, where it can be drawn, its heights around the trajectories `drawn` on it."""
     made = []
     drawable = set(spread(len(places), MOST_GRIDS).tolist())
     side = int(np.clip(np.sqrt(HEIGHTS / len(drawable)), COARSEST, FINEST))
     for k, place in enumerate(places):
         land, text = resolved(study, paths, place)
         why = flat(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
-        made.append({"text": text, "why": why} if why else {"text": text} | heights(land, paths_drawn.get(k, []), side))
+        made.append({"text": text, "why": why} if why else {"text": text} | heights(land, drawn.get(k, []), side))
     return made
 
 
-def heights(land: Landscape, drawn: list[np.ndarray], side: int) -> dict[str, Any]:
+def heights(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
     values = {path[-1]: float(v) for path, v, structural in land.fields() if not structural and isinstance(v, (int, float))}
     minima = [m for m in land.minima(values) if len(m.at) == 2]
@@ -94,17 +96,17 @@ def heights(land: Landscape, drawn: list[np.ndarray], side: int) -> dict[str, An
     }
 
 
-def extent(drawn: list[np.ndarray], minima: list[tuple[float, ...]], domain: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of what is shown: nearly all of every trajectory that stays in reach, minima nearby, and a margin."""
+def extent(drawn: Drawn, minima: list[tuple[float, ...]], domain: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of what is shown: the trajectories of best points, all others that reach not much farther, minima nearby, a margin."""
     boxes = []
-    for path in drawn:
-        points = path.reshape(-1, 2)
-        points = points[np.isfinite(points).all(-1)]
+    for path, best in drawn:
+        points = path[np.isfinite(path).all(-1)]
         if len(points):
-            boxes.append((points.min(0), points.max(0)))
+            low, high = points.min(0), points.max(0)
+            boxes.append((low, high, float(np.max(high - low)), best))
     if boxes:
-        spans = np.array([np.max(high - low) for low, high in boxes])
-        near = [box for box, span in zip(boxes, spans, strict=True) if span <= 4 * np.median(spans) + 1e-12]
+        reach = max([4 * float(np.median([box[2] for box in boxes])), *(1.5 * box[2] for box in boxes if box[3])])
+        near = [box for box in boxes if box[2] <= reach]
         low, high = np.min([b[0] for b in near], axis=0), np.max([b[1] for b in near], axis=0)
     else:
         low, high = np.full(2, float(domain[0])), np.full(2, float(domain[1]))

@@ -19,8 +19,9 @@ function colourBar(land, values) {
   if (element("height").value === "linear") return bar;
   const found = known(values.flat()), low = Math.floor(lowest(found)), high = Math.ceil(highest(found));
   const every = Math.max(1, Math.ceil((high - low) / 8)), ticks = [];
-  for (let k = low; k <= high; k += every) ticks.push(k);
-  return { ...bar, tickvals: ticks, ticktext: ticks.map((k) => (k >= -2 && k <= 3 ? String(Number((10 ** k).toPrecision(1))) : `10<sup>${k}</sup>`)) };
+  for (let k = low; k <= high; k += every) ticks.push(...(high - low <= 3 ? [k, k + Math.log10(2), k + Math.log10(5)] : [k]));
+  const label = (k) => (k >= -3 && k <= 4 ? String(Number((10 ** k).toPrecision(1))) : `10<sup>${k}</sup>`);
+  return { ...bar, tickvals: ticks, ticktext: ticks.map(label) };
 }
 
 const along = ([low, high], side) => Array.from({ length: side }, (_, k) => low + ((high - low) * k) / (side - 1));
@@ -41,7 +42,7 @@ function tracks() {
   const found = [];
   for (const g of shown()) {
     const values = data.tracks[g].values;
-    if (values && landOf(g, state.point[g]) === state.land) found.push({ g, seeds: values[state.point[g]] });
+    if (values && landOf(g, state.point[g]) === state.land) found.push({ g, seeds: values[state.point[g]].slice(0, Number(element("seeds").value)) });
   }
   return found;
 }
@@ -72,7 +73,7 @@ function heads(seeds) {
 
 // Three traces a group, of which the slider changes nothing but the coordinates: faint part, line, ends.
 function moving(land, height) {
-  const deep = element("view").value === "surface", lift = deep ? 0.01 * spanOf(height.above) : 0;
+  const deep = element("view").value === "surface", lift = deep ? 0.02 * spanOf(height.above) : 0;
   return tracks().flatMap(({ g, seeds }) => [cut(seeds, false), cut(seeds, true), heads(seeds)].map(([x, y], part) => {
     const z = deep ? x.map((value, k) => { const h = heightAt(land, height, value, y[k]); return h === null ? null : h + lift; }) : undefined;
     return { g, part, x, y, z };
@@ -101,7 +102,7 @@ function drawLandscape() {
   const x = along(land.x, land.side), y = along(land.y, land.side);
   const scale = [[0, ink("low")], [1, ink("high")]];
   const ground = { x, y, z: height.above, colorscale: scale, colorbar: colourBar(land, height.above), hoverinfo: "skip", name: "loss" };
-  if (deep) Object.assign(ground, { type: "surface", opacity: 0.93, contours: { z: { show: true, color: ink("soft"), width: 1 } }, lighting: { diffuse: 0.5, ambient: 0.7, specular: 0.05 } });
+  if (deep) Object.assign(ground, { type: "surface", contours: { z: { show: true, color: ink("soft"), width: 1 } }, lighting: { diffuse: 0.5, ambient: 0.7, specular: 0.05 } });
   else if (view === "map") Object.assign(ground, { type: "heatmap", zsmooth: "best" });
   else Object.assign(ground, { type: "contour", ncontours: 20, line: { color: ink("soft"), width: 0.4 } });
   const stars = { x: land.minima.map((m) => m.at[0]), y: land.minima.map((m) => m.at[1]), mode: "markers", name: "minimum", hovertemplate: HOVER };
@@ -116,7 +117,7 @@ function drawLandscape() {
   const [first, second] = data.axes;
   const flat = { xaxis: axis(first, { range: land.x, zeroline: false }), yaxis: axis(second, { range: land.y, zeroline: false }), dragmode: "pan" };
   const tall = element("height").value === "log" ? "log10 of the loss above its lowest" : "loss above its lowest";
-  const scene = { xaxis: axis(first), yaxis: axis(second), zaxis: axis(tall), aspectratio: { x: 1.2, y: 1.2, z: 0.7 } };
+  const scene = { xaxis: axis(first), yaxis: axis(second), zaxis: axis(tall), aspectratio: { x: 1.2, y: 1.2, z: 0.6 }, camera: { eye: { x: -1.1, y: -1.5, z: 1.2 }, center: { x: 0, y: 0, z: -0.15 } } };
   if (figure.dataset.view !== view) Plotly.purge(figure);
   figure.dataset.view = view;
   Plotly.react(figure, traces, layout(deep ? { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "surface" } : { ...flat, uirevision: `${view} ${state.land}` }), { ...CONFIG, scrollZoom: true });
@@ -145,7 +146,7 @@ function drawPlane() {
     return [cut([[xs, ys]], false), cut([[xs, ys]], true), heads([[xs, ys]])].map(([x, y], part) => ({ g, part, x, y }));
   });
   const all = (key) => shown().flatMap((g) => known(medians(g, key) || []));
-  const kind = (key) => ({ type: wantsLog(all(key)) ? "log" : "linear" });
+  const kind = (key) => ({ type: (key === "step" ? data.logSteps : wantsLog(all(key))) ? "log" : "linear" });
   const more = { xaxis: axis(first, kind(first)), yaxis: axis(second, kind(second)), uirevision: `${first} ${second} ${state.point}` };
   Plotly.react(element("landscape"), parts.map(trace), layout(more), CONFIG);
   const why = data.lands[state.land].why;
@@ -188,9 +189,11 @@ function play(on) {
 }
 
 function setUpLandscape() {
-  for (const id of ["view", "height"]) {
+  const most = pictured ? highest(data.tracks.map((track) => (track.values ? track.values[0].length : 1))) : 1;
+  fill(element("seeds"), Array.from({ length: most }, (_, k) => [k + 1, k + 1]), groups.length > 1 ? 1 : most);
+  for (const id of ["view", "height", "seeds"]) {
     element(id).addEventListener("change", drawLandscape);
-    element(id).closest("label").hidden = !pictured;
+    element(id).closest("label").hidden = !pictured || (id === "seeds" && most === 1);
   }
   const options = [["step", "step"], ...data.variables.map((v) => [v.key, v.key])];
   const two = data.variables.length > 1;
@@ -210,5 +213,5 @@ function setUpLandscape() {
   element("now").textContent = frames[state.frame].toLocaleString("en");
   slider.addEventListener("input", () => { play(false); moveTo(Number(slider.value)); });
   element("play").addEventListener("click", () => play(playing === null));
-  element("landscape-section").hidden = !pictured && !data.variables.length;
+  element("landscape-section").hidden = !pictured && !two;
 }

@@ -95,7 +95,7 @@ function choose(g, p) {
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const HOVER = "%{fullData.name}<br>%{x:.6~g}, %{y:.5~g}<extra></extra>";
 function axis(title, more = {}) {
-  return { title: { text: safe(title) }, gridcolor: ink("line"), linecolor: ink("line"), zerolinecolor: ink("line"), exponentformat: "power", automargin: true, ...more };
+  return { title: { text: safe(title) }, gridcolor: ink("line"), linecolor: ink("line"), zerolinecolor: ink("line"), exponentformat: "power", minexponent: 5, separatethousands: true, automargin: true, ...more };
 }
 function layout(more) {
   return {

@@ -69,14 +69,14 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     swept, places, own = lands.all_lands(found)
     seeds, most = paths.budget(total, raw.get("seeds", 1))
     where = paths.steps_of(found[0], most)
-    drawn: dict[int, list[np.ndarray]] = {}
+    drawn: dict[int, list[tuple[np.ndarray, bool]]] = {}
     tracks = []
     if any(not lands.flat(lands.resolved(study, swept, place)[0]) for place in places):
         for group, of_points in zip(found, own, strict=True):
             values, what = paths.trajectories(group, study.landscape.blocks, seeds, where)
             tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
             for at, path in staying(group, values):
-                drawn.setdefault(of_points[at], []).append(path)
+                drawn.setdefault(of_points[at], []).append((path, at == group.best))
     return {
         "kind": study.landscape.kind,
         "axes": list(study.landscape.labels or ("params[0]", "params[1]"))[:2],

@@ -67,7 +67,9 @@ def shown(dataset: Any, name: str, most: int) -> Shown:
     places = {dim: spread(sizes[dim], kept[dim], index[dim] if index else None) for dim in dims}
     at = None
     if index is not None:
-        at = int(np.ravel_multi_index([int(np.searchsorted(places[d], index[d])) for d in dims], [len(places[d]) for d in dims]) if dims else 0)
+        at = int(
+            np.ravel_multi_index([int(np.searchsorted(places[d], index[d])) for d in dims], [len(places[d]) for d in dims]) if dims else 0
+        )
     return Shown(name, dataset.isel(places), places, sizes, at)
 
 

@@ -2,8 +2,8 @@
 
 const MEASURES = [
   ...(groups.some((group) => group.points[0].final) ? [["final", "final loss (median)"]] : []),
-  ["diverged", "fraction of runs that diverged"],
   ...data.variables.filter((v) => v.key !== "loss").map((v) => [`last ${v.key}`, `final ${v.key} (median)`]),
+  ["diverged", "fraction of runs that diverged"],
 ];
 const dimNames = [...new Set(groups.flatMap((group) => group.dims.filter((dim) => dim.fields[0].values.length > 1).map((dim) => dim.name)))];
 const dimAt = (g, name) => groups[g].dims.findIndex((dim) => dim.name === name);
@@ -100,16 +100,17 @@ function drawMap(g, nameX, nameY) {
   const title = MEASURES.find(([key]) => key === element("measure").value)[1];
   const x = labels(dims[kx]), y = labels(dims[ky]);
   const map = {
-    type: "heatmap", x, y, z, colorscale: "Viridis", xgap: 2, ygap: 2, text: values.map((row) => row.map((v) => (v === null ? "none" : short(v)))), meta: "map",
+    type: "heatmap", x, y, z, colorscale: "Viridis", xgap: x.length > 20 ? 0.5 : 2, ygap: y.length > 20 ? 0.5 : 2, text: values.map((row) => row.map((v) => (v === null ? "none" : short(v)))), meta: "map",
     colorbar: { title: { text: safe(log ? `log10 of the ${title}` : title), side: "right" }, thickness: 14, outlinewidth: 0, exponentformat: "power" },
     hovertemplate: "%{x}, %{y}: %{text}<extra></extra>", hoverongaps: true,
   };
   const gone = at.flatMap((row, j) => row.map((p, i) => [p, i, j])).filter(([p]) => lost(g, p));
   const crosses = { type: "scatter", mode: "markers", x: gone.map((c) => x[c[1]]), y: gone.map((c) => y[c[2]]), hoverinfo: "skip", marker: { symbol: "x-thin", size: 9, line: { color: ink("soft"), width: 2 } } };
-  const ring = { type: "scatter", mode: "markers", x: [x[places[kx]]], y: [y[places[ky]]], hoverinfo: "skip", marker: { symbol: "square-open", size: 18, color: ink("ink"), line: { width: 3 } } };
-  redraw([map, crosses, ring], { xaxis: axis(nameX, { type: "category", showgrid: false }), yaxis: axis(nameY, { type: "category", showgrid: false }) });
+  const frame = { type: "scatter", mode: "markers", x: [x[places[kx]]], y: [y[places[ky]]], hoverinfo: "skip", marker: { symbol: "square-open", size: 20, color: "#000000", line: { width: 6 } } };
+  const ring = { type: "scatter", mode: "markers", x: [x[places[kx]]], y: [y[places[ky]]], hoverinfo: "skip", marker: { symbol: "square-open", size: 20, color: "#ffffff", line: { width: 2.5 } } };
+  redraw([map, crosses, frame, ring], { xaxis: axis(nameX, { type: "category", showgrid: false }), yaxis: axis(nameY, { type: "category", showgrid: false }) });
   element("sweep").points = { g, at };
-  note(gone.length ? "Crosses: the median run diverged." : "", "The square is the chosen point; other swept fields stay at it.");
+  note(gone.length ? "Crosses: the median run diverged." : "", log && all.some((v) => v <= 0) ? "Empty cells: not above 0, which a logarithm cannot show." : "", "The square is the chosen point; other swept fields stay at it.");
 }
 
 function redraw(traces, more) {
@@ -125,7 +126,8 @@ function setUpSweep() {
   element("sweep-section").hidden = !dimNames.length;
   if (!dimNames.length) return;
   fill(element("measure"), MEASURES);
-  fill(element("sweep-x"), dimNames.map((name) => [name, name]));
+  const own = groups.map((group) => group.dims.map((dim) => dim.name).filter((name) => dimNames.includes(name))).find((names) => names.length);
+  fill(element("sweep-x"), dimNames.map((name) => [name, name]), own[own.length - 1]); // the optimizer's own fields come last
   fill(element("sweep-y"), [["", "nothing else"], ...dimNames.map((name) => [name, name])], "");
   element("sweep-y").closest("label").hidden = dimNames.length < 2;
   for (const id of ["measure", "sweep-x", "sweep-y", "sweep-group", "sweep-scale"]) element(id).addEventListener("change", drawSweep);
