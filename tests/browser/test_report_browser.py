@@ -1,0 +1,282 @@
+"""The report's page in Chromium: it is quiet, loads nothing, and every control does what it says. `make test-browser` runs these."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import thalweg
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
+pytest.importorskip("plotly")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: python -m pip install playwright")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if not CHROMIUM:
+    pytest.skip("needs Chromium: apt-get install chromium, or name yours in CHROMIUM=path", allow_module_level=True)
+
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+FLAGS = [*QUIET, "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader"]
+EVIL = '</script><script>window.evil=1</script><img src=x onerror="window.evil=1">'
+RIVER = {
+    "name": "river",
+    "title": EVIL,
+    "source": EVIL,
+    "description": EVIL,
+    "claims": [{"name": EVIL, "measure": "final(loss)", "less_than": 1}],
+    "landscape": "river_valley",
+    "noise": {"kind": "gaussian", "scale": 0.3},
+    "optimizers": [
+        {"kind": "sgd", "lr": {"logspace": [1e-3, 1.0, 5]}},
+        {"kind": "adam", "lr": [0.01, 0.1], "beta1": [0.5, 0.9, 0.95]},
+        {"kind": "rmsprop", "lr": 0.01},
+    ],
+    "seeds": 6,
+    "steps": 100,
+}
+FIVE = {**RIVER, "title": "five", "claims": [], "landscape": {"kind": "rosenbrock", "dim": [4, 5]}, "record": {"log": 30}}
+TRACES = "id => JSON.stringify(document.getElementById(id).data.filter(t => t.type !== 'contour' && t.type !== 'surface').map(t => [t.meta, t.x, t.y]))"
+
+
+def until(page, expression: str, arg=None):
+    """Wait for this to be true. Playwright's own wait_for_function evaluates text inside the page, which the page's policy forbids."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < deadline, f"never came true: {expression}"
+        page.wait_for_timeout(30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reports")
+    return {name: thalweg.report(thalweg.run(study), folder / f"{name}.html") for name, study in (("river", RIVER), ("five", FIVE))}
+
+
+@pytest.fixture
+def opened(browser, pages):
+    """Opens a page; at the end of the test nothing must have been complained about or asked of any network."""
+    complaints, made = [], []
+
+    def note(message):
+        if message.type == "error" or (
+            message.type == "warning" and "GL Driver" not in message.text and "willReadFrequently" not in message.text
+        ):
+            complaints.append(message.text)
+
+    def open_page(name: str, **options):
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda request: complaints.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None
+        )
+        page.goto(Path(pages[name]).as_uri())
+        until(page, "document.querySelectorAll('#curves .scatterlayer .trace').length > 0")
+        made.append(context)
+        return page
+
+    yield open_page
+    for context in made:
+        context.close()
+    assert not complaints
+
+
+def traces(page, figure: str) -> str:
+    return page.evaluate(TRACES, figure)
+
+
+def named(page, figure: str, meta: str) -> int:
+    return page.evaluate("([id, meta]) => document.getElementById(id).data.filter(t => t.meta === meta).length", [figure, meta])
+
+
+def test_a_page_opens_without_complaint_and_without_markup_of_the_study(opened):
+    page = opened("river")
+    assert page.evaluate("window.evil") is None
+    assert page.locator("h1").inner_text() == EVIL
+    assert [page.locator(f"#{id}").inner_text() for id in ("source", "description")] == [EVIL, EVIL]
+    assert EVIL in page.locator("#claims").inner_text()
+    assert page.locator("img").count() == 0
+    page.evaluate("e => Plotly.relayout('curves', {'yaxis.title.text': safe(e)})", EVIL)  # a figure's text knows some markup
+    assert page.locator("#curves .ytitle").text_content() == EVIL
+
+
+def test_the_slider_moves_the_trajectories(opened):
+    page = opened("river")
+    ends = traces(page, "landscape")
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    start = traces(page, "landscape")
+    assert start != ends
+    assert page.locator("#now").inner_text() == "0"
+    page.keyboard.press("ArrowRight")
+    assert traces(page, "landscape") not in (start, ends)
+    assert page.locator("#now").inner_text() == "1"
+    assert page.evaluate("document.getElementById('curves').layout.shapes[0].x0") == 1
+
+
+def test_play_moves_the_slider_and_pauses(opened):
+    page = opened("river")
+    page.locator("#play").click()
+    until(page, "Number(document.getElementById('time').value) > 3")
+    page.locator("#play").click()
+    held = page.locator("#time").input_value()
+    page.wait_for_timeout(300)
+    assert page.locator("#time").input_value() == held
+
+
+def test_toggles_hide_an_optimizer_everywhere(opened):
+    page = opened("river")
+    for figure in ("landscape", "curves", "sweep"):
+        assert named(page, figure, "group-1")
+    page.locator("#show-1").focus()
+    page.keyboard.press("Space")
+    for figure in ("landscape", "curves", "sweep"):
+        assert not named(page, figure, "group-1")
+        assert named(page, figure, "group-0")
+    assert page.evaluate("document.activeElement.id") == "show-1"
+    page.keyboard.press("Space")
+    assert named(page, "curves", "group-1")
+
+
+def test_a_click_in_the_sweep_changes_curves_and_trajectories(opened):
+    page = opened("river")
+    before = traces(page, "curves"), traces(page, "landscape"), page.locator("#point-0-0").input_value()
+    page.locator("#sweep").scroll_into_view_if_needed()
+    marks = page.locator("#sweep .scatterlayer .trace:has(.points path)").first.locator(".points path")
+    assert marks.count() >= 3
+    box = marks.nth(0 if before[2] != "0" else 1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    until(page, "old => document.getElementById('point-0-0').value !== old", before[2])
+    assert traces(page, "curves") != before[0]
+    assert traces(page, "landscape") != before[1]
+
+
+def test_a_click_in_a_map_of_two_fields(opened):
+    page = opened("river")
+    page.locator("#sweep-x").select_option("lr")
+    page.locator("#sweep-y").select_option("beta1")
+    assert page.locator("#sweep-group option").all_inner_texts() == ["adam"]
+    before = traces(page, "curves")
+    page.locator("#sweep").scroll_into_view_if_needed()
+    area = page.locator("#sweep .nsewdrag").first.bounding_box()
+    places = [page.locator("#point-1-0").input_value(), page.locator("#point-1-1").input_value()]
+    right = page.evaluate("groups[1].dims[0].name") == "lr"
+    column = 1 - int(places[0] if right else places[1])
+    page.mouse.click(area["x"] + area["width"] * (0.25 + 0.5 * column), area["y"] + area["height"] / 2)
+    until(page, "old => JSON.stringify(placesOf(1, state.point[1]).map(String)) !== JSON.stringify(old)", places)
+    assert traces(page, "curves") != before
+
+
+def test_points_can_be_chosen_with_the_keyboard_alone(opened):
+    page = opened("river")
+    before = traces(page, "curves")
+    first = page.locator("#point-0-0").input_value()
+    page.locator("#point-0-0").select_option("0" if first != "0" else "1")
+    assert traces(page, "curves") != before
+    page.locator(".optimizer button").first.click()
+    assert page.locator("#point-0-0").input_value() == first
+    assert traces(page, "curves") == before
+
+
+def test_scales(opened):
+    page = opened("river")
+    for control, name in (("x-scale", "xaxis"), ("y-scale", "yaxis")):
+        for scale in ("linear", "log"):
+            page.locator(f"#{control}").select_option(scale)
+            assert page.evaluate("name => document.getElementById('curves')._fullLayout[name].type", name) == scale
+    assert page.locator("#height").input_value() == "log"
+    heights = "JSON.stringify(document.getElementById('landscape').data[0].z)"
+    before = page.evaluate(heights)
+    page.locator("#height").select_option("linear")
+    assert page.evaluate(heights) != before
+
+
+def test_brushing_chooses_steps_here_and_in_the_landscape(opened):
+    page = opened("river")
+    whole = traces(page, "landscape")
+    page.locator("#curves").scroll_into_view_if_needed()
+    area = page.locator("#curves .nsewdrag").first.bounding_box()
+    page.mouse.move(area["x"] + area["width"] * 0.3, area["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + 60, steps=8)
+    page.mouse.up()
+    until(page, "state.range !== null")
+    first, last = page.evaluate("state.range")
+    assert (first, last) == pytest.approx((30, 60), abs=3)
+    assert page.locator("#from").input_value() == str(round(first))
+    assert traces(page, "landscape") != whole
+    page.locator("#to").fill("40")
+    page.locator("#to").press("Enter")
+    assert page.evaluate("document.getElementById('curves')._fullLayout.xaxis.range[1]") == pytest.approx(40)
+    page.locator("#whole").click()
+    assert page.evaluate("state.range") is None
+    assert traces(page, "landscape") == whole
+
+
+def test_the_dark_switch_and_the_readers_preference(opened):
+    page = opened("river")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    page.locator("#dark").check()
+    assert page.evaluate(colour) != light
+    assert page.evaluate("document.getElementById('curves')._fullLayout.font.color") == page.evaluate("ink('ink')")
+    dark = opened("river", color_scheme="dark")
+    assert dark.locator("#dark").is_checked()
+    assert dark.evaluate(colour) == page.evaluate(colour)
+
+
+def test_the_surface_view(opened):
+    page = opened("river")
+    if not page.evaluate("Boolean(document.createElement('canvas').getContext('webgl'))"):
+        pytest.skip("this Chromium has no WebGL")
+    page.locator("#view").select_option("surface")
+    assert page.evaluate("document.getElementById('landscape').data[0].type") == "surface"
+    assert page.evaluate("document.getElementById('landscape').data.some(t => t.type === 'scatter3d' && t.z.some(v => v !== null))")
+    page.locator("#time").focus()
+    before = traces(page, "landscape")
+    page.keyboard.press("PageDown")
+    assert traces(page, "landscape") != before
+    page.locator("#view").select_option("map")
+    assert page.evaluate("document.getElementById('landscape').data[0].type") == "heatmap"
+
+
+def test_a_landscape_without_a_picture_shows_variables_instead(opened):
+    page = opened("five")
+    assert page.locator("#h-landscape").inner_text() == "Variables against each other"
+    assert "components" in page.locator("#landscape-note").inner_text()
+    before = traces(page, "landscape")
+    page.locator("#plane-y").select_option("params[1]")
+    after = traces(page, "landscape")
+    assert after != before
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    assert traces(page, "landscape") != after
+    curves = traces(page, "curves")
+    page.locator("#variable").select_option("params[0]")
+    assert traces(page, "curves") != curves
+
+
+def test_another_landscape_of_the_sweep(opened):
+    page = opened("five")
+    before = traces(page, "curves")
+    other = page.evaluate("1 - state.land")
+    page.locator("#land").select_option(str(other))
+    assert traces(page, "curves") != before
+    assert page.evaluate("groups.every((_, g) => landOf(g, state.point[g]) === state.land)")
+
+
+@pytest.mark.parametrize("name", ["river", "five"])
+def test_a_phone_needs_no_sideways_scrolling_and_controls_have_names(opened, name):
+    page = opened(name, viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    nameless = "[...document.querySelectorAll('main select, main input, main button')].filter(e => !(e.labels && e.labels.length) && !e.textContent.trim() && !e.ariaLabel)"
+    assert page.evaluate(f"{nameless}.length") == 0
