@@ -47,7 +47,7 @@ def chosen(tree: Any, variables: int) -> list[Shown]:
     """Every group of the store at the points that the page holds, fewer where many variables are stored."""
     found = groups(tree)
     most = int(np.clip(CURVES // (3 * FEWEST_STEPS * max(variables, 1)), 16, POINTS))
-    return [shown(dataset, name, max(4, most // len(found))) for name, dataset in found.items()]
+    return [shown(dataset, name, max(1, most // len(found))) for name, dataset in found.items()]
 
 
 def shown(dataset: Any, name: str, most: int) -> Shown:
@@ -55,10 +55,10 @@ def shown(dataset: Any, name: str, most: int) -> Shown:
     dims = sweep_dims(dataset)
     sizes = {dim: int(dataset.sizes[dim]) for dim in dims}
     kept = dict(sizes)
-    while int(np.prod([*kept.values()])) > most and max(kept.values()) > 2:
+    while int(np.prod([*kept.values()])) > most and max(kept.values()) > 1:
         longest = max(kept, key=lambda dim: kept[dim])
         others = int(np.prod([n for dim, n in kept.items() if dim != longest]))
-        kept[longest] = max(2, min(kept[longest] - 1, max(most // others, kept[longest] * 3 // 4)))
+        kept[longest] = max(1, min(kept[longest] - 1, max(most // others, kept[longest] * 3 // 4)))
     try:
         best = best_point(dataset, name)
         index: Mapping[str, int] | None = best.index if best.known else None
