@@ -3,8 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit claims verify fuzz peers bench gpu gpu-check clean
-.PHONY: demo test test-browser lint types wheel unit claims verify peers bench clean
+.PHONY: demo test lint types wheel unit claims verify fuzz peers bench gpu gpu-check clean test-browser
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
