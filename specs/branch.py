@@ -1,5 +1,7 @@
 """A study that goes on from states another one has stored."""
 
+from pydantic import Field
+
 from .base import Index, Spec
 
 
@@ -10,5 +12,5 @@ class Branch(Spec):
     from the one with its seed and its values of the other study's sweeps.
     """
 
-    store: str
-    at: Index
+    store: str = Field(description="the store whose states runs begin with; a relative path starts at the study")
+    at: Index = Field(description="the step of those states")

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from .base import Positive, Unit
 from .registry import Choice
 from .sweep import Swept
@@ -10,7 +12,7 @@ from .sweep import Swept
 class Clip(Unit):
     """Base: `apply(g, at)` with g (..., dim) and the threshold broadcasting against it."""
 
-    at: Swept[Positive] = 1.0
+    at: Swept[Positive] = Field(1.0, description="the threshold")
 
     @staticmethod
     def apply(g: Any, at: Any, xp: Any) -> Any:

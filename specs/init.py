@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from .base import NonNegative, Positive, Real, Unit
 from .registry import Choice
@@ -17,23 +17,23 @@ class Point(Init):
     """All runs start at one point; one number stands for all components."""
 
     kind: Literal["point"] = "point"
-    at: tuple[Real, ...] | Real
+    at: tuple[Real, ...] | Real = Field(description="one number for all components, or one a component")
 
 
 class Normal(Init):
     """Independent normal components: mean + std * xi. `mean` may be one number or one a component."""
 
     kind: Literal["normal"] = "normal"
-    mean: tuple[Real, ...] | Real = 0.0
-    std: Swept[NonNegative] = 1.0
+    mean: tuple[Real, ...] | Real = Field(0.0, description="one number for all components, or one a component")
+    std: Swept[NonNegative] = Field(1.0, description="standard deviation")
 
 
 class Uniform(Init):
     """Independent uniform components in [low, high)."""
 
     kind: Literal["uniform"] = "uniform"
-    low: Swept[Real] = -1.0
-    high: Swept[Real] = 1.0
+    low: Swept[Real] = Field(-1.0, description="lower end of every component")
+    high: Swept[Real] = Field(1.0, description="upper end of every component")
 
     @model_validator(mode="after")
     def _ordered(self):
@@ -46,21 +46,21 @@ class Sphere(Init):
     """Uniform on the sphere of `radius` around the origin."""
 
     kind: Literal["sphere"] = "sphere"
-    radius: Swept[Positive] = 1.0
+    radius: Swept[Positive] = Field(1.0, description="of the sphere")
 
 
 class FanIn(Init):
     """For networks: each matrix (fan_in, fan_out) normal with std gain / sqrt(fan_in), every vector zero."""
 
     kind: Literal["fan_in"] = "fan_in"
-    gain: Swept[NonNegative] = 1.0
+    gain: Swept[NonNegative] = Field(1.0, description="standard deviation times sqrt(fan_in)")
 
 
 class Solution(Init):
     """At the solution the landscape itself has planted (a teacher's weights), plus normal numbers of this standard deviation."""
 
     kind: Literal["solution"] = "solution"
-    std: Swept[NonNegative] = 0.0
+    std: Swept[NonNegative] = Field(0.0, description="standard deviation of what is added to the solution")
 
 
 class File(Init):
@@ -68,9 +68,9 @@ class File(Init):
     which the loader sets to the study's folder."""
 
     kind: Literal["file"] = "file"
-    path: str
-    key: str | None = None
-    root: str | None = None
+    path: str = Field(description="an .npy or .npz file")
+    key: str | None = Field(None, description="the array in an .npz file")
+    root: str | None = Field(None, description="where relative paths start; the loader sets it")
 
 
 INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)

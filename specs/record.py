@@ -45,16 +45,18 @@ class Record(Spec):
 
     `compression`: lz4 is fast, zstd smaller, none the fastest where the disk has room. All are lossless."""
 
-    every: Count | None = None
-    log: Count | None = None
-    at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
-    last: bool = False
-    variables: tuple[str, ...] | None = None
-    stats: tuple[Statistic, ...] = ()
-    over: Literal["seed"] = "seed"
-    state: tuple[Index, ...] = ()
-    compression: Literal["lz4", "zstd", "none"] = "lz4"
-    quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    every: Count | None = Field(None, description="store every so many steps")
+    log: Count | None = Field(None, description="store so many steps, evenly spaced in the logarithm")
+    at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(None, description="store these steps")
+    last: bool = Field(False, description="store the last step alone")
+    variables: tuple[str, ...] | None = Field(None, description="what is stored; by default loss, params, observables and averages")
+    stats: tuple[Statistic, ...] = Field((), description="store these statistics over the seeds in place of every run")
+    over: Literal["seed"] = Field("seed", description="the dimension that statistics are taken over")
+    state: tuple[Index, ...] = Field((), description="store the whole state of the runs at these steps, for `thalweg branch`")
+    compression: Literal["lz4", "zstd", "none"] = Field("lz4", description="lossless: lz4 is fast, zstd smaller")
+    quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = Field(
+        (0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"
+    )
 
     @model_validator(mode="after")
     def _one_form(self):
@@ -95,5 +97,5 @@ class Stop(Spec):
     `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is.
     """
 
-    diverge_above: float | None = 1e15
-    loss_below: float | None = None
+    diverge_above: float | None = Field(1e15, description="the loss above which a run counts as diverged; null: only NaN and infinity do")
+    loss_below: float | None = Field(None, description="the loss below which a run stops, with success")
