@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
 
-.PHONY: demo test lint types wheel unit claims verify fuzz peers bench gpu gpu-check clean test-browser
+.PHONY: demo test test-browser lint types wheel unit claims verify fuzz docs peers bench gpu gpu-check clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -44,13 +44,22 @@ verify: .venv/.ok
 	$(BIN)/thalweg verify all --report docs/claims.md
 	$(BIN)/python docs/fill.py
 
-# Agreement with torch.optim and optax; installs both into their own environment.
+# The site, docs/_build/html/index.html; installs Sphinx into its own environment. Warnings are errors.
+docs: .venv-docs/.ok
+	.venv-docs/bin/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+.venv-docs/.ok: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install -q --disable-pip-version-check -e '.[docs,datasets]'
+	@touch .venv-docs/.ok
+
 # Coverage-guided fuzzing of the parsers, a minute each.
 fuzz: .venv/.ok
 	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
 	$(BIN)/python tests/specs/fuzz.py study -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
 	$(BIN)/python tests/specs/fuzz.py formula -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
 
+# Agreement with torch.optim and optax; installs both into their own environment.
 peers: .venv-peers/.ok
 	.venv-peers/bin/python -m pytest tests/peers -o addopts="" -q
 
@@ -83,4 +92,4 @@ gpu: .venv-gpu/.ok
 	@touch .venv-peers/.ok
 
 clean:
-	rm -rf .venv .venv-peers .venv-gpu .venv-gpu-check $(OUT) build dist *.egg-info
+	rm -rf .venv .venv-peers .venv-gpu .venv-gpu-check .venv-docs docs/_build docs/generated $(OUT) build dist *.egg-info
