@@ -39,6 +39,8 @@ def why_not(group: Group) -> str | None:
     try:
         if group.diagnostics:
             raise NotFusable(f"{group.diagnostics[0]} is recorded")
+        if group.study.branch or len(group.state_steps):
+            raise NotFusable("whole states are kept")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
             parts = shard.parts()
             size = features(shard, parts, thread_sources(parts, group.study.precision)).local_bytes
