@@ -7,7 +7,7 @@ import sys
 import pytest
 from thalweg.specs.load import gallery
 
-FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", "pandas")
+FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", "pandas", "plotly")
 
 
 def thalweg(*args, cwd):
