@@ -111,7 +111,7 @@ def profile_columns(dataset: Any) -> list[Column]:
     if view != "ecdf":
         solved = solved.transpose("accuracy", "optimizer", along)
     at = pick(len(dataset[along]))
-    shown = set(pick(len(dataset[along]), 6))
+    shown = {at[k] for k in pick(len(at), 6)}
     cells = solved.values.reshape(-1, len(dataset[along]))
     names = words(dataset["optimizer"])
     made = [] if view == "ecdf" else [Column("accuracy", np.repeat([number(a) for a in dataset["accuracy"].values], len(names)).tolist())]

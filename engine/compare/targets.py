@@ -150,12 +150,13 @@ def first_steps(dataset: Any, wanted: np.ndarray) -> np.ndarray:
 
 def look(values: np.ndarray, steps: np.ndarray, wanted: np.ndarray, first: np.ndarray) -> None:
     """Note in `first` (targets, runs...) which targets are first reached in this block (runs..., steps)."""
-    values = np.where(np.isneginf(values), np.nan, values)  # beyond the range of numbers is no success
-    least = np.fmin.reduce(values, axis=-1)
+    values = np.where(np.isfinite(values), values, np.inf)  # -infinity is beyond the range of numbers, no success
+    least = np.minimum.accumulate(np.ascontiguousarray(np.moveaxis(values, -1, 0)), axis=0)
     for k in range(len(wanted)):
-        new = np.isinf(first[k]) & (least <= wanted[k])
+        new = np.isinf(first[k]) & (least[-1] <= wanted[k])
         if new.any():
-            first[k][new] = steps[np.argmax(values[new] <= wanted[k][new][:, None], axis=-1)]
+            before = np.count_nonzero(least > wanted[k], axis=0)
+            first[k][new] = steps[before[new]]
 
 
 def lows(dataset: Any) -> np.ndarray:

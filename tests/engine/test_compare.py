@@ -1,14 +1,16 @@
 """compare: the best point and its quantiles against plain NumPy, and what diverged and unfinished runs do to it."""
 
 import io
+import json
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import thalweg
 import xarray
 import zarr
-from thalweg.engine.compare import best_point, compare, quantile, table
+from thalweg.engine.compare import VIEWS, best_point, compare, quantile, save, table
 from thalweg.specs.errors import SpecError, StoreError
 
 RIVER = {
@@ -182,3 +184,43 @@ def test_errors(tmp_path):
         compare(thalweg.run({**BOOM, "record": {"variables": ["params"]}}))
     with pytest.raises(StoreError, match="not a store"):
         compare(xarray.DataTree())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_in_every_format(view, river, tmp_path):
+    if view == "ranks":
+        river = thalweg.run({**RIVER, "optimizers": [{"kind": kind, "lr": 0.01} for kind in ("sgd", "adam", "lion")]})
+    made = compare(river, view=view)
+    assert len(text(table(made)).splitlines()) >= 3
+    found = json.loads(save(made, "json"), parse_constant=pytest.fail)
+    frame = pandas.read_csv(io.StringIO(save(made, "csv", tmp_path / "made.csv")))
+    assert (tmp_path / "made.csv").read_text() == save(made, "csv")
+    assert len(found["rows"]) == len(frame)
+    name = {"final": "median", "targets": "ert", "sensitivity": "median", "pairs": "p", "ranks": "p"}.get(view, "solved")
+    np.testing.assert_allclose(frame[name], made[name].values.ravel(), rtol=1e-12)
+    latex = save(made, "latex").splitlines()
+    rows = [line for line in latex if line.endswith(r" \\")]
+    assert {line.count(" & ") for line in rows} == {rows[0].count(" & ")}
+    assert latex[-1] == r"\end{tabular}"
+
+
+def test_wrong_views_targets_and_formats(river):
+    with pytest.raises(SpecError, match="'rank'; did you mean 'ranks'"):
+        compare(river, view="rank")
+    with pytest.raises(SpecError, match="belongs to the view targets"):
+        compare(river, target=0.1)
+    with pytest.raises(SpecError, match="finite"):
+        compare(river, view="targets", target=np.inf)
+    with pytest.raises(SpecError, match="'xml'"):
+        save(compare(river), "xml")
+    with pytest.raises(StoreError, match="cannot be written"):
+        save(compare(river), "csv", "/nowhere/at/all.csv")
+    with pytest.raises(SpecError, match="needs three optimizers"):
+        compare(river, view="ranks")
+    last = thalweg.run({**RIVER, "record": {"last": True}})
+    with pytest.raises(SpecError, match="step 0 was not stored"):
+        compare(last, view="targets")
+    assert compare(last, view="targets", target=[0.0])["successes"].shape == (2, 1)
+    stats = thalweg.run({**RIVER, "record": {"every": 10, "stats": ["mean"]}})
+    with pytest.raises(SpecError, match=r"record\.stats"):
+        compare(stats, view="targets", target=0.0)
