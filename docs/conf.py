@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the pages run `thalweg`
-os.environ |= {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "110", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+os.environ |= {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "86", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 import thalweg
 

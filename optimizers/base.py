@@ -30,11 +30,11 @@ class Optimizer(Unit):
     """Base: a label, and the wrappers that compose with every rule."""
 
     label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = Field(
-        None, description="name of the group in the store; by default the kind"
+        default=None, description="name of the group in the store; by default the kind"
     )
-    schedule: AnySchedule = Field(Constant(), description="factor on lr over the steps")
-    clip: AnyClip | None = Field(None, description="clipping of the gradient before the rule sees it")
-    average: AnyAverage | None = Field(None, description="average of the iterates, kept and recorded beside them")
+    schedule: AnySchedule = Field(default=Constant(), description="factor on lr over the steps")
+    clip: AnyClip | None = Field(default=None, description="clipping of the gradient before the rule sees it")
+    average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
 
     source: ClassVar[str] = ""
     state: ClassVar[tuple[str, ...]] = ()

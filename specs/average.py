@@ -31,7 +31,7 @@ class Ema(Average):
     """Exponential moving average: a <- decay a + (1 - decay) x, from a_0 = x_0."""
 
     kind: Literal["ema"] = "ema"
-    decay: Swept[Fraction] = Field(0.99, description="weight of the old average")
+    decay: Swept[Fraction] = Field(default=0.99, description="weight of the old average")
 
     @staticmethod
     def update(a, x, t, steps, xp, decay):
@@ -42,7 +42,7 @@ class Tail(Average):
     """Mean of the iterates after the first `start` (a fraction of the steps if below 1, else steps); before, the iterate itself."""
 
     kind: Literal["tail"] = "tail"
-    start: Swept[NonNegative] = Field(0.5, description="a fraction of the steps if below 1, else steps")
+    start: Swept[NonNegative] = Field(default=0.5, description="a fraction of the steps if below 1, else steps")
 
     @staticmethod
     def update(a, x, t, steps, xp, start):

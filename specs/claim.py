@@ -126,14 +126,16 @@ class Claim(Spec):
     name: Annotated[str, Field(min_length=1)] = Field(description="the claim in words")
     group: Annotated[str | None, Field(description="an optimizer's label; by default the first one's")] = None
     measure: Annotated[str, Field(min_length=1)] = Field(description="an expression over the results")
-    expected: str | float | None = Field(None, description="what the measure must equal, within the tolerance: a number or an expression")
-    less_than: str | float | None = Field(None, description="or what it must lie below")
-    greater_than: str | float | None = Field(None, description="or above")
-    where: str | None = Field(None, description="a condition on the sweep: the claim is about the points at which it holds")
-    rtol: NonNegative = Field(0.0, description="tolerance relative to what is expected")
-    atol: NonNegative = Field(0.0, description="absolute tolerance")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.99, description="of the verdict, shared out over the points")
-    source: str = Field("", description="where the prediction is from")
+    expected: str | float | None = Field(
+        default=None, description="what the measure must equal, within the tolerance: a number or an expression"
+    )
+    less_than: str | float | None = Field(default=None, description="or what it must lie below")
+    greater_than: str | float | None = Field(default=None, description="or above")
+    where: str | None = Field(default=None, description="a condition on the sweep: the claim is about the points at which it holds")
+    rtol: NonNegative = Field(default=0.0, description="tolerance relative to what is expected")
+    atol: NonNegative = Field(default=0.0, description="absolute tolerance")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(default=0.99, description="of the verdict, shared out over the points")
+    source: str = Field(default="", description="where the prediction is from")
 
     @model_validator(mode="after")
     def _one_comparison(self) -> "Claim":

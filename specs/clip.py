@@ -12,7 +12,7 @@ from .sweep import Swept
 class Clip(Unit):
     """Base: `apply(g, at)` with g (..., dim) and the threshold broadcasting against it."""
 
-    at: Swept[Positive] = Field(1.0, description="the threshold")
+    at: Swept[Positive] = Field(default=1.0, description="the threshold")
 
     @staticmethod
     def apply(g: Any, at: Any, xp: Any) -> Any:

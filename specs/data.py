@@ -78,15 +78,19 @@ class Data(Spec):
     always the same ones; `standardize` gives every column of x mean 0 and standard deviation 1 on the training part (constant ones: 0).
     """
 
-    builtin: Literal["digits", "blobs"] | None = Field(None, description="data without a file: digits of scikit-learn, or made-up blobs")
-    file: Annotated[str, Field(min_length=1)] | None = Field(None, description="a path: .npz, .csv, NetCDF or Zarr")
-    x: tuple[str, ...] | str | None = Field(None, description="the array of inputs, or the CSV columns; by default x, or all columns but y")
-    y: str | StrictInt | None = Field(None, description="the array of outputs, or the CSV column by name or position")
-    classes: Annotated[Count, Field(ge=2, le=60)] = Field(3, description="of the blobs")
-    standardize: bool = Field(True, description="give every column of x mean 0 and standard deviation 1")
-    test_fraction: Fraction = Field(0.0, description="share of the samples set aside, always the same ones")
-    limit: Count | None = Field(None, description="keep the first rows only")
-    root: str | None = Field(None, description="where relative paths start; the loader sets it")
+    builtin: Literal["digits", "blobs"] | None = Field(
+        default=None, description="data without a file: digits of scikit-learn, or made-up blobs"
+    )
+    file: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="a path: .npz, .csv, NetCDF or Zarr")
+    x: tuple[str, ...] | str | None = Field(
+        default=None, description="the array of inputs, or the CSV columns; by default x, or all columns but y"
+    )
+    y: str | StrictInt | None = Field(default=None, description="the array of outputs, or the CSV column by name or position")
+    classes: Annotated[Count, Field(ge=2, le=60)] = Field(default=3, description="of the blobs")
+    standardize: bool = Field(default=True, description="give every column of x mean 0 and standard deviation 1")
+    test_fraction: Fraction = Field(default=0.0, description="share of the samples set aside, always the same ones")
+    limit: Count | None = Field(default=None, description="keep the first rows only")
+    root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
 
     @model_validator(mode="after")
     def _one_source(self):

@@ -24,16 +24,16 @@ class Normal(Init):
     """Independent normal components: mean + std * xi. `mean` may be one number or one a component."""
 
     kind: Literal["normal"] = "normal"
-    mean: tuple[Real, ...] | Real = Field(0.0, description="one number for all components, or one a component")
-    std: Swept[NonNegative] = Field(1.0, description="standard deviation")
+    mean: tuple[Real, ...] | Real = Field(default=0.0, description="one number for all components, or one a component")
+    std: Swept[NonNegative] = Field(default=1.0, description="standard deviation")
 
 
 class Uniform(Init):
     """Independent uniform components in [low, high)."""
 
     kind: Literal["uniform"] = "uniform"
-    low: Swept[Real] = Field(-1.0, description="lower end of every component")
-    high: Swept[Real] = Field(1.0, description="upper end of every component")
+    low: Swept[Real] = Field(default=-1.0, description="lower end of every component")
+    high: Swept[Real] = Field(default=1.0, description="upper end of every component")
 
     @model_validator(mode="after")
     def _ordered(self):
@@ -46,21 +46,21 @@ class Sphere(Init):
     """Uniform on the sphere of `radius` around the origin."""
 
     kind: Literal["sphere"] = "sphere"
-    radius: Swept[Positive] = Field(1.0, description="of the sphere")
+    radius: Swept[Positive] = Field(default=1.0, description="of the sphere")
 
 
 class FanIn(Init):
     """For networks: each matrix (fan_in, fan_out) normal with std gain / sqrt(fan_in), every vector zero."""
 
     kind: Literal["fan_in"] = "fan_in"
-    gain: Swept[NonNegative] = Field(1.0, description="standard deviation times sqrt(fan_in)")
+    gain: Swept[NonNegative] = Field(default=1.0, description="standard deviation times sqrt(fan_in)")
 
 
 class Solution(Init):
     """At the solution the landscape itself has planted (a teacher's weights), plus normal numbers of this standard deviation."""
 
     kind: Literal["solution"] = "solution"
-    std: Swept[NonNegative] = Field(0.0, description="standard deviation of what is added to the solution")
+    std: Swept[NonNegative] = Field(default=0.0, description="standard deviation of what is added to the solution")
 
 
 class File(Init):
@@ -69,8 +69,8 @@ class File(Init):
 
     kind: Literal["file"] = "file"
     path: str = Field(description="an .npy or .npz file")
-    key: str | None = Field(None, description="the array in an .npz file")
-    root: str | None = Field(None, description="where relative paths start; the loader sets it")
+    key: str | None = Field(default=None, description="the array in an .npz file")
+    root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
 
 
 INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)

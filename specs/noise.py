@@ -26,8 +26,8 @@ class Gaussian(Noise):
     """
 
     kind: Literal["gaussian"] = "gaussian"
-    scale: Swept[NonNegative] = Field(1.0, description="standard deviation of a component")
-    components: tuple[NonNegative, ...] | None = Field(None, description="factors on the scale, one a component")
+    scale: Swept[NonNegative] = Field(default=1.0, description="standard deviation of a component")
+    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one a component")
 
 
 class StudentT(Noise):
@@ -35,23 +35,23 @@ class StudentT(Noise):
     the standard deviation is scale * sqrt(df / (df - 2)) for df > 2, infinite else."""
 
     kind: Literal["student_t"] = "student_t"
-    scale: Swept[NonNegative] = Field(1.0, description="scale parameter of a component")
-    df: Swept[Positive] = Field(3.0, description="degrees of freedom: fewer, heavier tails")
-    components: tuple[NonNegative, ...] | None = Field(None, description="factors on the scale, one a component")
+    scale: Swept[NonNegative] = Field(default=1.0, description="scale parameter of a component")
+    df: Swept[Positive] = Field(default=3.0, description="degrees of freedom: fewer, heavier tails")
+    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one a component")
 
 
 class Minibatch(Noise):
     """The gradient over `size` samples drawn anew, with replacement, at each step. For landscapes made of data."""
 
     kind: Literal["minibatch"] = "minibatch"
-    size: Structural[Count] = Field(32, description="samples a step")
+    size: Structural[Count] = Field(default=32, description="samples a step")
 
 
 class Online(Noise):
     """The gradient over `size` samples drawn at each step from the landscape's own distribution, never to come again."""
 
     kind: Literal["online"] = "online"
-    size: Structural[Count] = Field(1, description="samples a step")
+    size: Structural[Count] = Field(default=1, description="samples a step")
 
 
 SAMPLED = (Minibatch, Online)

@@ -54,8 +54,16 @@ class Record(Spec):
     over: Literal["seed"] = Field("seed", description="the dimension that statistics are taken over")
     state: tuple[Index, ...] = Field((), description="store the whole state of the runs at these steps, for `thalweg branch`")
     compression: Literal["lz4", "zstd", "none"] = Field("lz4", description="lossless: lz4 is fast, zstd smaller")
+    every: Count | None = Field(default=None, description="store every so many steps")
+    log: Count | None = Field(default=None, description="store so many steps, evenly spaced in the logarithm")
+    at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(default=None, description="store these steps")
+    last: bool = Field(default=False, description="store the last step alone")
+    variables: tuple[str, ...] | None = Field(default=None, description="what is stored; by default loss, params, observables and averages")
+    stats: tuple[Statistic, ...] = Field(default=(), description="store these statistics over the seeds in place of every run")
+    over: Literal["seed"] = Field(default="seed", description="the dimension that statistics are taken over")
+    compression: Literal["lz4", "zstd", "none"] = Field(default="lz4", description="lossless: lz4 is fast, zstd smaller")
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = Field(
-        (0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"
+        default=(0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"
     )
 
     @model_validator(mode="after")
@@ -97,5 +105,7 @@ class Stop(Spec):
     `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is.
     """
 
-    diverge_above: float | None = Field(1e15, description="the loss above which a run counts as diverged; null: only NaN and infinity do")
-    loss_below: float | None = Field(None, description="the loss below which a run stops, with success")
+    diverge_above: float | None = Field(
+        default=1e15, description="the loss above which a run counts as diverged; null: only NaN and infinity do"
+    )
+    loss_below: float | None = Field(default=None, description="the loss below which a run stops, with success")

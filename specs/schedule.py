@@ -47,7 +47,9 @@ def in_steps(length: Any, total: Any) -> Any:
 class Schedule(Unit):
     """Base: a warm-up, then `after(u, n)` at step u of the n that remain."""
 
-    warmup: Swept[NonNegative] = Field(0.0, description="length of the linear warm-up: a fraction of the steps if below 1, else steps")
+    warmup: Swept[NonNegative] = Field(
+        default=0.0, description="length of the linear warm-up: a fraction of the steps if below 1, else steps"
+    )
 
     def factor(self, t: Any, steps: int, p: dict[str, Any]) -> Any:
         """c(t) in float64. t (T,) whole steps; every value in `p` broadcasts against (..., T), as the result does."""
@@ -73,7 +75,7 @@ class Cosine(Schedule):
     """Half a cosine from 1 to `floor` over the whole budget."""
 
     kind: Literal["cosine"] = "cosine"
-    floor: Swept[Probability] = Field(0.0, description="the smallest factor, lr_min / lr")
+    floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     def after(self, u, n, p):
         return decayed("cosine", u / n, p["floor"])
@@ -83,7 +85,7 @@ class Linear(Schedule):
     """A straight line from 1 to `floor` over the whole budget."""
 
     kind: Literal["linear"] = "linear"
-    floor: Swept[Probability] = Field(0.0, description="the smallest factor, lr_min / lr")
+    floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     def after(self, u, n, p):
         return decayed("linear", u / n, p["floor"])
@@ -93,9 +95,9 @@ class Wsd(Schedule):
     """Warm-up, stable, decay: c = 1 until the last `decay` steps, which fall to `floor` in the given shape."""
 
     kind: Literal["wsd"] = "wsd"
-    decay: Swept[Positive] = Field(0.1, description="length of the decay: a fraction if below 1, else steps")
-    shape: Structural[Shape] = Field("linear", description="of the decay")
-    floor: Swept[Probability] = Field(0.0, description="the smallest factor, lr_min / lr")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    shape: Structural[Shape] = Field(default="linear", description="of the decay")
+    floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     def after(self, u, n, p):
         length = np.clip(in_steps(p["decay"], n), 1.0, n)
@@ -111,8 +113,8 @@ class HarmonicDecay(Schedule):
     """
 
     kind: Literal["harmonic_decay"] = "harmonic_decay"
-    decay: Swept[Positive] = Field(0.1, description="length of the decay: a fraction if below 1, else steps")
-    rate: Swept[Positive] = Field(0.5, description="the best is lr k, k the curvature across the river")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    rate: Swept[Positive] = Field(default=0.5, description="the best is lr k, k the curvature across the river")
 
     def after(self, u, n, p):
         length = np.clip(in_steps(p["decay"], n), 1.0, n)
@@ -128,9 +130,9 @@ class WsdS(Schedule):
 
     kind: Literal["wsd_s"] = "wsd_s"
     checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
-    decay: Swept[Positive] = Field(0.1, description="length of the decay: a fraction if below 1, else steps")
-    shape: Structural[Shape] = Field("inverse", description="of the decay")
-    floor: Swept[Probability] = Field(0.1, description="the smallest factor, lr_min / lr")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    shape: Structural[Shape] = Field(default="inverse", description="of the decay")
+    floor: Swept[Probability] = Field(default=0.1, description="the smallest factor, lr_min / lr")
 
     @model_validator(mode="after")
     def _increasing(self):
@@ -150,7 +152,7 @@ class CyclicCosine(Schedule):
 
     kind: Literal["cyclic_cosine"] = "cyclic_cosine"
     checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
-    floor: Swept[Probability] = Field(0.0, description="the smallest factor, lr_min / lr")
+    floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     _increasing = WsdS._increasing
 
@@ -164,7 +166,7 @@ class Step(Schedule):
 
     kind: Literal["step"] = "step"
     every: Swept[Positive] = Field(description="steps between two drops")
-    gamma: Swept[Positive] = Field(0.1, description="factor of a drop")
+    gamma: Swept[Positive] = Field(default=0.1, description="factor of a drop")
 
     def after(self, u, n, p):
         return p["gamma"] ** np.floor(u / p["every"])

@@ -25,24 +25,30 @@ class Study(Spec):
     """A whole study, as in one YAML file; see the field descriptions in `thalweg schema`."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100, description="also the default output name")]
-    title: str = Field("", description="one line, for pictures and listings")
-    source: str = Field("", description="the paper or page that the study is from")
-    description: str = Field("", description="free text")
+    title: str = Field(default="", description="one line, for pictures and listings")
+    source: str = Field(default="", description="the paper or page that the study is from")
+    description: str = Field(default="", description="free text")
     landscape: Annotated[Landscape, LANDSCAPES] = Field(description="the function to minimise")
-    init: AnyInit | None = Field(None, description="where runs start; by default where the landscape says")
-    noise: AnyNoise = Field(NoNoise(), description="noise in the gradient that optimizers see")
+    init: AnyInit | None = Field(default=None, description="where runs start; by default where the landscape says")
+    noise: AnyNoise = Field(default=NoNoise(), description="noise in the gradient that optimizers see")
     optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...] = Field(description="at least one; each is a group of the store")
     zip: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = Field(
-        (), description="lists of swept fields that vary together, along one dimension: [[landscape.sharpness, sgd.lr]]"
+        default=(), description="lists of swept fields that vary together, along one dimension: [[landscape.sharpness, sgd.lr]]"
     )
-    seeds: Annotated[Count, Field(le=MAX_SEEDS)] = Field(1, description="runs of every sweep point, each with random numbers of its own")
-    root_seed: Annotated[Index, Field(lt=2**63)] = Field(0, description="another root seed gives other random numbers everywhere")
+    seeds: Annotated[Count, Field(le=MAX_SEEDS)] = Field(
+        default=1, description="runs of every sweep point, each with random numbers of its own"
+    )
+    root_seed: Annotated[Index, Field(lt=2**63)] = Field(default=0, description="another root seed gives other random numbers everywhere")
     steps: Annotated[Count, Field(le=10**10)] = Field(description="updates of every run")
     record: Record = Field(Record(), description="what is stored, and at which steps")
     precision: Literal["float32", "float64"] = Field("float64", description="of everything that is computed and stored")
     stop: Stop = Field(Stop(), description="when a run ends early")
     branch: Branch | None = Field(None, description="begin with the states that another study has stored")
     claims: tuple[Claim, ...] = Field((), description="what must come out; `thalweg verify` checks it")
+    record: Record = Field(default=Record(), description="what is stored, and at which steps")
+    precision: Literal["float32", "float64"] = Field(default="float64", description="of everything that is computed and stored")
+    stop: Stop = Field(default=Stop(), description="when a run ends early")
+    claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
     quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
 
     @field_validator("optimizers")
