@@ -45,15 +45,6 @@ class Record(Spec):
 
     `compression`: lz4 is fast, zstd smaller, none the fastest where the disk has room. All are lossless."""
 
-    every: Count | None = Field(None, description="store every so many steps")
-    log: Count | None = Field(None, description="store so many steps, evenly spaced in the logarithm")
-    at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(None, description="store these steps")
-    last: bool = Field(False, description="store the last step alone")
-    variables: tuple[str, ...] | None = Field(None, description="what is stored; by default loss, params, observables and averages")
-    stats: tuple[Statistic, ...] = Field((), description="store these statistics over the seeds in place of every run")
-    over: Literal["seed"] = Field("seed", description="the dimension that statistics are taken over")
-    state: tuple[Index, ...] = Field((), description="store the whole state of the runs at these steps, for `thalweg branch`")
-    compression: Literal["lz4", "zstd", "none"] = Field("lz4", description="lossless: lz4 is fast, zstd smaller")
     every: Count | None = Field(default=None, description="store every so many steps")
     log: Count | None = Field(default=None, description="store so many steps, evenly spaced in the logarithm")
     at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(default=None, description="store these steps")
@@ -61,6 +52,7 @@ class Record(Spec):
     variables: tuple[str, ...] | None = Field(default=None, description="what is stored; by default loss, params, observables and averages")
     stats: tuple[Statistic, ...] = Field(default=(), description="store these statistics over the seeds in place of every run")
     over: Literal["seed"] = Field(default="seed", description="the dimension that statistics are taken over")
+    state: tuple[Index, ...] = Field(default=(), description="store the whole state of the runs at these steps, for `thalweg branch`")
     compression: Literal["lz4", "zstd", "none"] = Field(default="lz4", description="lossless: lz4 is fast, zstd smaller")
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = Field(
         default=(0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"

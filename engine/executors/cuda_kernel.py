@@ -68,7 +68,7 @@ def signature(precision: str) -> tuple[Any, ...]:
     """The kernel's argument types, for compiling it where there is no device."""
     from numba import cuda
 
-    types: Any = cuda.types
+    types: Any = getattr(cuda, "types")  # noqa: B009 - made at import, unknown to type checkers
 
     def kind(name: str) -> Any:
         return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C") if name in DIMENSIONS else types.int64

@@ -71,11 +71,12 @@ def on_axes(axes: Any, picture: Picture, problem: Problem, other: Picture) -> No
         old, then = left.where(left["step"] <= branch.at, drop=True), left.where(left["step"] >= branch.at, drop=True)
         if found["step"].values[0] > branch.at and old.shape[-1] == found.shape[-1]:
             found = xarray.concat([old[old["step"].values == branch.at], found], "step")
+        new, values = np.asarray(found["step"]), np.asarray(found)
         drawn.append(band(axes, old["step"].values, old.values, colour, "-"))
         after = quantile(np.where(np.isnan(then.values), np.inf, then.values), 0.5)
         axes.plot(then["step"].values, np.where(np.isfinite(after), after, np.nan), color=colour, ls=(0, (4, 2)), lw=1.1, zorder=2.8)
         drawn.append(after[np.isfinite(after)])
-        drawn.append(band(axes, found["step"].values, found.values, colour, "-"))
+        drawn.append(band(axes, new, values, colour, "-"))
         axes.lines[-1].set_linewidth(2.6)
     axes.axvline(branch.at, color="0.5", lw=0.8, ls=":", zorder=1)
     scale_values(axes, drawn)
