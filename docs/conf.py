@@ -45,11 +45,12 @@ def make_pages(app):
     interface.write(folder)
 
 
-def without_absent_pages(app, docname, source):
-    """Patterns such as gpu* on the first page stand for pages that not every version has."""
+def with_other_pages(app, docname, source):
+    """The line * on the first page stands for all pages beside it that it does not name itself."""
     if docname == "index":
-        lines = source[0].splitlines(keepends=True)
-        source[0] = "".join(line for line in lines if not re.fullmatch(r"\w+\*\n", line) or any(HERE.glob(line.strip() + ".md")))
+        named = source[0].splitlines()
+        others = [path.stem for path in sorted(HERE.glob("*.md")) if path.stem not in ("index", *named)]
+        source[0] = re.sub(r"^\*\n", "".join(f"{name}\n" for name in others), source[0], flags=re.MULTILINE)
 
 
 def as_plain_text(app, what, name, obj, options, lines):
@@ -74,5 +75,5 @@ def plain(line):
 
 def setup(app):
     app.connect("builder-inited", make_pages)
-    app.connect("source-read", without_absent_pages)
+    app.connect("source-read", with_other_pages)
     app.connect("autodoc-process-docstring", as_plain_text)
