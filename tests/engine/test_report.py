@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import thalweg
+from thalweg.engine.compare import best_point
 from thalweg.engine.report import page
 from thalweg.engine.report.numbers import band, spread, thinned
 from thalweg.engine.report.payload import payload
@@ -194,8 +195,8 @@ def test_long_sweeps_are_thinned_keep_the_best_and_say_so(tmp_path):
     assert 100 < points <= 400
     assert any(f"{points} of the 3,000 points" in note for note in data["notes"])
     assert any("of the 601 stored steps" in note for note in data["notes"])
-    best = thalweg.compare(tree)
-    assert data["groups"][0]["points"][data["groups"][0]["best"]]["final"][1] == pytest.approx(float(best["median"][0]), rel=1e-3)
+    best = best_point(tree["adam"].to_dataset())
+    assert data["groups"][0]["points"][data["groups"][0]["best"]]["final"][1] == pytest.approx(best.median, rel=1e-3)
 
 
 def test_thinning():
