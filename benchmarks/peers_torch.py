@@ -25,7 +25,7 @@ def river(study: dict[str, Any]) -> Any:
         m, v = torch.zeros_like(z), torch.zeros_like(z)
         for t in range(1, study["steps"] + 1):
             z, m, v = advance(z, m, v, torch.tensor(1 / (1 - 0.9**t), dtype=real), torch.tensor(1 / (1 - 0.999**t), dtype=real))
-        return (10 * (z[1] - torch.sin(z[0])) ** 2 - 0.05 * z[0]).numpy()
+        return (10 * (z[1] - torch.sin(z[0])) ** 2 - 0.05 * z[0]).cpu().numpy()
 
     return _fastest(run, step)
 
@@ -52,7 +52,7 @@ def muon(study: dict[str, Any]) -> Any:
         for t in range(1, study["steps"] + 1):
             late, now = (torch.tensor(1 - 0.95**k, dtype=real) for k in (t + 1, t))
             w, m = advance(w, m, late, now)
-        return (0.5 * (hessian * w * w).sum(dim=(-2, -1))).numpy()
+        return (0.5 * (hessian * w * w).sum(dim=(-2, -1))).cpu().numpy()
 
     return _fastest(run, step)
 
@@ -70,7 +70,7 @@ def rastrigin(study: dict[str, Any]) -> Any:
         m = torch.zeros_like(z)
         for _ in range(study["steps"]):
             z, m = advance(z, m)
-        return torch.sum(z * z + 10 * (1 - torch.cos(2 * torch.pi * z)), dim=1).numpy()
+        return torch.sum(z * z + 10 * (1 - torch.cos(2 * torch.pi * z)), dim=1).cpu().numpy()
 
     return _fastest(run, step)
 
@@ -94,7 +94,7 @@ def rosenbrock(study: dict[str, Any]) -> Any:
         m, v, p1, p2 = torch.zeros_like(z), torch.zeros_like(z), torch.ones_like(b1), torch.ones_like(b2)
         for _ in range(study["steps"]):
             z, m, v, p1, p2 = advance(z, m, v, p1, p2)
-        return torch.sum(100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2, dim=0).numpy()
+        return torch.sum(100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2, dim=0).cpu().numpy()
 
     return _fastest(run, step)
 

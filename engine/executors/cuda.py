@@ -6,6 +6,7 @@ of philox.py: the whole numbers drawn are the processor's, bit for bit. Trajecto
 elementary functions are libdevice's (cuda_math.py); docs/gpu.md has the tolerances. On one device the bits do not depend on shards, launches or other runs.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,8 @@ LOCAL_BYTES = 2**15
 """Most memory of a thread for its arrays; beyond, the array executor's wide operations serve better."""
 LAUNCH_WORK = 10**9
 """Components moved in one launch, some tenths of a second: progress and interrupts are served in between."""
+LAUNCH_STEPS = 10**5
+"""Most steps of a launch: a step takes a thread about a microsecond, however few threads there are."""
 FACTOR_BYTES = 2**26
 
 
@@ -129,8 +132,9 @@ class CudaSimulation(FusedSimulation):
         del apply
         study, group, put = self.study, self.shard.group, self.device.put
         checkpoint = checkpoint.part("cuda")
-        drive = kernel(self.shard, self.parts)
-        grid = -(-self.runs // THREADS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numba-cuda warns of grids that leave a part of the device idle
+            launch = kernel(self.shard, self.parts)[-(-self.runs // THREADS), THREADS]
         keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint64).reshape(-1)
         tables = [put(a) for a in self.tables()]
         fixed = [put(a) for a in (self.component()[0], self.choices()[1], keys)]
@@ -146,7 +150,7 @@ class CudaSimulation(FusedSimulation):
             for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
                 C = np.ascontiguousarray(self.base.factors(t, max(1, min(t1, study.steps) - t)).astype(self.dtype))
                 numbers = (t, t1, study.steps, self.runs, self.seeds, place, len(some))
-                drive[grid, THREADS](*numbers, *state, *tables, put(C), *fixed, put(some), *out)
+                launch(*numbers, *state, *tables, put(C), *fixed, put(some), *out)
                 self.device.wait()
                 tick(min(t1, study.steps) - t)
                 t = t1
@@ -173,7 +177,7 @@ class CudaSimulation(FusedSimulation):
     def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
         """Cut steps t .. stop - 1 into launches: (end, the marks in it, the first one's place)."""
         tables = self.base.factors(0, 1).shape[0]
-        most = max(1, min(LAUNCH_WORK // (self.runs * self.dim), FACTOR_BYTES // (tables * self.dtype.itemsize)))
+        most = max(1, min(LAUNCH_STEPS, LAUNCH_WORK // (self.runs * self.dim), FACTOR_BYTES // (tables * self.dtype.itemsize)))
         while t < stop:
             end = min(stop, t + most)
             place, beyond = np.searchsorted(marks, [t, end])

@@ -1,0 +1,320 @@
+"""thalweg and its peers on a CUDA device: python -m benchmarks.gpu [--runs 1048576] [--steps 2000] [--rounds 5] [--out benchmarks/RESULTS.md]
+
+Case a (noisy Adam on the river, float32) with a run a thread, beside JAX, torch and CuPy elementwise kernels on the same card, in turn,
+medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree. Then the
+kernel's own time by CUDA events against a roofline, and Muon on 64 x 64 matrices against the rate of batched products of that size.
+The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.
+"""
+
+import argparse
+import importlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cases import LAST, MUON, RIVER
+
+HEADING = "# On a CUDA device"
+Contestant = Callable[[], np.ndarray]
+SLOTS = {"landscape": 44, "normals": 46, "Adam": 48, "powers and corrections": 22, "Philox": 40}
+"""Float32 or integer instructions that a run and step of case a needs: an estimate from the operations in the generated source and the usual
+length of libdevice's functions, not counted in machine code. Landscape: sine and cosine without their slow branch 15 each, value, gradient and checks 14. Normals, one Box-Muller pair a
+step: uniforms 6, logarithm 14, root 8, sine and cosine of pi x 18. Adam, two components: root 8, division 8, the rest 8 each. Powers: two
+products, two corrections with a reciprocal of 9. Philox4x32-10, half a block a step: 10 rounds of two wide products of two slots, two
+three-operand exclusive ors and two additions, halved."""
+
+
+def main() -> None:
+    """Measure and write the section."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2**20)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--matrices", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
+    given = parser.parse_args()
+    from thalweg.engine.executors.device import missing, missing_arrays
+
+    if missing() is not None:
+        raise SystemExit(f"benchmarks.gpu: {missing()}")
+    lines = [HEADING, "", (__doc__ or "").split("\n\n", 1)[1].split("The section")[0].strip(), "", *environment(), ""]
+    river(lines, given.runs, given.steps, given.rounds)
+    if missing_arrays() is None:
+        muon(lines, given.matrices, given.rounds)
+    else:
+        print(f"Muon is left out: {missing_arrays()}", file=sys.stderr)
+    old = given.out.read_text().split(f"\n{HEADING}\n")[0] if given.out.exists() else ""
+    given.out.write_text(old.rstrip() + "\n\n" + "\n".join(lines) + "\n")
+    print(f"wrote {given.out}")
+
+
+def environment() -> list[str]:
+    """Which card, driver and versions."""
+    from thalweg.engine.executors.device import name
+
+    packages = []
+    for package in ("thalweg", "numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "jax", "torch"):
+        try:
+            packages.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    try:
+        driver = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], capture_output=True, text=True, check=True
+        )
+        told = f", driver {driver.stdout.split()[0]}"
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        told = ""
+    return [f"{datetime.now(UTC):%Y-%m-%d}, {name()}{told}, Python {sys.version.split()[0]}; {', '.join(packages)}."]
+
+
+# case a
+
+
+def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
+    """Case a: the table, then the kernel alone."""
+    study = {**RIVER, "seeds": runs, "steps": steps, "precision": "float32"}
+    ours = shard_of(study)
+    contestants: dict[str, Contestant] = {"thalweg, kernel": lambda: final_loss(ours)}
+    for peer, make in {"JAX": jax_river, "torch": torch_river, "CuPy, elementwise kernel": cupy_river}.items():
+        try:
+            contestants |= make(study)
+        except ImportError as error:
+            print(f"{peer} is left out: {error}", file=sys.stderr)
+    finals, times = {who: run() for who, run in contestants.items()}, {who: [] for who in contestants}
+    agree(finals)
+    for _ in range(rounds):
+        for who, run in contestants.items():
+            times[who].append(timed(run))
+    lines += [f"## a: Adam on the noisy river, {runs:,} runs x {steps:,} steps, float32", "", "| | M steps/s | thalweg is faster by |"]
+    lines.append("|---|---:|---:|")
+    best = np.array(times["thalweg, kernel"])
+    for who, seconds in times.items():
+        ratio = "" if who == "thalweg, kernel" else f"{np.median(np.array(seconds) / best):.1f}x"
+        lines.append(f"| {who} | {runs * steps / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
+        print(lines[-1], flush=True)
+    alone = [kernel_seconds(ours) for _ in range(rounds)]
+    reached, slots, peak = runs * steps / float(np.median(alone)), sum(SLOTS.values()), peak_slots()
+    lines += ["", f"The kernel alone, by CUDA events: {reached / 1e6:,.4g} M steps/s."]
+    lines[-1] += (
+        f" A run and step needs about {slots} slots ({', '.join(f'{k} {v}' for k, v in SLOTS.items())}; see benchmarks/gpu.py). A loop of "
+        f"multiply-adds reaches {peak / 1e9:,.0f} G slots/s on this card, which bounds the case at {peak / slots / 1e6:,.0f} M steps/s: "
+        f"{100 * reached * slots / peak:.0f} % of it. State stays in registers, so memory is no bound."
+    )
+    lines.append("")
+    print(lines[-2], flush=True)
+
+
+def shard_of(study: dict[str, Any]) -> Any:
+    """The study's one shard that holds all of its runs."""
+    from thalweg.engine import check
+    from thalweg.engine.plan import refit
+
+    plan = check({**study, **LAST})
+    plan = refit(plan, {group.name: group.runs for group in plan.groups})
+    (shard,) = plan.groups[0].shards()
+    return shard
+
+
+def final_loss(shard: Any) -> np.ndarray:
+    """Run a shard by its kernel."""
+    from thalweg.engine.executors.cuda import CudaSimulation
+
+    block, _ = CudaSimulation(shard).run()
+    return block.data["loss"][..., 0].ravel()  # type: ignore[union-attr]
+
+
+def kernel_seconds(shard: Any) -> float:
+    """Seconds of all launches of the kernel, by CUDA events around each."""
+    from numba import cuda
+    from thalweg.engine.executors import cuda as executor
+
+    events: list[tuple[Any, Any]] = []
+    made = executor.kernel
+
+    class Timed:
+        def __init__(self, drive: Any):
+            self.drive = drive
+
+        def __getitem__(self, grid: Any) -> Any:
+            def launch(*args: Any) -> None:
+                events.append((cuda.event(), cuda.event()))
+                events[-1][0].record()
+                self.drive[grid](*args)
+                events[-1][1].record()
+
+            return launch
+
+    executor.kernel = lambda *args: Timed(made(*args))
+    try:
+        final_loss(shard)
+    finally:
+        executor.kernel = made
+    cuda.synchronize()
+    return sum(cuda.event_elapsed_time(*pair) for pair in events) / 1e3
+
+
+def peak_slots() -> float:
+    """Float32 multiply-adds a second that this card reaches, by CUDA events: the best of several tries."""
+    from numba import cuda
+
+    @cuda.jit
+    def loop(x, times):
+        k = cuda.grid(1)
+        a, b, c, d = x[k], x[k] + np.float32(1), x[k] + np.float32(2), x[k] + np.float32(3)
+        p, q = np.float32(0.999), np.float32(1e-3)
+        for _ in range(times):
+            for _ in range(16):
+                a, b, c, d = a * p + q, b * p + q, c * p + q, d * p + q
+        x[k] = a + b + c + d
+
+    threads, times = 2**20, 2000
+    x = cuda.to_device(np.ones(threads, np.float32))
+    loop[threads // 256, 256](x, 1)
+    seconds = []
+    for _ in range(5):
+        first, last = cuda.event(), cuda.event()
+        first.record()
+        loop[threads // 256, 256](x, times)
+        last.record()
+        last.synchronize()
+        seconds.append(cuda.event_elapsed_time(first, last) / 1e3)
+    return threads * times * 16 * 4 / min(seconds)
+
+
+def jax_river(study: dict[str, Any]) -> dict[str, Contestant]:
+    """JAX with each of its generators and unrollings once; the fastest competes."""
+    import jax
+
+    if jax.default_backend() != "gpu":
+        raise ImportError(f"JAX runs on the {jax.default_backend()} here: pip install 'jax[cuda13]'")
+    peer, tried = importlib.import_module(".peers_jax", __package__), []
+    for variant in peer.VARIANTS:
+        run = peer.river(study, *variant)
+        run()
+        tried.append((timed(run), variant, run))
+    _, variant, run = min(tried, key=lambda t: t[0])
+    return {f"{peer.NAME}, {variant[0]}, unroll {variant[1]}": run}
+
+
+def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
+    """torch with its tensors on the device."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ImportError("torch finds no CUDA device")
+    peer = importlib.import_module(".peers_torch", __package__)
+    with torch.device("cuda"):
+        run = peer.river(study)
+
+    def on_device() -> np.ndarray:
+        with torch.device("cuda"):
+            return run()
+
+    return {peer.NAME: on_device}
+
+
+def cupy_river(study: dict[str, Any]) -> dict[str, Contestant]:
+    """CuPy: one elementwise kernel a step, its normal numbers by cuRAND before each."""
+    import cupy
+
+    step = cupy.ElementwiseKernel(
+        "float32 n0, float32 n1, float32 c1, float32 c2",
+        "float32 x, float32 y, float32 m0, float32 m1, float32 v0, float32 v1",
+        """
+        float r = y - sinf(x);
+        float g0 = -20.0f * r * cosf(x) - 0.05f + 0.5f * n0;
+        float g1 = 20.0f * r + 0.5f * n1;
+        m0 = 0.9f * m0 + 0.1f * g0; m1 = 0.9f * m1 + 0.1f * g1;
+        v0 = 0.999f * v0 + 0.001f * g0 * g0; v1 = 0.999f * v1 + 0.001f * g1 * g1;
+        x -= 0.01f * (m0 * c1) / (sqrtf(v0 * c2) + 1e-8f);
+        y -= 0.01f * (m1 * c1) / (sqrtf(v1 * c2) + 1e-8f);
+        """,
+        "river_adam",
+    )
+
+    def run() -> np.ndarray:
+        random = cupy.random.default_rng(0)
+        state = [cupy.zeros(study["seeds"], cupy.float32) for _ in range(6)]
+        for t in range(1, study["steps"] + 1):
+            n = random.standard_normal((2, study["seeds"]), dtype=cupy.float32)
+            step(n[0], n[1], np.float32(1 / (1 - 0.9**t)), np.float32(1 / (1 - 0.999**t)), *state)
+        x, y = state[:2]
+        return cupy.asnumpy(10 * (y - cupy.sin(x)) ** 2 - 0.05 * x)
+
+    return {"CuPy, elementwise kernel": run}
+
+
+# Muon
+
+
+def muon(lines: list[str], matrices: int, rounds: int) -> None:
+    """Muon through the array executor on CuPy: its products against batched products alone."""
+    from thalweg.engine.executors.choose import simulation
+
+    study = {**MUON, "seeds": matrices}
+    rows, shard = study["landscape"]["rows"], shard_of(study)
+
+    def run() -> Any:
+        return [*simulation(shard, "array-cuda").run()]
+
+    run()
+    seconds = float(np.median([timed(run) for _ in range(rounds)]))
+    steps = matrices * study["steps"] / seconds
+    flops, peak = steps * 5 * 3 * 2 * rows**3, batched_gemm(matrices, rows)
+    lines += [f"## i: Muon, {matrices:,} runs of {rows} x {rows}, {study['steps']} steps, float32 (array executor on CuPy)", ""]
+    lines.append(
+        f"{steps / 1e6:,.3g} M steps/s. Newton-Schulz products alone: {flops / 1e9:,.0f} GFLOP/s, {flops / peak:.0%} of the "
+        f"{peak / 1e9:,.0f} GFLOP/s that batched products of this size reach here."
+    )
+    print(lines[-1], flush=True)
+
+
+def batched_gemm(matrices: int, rows: int) -> float:
+    """Floating-point operations a second of CuPy's batched float32 products, by CUDA events; the median of several tries."""
+    import cupy
+
+    a = cupy.random.default_rng(0).standard_normal((matrices, rows, rows), dtype=cupy.float32)
+    out, count, seconds = cupy.empty_like(a), 20, []
+    cupy.matmul(a, a, out=out)
+    for _ in range(5):
+        first, last = cupy.cuda.Event(), cupy.cuda.Event()
+        first.record()
+        for _ in range(count):
+            cupy.matmul(a, a, out=out)
+        last.record()
+        last.synchronize()
+        seconds.append(cupy.cuda.get_elapsed_time(first, last) / 1e3)
+    return count * matrices * 2 * rows**3 / float(np.median(seconds))
+
+
+# shared
+
+
+def timed(run: Callable[[], Any]) -> float:
+    """Seconds of a call; every contestant ends by copying to the host, which waits for the device."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def agree(finals: dict[str, np.ndarray]) -> None:
+    """Everybody must have solved the same problem: medians within five standard errors. Raises SystemExit otherwise."""
+    reference = finals["thalweg, kernel"].astype(np.float64)
+    for who, losses in finals.items():
+        losses = losses.astype(np.float64)
+        gap = abs(np.median(losses) - np.median(reference))
+        allowed = 5 * 1.2533 * np.hypot(np.std(losses), np.std(reference)) / np.sqrt(len(losses))
+        if not (len(losses) == len(reference) and gap <= allowed):
+            raise SystemExit(f"{who} solves another problem: median final loss {np.median(losses)}, thalweg {np.median(reference)}")
+
+
+if __name__ == "__main__":
+    main()
