@@ -14,6 +14,7 @@ study needs. Arrays on the device have the run as their last axis, so that neigh
 A thread whose run has diverged leaves the loop; its records from then on are NaN.
 """
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +67,7 @@ class Features:
 
 def signature(precision: str) -> tuple[Any, ...]:
     """The kernel's argument types, for compiling it where there is no device."""
-    from numba import cuda
-
-    types: Any = getattr(cuda, "types")  # noqa: B009 - made at import, unknown to type checkers
+    types: Any = importlib.import_module("numba.cuda.types")  # numba-cuda's own, not Numba's
 
     def kind(name: str) -> Any:
         return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C") if name in DIMENSIONS else types.int64

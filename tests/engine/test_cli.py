@@ -54,7 +54,7 @@ def test_a_second_run_refuses_to_replace_the_first(tmp_path):
         (("run", "river_vally"), "did you mean 'river_valley'?"),
         (("run", "river_valley", "--set", "sgd_wsd.lrr=1"), "did you mean 'lr'?"),
         (("run", "river_valley", "--set", "steps"), "write KEY=VALUE"),
-        (("run", "river_valley", "--device", "abacus"), "device 'abacus'"),
+        (("run", "river_valley", "--device", "gpu"), "did you mean 'cuda'?"),
         (("run", "river_valley", "--executor", "magic"), "executor 'magic'"),
         (("compare", "nothing.zarr"), "no such store"),
         (("plot", "nothing.zarr"), "no such store"),
