@@ -28,11 +28,14 @@ def check(
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
-    from ..executors.device import described
+    from ..executors.device import described, runs_at_once
+    from ..plan import refit
     from ..store import nice_bytes
 
-    devices: set[bool] = set()
     plan = check_study(load_study(spec, settings or (), outside=outside))
+    choices = {group.name: choose(group, "auto", device) for group in plan.groups}
+    there = [group for group in plan.groups if choices[group.name].name.endswith(DEVICE)]
+    plan = refit(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
     tree = Tree(f"[bold]{study.name}[/] {study.title}")
     tree.add(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}")
@@ -41,13 +44,12 @@ def check(
         branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
         branch.add(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs")
-        choice = choose(group, "auto", device)
-        devices.add(choice.name.endswith(DEVICE))
+        choice = choices[group.name]
         branch.add(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}")
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
-    tree.add(f"device {escape(described(device, any(devices)))}")
-    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * any(devices)}")
+    tree.add(f"device {escape(described(device, bool(there)))}")
+    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * bool(there)}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
     Console(soft_wrap=True, width=240).print(tree)  # a tree crops its lines at the width; the terminal wraps them
     print(f"next: thalweg run {spec}")
