@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 if importlib.util.find_spec("numba_cuda") is None:
@@ -17,14 +18,19 @@ from cuda_simulated import CASES
 SCRIPT = Path(__file__).with_name("cuda_simulated.py")
 
 
-@pytest.fixture(scope="module")
-def results():
-    """What was wrong with each case, from one process that ran them all."""
-    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    command = [sys.executable, str(SCRIPT)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=SCRIPT.parent)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """What was wrong with each case, from one process that ran them all; the workers of pytest-xdist share it."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "cuda_simulated.json"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+            command = [sys.executable, str(SCRIPT)]
+            done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=SCRIPT.parent)
+            assert done.returncode == 0, done.stderr
+            shared.write_text(done.stdout)
+    return json.loads(shared.read_text())
 
 
 @pytest.mark.parametrize("case", CASES)
