@@ -67,7 +67,7 @@ def workers(rounds: int = 3) -> tuple[float, float]:
     from distributed import LocalCluster
     from thalweg.engine.api import run
 
-    study = {**RIVER, "seeds": 4096, "optimizers": [{"kind": "adam", "lr": {"logspace": [1e-3, 1e-1, 16]}}], "steps": 20_000}
+    study = {**RIVER, "seeds": 4096, "optimizers": [{"kind": "adam", "lr": {"logspace": [1e-3, 1e-1, 16]}}], "steps": 80_000}
     study |= {"precision": "float32", "record": {"last": True}}
     made = []
     for count in (1, 2):
