@@ -63,6 +63,13 @@ def grid_of(count: int, most: int = 2) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
+def panels_for(problems: Sequence[Problem], **options: Any) -> tuple[Any, list[Any], int]:
+    """A figure with a panel a problem: (figure, panels, columns)."""
+    rows, columns = grid_of(len(problems))
+    figure = new_figure(*((7, 5.2) if len(problems) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
+    return figure, panels_of(figure, len(problems), rows, columns, **options), columns
+
+
 def outer_labels(panels: Sequence[Any], columns: int) -> None:
     """Panels of one quantity name it at the left of each row."""
     for k, axes in enumerate(panels):

@@ -12,13 +12,10 @@ from ..compare import groups, opened, quantile, swept_coordinates
 from ._axes import (
     band,
     best_notes,
-    grid_of,
     handles,
     legend,
-    new_figure,
     outer_labels,
-    panel_width,
-    panels_of,
+    panels_for,
     plain,
     say,
     scale_steps,
@@ -43,9 +40,7 @@ def draw(picture: Picture) -> Any:
     except StoreError as error:
         raise StoreError(f"plot: the store that this is a branch of cannot be read: {error}") from None
     shown, note = spread_out(picture.problems())
-    rows, columns = grid_of(len(shown))
-    figure = new_figure(*((7, 5.2) if len(shown) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
-    panels = panels_of(figure, len(shown), rows, columns, sharex=True)
+    figure, panels, columns = panels_for(shown, sharex=True)
     for axes, problem in zip(panels, shown, strict=True):
         on_axes(axes, picture, problem, other)
         axes.set_title(plain(problem.text or f"Left at step {branch.at:,}"))

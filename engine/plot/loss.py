@@ -10,14 +10,11 @@ import numpy as np
 from ._axes import (
     band,
     best_notes,
-    grid_of,
     handles,
     legend,
-    new_figure,
     only_lost,
     outer_labels,
-    panel_width,
-    panels_of,
+    panels_for,
     plain,
     say,
     scale_steps,
@@ -35,9 +32,7 @@ OPTIONS = ("value", "seeds", "groups", "at")
 def draw(picture: Picture) -> Any:
     """A panel a problem."""
     shown, note = spread_out(picture.problems())
-    rows, columns = grid_of(len(shown))
-    figure = new_figure(*((7, 5.2) if len(shown) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
-    panels = panels_of(figure, len(shown), rows, columns, sharex=True)
+    figure, panels, columns = panels_for(shown, sharex=True)
     for axes, problem in zip(panels, shown, strict=True):
         on_axes(axes, picture, problem)
         axes.set_title(plain(problem.text or title(picture)))

@@ -13,14 +13,11 @@ from ..compare import quantile, sweep_dims
 from ._axes import (
     band,
     best_notes,
-    grid_of,
     handles,
     is_logarithmic,
     legend,
-    new_figure,
     outer_labels,
-    panel_width,
-    panels_of,
+    panels_for,
     plain,
     say,
     scale_values,
@@ -39,11 +36,9 @@ def draw(picture: Picture) -> Any:
     field = picture.options.x or usual(picture)
     along = fields_along(picture, field)
     shown, note = spread_out(picture.problems(keep=along))
-    rows, columns = grid_of(len(shown))
-    figure = new_figure(*((7, 5.2) if len(shown) == 1 else (panel_width(columns) * columns, 3.6 * rows + 1)))
     problem_field = any(is_problem(dataset[key]) for dataset in picture.groups.values() for key in along if key in dataset.coords)
     lost = False
-    panels = panels_of(figure, len(shown), rows, columns)
+    figure, panels, columns = panels_for(shown)
     for axes, problem in zip(panels, shown, strict=True):
         lost |= on_axes(axes, picture, problem, field, problem_field)
         what = "Final loss" if picture.options.value in (None, "final_loss") else words(str(picture.options.value))
