@@ -39,6 +39,7 @@ from .compare.best import lowest
 from .compare.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
 from .compare.spread import quantile
 from .compare.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
+from .ground import heights
 from .store import block_variable
 
 __all__ = ["GroupAccessor", "TreeAccessor"]
@@ -144,11 +145,8 @@ class GroupAccessor:
         low, high = extent(self.dataset, names)
         span = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
         x, y = (np.linspace(low[k] - margin * span[k], high[k] + margin * span[k], points) for k in (0, 1))
-        grid = np.stack(np.meshgrid(x, y), axis=-1)
-        with np.errstate(all="ignore"):
-            height = land.value(grid, {name: np.full((1, 1), value) for name, value in values.items()}, np)
         first, second = land.labels or ("x0", "x1")
-        loss = ((second, first), np.broadcast_to(np.asarray(height, dtype=float), (points, points)), {"long_name": "noiseless objective"})
+        loss = ((second, first), heights(land, values, x, y), {"long_name": "noiseless objective"})
         return xarray.Dataset({"loss": loss}, coords={first: x, second: y}, attrs={"landscape": land.kind})
 
     def _landscape(self, given: Any) -> tuple[Any, dict[str, float]]:

@@ -13,6 +13,7 @@ import numpy as np
 from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ..compare import Best
+from ..ground import finite, framed, heights
 from ..store import block_variable
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._picture import Picture, Problem, spread_out
@@ -121,7 +122,7 @@ def contours(axes: Any, picture: Picture, one: Ground) -> None:
     """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
     theme, land, minima = picture.theme, one.problem.landscape, one.minima
     x, y = (np.linspace(one.low[i], one.high[i], GRID) for i in (0, 1))
-    height = heights(land, one.values, x, y)
+    height = finite(heights(land, one.values, x, y))
     if np.isfinite(height).any() and np.nanmax(height) > np.nanmin(height):
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LinearSegmentedColormap, LogNorm
@@ -146,14 +147,6 @@ def contours(axes: Any, picture: Picture, one: Ground) -> None:
     first, second = land.labels or ("x[0]", "x[1]")
     axes.set(xlim=(one.low[0], one.high[0]), ylim=(one.low[1], one.high[1]), xlabel=plain(first), ylabel=plain(second))
     axes.set_title(plain(f"{land.kind}{f', {one.problem.text}' if one.problem.text else ''}"))
-
-
-def heights(land: Landscape, values: Mapping[str, float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The noiseless loss over a grid, (y, x), NaN where it is no number."""
-    points = np.stack(np.meshgrid(x, y), axis=-1)
-    with np.errstate(all="ignore"):
-        found = np.asarray(land.value(points, {name: np.full((1, 1), value) for name, value in values.items()}, np), dtype=np.float64)
-    return np.broadcast_to(np.where(np.isfinite(found), found, np.nan), points.shape[:2])
 
 
 def marks(picture: Picture, grounds: list[Ground]) -> list[Any]:
@@ -195,13 +188,4 @@ def extent(kept: list[np.ndarray], paths: dict[str, np.ndarray], land: Landscape
         starts = np.concatenate([path[:, 0] for path in paths.values()])
         starts = starts[np.isfinite(starts).all(-1)]
         inside = np.concatenate([starts, np.array([[land.domain[0]] * 2, [land.domain[1]] * 2])])
-    low, high = inside.min(0), inside.max(0)
-    for minimum in land.minima(values):
-        grown = np.minimum(low, minimum.at), np.maximum(high, minimum.at)
-        if np.max(grown[1] - grown[0]) <= 4 * max(np.max(high - low), 1e-9):
-            low, high = grown
-    span = high - low
-    span = np.maximum(span, 0.25 * span.max())
-    span = np.where(span > 0, span, np.maximum(np.abs(low), 1.0))
-    middle = (low + high) / 2
-    return middle - 0.6 * span, middle + 0.6 * span
+    return framed(inside.min(0), inside.max(0), [minimum.at for minimum in land.minima(values)])

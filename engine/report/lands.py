@@ -8,6 +8,7 @@ import numpy as np
 from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..compare import swept_coordinates
+from ..ground import finite, framed, heights
 from .numbers import plain, spread
 from .points import Shown
 
@@ -70,20 +71,17 @@ def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], d
     for k, place in enumerate(places):
         land, text = resolved(study, paths, place)
         why = flat(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
-        made.append({"text": text, "why": why} if why else {"text": text} | heights(land, drawn.get(k, []), side))
+        made.append({"text": text, "why": why} if why else {"text": text} | ground(land, drawn.get(k, []), side))
     return made
 
 
-def heights(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
+def ground(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
     values = {path[-1]: float(v) for path, v, structural in land.fields() if not structural and isinstance(v, (int, float))}
     minima = [m for m in land.minima(values) if len(m.at) == 2]
     low, high = extent(drawn, [m.at for m in minima], land.domain)
     x, y = (np.linspace(low[i], high[i], side) for i in (0, 1))
-    points = np.stack(np.meshgrid(x, y), axis=-1)
-    with np.errstate(all="ignore"):
-        height = np.asarray(land.value(points, {name: np.full((1, 1), v) for name, v in values.items()}, np), dtype=np.float64)
-    height = np.broadcast_to(np.where(np.isfinite(height), height, np.nan), (side, side))
+    height = finite(heights(land, values, x, y))
     known = height[np.isfinite(height)]
     bottom = min([float(known.min()) if known.size else 0.0, *(m.value for m in minima)])
     return {
@@ -110,12 +108,4 @@ def extent(drawn: Drawn, minima: list[tuple[float, ...]], domain: tuple[float, f
         low, high = np.min([b[0] for b in near], axis=0), np.max([b[1] for b in near], axis=0)
     else:
         low, high = np.full(2, float(domain[0])), np.full(2, float(domain[1]))
-    for at in minima:
-        grown = np.minimum(low, at), np.maximum(high, at)
-        if np.max(grown[1] - grown[0]) <= 4 * max(float(np.max(high - low)), 1e-9):
-            low, high = grown
-    span = high - low
-    span = np.maximum(span, 0.25 * span.max())
-    span = np.where(span > 0, span, np.maximum(np.abs(low), 1.0))
-    middle = (low + high) / 2
-    return middle - 0.58 * span, middle + 0.58 * span
+    return framed(low, high, minima, 0.58)
