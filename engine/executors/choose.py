@@ -100,8 +100,9 @@ def on_device(shard: Shard, executor: str) -> Any:
     """What runs a shard on the CUDA device."""
     if executor == f"fused{DEVICE}":
         from .cuda import CudaSimulation
+        from .cuda_swarm import CudaSwarm
 
-        return CudaSimulation(shard)
+        return (CudaSwarm if shard.group.particles else CudaSimulation)(shard)
     from .cuda_array import DeviceSimulation
 
     return DeviceSimulation(array_simulation(shard, namespace()))

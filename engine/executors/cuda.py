@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ...optimizers._particles import ParticleOptimizer
 from ...specs.clip import ClipValue
 from ...specs.noise import Gaussian, StudentT
 from ..checkpoint import Checkpoint
@@ -39,6 +38,10 @@ FACTOR_BYTES = 2**26
 
 def why_not(group: Group) -> str | None:
     """Why this group has no kernel for CUDA, or None."""
+    if group.particles:
+        from .cuda_swarm import why_not as why_no_swarm
+
+        return why_no_swarm(group)
     try:
         if group.diagnostics:
             raise NotFusable(f"{group.diagnostics[0]} is recorded")
@@ -56,8 +59,6 @@ def why_not(group: Group) -> str | None:
 
 def thread_sources(parts: Parts, precision: str) -> Sources:
     """The generated functions for one run. Raises NotFusable with the reason."""
-    if isinstance(parts.optimizer, ParticleOptimizer):
-        raise NotFusable("swarms have no kernel for CUDA")
     return sources(parts, precision, THREAD, False, False)
 
 
