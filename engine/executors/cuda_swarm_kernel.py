@@ -75,7 +75,7 @@ class Features:
     @property
     def local_bytes(self) -> int:
         """Memory of a thread's arrays, should none of them fit into registers."""
-        return (self.dim * (self.xi + self.average_loss) + sum(self.rows) + sum(self.numbers) + 16) * self.itemsize
+        return (self.dim * self.xi + sum(self.rows) + sum(self.numbers) + 16) * self.itemsize
 
     @property
     def warps(self) -> int:

@@ -92,7 +92,8 @@ def drive(
         spread(Q[at_h[b]], numbers, Q.shape[2], 3)
         k, drawn = 0, -1
         running, stopped = count(state, RUNNING), count(state, STOPPED)
-        for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
+        back = max(t0 - 1, 0)  # powers grow from a multiple of REFRESH on; the average's numbers are those of the step before
+        for t in range(back - back % REFRESH if per_lane else t0, t0):
             tell(T, factor, factors, t, 0, 0)
             prelude(T, factor, h, R, K, t % REFRESH == 0)
             if has_average:

@@ -3,16 +3,20 @@
 Run by test_cuda_simulator.py as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
 """
 
+import contextlib
 import itertools
 import json
 import sys
+import tempfile
 import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
-from test_fused import FORMULAS, RIVER, RULES, collected, example, shards
-from thalweg.engine.executors import cuda
-from thalweg.engine.executors.choose import array_simulation, simulation
+from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
+from thalweg.engine import checkpoint
+from thalweg.engine.executors import cuda, cuda_swarm, fused
+from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
 from thalweg.engine.executors.recorder import DIVERGED, STOPPED
 
@@ -47,7 +51,7 @@ def differs(spec, rtol, against=("array",)):
         reason = why_not(shard.group)
         if reason:
             return reason
-        found, end = collected(CudaSimulation(shard))
+        found, end = collected(on_device(shard, "fused-cuda"))
         for executor in against:
             reference = array_simulation(shard) if executor == "array" else simulation(shard, executor)
             expected, ended = collected(reference)
@@ -130,6 +134,106 @@ def launches():
     return ""
 
 
+@contextlib.contextmanager
+def settings(module, **values):
+    """These constants of a module for a while."""
+    usual = {name: getattr(module, name) for name in values}
+    vars(module).update(values)
+    try:
+        yield
+    finally:
+        vars(module).update(usual)
+
+
+def swarm(kind, precision, steps=12, against=("array",), **given):
+    """A small swarm, by default of more particles than a block has threads."""
+    study = {key: given.pop(key) for key in ("stop", "record", "landscape", "seeds") if key in given}
+    spec = {**SQUARE, "optimizers": [swarm_of(kind, **given)], "seeds": 2, "steps": steps, "precision": precision, **study}
+    if fused.why_not(shards(spec)[0].group):
+        return "" if why_not(shards(spec)[0].group) == fused.why_not(shards(spec)[0].group) else "runs on the device alone"
+    return differs(spec, 1e-9 if precision == "float64" else 2e-3, against)
+
+
+def swarm_of_kind(kind, precision):
+    return swarm(kind, precision, against=("array", "fused"))
+
+
+def on_formula(formula):
+    return swarm("cbo", "float64", 5, landscape=example(formula), seeds=1)
+
+
+def swarm_option(name, precision):
+    return swarm("cbo", precision, steps=25 if name == "stop early" else 12, **SWARM_OPTIONS[name])
+
+
+def far_swarm(precision):
+    """Over a multiple of 64 steps, with all that grows from one."""
+    given = {"alpha_growth": 1.01, "average": {"kind": "ema", "decay": 0.9}, "schedule": {"kind": "cosine"}, "record": {"every": 10}}
+    return swarm("cbo_adam", precision, steps=75, seeds=1, **given)
+
+
+def swarm_in_memory(precision):
+    """Nothing but what must be is in shared memory."""
+    with settings(cuda_swarm, SHARED_BYTES=400):
+        return swarm("cbo_adam", precision) or swarm("cbo", precision, landscape={"kind": "rastrigin", "dim": 3})
+
+
+def swarm_of_warps(precision):
+    """Warps of four, one component a warp, several warps a component, particles that are no multiple of anything."""
+    with settings(cuda_swarm, WARP=4, MOST_THREADS=8):
+        spheres = [{"kind": "rastrigin", "dim": dim} for dim in (1, 5)]
+        return "".join(swarm("cbo", precision, 7, particles=n, landscape=land) for n in (3, 13) for land in spheres)
+
+
+def swarm_launches():
+    """Bits do not depend on where launches are cut, nor on other seeds."""
+    given = {"average": {"kind": "ema", "decay": 0.9}, "schedule": {"kind": "cosine"}, "lr": [0.01, 0.02]}
+    for precision, kind in (("float32", "cbo_adam"), ("float64", "cbo")):
+        spec = {**SQUARE, "seeds": 2, "steps": 67, "precision": precision, "optimizers": [swarm_of(kind, **given)], "record": {"every": 3}}
+        (shard,), (fewer,) = shards(spec), shards({**spec, "seeds": 1})
+        expected, _ = collected(cuda_swarm.CudaSwarm(shard))
+        with settings(cuda_swarm, LAUNCH_WORK=13 * 16 * 14):
+            found, _ = collected(cuda_swarm.CudaSwarm(shard))
+        less, _ = collected(cuda_swarm.CudaSwarm(fewer))
+        for name, values in expected.items():
+            np.testing.assert_array_equal(found[name], values)
+            np.testing.assert_array_equal(less[name], values[:, :1])
+    return ""
+
+
+def swarm_checkpoints():
+    """A swarm goes on from the middle of a block of records, with the same bits."""
+    spec = {**SQUARE, "seeds": 1, "steps": 20, "optimizers": [swarm_of("cbo_adam")], "precision": "float32", "record": {"every": 1}}
+    often, launches = settings(checkpoint, EVERY=0.0), settings(cuda_swarm, LAUNCH_WORK=5 * 16 * 14)
+    with tempfile.TemporaryDirectory() as folder, often, launches:
+        (shard,) = shards(spec)
+        expected, ended = collected(cuda_swarm.CudaSwarm(shard))
+        kept, left, resumed = checkpoint.Checkpoint(Path(folder) / "c", "key"), [], []
+
+        def interrupt(steps):
+            left.append(steps)
+            if len(left) == 3:
+                raise KeyboardInterrupt
+
+        with contextlib.suppress(KeyboardInterrupt):
+            list(cuda_swarm.CudaSwarm(shard).run(interrupt, kept))
+        *blocks, end = cuda_swarm.CudaSwarm(shard).run(resumed.append, kept)
+        assert sum(resumed) < 20
+        np.testing.assert_array_equal(end.last_step, ended.last_step)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(np.concatenate([b.data[name] for b in blocks], axis=2), values)
+    return ""
+
+
+def too_large_a_swarm():
+    """Where a block's memory does not do, there is a reason."""
+    optimizer = swarm_of("cbo", particles=2, average={"kind": "polyak"})
+    for dim, expected in ((3500, "bytes of shared memory, above 49,152"), (9000, "bytes of memory, above 32,768")):
+        (shard,) = shards({**SQUARE, "optimizers": [optimizer], "landscape": {"kind": "rastrigin", "dim": dim}, "steps": 2})
+        assert expected in (why_not(shard.group) or "")
+    return ""
+
+
 def uniforms():
     """Whole numbers, and the uniforms made of them, agree bit for bit with philox.py."""
     from thalweg.engine.executors import cuda_math, philox
@@ -150,11 +254,18 @@ CASES = {
     **{f"{name}, {precision}": (option, name, precision) for name in OPTIONS for precision in ("float64", "float32")},
     **{f"{case.__name__}, {p}": (case, p) for case in (both_executors, own_numbers) for p in ("float64", "float32")},
     **{case.__name__: (case,) for case in (norms, divergence, stopped, launches, uniforms)},
+    **{f"{kind} of particles, {p}": (swarm_of_kind, kind, p) for kind in SWARMS for p in ("float64", "float32")},
+    **{f"cbo on {formula}": (on_formula, formula) for formula in FORMULAS},
+    **{f"swarm: {name}, {p}": (swarm_option, name, p) for name in SWARM_OPTIONS for p in ("float64", "float32")},
+    **{f"{case.__name__}, {p}": (case, p) for case in (far_swarm, swarm_in_memory, swarm_of_warps) for p in ("float64", "float32")},
+    **{case.__name__: (case,) for case in (swarm_launches, swarm_checkpoints, too_large_a_swarm)},
 }
 
 
 def main():
     warnings.simplefilter("ignore")
+    sys.setswitchinterval(1e-5)  # threads of a block wait for each other all the time
+    cuda_swarm.WARP, cuda_swarm.MOST_THREADS = 2, 4  # every thread is one of Python's
     made = {}
     with np.errstate(all="ignore"):
         for name, (case, *given) in CASES.items():

@@ -132,6 +132,18 @@ def test_bits_of_a_swarm_do_not_depend_on_calls_or_threads(monkeypatch):
             np.testing.assert_array_equal(found[name], values)
 
 
+def test_an_average_goes_on_after_a_call_that_ends_where_powers_begin_anew(monkeypatch):
+    def shard(decay):
+        optimizer = swarm_of("cbo", lr=[0.01, 0.02], average={"kind": "ema", "decay": decay})
+        return shards({**SQUARE, "seeds": 3, "optimizers": [optimizer], "record": {"every": 3}})[0]
+
+    expected, _ = collected(simulation(shard(0.9), "fused"))
+    monkeypatch.setattr(fused, "CALL_WORK", 64 * 2 * 3 * 7 * 2)
+    *blocks, _ = simulation(shard(0.9), "fused").run(lambda steps: collected(simulation(shard(0.1), "fused")))  # which leaves its own in memory
+    for name, values in expected.items():
+        np.testing.assert_array_equal(np.concatenate([b.data[name] for b in blocks], axis=2), values)
+
+
 @pytest.mark.parametrize("seeds", [70, 3])
 def test_a_rule_with_norms_and_inner_products(seeds):
     optimizer = {"kind": "spherical_langevin", "lr": [0.001, 0.01], "inverse_temperature": [0.0, 2.0], "average": {"kind": "polyak"}}
