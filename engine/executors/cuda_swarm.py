@@ -121,9 +121,9 @@ class CudaSwarm(FusedSwarm):
     def state(self) -> tuple[np.ndarray, ...]:
         """X, S, W, A, status, last_step of the kernel, at the start."""
         f, runs = self.features, self.runs
-        X = np.ascontiguousarray(np.swapaxes(self.base.start().reshape(runs, f.particles, f.dim), 1, 2))
-        S = np.zeros((runs, f.states, f.dim, f.particles), self.dtype)
-        W = np.zeros((runs, f.scratch_rows, f.particles), self.dtype)
+        X = np.swapaxes(self.base.start().reshape(runs, f.particles, f.dim), 1, 2).reshape(-1)
+        S = np.zeros(runs * f.states * f.dim * f.particles, self.dtype)
+        W = np.zeros(runs * f.scratch_rows * f.particles, self.dtype)
         A = np.zeros((runs, f.dim * f.average), self.dtype)
         return X, S, W, A, np.full(runs, RUNNING, np.int8), np.full(runs, self.study.steps, np.int64)
 

@@ -6,7 +6,8 @@ drive_swarms.py. Thread k moves particles k, k + threads, ...; the consensus is 
 What fits into shared memory stays there from the first step of a launch to the last; the rest is in the device's memory, with neighbouring
 particles at neighbouring addresses:
 
-    X (runs, dim, particles)   S (runs, states, dim, particles)   W (runs, rows, particles): normals of the next step, values, weights
+    X (runs, dim, particles)   S (runs, states, dim, particles)   W (runs, rows, particles): normals of the next step, values, weights,
+                               all three as one row of numbers: with strides known to the compiler, offsets need no registers
     A (runs, dim)              status, last_step (runs)           seed_of (seeds)
     P, H, HA, Q                (points or 1, rows): numbers of the landscape, the rule, the average, and (alpha, its growth, its largest value)
     C                          (points or 1, steps of this launch): the schedule's factors
@@ -15,7 +16,7 @@ particles at neighbouring addresses:
     scalars                    (variables, runs, records)         params, averages (runs, records, dim)
     swarms                     (runs, records, dim, particles)
 
-A step needs the threads to wait for each other four times: for the least value, the weights, the consensus, and what thread 0, which keeps
+What a thread moves at the moment is in its own arrays: y, the particle, and q, its states. A step needs the threads to wait for each other four times: for the least value, the weights, the consensus, and what thread 0, which keeps
 the books, makes of it.
 """
 
@@ -32,10 +33,10 @@ ARGUMENTS = (
     *("scalars", "params", "averages", "swarms"),
 )
 DIMENSIONS = {
-    **dict.fromkeys(("status", "last_step", "seed_of", "limits", "marks"), 1),
+    **dict.fromkeys(("X", "S", "W", "status", "last_step", "seed_of", "limits", "marks"), 1),
     **dict.fromkeys(("A", "P", "H", "HA", "Q", "C"), 2),
-    **dict.fromkeys(("X", "W", "scalars", "params", "averages"), 3),
-    **dict.fromkeys(("S", "swarms"), 4),
+    **dict.fromkeys(("scalars", "params", "averages"), 3),
+    "swarms": 4,
 }
 KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", "key0": "uint32", "key1": "uint32"}
 """Types of arrays that do not have the working precision, and of numbers that are not int64."""
@@ -75,7 +76,7 @@ class Features:
     @property
     def local_bytes(self) -> int:
         """Memory of a thread's arrays, should none of them fit into registers."""
-        return (self.dim * self.xi + sum(self.rows) + sum(self.numbers) + 16) * self.itemsize
+        return (self.dim * (1 + self.states + self.xi) + sum(self.rows) + sum(self.numbers) + 16) * self.itemsize
 
     @property
     def warps(self) -> int:
@@ -180,21 +181,32 @@ def setup(f: Features) -> list[str]:
     made += ["mark = np.int32(marks[0]) if count > 0 else NEVER"]
     made += [shared("c", f"({f.dim}, 1)"), shared("least", str(f.warps)), shared("loss", "1"), shared("stand", "1", "np.int32")]
     made += [shared("moments", f"({f.parts}, {f.dim})"), shared("totals", f"({f.parts}, {f.dim})")] * (f.parts > 1)
-    shapes = {"x": f"({f.dim}, {f.particles})", "s": f"({f.states}, {f.dim}, {f.particles})", "later": f"({f.dim}, {f.particles})"}
-    made += [shared(name, shapes.get(name, str(f.particles))) for name in f.shared]
-    made += ["x = X[run]"] * ("x" not in f.shared)
-    made += [] if "s" in f.shared else ["s = S[run]"] if f.states else [local("s", 1, 1, 1)]
-    for name, row in f.scratch.items():
-        made.append(f"{name} = W[run, {row}:{row + f.dim}]" if name == "later" else f"{name} = W[run, {row}]")
-    made += [local("L", 1), local("Z", Z, 1), local("p", f.numbers[0], 1), local("h", f.numbers[1], 1), local("T", 1), local("factor", 1)]
+    made += [shared(name, str(f.held[name] * f.particles)) for name in f.shared]
+    made += [part(f, "x", "X", f.dim, 0)] * ("x" not in f.shared) + [part(f, "s", "S", f.states * f.dim, 0)] * (
+        f.states > 0 and "s" not in f.shared
+    )
+    made += [part(f, name, "W", f.scratch_rows, row) for name, row in f.scratch.items()]
+    made += [local("y", f.dim, 1), local("q", f.states, f.dim, 1), local("f", 1), local("L", 1), local("Z", Z, 1)]
+    made += [local("p", f.numbers[0], 1), local("h", f.numbers[1], 1), local("T", 1), local("factor", 1)]
     made += [local("R", R, 1), local("K", K, 1), local("sums", sums, 1), local("xi", f.dim if f.xi else 1, 1)]
     made += [shared("a", f"({f.dim}, 1)"), local("ha", f.numbers[2], 1), local("RA", RA, 1), local("KA", KA, 1)] * f.average
     return made + [local("L2", 1)] * f.average_loss + [local("O", O, 1)] * bool(f.wanted)
 
 
+def part(f: Features, name: str, whole: str, rows: int, first: int) -> str:
+    """The run's own part of an array in the device's memory, which has so many rows a run, from one of them on."""
+    begin = f"(run * {rows} + {first}) * {f.particles}"
+    return f"{name} = {whole}[{begin} : {begin} + {f.held[name] * f.particles}]"
+
+
+def at(f: Features, name: str, row: str = "d") -> str:
+    """The number of particle i in a row of an array."""
+    return f"{name}[np.uint64(({row}) * {f.particles}) + i]"
+
+
 def load(f: Features) -> list[str]:
     """State and numbers of the run."""
-    made = every(f, "x", "x[d, i] = X[run, d, i]", "s[j, d, i] = S[run, j, d, i]")
+    made = every(f, "{0} = {1}")
     made += ["if thread == 0:", *indent(each(f, "a[d, 0] = A[run, d]"), 1)] * f.average
     for name, table, rows in (("p", "P", f.numbers[0]), ("h", "H", f.numbers[1]), ("ha", "HA", f.numbers[2])):
         if rows and (name != "ha" or f.average):
@@ -208,20 +220,23 @@ def each(f: Features, statement: str) -> list[str]:
 
 
 def own(*statements: str) -> list[str]:
-    """For every particle of the thread."""
-    return ["for i in range(thread, PARTICLES, THREADS):", *indent(list(statements), 1)]
+    """For every particle i of the thread; an index without a sign needs no test whether it counts from the end."""
+    return ["for n in range(thread, PARTICLES, THREADS):", "    i = np.uint64(n)", *indent(list(statements), 1)]
 
 
-def every(f: Features, name: str, iterate: str, state: str) -> list[str]:
-    """Statements for each number of the particles and their states that are in shared memory."""
-    made = each(f, iterate) if "x" in f.shared else []
-    made += [f"for j in range({f.states}):", *indent(each(f, state), 1)] if "s" in f.shared else []
+def every(f: Features, assign: str) -> list[str]:
+    """An assignment between shared memory {0} and the device's {1}, for all numbers of particles and states that are in both."""
+    made = []
+    for name, whole in (("x", "X"), ("s", "S")):
+        if name in f.shared:
+            rows = f.held[name]
+            made += [f"for d in range({rows}):", f"    {assign.format(at(f, name), at(f, whole, f'run * {rows} + d'))}"]
     return own(*made) if made else []
 
 
 def save(f: Features) -> list[str]:
     """State of the run, for the next launch."""
-    made = every(f, "x", "X[run, d, i] = x[d, i]", "S[run, j, d, i] = s[j, d, i]")
+    made = every(f, "{1} = {0}")
     books = ["status[run], last_step[run] = np.int8(state), last", *each(f, "A[run, d] = a[d, 0]") * f.average]
     return [*made, "if thread == 0:", *indent(books, 1)]
 
@@ -248,7 +263,11 @@ def step(f: Features) -> list[str]:
     made += ["if thread == 0:", *indent(books(f), 1), "cuda.syncthreads()", "state = stand[0]", f"if state == {DIVERGED}:", "    break"]
     made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
     made += ["if t == end:", "    break", *preludes(f, "t - first"), *average_preludes(f), "sums[sums.shape[0] - 1, 0] = loss[0]"]
-    moved = own(*normals(f), f"rule(x[:, i : i + 1], c, values[i : i + 1], {'s[:, :, i : i + 1]' if f.states else 's'}, xi, R, sums, 0)")
+    states = [f"for j in range({f.states}):", *indent(each(f, "{}"), 1)] * bool(f.states)
+    old, place = at(f, "x"), at(f, "s", f"j * {f.dim} + d")
+    took = [*each(f, f"y[d, 0] = {old}"), *(line.format(f"q[j, d, 0] = {place}") for line in states), "f[0] = values[i]"]
+    gave = [*each(f, f"{old} = y[d, 0]"), *(line.format(f"{place} = q[j, d, 0]") for line in states)]
+    moved = own(*normals(f), *took, "rule(y, c, f, q, xi, R, sums, 0)", *gave)
     return made + ([f"if state == {RUNNING}:", *indent(moved, 1)] if f.below else moved)
 
 
@@ -260,7 +279,8 @@ def exchange(f: Features, name: str, new: str) -> list[str]:
 
 def least(f: Features) -> list[str]:
     """low <- the least finite value."""
-    mine = own("landscape(x[:, i : i + 1], L, c, p, Z, above)", "values[i] = L[0]", "low = L[0] if (L[0] < low) & (L[0] >= LOWEST) else low")
+    mine = [*each(f, f"y[d, 0] = {at(f, 'x')}"), "landscape(y, L, c, p, Z, above)", "values[i] = L[0]"]
+    mine = own(*mine, "low = L[0] if (L[0] < low) & (L[0] >= LOWEST) else low")
     made = ["low = INFINITY", *mine, *exchange(f, "low", "minimum(low, {})")]
     made += ["if lane == 0:", "    least[warp] = low", "cuda.syncthreads()"]
     return [*made, "low = least[0]", *(f"low = minimum(low, least[{w}])" for w in range(1, f.warps))]
@@ -275,12 +295,12 @@ def weigh(f: Features) -> list[str]:
 
 def consensus(f: Features) -> list[str]:
     """c <- sum_i w_i x_i / sum_i w_i, a component a warp or, of few components, `parts` warps."""
-    rows = f.dim * f.parts
-    add = ["weight = weights[i]", "total += weight", "moment += weight * x[d, i] if weight > F(0) else F(0)"]
-    made, whole = ["total, moment = F(0), F(0)", f"d, part = row % {f.dim}, row // {f.dim}"], f.particles // (f.warp * f.parts)
-    count, stride = f"{whole}", f"{f.warp * f.parts}"
-    summed = [f"for j in range({count}):", f"    i = part * WARP + lane + j * {stride}", *indent(add, 1)] if whole else []
-    summed += [f"i = part * WARP + lane + {whole * f.warp * f.parts}", "if i < PARTICLES:", *indent(add, 1)]
+    rows, stride = f.dim * f.parts, f.warp * f.parts
+    add = ["weight = weights[i]", "total += weight", "moment += weight * x[here + i] if weight > F(0) else F(0)"]
+    made = ["total, moment = F(0), F(0)", f"d, part = row % {f.dim}, row // {f.dim}"]
+    summed = [f"here, mine = np.uint64(d * {f.particles}), part * WARP + lane", f"for j in range({f.particles // stride}):"]
+    summed += [f"    i = np.uint64(mine + j * {stride})", *indent(add, 1), f"i = np.uint64(mine + {f.particles // stride * stride})"]
+    summed += ["if i < PARTICLES:", *indent(add, 1)]
     guard = rows % f.warps != 0
     made += [f"if row < {rows}:", *indent(summed, 1)] if guard else summed
     made += exchange(f, "total", "total + {}") + exchange(f, "moment", "moment + {}")
@@ -295,7 +315,7 @@ def consensus(f: Features) -> list[str]:
 
 def books(f: Features) -> list[str]:
     """What thread 0 does: average the consensus, and see how the run stands."""
-    update = ["if t > 0:", "    average_rule(a, c, L, s, xi, RA, sums, 0)", "else:", *indent(each(f, "a[d, 0] = c[d, 0]"), 1)]
+    update = ["if t > 0:", "    average_rule(a, c, L, q, xi, RA, sums, 0)", "else:", *indent(each(f, "a[d, 0] = c[d, 0]"), 1)]
     made = update * f.average
     made += [f"if landscape(c, L, c, p, Z, above) != 0 and state == {RUNNING}:", f"    state, last = np.int32({DIVERGED}), np.int64(t - 1)"]
     if f.below:
@@ -306,7 +326,7 @@ def books(f: Features) -> list[str]:
 def see(f: Features) -> list[str]:
     """Compute what a record needs, and record it."""
     made = ["observe(c, O, p, Z, above)"] * bool(f.wanted) + ["landscape(a, L2, c, p, Z, above)"] * f.average_loss
-    values = {"loss": "loss[0]", "average_loss": "L2[0]", "params": "c[d, 0]", "average_params": "a[d, 0]", "swarm": "x[d, i]"}
+    values = {"loss": "loss[0]", "average_loss": "L2[0]", "params": "c[d, 0]", "average_params": "a[d, 0]", "swarm": at(f, "x")}
     only = ["if thread == 0:", *indent(made, 1)] if made else []
     return ["m = k", *only, *records(f, values | {f"observable {w}": f"O[{w}, 0]" for w in f.wanted})]
 
@@ -329,19 +349,23 @@ def normals(f: Features) -> list[str]:
     if not f.xi:
         return []
     single, odd = f.precision == "float32", f.dim % 2
-    first = f"i * {f.dim // 2} + j" if not odd else f"((i * {f.dim}) >> 1) + j"
+    first = f"n * {f.dim // 2} + j" if not odd else f"((n * {f.dim}) >> 1) + j"
     made = [f"for j in range({(f.dim + 1) // 2}):"]
     made += [f"    w0, w1, w2, w3 = philox(np.uint32({first}), np.uint32(t{' >> 1' if single else ''}), seed, ZERO, key0, key1)"]
     if single:
         made += ["    n0, n1 = box_muller(cell32(w0), cell32(w1))", "    n2, n3 = box_muller(cell32(w2), cell32(w3))"]
     else:
         made += ["    n0, n1 = box_muller(cell64(w0, w1), cell64(w2, w3))"]
-    d = "2 * j" if not odd else "2 * j - (i & 1)"
+    d = "2 * j" if not odd else "2 * j - (n & 1)"
     for half, (now, after) in enumerate((("n0", "n2"), ("n1", "n3"))):
         place = f"{d} + {half}" if half else d
-        put = [f"xi[{place}, 0] = {after} if t & 1 else {now}", f"later[{place}, i] = {after}"] if single else [f"xi[{place}, 0] = {now}"]
+        put = (
+            [f"xi[{place}, 0] = {after} if t & 1 else {now}", f"{at(f, 'later', place)} = {after}"]
+            if single
+            else [f"xi[{place}, 0] = {now}"]
+        )
         guard = [f"if {place} {f'< {f.dim}' if half else '>= 0'}:"] if odd else []
         made += indent([*guard, *indent(put, len(guard))], 1)
     if not single:
         return made
-    return ["if (t & 1 == 0) | (t == first):", *indent(made, 1), "else:", *indent(each(f, "xi[d, 0] = later[d, i]"), 1)]
+    return ["if (t & 1 == 0) | (t == first):", *indent(made, 1), "else:", *indent(each(f, f"xi[d, 0] = {at(f, 'later')}"), 1)]

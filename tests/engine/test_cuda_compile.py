@@ -19,6 +19,7 @@ if missing:
 CAPABILITY = (9, 0)
 RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 4, "steps": 100}
 ADAM = {"kind": "adam", "lr": [0.01, 0.02]}
+SWARM = {"landscape": {"kind": "rastrigin", "dim": 20}, "init": {"kind": "uniform", "low": -3.0, "high": 3.0}}
 RASTRIGIN = {"landscape": {"kind": "rastrigin", "dim": 10}, "noise": {"kind": "none"}}
 KERNELS = {
     "noisy Adam on the river": {"optimizers": [ADAM]},
@@ -31,6 +32,20 @@ KERNELS = {
         "optimizers": [{"kind": "sgd", "lr": 0.01, "clip": {"kind": "value", "at": 1.0}}],
         "noise": {"kind": "student_t", "scale": 0.1, "df": 3.0},
     },
+    "a swarm in shared memory": {**SWARM, "optimizers": [{"kind": "cbo", "particles": 100}]},
+    "a swarm in the device's memory": {
+        **SWARM,
+        "optimizers": [{"kind": "cbo", "particles": 1000, "noise": "anisotropic", "alpha": 30.0}],
+        "record": {"last": True, "variables": ["loss"]},
+    },
+    "a swarm with all options": {
+        **SWARM,
+        "landscape": {"kind": "griewank", "dim": 3},
+        "optimizers": [{"kind": "cbo_adam", "particles": 300, "schedule": {"kind": "wsd"}, "average": {"kind": "tail"}}],
+        "stop": {"loss_below": 1e-3},
+        "record": {"every": 10, "variables": ["loss", "params", "swarm", "average_loss"]},
+    },
+    "hops in two dimensions": {**SWARM, "landscape": "river_valley", "optimizers": [{"kind": "consensus_hopping", "particles": 32}]},
     "Langevin on Griewank": {"landscape": {"kind": "griewank", "dim": 6}, "optimizers": [{"kind": "sgld", "lr": 0.01}]},
 }
 MOST_REGISTERS = 168
@@ -59,12 +74,13 @@ def toolkit():
 def ptx_of(spec):
     """What the kernel of the study's first shard compiles to."""
     from numba import cuda
-    from thalweg.engine.executors.cuda import kernel
-    from thalweg.engine.executors.cuda_kernel import signature
+    from thalweg.engine.executors import cuda as runs
+    from thalweg.engine.executors import cuda_kernel, cuda_swarm, cuda_swarm_kernel
 
     shard = next(check({**RIVER, **spec}).groups[0].shards())
-    drive = kernel(shard, shard.parts()).py_func
-    return cuda.compile(drive, signature(spec["precision"]), device=False, abi="numba", cc=CAPABILITY, output="ptx")[0]
+    drive = (cuda_swarm if shard.group.particles else runs).kernel(shard, shard.parts()).py_func
+    signature = (cuda_swarm_kernel if shard.group.particles else cuda_kernel).signature(spec["precision"])
+    return cuda.compile(drive, signature, device=False, abi="numba", cc=CAPABILITY, output="ptx")[0]
 
 
 def link(ptx):

@@ -139,7 +139,9 @@ def test_an_average_goes_on_after_a_call_that_ends_where_powers_begin_anew(monke
 
     expected, _ = collected(simulation(shard(0.9), "fused"))
     monkeypatch.setattr(fused, "CALL_WORK", 64 * 2 * 3 * 7 * 2)
-    *blocks, _ = simulation(shard(0.9), "fused").run(lambda steps: collected(simulation(shard(0.1), "fused")))  # which leaves its own in memory
+    *blocks, _ = simulation(shard(0.9), "fused").run(
+        lambda steps: collected(simulation(shard(0.1), "fused"))
+    )  # which leaves its own in memory
     for name, values in expected.items():
         np.testing.assert_array_equal(np.concatenate([b.data[name] for b in blocks], axis=2), values)
 
