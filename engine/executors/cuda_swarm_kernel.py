@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cuda_kernel import REFRESH, indent, local
+from .device import simulated
 from .recorder import DIVERGED, RUNNING, STOPPED
 
 ARGUMENTS = (
@@ -40,6 +41,10 @@ DIMENSIONS = {
 }
 KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", "key0": "uint32", "key1": "uint32"}
 """Types of arrays that do not have the working precision, and of numbers that are not int64."""
+
+MOST_REGISTERS = 128
+"""Of a thread, so that a multiprocessor (65,536) holds 512 threads: some blocks work while others wait. Numbers that only a record needs,
+and that the compiler would keep in registers all the time, then wait in memory."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,8 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     """The module with the kernel `drive`; the other three are names of modules."""
     f = features
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
-    text = HEAD.format(**names, precision=f.precision, particles=f.particles, threads=f.threads, warp=f.warp)
+    limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"  # the simulator knows no such thing
+    text = HEAD.format(**names, precision=f.precision, particles=f.particles, threads=f.threads, warp=f.warp, limit=limit)
     lines = [*setup(f), f"if state != {DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
     lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
     lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
@@ -163,7 +169,7 @@ NAN, INFINITY, LOWEST, NEVER, ZERO, ALL = F(np.nan), F(np.inf), -np.finfo(F).max
 PARTICLES, THREADS, WARP = np.int32({particles}), np.int32({threads}), np.int32({warp})
 
 
-@cuda.jit(cache=True)
+@cuda.jit(cache=True{limit})
 def drive({arguments}):
     run, thread = np.int32(cuda.blockIdx.x), np.int32(cuda.threadIdx.x)
 '''

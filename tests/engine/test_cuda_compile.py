@@ -11,6 +11,7 @@ from thalweg.engine import check
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fused import FORMULAS, RULES, example
+from thalweg.engine.executors.cuda_swarm_kernel import MOST_REGISTERS as MOST_REGISTERS_OF_SWARMS
 
 missing = [name for name in ("numba_cuda", "cuda.bindings") if importlib.util.find_spec(name.split(".")[0]) is None]
 if missing:
@@ -50,6 +51,8 @@ KERNELS = {
 }
 MOST_REGISTERS = 168
 """With more, fewer than three blocks of 128 threads fit on a multiprocessor of sm_90 (65,536 registers)."""
+SPILLS_OF_SWARMS = 1024
+"""Bytes written and read, of a kernel that is held to cuda_swarm_kernel.MOST_REGISTERS."""
 REDUCTION = re.compile(r"cvt\.rn\.f64\.s64\s|mul\.f64\s.*0d3BF921FB54442D19;|cvt\.rn\.f32\.f64\s|\.reg \.f64\s")
 """All that libdevice's float32 sin, cos and tan do in double precision: the last step of the reduction by Payne and Hanek, in a branch
 for |x| above 105,615."""
@@ -83,11 +86,11 @@ def ptx_of(spec):
     return cuda.compile(drive, signature, device=False, abi="numba", cc=CAPABILITY, output="ptx")[0]
 
 
-def link(ptx):
-    """(cubin, what the assembler has to say)."""
+def link(ptx, registers):
+    """(cubin, what the assembler has to say) of a kernel that may have so many registers."""
     from cuda.bindings import nvjitlink
 
-    options = [f"-arch=sm_{CAPABILITY[0]}{CAPABILITY[1]}", "-O3", "-verbose"]
+    options = [f"-arch=sm_{CAPABILITY[0]}{CAPABILITY[1]}", "-O3", "-verbose", f"-maxrregcount={registers}"]
     linker = nvjitlink.create(len(options), options)
     try:
         code = ptx.encode()
@@ -109,7 +112,8 @@ def test_a_kernel_becomes_a_binary_without_spills(kernel, precision, toolkit, re
     called, defined = set(re.findall(r"^\s*(__\w+|\w+),\s*\n\s*\(", ptx, re.MULTILINE)), set(re.findall(r"\.func [^;{]*?(__\w+)\(", ptx))
     assert called <= defined, "calls what is not there"
     assert ".extern .func" not in ptx
-    cubin, log = link(ptx)
+    swarm = "particles" in KERNELS[kernel]["optimizers"][0]
+    cubin, log = link(ptx, MOST_REGISTERS_OF_SWARMS if swarm else 255)
     assert cubin[:4] == b"\x7fELF"
     registers = max(map(int, re.findall(r"Used (\d+) registers", log)))
     spilled = sum(map(int, re.findall(r"(\d+) bytes spill", log)))
@@ -117,7 +121,7 @@ def test_a_kernel_becomes_a_binary_without_spills(kernel, precision, toolkit, re
     for name, value in (("registers", registers), ("spilled", spilled), ("stack", stack)):
         record_property(name, value)
     print(f"{kernel}, {precision}: {registers} registers, {spilled} bytes spilled, {stack} bytes of stack, cubin {len(cubin):,} bytes")
-    assert spilled == 0
+    assert spilled <= (SPILLS_OF_SWARMS if swarm else 0)
     assert registers <= MOST_REGISTERS
 
 

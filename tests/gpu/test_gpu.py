@@ -13,8 +13,9 @@ import pytest
 import thalweg
 from thalweg.engine import check
 from thalweg.engine.executors import cuda as cuda_executor
-from thalweg.engine.executors import device
-from thalweg.engine.executors.choose import array_simulation, simulation
+from thalweg.engine.executors import cuda_swarm, device
+from thalweg.engine.executors import fused as fused_executor
+from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
 from thalweg.engine.executors.cuda_array import DeviceSimulation
 from thalweg.engine.executors.recorder import DIVERGED
@@ -22,7 +23,7 @@ from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from cuda_simulated import OPTIONS
-from test_fused import FORMULAS, RIVER, RULES, collected, example, shards
+from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 
 pytestmark = pytest.mark.gpu
 fused = pytest.mark.skipif(device.missing() is not None, reason=str(device.missing()))
@@ -44,7 +45,7 @@ def agree(found, expected, rtol):
         assert np.nanmax(np.abs(values[name] - want) / size, initial=0.0) < rtol, name
 
 
-def on_device(shard):
+def by_arrays(shard):
     return DeviceSimulation(array_simulation(shard, device.namespace()))
 
 
@@ -68,6 +69,65 @@ def test_kernels_with_every_option(option, precision):
         agree(collected(CudaSimulation(shard)), collected(simulation(shard, "fused")), TOLERANCE[precision])
 
 
+def swarms_agree(spec, precision):
+    """The kernel's swarms are those of both executors on the processor, wherever the processor has a kernel."""
+    for shard in shards({**spec, "precision": precision}):
+        reason = fused_executor.why_not(shard.group)
+        assert why_not(shard.group) == reason
+        if reason:
+            pytest.skip(reason)
+        found = collected(on_device(shard, "fused-cuda"))
+        for reference in (array_simulation(shard), simulation(shard, "fused")):
+            agree(found, collected(reference), TOLERANCE[precision])
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("kind", SWARMS)
+@pytest.mark.parametrize("particles", [7, 100, 300])
+def test_swarms(particles, kind, precision):
+    swarms_agree({**SQUARE, "optimizers": [swarm_of(kind, particles=particles)], "steps": 75, "record": {"every": 5}}, precision)
+
+
+@fused
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_swarms_on_every_formula(formula):
+    swarms_agree({**SQUARE, "landscape": example(formula), "optimizers": [swarm_of("cbo")], "seeds": 9, "steps": 20}, "float64")
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("option", SWARM_OPTIONS)
+def test_swarms_with_every_option(option, precision):
+    given = dict(SWARM_OPTIONS[option])
+    study = {key: given.pop(key) for key in ("stop", "record") if key in given}
+    swarms_agree({**SQUARE, "optimizers": [swarm_of("cbo", **given)], "steps": 25, **study}, precision)
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize(("dim", "particles"), [(1, 1000), (5, 300), (20, 1000), (21, 1000)])
+def test_swarms_in_shared_memory_and_beyond(dim, particles, precision):
+    landscape, optimizer = {"kind": "rastrigin", "dim": dim}, swarm_of("cbo", particles=particles, noise="anisotropic")
+    swarms_agree({**SQUARE, "landscape": landscape, "optimizers": [optimizer], "seeds": 5, "steps": 20}, precision)
+
+
+@fused
+@pytest.mark.parametrize("particles", [100, 1000])
+def test_bits_of_swarms_do_not_depend_on_launches_or_other_runs(particles, monkeypatch):
+    optimizer = swarm_of(
+        "cbo_adam", particles=particles, lr=[0.01, 0.02], average={"kind": "ema", "decay": 0.9}, schedule={"kind": "cosine"}
+    )
+    spec = {**SQUARE, "landscape": {"kind": "rastrigin", "dim": 5}, "seeds": 300, "optimizers": [optimizer], "precision": "float32"}
+    (shard,), (fewer,) = shards({**spec, "record": {"every": 3}}), shards({**spec, "seeds": 70, "record": {"every": 3}})
+    expected, less = collected(on_device(shard, "fused-cuda"))[0], collected(on_device(fewer, "fused-cuda"))[0]
+    monkeypatch.setattr(cuda_swarm, "LAUNCH_WORK", 7 * 600 * particles * 5)
+    found = collected(on_device(shard, "fused-cuda"))[0]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(less[name], values[:, :70])
+
+
 @arrays
 @pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
 @pytest.mark.parametrize("landscape", LANDSCAPES.kinds())
@@ -78,7 +138,7 @@ def test_arrays_give_the_trajectories_of_the_processor(landscape, kind):
     except thalweg.SpecError as error:
         pytest.skip(f"these do not go together: {error}")
     for shard in made:
-        agree(collected(on_device(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
+        agree(collected(by_arrays(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
 
 
 @arrays
