@@ -2,7 +2,8 @@
 
 Case a (noisy Adam on the river, float32) with a run a thread, beside JAX, torch and CuPy elementwise kernels on the same card, in turn,
 medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree. Then the
-kernel's own time by CUDA events against a roofline, and Muon on 64 x 64 matrices against the rate of batched products of that size.
+kernel's own time by CUDA events against a roofline, Muon on 64 x 64 matrices against the rate of batched products of that size, and
+consensus-based optimization with a block of threads a run beside torch and CuPy arrays.
 The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .cases import LAST, MUON, RIVER
+from .cases import CBO, LAST, MUON, RIVER
 
 HEADING = "# On a CUDA device"
 Contestant = Callable[[], np.ndarray]
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2**20)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--matrices", type=int, default=4096)
+    parser.add_argument("--swarms", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     given = parser.parse_args()
@@ -50,6 +52,7 @@ def main() -> None:
         muon(lines, given.matrices, given.rounds)
     else:
         print(f"Muon is left out: {missing_arrays()}", file=sys.stderr)
+    swarm(lines, given.swarms, given.rounds)
     old = given.out.read_text().split(f"\n{HEADING}\n")[0] if given.out.exists() else ""
     given.out.write_text(old.rstrip() + "\n\n" + "\n".join(lines) + "\n")
     print(f"wrote {given.out}")
@@ -125,17 +128,24 @@ def shard_of(study: dict[str, Any]) -> Any:
 
 def final_loss(shard: Any) -> np.ndarray:
     """Run a shard by its kernel."""
-    from thalweg.engine.executors.cuda import CudaSimulation
+    return loss_by(shard, "fused-cuda")
 
-    block, _ = CudaSimulation(shard).run()
-    return block.data["loss"][..., 0].ravel()  # type: ignore[union-attr]
+
+def loss_by(shard: Any, executor: str) -> np.ndarray:
+    """Run a shard by this executor."""
+    from thalweg.engine.executors.choose import simulation
+
+    block, _ = simulation(shard, executor).run()
+    return np.asarray(block.data["loss"])[..., 0].ravel()
 
 
 def kernel_seconds(shard: Any) -> float:
     """Seconds of all launches of the kernel, by CUDA events around each."""
     from numba import cuda
-    from thalweg.engine.executors import cuda as executor
+    from thalweg.engine.executors import cuda as of_runs
+    from thalweg.engine.executors import cuda_swarm as of_swarms
 
+    executor = of_swarms if shard.group.particles else of_runs
     events: list[tuple[Any, Any]] = []
     made = executor.kernel
 
@@ -205,6 +215,11 @@ def jax_river(study: dict[str, Any]) -> dict[str, Contestant]:
 
 
 def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
+    """torch on case a."""
+    return on_torch("river", study)
+
+
+def on_torch(case: str, study: dict[str, Any]) -> dict[str, Contestant]:
     """torch with its tensors on the device."""
     import torch
 
@@ -212,7 +227,7 @@ def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
         raise ImportError("torch finds no CUDA device")
     peer = importlib.import_module(".peers_torch", __package__)
     with torch.device("cuda"):
-        run = peer.river(study)
+        run = getattr(peer, case)(study)
 
     def on_device() -> np.ndarray:
         with torch.device("cuda"):
@@ -293,6 +308,47 @@ def batched_gemm(matrices: int, rows: int) -> float:
         last.synchronize()
         seconds.append(cupy.cuda.get_elapsed_time(first, last) / 1e3)
     return count * matrices * 2 * rows**3 / float(np.median(seconds))
+
+
+# swarms
+
+
+def swarm(lines: list[str], runs: int, rounds: int) -> None:
+    """Consensus-based optimization: the table, then the kernel alone."""
+    from thalweg.engine.executors.device import missing_arrays
+
+    study = {name: value for name, value in CBO.items() if name != "random"}
+    study |= {"optimizers": [{**CBO["optimizers"][0], "particles": 1000}], "seeds": runs, "precision": "float32"}
+    particles, dim, steps, ours = 1000, study["landscape"]["dim"], study["steps"], shard_of(study)
+    contestants: dict[str, Contestant] = {"thalweg, kernel": lambda: final_loss(ours)}
+    if missing_arrays() is None:
+        contestants["thalweg, array executor on CuPy"] = lambda: loss_by(ours, "array-cuda")
+    try:
+        contestants |= on_torch("cbo", study)
+    except ImportError as error:
+        print(f"torch is left out: {error}", file=sys.stderr)
+    finals, times = {who: run() for who, run in contestants.items()}, {who: [] for who in contestants}
+    agree(finals)
+    for _ in range(rounds):
+        for who, run in contestants.items():
+            times[who].append(timed(run))
+    moved, best = runs * particles * dim * steps, np.array(times["thalweg, kernel"])
+    lines += [
+        "",
+        f"## h: consensus-based optimization, {runs:,} runs x {particles:,} particles x {dim} dimensions x {steps} steps, float32",
+        "",
+    ]
+    lines += ["| | M particle steps/s | thalweg is faster by |", "|---|---:|---:|"]
+    for who, seconds in times.items():
+        ratio = "" if who == "thalweg, kernel" else f"{np.median(np.array(seconds) / best):.1f}x"
+        lines.append(f"| {who} | {moved / dim / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
+        print(lines[-1], flush=True)
+    alone = float(np.median([kernel_seconds(ours) for _ in range(rounds)]))
+    lines += [
+        "",
+        f"The kernel alone, by CUDA events: {moved / dim / alone / 1e6:,.4g} M particle steps/s, {moved / alone / 1e9:,.3g} G components/s.",
+    ]
+    print(lines[-1], flush=True)
 
 
 # shared

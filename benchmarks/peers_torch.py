@@ -57,6 +57,30 @@ def muon(study: dict[str, Any]) -> Any:
     return _fastest(run, step)
 
 
+def cbo(study: dict[str, Any]) -> Any:
+    """Consensus-based optimization with anisotropic noise on Rastrigin's function, all swarms in one tensor."""
+    real, fields, (low, high) = getattr(torch, study["precision"]), study["optimizers"][0], (study["init"]["low"], study["init"]["high"])
+    shape, dt = (study["seeds"], fields["particles"], study["landscape"]["dim"]), fields["lr"]
+
+    def loss(x):
+        return (x * x + 10.0 * (1 - torch.cos(2 * np.pi * x))).sum(dim=-1)
+
+    def consensus(x):
+        return (torch.softmax(-fields["alpha"] * loss(x), dim=-1)[..., None] * x).sum(dim=-2, keepdim=True)
+
+    def step(x):
+        away = x - consensus(x)
+        return x - dt * away + fields["sigma"] * np.sqrt(dt) * away * torch.randn_like(x)
+
+    def run(advance):
+        x = low + (high - low) * torch.rand(shape, dtype=real)
+        for _ in range(study["steps"]):
+            x = advance(x)
+        return loss(consensus(x)[..., 0, :]).cpu().numpy()
+
+    return _fastest(run, step)
+
+
 def rastrigin(study: dict[str, Any]) -> Any:
     """Case b."""
     real = getattr(torch, study["precision"])

@@ -16,7 +16,7 @@ from ..plan import Group, Parts, Shard
 from . import philox
 from .array import NOTHING, Tick
 from .cuda_swarm_kernel import Features, kernel_source
-from .device import Arrays, arrays, simulated
+from .device import Arrays, CupyArrays, arrays, namespace, simulated
 from .fused import Sources, sources
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
@@ -118,14 +118,21 @@ class CudaSwarm(FusedSwarm):
         self.device = device or arrays()
         self.lay_out()
 
-    def state(self) -> tuple[np.ndarray, ...]:
+    def start(self) -> Any:
+        """X of the kernel: drawn on the device where its arrays are CuPy's, since a processor would take longer for it than for the steps."""
+        there = isinstance(self.device, CupyArrays)
+        xp: Any = namespace() if there else np
+        x = (self.reference(self.shard, xp) if there else self.base).start()
+        x = xp.permute_dims(xp.reshape(x, (self.runs, self.features.particles, self.dim)), (0, 2, 1))
+        return xp.reshape(x, (-1,)) if there else self.device.put(x.reshape(-1))
+
+    def state(self) -> tuple[Any, ...]:
         """X, S, W, A, status, last_step of the kernel, at the start."""
-        f, runs = self.features, self.runs
-        X = np.swapaxes(self.base.start().reshape(runs, f.particles, f.dim), 1, 2).reshape(-1)
+        f, runs, put = self.features, self.runs, self.device.put
         S = np.zeros(runs * f.states * f.dim * f.particles, self.dtype)
         W = np.zeros(runs * f.scratch_rows * f.particles, self.dtype)
         A = np.zeros((runs, f.dim * f.average), self.dtype)
-        return X, S, W, A, np.full(runs, RUNNING, np.int8), np.full(runs, self.study.steps, np.int64)
+        return self.start(), *map(put, (S, W, A, np.full(runs, RUNNING, np.int8), np.full(runs, self.study.steps, np.int64)))
 
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
@@ -143,7 +150,7 @@ class CudaSwarm(FusedSwarm):
         tables, limits = [put(a) for a in self.tables()], put(self.choices()[1])
         saved = checkpoint.load() or {}
         t, begun = int(saved.get("t", 0)), int(saved.get("start", 0))
-        state = [put(saved[f"state{k}"]) for k in range(6)] if saved else [put(a) for a in self.state()]
+        state = tuple(put(saved[f"state{k}"]) for k in range(6)) if saved else self.state()
         for start in range(begun, len(group.steps), group.step_chunk):
             marks = group.steps[start : start + group.step_chunk]
             if saved and start == begun:
