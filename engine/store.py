@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..specs.errors import StoreError
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.study import Study
@@ -94,7 +95,7 @@ class Store:
         differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
         if differing:
             raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
-        if root.attrs.get("thalweg_version") != version("thalweg"):
+        if root.attrs.get("thalweg_version") != __version__:
             found = root.attrs.get("thalweg_version")
             raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
         return cls(root, as_stored(plan, root), str(target))
@@ -255,7 +256,7 @@ def provenance(study: Study) -> dict[str, Any]:
     packages = {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")}
     return {
         "thalweg_format": FORMAT_VERSION,
-        "thalweg_version": version("thalweg"),
+        "thalweg_version": __version__,
         "study": json.dumps(study.model_dump(mode="json")),
         "title": study.title or study.name,
         "source": study.source,
