@@ -18,6 +18,7 @@ from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
 from ..state import begun, unpacked
 from . import philox
+from .device import kernel_for
 from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
 from .starts import start_from_file
 from .watch import Watch
@@ -334,7 +335,7 @@ def rebound(function: Any, xp: Any) -> Any:
     for name in {n for code in (function.__code__, *inner) for n in code.co_names}:
         value = scope.get(name)
         if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
-            scope[name] = rebound(value, xp)
+            scope[name] = kernel_for(value, xp) or rebound(value, xp)
     return types.FunctionType(function.__code__, {**scope, "np": xp}, function.__name__, function.__defaults__)
 
 

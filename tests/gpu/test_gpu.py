@@ -6,6 +6,7 @@ compile); what only a device can show is here.
 
 import itertools
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +32,45 @@ TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
 """Largest difference from the processor, of the largest value of the point; docs/gpu.md."""
 
 
-def agree(found, expected, rtol):
-    """The same ends, NaN in the same places, values within rtol of the largest of their point."""
+def agree(found, expected, rtol, shaken=lambda: {}):
+    """The same ends, NaN in the same places, values within rtol of the largest of their point.
+
+    Where that is too strict, since the problem itself multiplies rounding errors (the polar factor of a singular gradient, quotients of
+    cancelling sums), values may differ a hundred times as far as the processor's own move when its start is `shaken`.
+    """
     (values, end), (wanted, ended) = found, expected
     np.testing.assert_array_equal(end.status, ended.status)
     np.testing.assert_array_equal(end.last_step, ended.last_step)
     assert set(values) == set(wanted)
+    moved = None
     for name, want in wanted.items():
         assert isinstance(values[name], np.ndarray)
         np.testing.assert_array_equal(np.isnan(values[name]), np.isnan(want), err_msg=name)
-        size = np.nanmax(np.abs(want), axis=(1, 2), keepdims=True, initial=1e-300)
-        assert np.nanmax(np.abs(values[name] - want) / size, initial=0.0) < rtol, name
+        worst = distance(values[name], want)
+        if worst >= rtol:
+            moved = shaken() if moved is None else moved
+            assert worst < rtol + 100 * moved.get(name, 0.0), name
+
+
+def distance(values, want):
+    """The largest difference, of the largest value of the point."""
+    size = np.nanmax(np.abs(want), axis=tuple(range(1, want.ndim)), keepdims=True, initial=1e-300)
+    return np.nanmax(np.abs(values - want) / size, initial=0.0)
+
+
+def shaken(shard, expected):
+    """How far each variable moves on the processor when the start moves in its last digits: the largest of three tries."""
+    made = {}
+    for attempt in range(3):
+        moved = array_simulation(shard)
+        moved.start = lambda start=moved.start, rng=np.random.default_rng(attempt): shake(start(), rng)
+        for name, values in collected(moved)[0].items():
+            made[name] = max(made.get(name, 0.0), distance(values, expected[0][name]))
+    return made
+
+
+def shake(x, rng):
+    return x + 4 * np.finfo(x.dtype).eps * (1 + np.abs(x)) * rng.standard_normal(x.shape)
 
 
 def on_device(shard):
@@ -78,7 +107,8 @@ def test_arrays_give_the_trajectories_of_the_processor(landscape, kind):
     except thalweg.SpecError as error:
         pytest.skip(f"these do not go together: {error}")
     for shard in made:
-        agree(collected(on_device(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
+        expected = collected(array_simulation(shard))
+        agree(collected(on_device(shard)), expected, TOLERANCE["float64"], partial(shaken, shard, expected))
 
 
 @arrays
@@ -94,6 +124,34 @@ def test_random_numbers_are_the_same_whole_numbers():
     for dtype in ("float32", "float64"):
         made = philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(xp, dtype), xp)
         np.testing.assert_array_equal(cupy.asnumpy(made), philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(np, dtype)))
+
+
+@arrays
+@pytest.mark.parametrize("shape", [(64, 64), (40, 64), (64, 33), (17, 32), (3, 5), (70, 20)])
+@pytest.mark.parametrize("clamp", [False, True])
+def test_the_kernel_of_newton_schulz_orthogonalises_as_products_do(shape, clamp):
+    import cupy
+    from thalweg.engine.executors.cuda_newton_schulz import newton_schulz
+    from thalweg.optimizers._matrix import newton_schulz as by_products
+
+    g = np.random.default_rng(0).standard_normal((2, 3, *shape)).astype(np.float32)
+    eps = np.array([1e-7, 0.5], np.float32)[:, None, None, None]
+    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5, eps=cupy.asarray(eps), clamp=clamp))
+    np.testing.assert_allclose(found, by_products(g.astype(np.float64), 5, eps=eps.astype(np.float64), clamp=clamp), atol=5e-6)
+    g[0, 0, 1, 1] = np.nan
+    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5))
+    assert np.isnan(found[0, 0]).all()
+    assert np.isfinite(found[1:]).all()
+
+
+@fused
+def test_records_that_fill_several_blocks_are_copied_beside_the_computing():
+    spec = {**RIVER, "seeds": 3000, "steps": 3000, "optimizers": [{"kind": "adam", "lr": 0.01}]}
+    (shard,), (few,) = (shards({**spec, "precision": "float32", "record": record}) for record in ({"every": 1}, {"at": [0, 1500, 3000]}))
+    assert shard.group.step_chunk < 300
+    found, sparse = collected(CudaSimulation(shard))[0], collected(CudaSimulation(few))[0]
+    for name, values in sparse.items():
+        np.testing.assert_array_equal(found[name][:, :, [0, 1500, 3000]], values)
 
 
 @fused
