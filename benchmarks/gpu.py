@@ -1,8 +1,9 @@
 """thalweg and its peers on a CUDA device: python -m benchmarks.gpu [--runs 1048576] [--steps 2000] [--rounds 5] [--out benchmarks/RESULTS.md]
 
-Case a (noisy Adam on the river, float32) with a run a thread, beside JAX, torch and CuPy elementwise kernels on the same card, in turn,
-medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree. Then the
-kernel's own time by CUDA events against a roofline, and Muon on 64 x 64 matrices against the rate of batched products of that size.
+Cases a, b and c (benchmarks/cases.py) with a run a thread, beside JAX, torch and, in a, CuPy's elementwise kernels on the same card, in
+turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
+With case a the kernel's own time by CUDA events against a roofline. Then Muon on 64 x 64 matrices against the rate of batched products of
+that size.
 The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.
 """
 
@@ -20,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from .cases import LAST, MUON, RIVER
+from .cases import CASES, LAST, MUON, OURS_ALONE, RIVER
 
 HEADING = "# On a CUDA device"
+OURS = "thalweg, kernel"
 Contestant = Callable[[], np.ndarray]
 SLOTS = {"landscape, checks, loop": 70, "Philox": 32, "normals": 52, "corrections, noise and Adam": 64}
 """Instructions of a run and step of case a, counted in the kernel's machine code (numba-cuda 0.30, CUDA 13.0, sm_90, by nvdisasm) along the
@@ -46,6 +48,9 @@ def main() -> None:
         raise SystemExit(f"benchmarks.gpu: {missing()}")
     lines = [HEADING, "", (__doc__ or "").split("\n\n", 1)[1].split("The section")[0].strip(), "", *environment(), ""]
     river(lines, given.runs, given.steps, given.rounds)
+    for name in ("b32", "c32"):
+        title, study = CASES[name]
+        beside(lines, f"{name[0]}: {title}", study, given.rounds)
     if missing_arrays() is None:
         muon(lines, given.matrices, given.rounds)
     else:
@@ -75,38 +80,48 @@ def environment() -> list[str]:
     return [f"{datetime.now(UTC):%Y-%m-%d}, {name()}{told}, Python {sys.version.split()[0]}; {', '.join(packages)}."]
 
 
-# case a
+# kernels beside their peers
 
 
-def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
-    """Case a: the table, then the kernel alone."""
-    study = {**RIVER, "seeds": runs, "steps": steps, "precision": "float32"}
-    ours = shard_of(study)
-    contestants: dict[str, Contestant] = {"thalweg, kernel": lambda: final_loss(ours)}
-    for peer, make in {"JAX": jax_river, "torch": torch_river, "CuPy, elementwise kernel": cupy_river}.items():
+def beside(lines: list[str], title: str, study: dict[str, Any], rounds: int) -> Any:
+    """One case: everybody's rate in turn, as a table. Returns our shard."""
+    from .__main__ import agree, shared
+
+    study = {"seeds": 1, **study, **shared(study)}
+    ours, runs = shard_of({k: v for k, v in study.items() if k not in OURS_ALONE}), 0
+    contestants: dict[str, Contestant] = {OURS: lambda: final_loss(ours)}
+    for peer, make in {"JAX": on_jax, "torch": on_torch, "CuPy": on_cupy}.items():
         try:
             contestants |= make(study)
         except ImportError as error:
             print(f"{peer} is left out: {error}", file=sys.stderr)
     finals, times = {who: run() for who, run in contestants.items()}, {who: [] for who in contestants}
-    agree(finals)
+    runs = len(finals[OURS])
+    agree({"thalweg, array": finals[OURS], **finals}, noisy="noise" in study)
     for _ in range(rounds):
         for who, run in contestants.items():
             times[who].append(timed(run))
-    lines += [f"## a: Adam on the noisy river, {runs:,} runs x {steps:,} steps, float32", "", "| | M steps/s | thalweg is faster by |"]
-    lines.append("|---|---:|---:|")
-    best = np.array(times["thalweg, kernel"])
+    lines += [f"## {title}", "", "| | M steps/s | thalweg is faster by |", "|---|---:|---:|"]
+    best = np.array(times[OURS])
     for who, seconds in times.items():
-        ratio = "" if who == "thalweg, kernel" else f"{np.median(np.array(seconds) / best):.1f}x"
-        lines.append(f"| {who} | {runs * steps / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
+        ratio = "" if who == OURS else f"{np.median(np.array(seconds) / best):.1f}x"
+        lines.append(f"| {who} | {runs * study['steps'] / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
         print(lines[-1], flush=True)
+    lines.append("")
+    return ours
+
+
+def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
+    """Case a: the table, then the kernel alone."""
+    study = {**RIVER, "seeds": runs, "steps": steps, "precision": "float32"}
+    ours = beside(lines, f"a: Adam on the noisy river, {runs:,} runs x {steps:,} steps, float32", study, rounds)
     alone = [kernel_seconds(ours) for _ in range(rounds)]
     reached, slots, peak = runs * steps / float(np.median(alone)), sum(SLOTS.values()), peak_slots()
-    lines += ["", f"The kernel alone, by CUDA events: {reached / 1e6:,.4g} M steps/s."]
-    lines[-1] += (
-        f" A run and step needs {slots} slots ({', '.join(f'{k} {v}' for k, v in SLOTS.items())}; see benchmarks/gpu.py). A loop of "
-        f"multiply-adds reaches {peak / 1e9:,.0f} G slots/s on this card, which bounds the case at {peak / slots / 1e6:,.0f} M steps/s: "
-        f"{100 * reached * slots / peak:.0f} % of it. State stays in registers: memory is no bound."
+    lines.append(
+        f"The kernel alone, by CUDA events: {reached / 1e6:,.4g} M steps/s. A run and step needs {slots} slots "
+        f"({', '.join(f'{k} {v}' for k, v in SLOTS.items())}; see benchmarks/gpu.py). A loop of multiply-adds reaches {peak / 1e9:,.0f} G "
+        f"slots/s on this card, which bounds the case at {peak / slots / 1e6:,.0f} M steps/s: {100 * reached * slots / peak:.0f} % of it. "
+        "State stays in registers: memory is no bound."
     )
     lines.append("")
     print(lines[-2], flush=True)
@@ -189,28 +204,29 @@ def peak_slots() -> float:
     return threads * times * 16 * 4 / min(seconds)
 
 
-def jax_river(study: dict[str, Any]) -> dict[str, Contestant]:
-    """JAX with each of its generators and unrollings once, keys folded in step by step or, where they fit, split off before; the fastest
-    competes."""
+def on_jax(study: dict[str, Any]) -> dict[str, Contestant]:
+    """JAX with each of its generators (where there is noise) and unrollings once, keys folded in step by step or, where they fit, split off
+    before; the fastest competes."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else it takes three quarters of the memory for itself
     import jax
 
     if jax.default_backend() != "gpu":
         raise ImportError(f"JAX runs on the {jax.default_backend()} here: pip install 'jax[cuda13]'")
     peer, tried = importlib.import_module(".peers_jax", __package__), []
-    keys = study["seeds"] * study["steps"] * 16  # bytes of threefry's; in, out
-    for variant in [(*v, ahead) for ahead in (False, True) for v in peer.VARIANTS]:
-        if variant[2] and (variant[0] != "threefry2x32" or 2 * keys > 60e9):
-            continue
-        run = peer.river(study, *variant)
+    make, noisy = getattr(peer, study["name"]), "noise" in study
+    variants = [v for v in peer.VARIANTS if noisy or v[0] == peer.VARIANTS[0][0]]
+    if noisy:
+        keys = study["seeds"] * study["steps"] * 8  # bytes of threefry's, which JAX holds four times over
+        variants = [(*v, False) for v in variants] + [(*v, True) for v in variants if v[0] == "threefry2x32" and 4 * keys < 60e9]
+    for variant in variants:
+        run = make(study, *variant)
         run()
         tried.append((timed(run), variant, run))
-        print(f"JAX {variant}: {study['seeds'] * study['steps'] / tried[-1][0] / 1e6:,.4g} M steps/s", flush=True)
     _, variant, run = min(tried, key=lambda t: t[0])
-    return {f"{peer.NAME}, {variant[0]}, unroll {variant[1]}{', keys ahead' * variant[2]}": run}
+    return {f"{peer.NAME}, {f'{variant[0]}, ' * noisy}unroll {variant[1]}{', keys ahead' * (variant[2:] == (True,))}": run}
 
 
-def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
+def on_torch(study: dict[str, Any]) -> dict[str, Contestant]:
     """torch with its tensors on the device."""
     import torch
 
@@ -218,7 +234,7 @@ def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
         raise ImportError("torch finds no CUDA device")
     peer = importlib.import_module(".peers_torch", __package__)
     with torch.device("cuda"):
-        run = peer.river(study)
+        run = getattr(peer, study["name"])(study)
 
     def on_device() -> np.ndarray:
         with torch.device("cuda"):
@@ -227,8 +243,10 @@ def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
     return {peer.NAME: on_device}
 
 
-def cupy_river(study: dict[str, Any]) -> dict[str, Contestant]:
-    """CuPy: one elementwise kernel a step, its normal numbers by cuRAND before each."""
+def on_cupy(study: dict[str, Any]) -> dict[str, Contestant]:
+    """CuPy, for case a: one elementwise kernel a step, its normal numbers by cuRAND before each."""
+    if study["name"] != "river":
+        return {}
     import cupy
 
     step = cupy.ElementwiseKernel(
@@ -309,17 +327,6 @@ def timed(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
-
-
-def agree(finals: dict[str, np.ndarray]) -> None:
-    """Everybody must have solved the same problem: medians within five standard errors. Raises SystemExit otherwise."""
-    reference = finals["thalweg, kernel"].astype(np.float64)
-    for who, losses in finals.items():
-        losses = losses.astype(np.float64)
-        gap = abs(np.median(losses) - np.median(reference))
-        allowed = 5 * 1.2533 * np.hypot(np.std(losses), np.std(reference)) / np.sqrt(len(losses))
-        if not (len(losses) == len(reference) and gap <= allowed):
-            raise SystemExit(f"{who} solves another problem: median final loss {np.median(losses)}, thalweg {np.median(reference)}")
 
 
 if __name__ == "__main__":

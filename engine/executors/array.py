@@ -256,6 +256,7 @@ class Simulation:
 
     def _run(self, tick: Tick, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
         xp, study, optimizer = self.xp, self.study, self.optimizer
+        apart = xp is not np  # arrays may be on a device, and a look at one would wait for all that was launched
         x = self.start()
         state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
         average = self.first_average(x)
@@ -285,10 +286,10 @@ class Simulation:
             bad = ~xp.isfinite(loss)
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
-            if not xp.all(xp.isfinite(x)):
+            if apart or not xp.all(xp.isfinite(x)):
                 bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
             ended = bad & alive
-            if xp.any(ended):
+            if apart or xp.any(ended):
                 status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
                 last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
                 alive = alive & ~ended
@@ -308,7 +309,7 @@ class Simulation:
             if final:
                 tick(t % TICK_STEPS)
                 break
-            if not xp.any(alive) and study.stop.loss_below is None:
+            if (not apart or t % TICK_STEPS == 0) and study.stop.loss_below is None and not xp.any(alive):
                 yield from recorder.fill()
                 tick(study.steps - t + t % TICK_STEPS)
                 break

@@ -30,6 +30,9 @@ from .source import THREAD
 Arriving = Callable[[], Block]
 THREADS = 128
 """Threads of a block of CUDA's."""
+FEW_THREADS = 32
+SPREAD = 2**15
+"""Below so many runs blocks are small, so that all multiprocessors get some."""
 LOCAL_BYTES = 2**15
 """Most memory of a thread for its arrays; beyond, the array executor's wide operations serve better."""
 LAUNCH_WORK = 10**10
@@ -154,7 +157,8 @@ class CudaSimulation(FusedSimulation):
         checkpoint = checkpoint.part("cuda")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numba-cuda warns of grids that leave a part of the device idle
-            launch = kernel(self.shard, self.parts)[-(-self.runs // THREADS), THREADS]
+            threads = THREADS if self.runs >= SPREAD else FEW_THREADS
+            launch = kernel(self.shard, self.parts)[-(-self.runs // threads), threads]
         keys = [np.uint32(word) for s in (philox.NOISE, philox.OPTIMIZER) for word in philox.stream_key(study.root_seed, s)]
         tables = [put(a) for a in self.tables()]
         fixed = [put(a) for a in (self.component()[0], self.choices()[1])]
@@ -185,7 +189,7 @@ class CudaSimulation(FusedSimulation):
             del out
         if arriving:
             yield arriving()
-        status, last_step = (self.device.get(a).reshape(self.points, self.seeds) for a in state[3:])
+        status, last_step = (a.reshape(self.points, self.seeds) for a in self.device.fetch(state[3:])())
         yield Outcome(np.where(status == RUNNING, np.int8(FINISHED), status), last_step)
 
     def arriving(self, start: int, stop: int, out: list[Any]) -> Arriving:

@@ -32,7 +32,7 @@ TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
 """Largest difference from the processor, of the largest value of the point; docs/gpu.md."""
 
 
-def agree(found, expected, rtol, shaken=lambda: {}):
+def agree(found, expected, rtol, shaken=dict):
     """The same ends, NaN in the same places, values within rtol of the largest of their point.
 
     Where that is too strict, since the problem itself multiplies rounding errors (the polar factor of a singular gradient, quotients of
@@ -62,8 +62,8 @@ def shaken(shard, expected):
     """How far each variable moves on the processor when the start moves in its last digits: the largest of three tries."""
     made = {}
     for attempt in range(3):
-        moved = array_simulation(shard)
-        moved.start = lambda start=moved.start, rng=np.random.default_rng(attempt): shake(start(), rng)
+        moved, rng = array_simulation(shard), np.random.default_rng(attempt)
+        moved.start = lambda start=moved.start, rng=rng: shake(start(), rng)
         for name, values in collected(moved)[0].items():
             made[name] = max(made.get(name, 0.0), distance(values, expected[0][name]))
     return made
