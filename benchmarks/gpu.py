@@ -1,14 +1,15 @@
 """thalweg and its peers on a CUDA device: python -m benchmarks.gpu [--runs 1048576] [--steps 2000] [--rounds 5] [--out benchmarks/RESULTS.md]
 
-Case a (noisy Adam on the river, float32) with a run a thread, beside JAX, torch and CuPy elementwise kernels on the same card, in turn,
-medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree. Then the
-kernel's own time by CUDA events against a roofline, Muon on 64 x 64 matrices against the rate of batched products of that size, and
-consensus-based optimization with a block of threads a run beside torch and CuPy arrays.
+Cases a, b and c (benchmarks/cases.py) with a run a thread, beside JAX, torch and, in a, CuPy's elementwise kernels on the same card, in
+turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
+With case a the kernel's own time by CUDA events against a roofline. Then Muon on 64 x 64 matrices against the rate of batched products of
+that size, and consensus-based optimization, a block of threads a run, beside torch and CuPy arrays.
 The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.
 """
 
 import argparse
 import importlib
+import os
 import subprocess
 import sys
 import time
@@ -20,16 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from .cases import CBO, LAST, MUON, RIVER
+from .cases import CASES, CBO, LAST, MUON, OURS_ALONE, RIVER
 
 HEADING = "# On a CUDA device"
+OURS = "thalweg, kernel"
 Contestant = Callable[[], np.ndarray]
-SLOTS = {"landscape": 44, "normals": 46, "Adam": 48, "powers and corrections": 22, "Philox": 40}
-"""Float32 or integer instructions that a run and step of case a needs: an estimate from the operations in the generated source and the usual
-length of libdevice's functions, not counted in machine code. Landscape: sine and cosine without their slow branch 15 each, value, gradient and checks 14. Normals, one Box-Muller pair a
-step: uniforms 6, logarithm 14, root 8, sine and cosine of pi x 18. Adam, two components: root 8, division 8, the rest 8 each. Powers: two
-products, two corrections with a reciprocal of 9. Philox4x32-10, half a block a step: 10 rounds of two wide products of two slots, two
-three-operand exclusive ors and two additions, halved."""
+SLOTS = {"landscape, checks, loop": 70, "Philox": 32, "normals": 52, "corrections, noise and Adam": 64}
+"""Instructions of a run and step of case a, counted in the kernel's machine code (numba-cuda 0.30, CUDA 13.0, sm_90, by nvdisasm) along the
+way that takes no rare branch; 147 of them serve two steps and count half, a wide product (20 of the 147) counts twice. Eight a step are
+special functions, of which a multiprocessor does a sixteenth as many as other instructions: less than the other slots take. The loop
+touches no memory but a factor of the schedule, the same for all runs."""
 
 
 def main() -> None:
@@ -48,6 +49,9 @@ def main() -> None:
         raise SystemExit(f"benchmarks.gpu: {missing()}")
     lines = [HEADING, "", (__doc__ or "").split("\n\n", 1)[1].split("The section")[0].strip(), "", *environment(), ""]
     river(lines, given.runs, given.steps, given.rounds)
+    for name in ("b32", "c32"):
+        title, study = CASES[name]
+        beside(lines, f"{name[0]}: {title}", study, given.rounds)
     if missing_arrays() is None:
         muon(lines, given.matrices, given.rounds)
     else:
@@ -78,38 +82,48 @@ def environment() -> list[str]:
     return [f"{datetime.now(UTC):%Y-%m-%d}, {name()}{told}, Python {sys.version.split()[0]}; {', '.join(packages)}."]
 
 
-# case a
+# kernels beside their peers
 
 
-def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
-    """Case a: the table, then the kernel alone."""
-    study = {**RIVER, "seeds": runs, "steps": steps, "precision": "float32"}
-    ours = shard_of(study)
-    contestants: dict[str, Contestant] = {"thalweg, kernel": lambda: final_loss(ours)}
-    for peer, make in {"JAX": jax_river, "torch": torch_river, "CuPy, elementwise kernel": cupy_river}.items():
+def beside(lines: list[str], title: str, study: dict[str, Any], rounds: int, peers: dict[str, Any] | None = None) -> Any:
+    """One case: everybody's rate in turn, as a table; `peers` make the contestants. Returns our shard."""
+    from .__main__ import agree, shared
+
+    study = {"seeds": 1, **study, **shared(study)}
+    ours, runs = shard_of({k: v for k, v in study.items() if k not in OURS_ALONE}), 0
+    contestants: dict[str, Contestant] = {OURS: lambda: final_loss(ours)}
+    for peer, make in (peers or {"JAX": on_jax, "torch": on_torch, "CuPy": on_cupy}).items():
         try:
             contestants |= make(study)
         except ImportError as error:
             print(f"{peer} is left out: {error}", file=sys.stderr)
     finals, times = {who: run() for who, run in contestants.items()}, {who: [] for who in contestants}
-    agree(finals)
+    runs = len(finals[OURS])
+    agree({"thalweg, array": finals[OURS], **finals}, noisy=bool({"noise", "random"} & study.keys()))
     for _ in range(rounds):
         for who, run in contestants.items():
             times[who].append(timed(run))
-    lines += [f"## a: Adam on the noisy river, {runs:,} runs x {steps:,} steps, float32", "", "| | M steps/s | thalweg is faster by |"]
-    lines.append("|---|---:|---:|")
-    best = np.array(times["thalweg, kernel"])
+    lines += [f"## {title}", "", "| | M steps/s | thalweg is faster by |", "|---|---:|---:|"]
+    best = np.array(times[OURS])
     for who, seconds in times.items():
-        ratio = "" if who == "thalweg, kernel" else f"{np.median(np.array(seconds) / best):.1f}x"
-        lines.append(f"| {who} | {runs * steps / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
+        ratio = "" if who == OURS else f"{np.median(np.array(seconds) / best):.1f}x"
+        lines.append(f"| {who} | {runs * study['steps'] / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
         print(lines[-1], flush=True)
+    lines.append("")
+    return ours
+
+
+def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
+    """Case a: the table, then the kernel alone."""
+    study = {**RIVER, "seeds": runs, "steps": steps, "precision": "float32"}
+    ours = beside(lines, f"a: Adam on the noisy river, {runs:,} runs x {steps:,} steps, float32", study, rounds)
     alone = [kernel_seconds(ours) for _ in range(rounds)]
     reached, slots, peak = runs * steps / float(np.median(alone)), sum(SLOTS.values()), peak_slots()
-    lines += ["", f"The kernel alone, by CUDA events: {reached / 1e6:,.4g} M steps/s."]
-    lines[-1] += (
-        f" A run and step needs about {slots} slots ({', '.join(f'{k} {v}' for k, v in SLOTS.items())}; see benchmarks/gpu.py). A loop of "
-        f"multiply-adds reaches {peak / 1e9:,.0f} G slots/s on this card, which bounds the case at {peak / slots / 1e6:,.0f} M steps/s: "
-        f"{100 * reached * slots / peak:.0f} % of it. State stays in registers, so memory is no bound."
+    lines.append(
+        f"The kernel alone, by CUDA events: {reached / 1e6:,.4g} M steps/s. A run and step needs {slots} slots "
+        f"({', '.join(f'{k} {v}' for k, v in SLOTS.items())}; see benchmarks/gpu.py). A loop of multiply-adds reaches {peak / 1e9:,.0f} G "
+        f"slots/s on this card, which bounds the case at {peak / slots / 1e6:,.0f} M steps/s: {100 * reached * slots / peak:.0f} % of it. "
+        "State stays in registers: memory is no bound."
     )
     lines.append("")
     print(lines[-2], flush=True)
@@ -199,27 +213,29 @@ def peak_slots() -> float:
     return threads * times * 16 * 4 / min(seconds)
 
 
-def jax_river(study: dict[str, Any]) -> dict[str, Contestant]:
-    """JAX with each of its generators and unrollings once; the fastest competes."""
+def on_jax(study: dict[str, Any]) -> dict[str, Contestant]:
+    """JAX with each of its generators (where there is noise) and unrollings once, keys folded in step by step or, where they fit, split off
+    before; the fastest competes."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else it takes three quarters of the memory for itself
     import jax
 
     if jax.default_backend() != "gpu":
         raise ImportError(f"JAX runs on the {jax.default_backend()} here: pip install 'jax[cuda13]'")
     peer, tried = importlib.import_module(".peers_jax", __package__), []
-    for variant in peer.VARIANTS:
-        run = peer.river(study, *variant)
+    make, noisy = getattr(peer, study["name"]), "noise" in study
+    variants = [v for v in peer.VARIANTS if noisy or v[0] == peer.VARIANTS[0][0]]
+    if noisy:
+        keys = study["seeds"] * study["steps"] * 8  # bytes of threefry's, which JAX holds four times over
+        variants = [(*v, False) for v in variants] + [(*v, True) for v in variants if v[0] == "threefry2x32" and 4 * keys < 60e9]
+    for variant in variants:
+        run = make(study, *variant)
         run()
         tried.append((timed(run), variant, run))
     _, variant, run = min(tried, key=lambda t: t[0])
-    return {f"{peer.NAME}, {variant[0]}, unroll {variant[1]}": run}
+    return {f"{peer.NAME}, {f'{variant[0]}, ' * noisy}unroll {variant[1]}{', keys ahead' * (variant[2:] == (True,))}": run}
 
 
-def torch_river(study: dict[str, Any]) -> dict[str, Contestant]:
-    """torch on case a."""
-    return on_torch("river", study)
-
-
-def on_torch(case: str, study: dict[str, Any]) -> dict[str, Contestant]:
+def on_torch(study: dict[str, Any]) -> dict[str, Contestant]:
     """torch with its tensors on the device."""
     import torch
 
@@ -227,7 +243,7 @@ def on_torch(case: str, study: dict[str, Any]) -> dict[str, Contestant]:
         raise ImportError("torch finds no CUDA device")
     peer = importlib.import_module(".peers_torch", __package__)
     with torch.device("cuda"):
-        run = getattr(peer, case)(study)
+        run = getattr(peer, study["name"])(study)
 
     def on_device() -> np.ndarray:
         with torch.device("cuda"):
@@ -236,8 +252,10 @@ def on_torch(case: str, study: dict[str, Any]) -> dict[str, Contestant]:
     return {peer.NAME: on_device}
 
 
-def cupy_river(study: dict[str, Any]) -> dict[str, Contestant]:
-    """CuPy: one elementwise kernel a step, its normal numbers by cuRAND before each."""
+def on_cupy(study: dict[str, Any]) -> dict[str, Contestant]:
+    """CuPy, for case a: one elementwise kernel a step, its normal numbers by cuRAND before each."""
+    if study["name"] != "river":
+        return {}
     import cupy
 
     step = cupy.ElementwiseKernel(
@@ -274,7 +292,7 @@ def muon(lines: list[str], matrices: int, rounds: int) -> None:
     """Muon through the array executor on CuPy: its products against batched products alone."""
     from thalweg.engine.executors.choose import simulation
 
-    study = {**MUON, "seeds": matrices}
+    study = {**MUON, "seeds": matrices, "steps": 200}
     rows, shard = study["landscape"]["rows"], shard_of(study)
 
     def run() -> Any:
@@ -289,7 +307,8 @@ def muon(lines: list[str], matrices: int, rounds: int) -> None:
         f"{steps / 1e6:,.3g} M steps/s. Newton-Schulz products alone: {flops / 1e9:,.0f} GFLOP/s, {flops / peak:.0%} of the "
         f"{peak / 1e9:,.0f} GFLOP/s that batched products of this size reach here."
     )
-    print(lines[-1], flush=True)
+    lines.append("")
+    print(lines[-2], flush=True)
 
 
 def batched_gemm(matrices: int, rows: int) -> float:
@@ -315,40 +334,25 @@ def batched_gemm(matrices: int, rows: int) -> float:
 
 def swarm(lines: list[str], runs: int, rounds: int) -> None:
     """Consensus-based optimization: the table, then the kernel alone."""
+    study = {**CBO, "optimizers": [{**CBO["optimizers"][0], "particles": 1000}], "seeds": runs, "precision": "float32"}
+    particles, dim, steps = study["optimizers"][0]["particles"], study["landscape"]["dim"], study["steps"]
+    size = f"{runs:,} runs x {particles:,} particles x {steps} steps"
+    title = f"h: consensus-based optimization, Rastrigin d = {dim}, {size}, float32"
+    ours = beside(lines, title, study, rounds, {"CuPy": on_arrays, "torch": on_torch})
+    alone = float(np.median([kernel_seconds(ours) for _ in range(rounds)]))
+    rate = runs * steps / alone
+    lines += [f"The kernel alone, by CUDA events: {rate / 1e6:,.4g} M steps/s, {rate * particles * dim / 1e9:,.4g} G components/s.", ""]
+    print(lines[-2], flush=True)
+
+
+def on_arrays(study: dict[str, Any]) -> dict[str, Contestant]:
+    """Our own array executor."""
     from thalweg.engine.executors.device import missing_arrays
 
-    study = {name: value for name, value in CBO.items() if name != "random"}
-    study |= {"optimizers": [{**CBO["optimizers"][0], "particles": 1000}], "seeds": runs, "precision": "float32"}
-    particles, dim, steps, ours = 1000, study["landscape"]["dim"], study["steps"], shard_of(study)
-    contestants: dict[str, Contestant] = {"thalweg, kernel": lambda: final_loss(ours)}
-    if missing_arrays() is None:
-        contestants["thalweg, array executor on CuPy"] = lambda: loss_by(ours, "array-cuda")
-    try:
-        contestants |= on_torch("cbo", study)
-    except ImportError as error:
-        print(f"torch is left out: {error}", file=sys.stderr)
-    finals, times = {who: run() for who, run in contestants.items()}, {who: [] for who in contestants}
-    agree(finals)
-    for _ in range(rounds):
-        for who, run in contestants.items():
-            times[who].append(timed(run))
-    moved, best = runs * particles * dim * steps, np.array(times["thalweg, kernel"])
-    lines += [
-        "",
-        f"## h: consensus-based optimization, {runs:,} runs x {particles:,} particles x {dim} dimensions x {steps} steps, float32",
-        "",
-    ]
-    lines += ["| | M particle steps/s | thalweg is faster by |", "|---|---:|---:|"]
-    for who, seconds in times.items():
-        ratio = "" if who == "thalweg, kernel" else f"{np.median(np.array(seconds) / best):.1f}x"
-        lines.append(f"| {who} | {moved / dim / float(np.median(seconds)) / 1e6:,.4g} | {ratio} |")
-        print(lines[-1], flush=True)
-    alone = float(np.median([kernel_seconds(ours) for _ in range(rounds)]))
-    lines += [
-        "",
-        f"The kernel alone, by CUDA events: {moved / dim / alone / 1e6:,.4g} M particle steps/s, {moved / alone / 1e9:,.3g} G components/s.",
-    ]
-    print(lines[-1], flush=True)
+    if missing_arrays() is not None:
+        raise ImportError(missing_arrays())
+    shard = shard_of({k: v for k, v in study.items() if k not in OURS_ALONE})
+    return {"thalweg, arrays on CuPy": lambda: loss_by(shard, "array-cuda")}
 
 
 # shared
@@ -359,17 +363,6 @@ def timed(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
-
-
-def agree(finals: dict[str, np.ndarray]) -> None:
-    """Everybody must have solved the same problem: medians within five standard errors. Raises SystemExit otherwise."""
-    reference = finals["thalweg, kernel"].astype(np.float64)
-    for who, losses in finals.items():
-        losses = losses.astype(np.float64)
-        gap = abs(np.median(losses) - np.median(reference))
-        allowed = 5 * 1.2533 * np.hypot(np.std(losses), np.std(reference)) / np.sqrt(len(losses))
-        if not (len(losses) == len(reference) and gap <= allowed):
-            raise SystemExit(f"{who} solves another problem: median final loss {np.median(losses)}, thalweg {np.median(reference)}")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ VARIANTS = [(impl, unroll) for impl in ("threefry2x32", "rbg", "unsafe_rbg") for
 """Generators and unrolling tried; the fastest counts."""
 
 
-def river(study: dict[str, Any], impl: str, unroll: int) -> Any:
-    """Case a."""
+def river(study: dict[str, Any], impl: str, unroll: int, ahead: bool = True) -> Any:
+    """Case a. `ahead`: the keys of all steps are split off before the first; else each is folded out of the run's when its step comes,
+    which needs no memory for runs x steps keys."""
     dtype, optimizer = _precision(study), optax.adam(0.01)
 
     def loss(z):
@@ -26,11 +27,13 @@ def river(study: dict[str, Any], impl: str, unroll: int) -> Any:
 
         def step(carry, k):
             z, state = carry
+            k = k if ahead else jax.random.fold_in(key, k)
             g = jax.grad(loss)(z) + dtype(0.5) * jax.random.normal(k, (2,), dtype)
             update, state = optimizer.update(g, state)
             return (optax.apply_updates(z, update), state), None
 
-        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), jax.random.split(key, study["steps"]), unroll=unroll)
+        each = jax.random.split(key, study["steps"]) if ahead else jnp.arange(study["steps"])
+        (z, _), _ = jax.lax.scan(step, (z, optimizer.init(z)), each, unroll=unroll)
         return loss(z)
 
     keys = jax.random.split(jax.random.key(0, impl=impl), study["seeds"])

@@ -28,6 +28,7 @@ from .checkpoint import Checkpoint
 from .plan import Dim, Group, Plan, Shard, refit
 
 FORMAT_VERSION = 1
+OWN_VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 LONG_NAMES = {
     "loss": "noiseless objective",
     "params": "iterate",
@@ -94,7 +95,7 @@ class Store:
         differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
         if differing:
             raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
-        if root.attrs.get("thalweg_version") != version("thalweg"):
+        if root.attrs.get("thalweg_version") != OWN_VERSION:
             found = root.attrs.get("thalweg_version")
             raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
         return cls(root, as_stored(plan, root), str(target))
@@ -255,7 +256,7 @@ def provenance(study: Study) -> dict[str, Any]:
     packages = {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")}
     return {
         "thalweg_format": FORMAT_VERSION,
-        "thalweg_version": version("thalweg"),
+        "thalweg_version": OWN_VERSION,
         "study": json.dumps(study.model_dump(mode="json")),
         "title": study.title or study.name,
         "source": study.source,

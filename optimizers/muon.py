@@ -52,10 +52,10 @@ class Muon(MatrixOptimizer):
 
     @staticmethod
     def update(x, g, m, t, lr, beta, weight_decay, eps, nesterov, momentum, bias_correction, method, ns_steps, scale, eps_form):
-        fresh = g if momentum == "heavy_ball" else (1 - beta) * g
-        m = beta * m + fresh
+        fresh = 1.0 if momentum == "heavy_ball" else 1 - beta
+        m = beta * m + fresh * g
         late, now = (1 - beta ** (t + 1), 1 - beta**t) if bias_correction else (1.0, 1.0)
-        u = beta * m / late + fresh / now if nesterov else m / now
+        u = beta / late * m + fresh / now * g if nesterov else m / now
         o = polar(u) if method == "polar" else newton_schulz(u, ns_steps, eps=eps, clamp=eps_form == "clamp")
         rows, cols = x.shape[-2:]
         sizes = {

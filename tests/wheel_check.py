@@ -16,7 +16,7 @@ def expected() -> set[str]:
     found = {"thalweg/__init__.py", "thalweg/py.typed"}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".yaml", ".html", ".css", ".js") and "__pycache__" not in path.parts:
+            if path.suffix in (".py", ".yaml", ".html", ".css", ".js", ".cu") and "__pycache__" not in path.parts:
                 found.add(f"thalweg/{path.relative_to(ROOT)}")
     return found
 

@@ -18,6 +18,7 @@ from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
 from ..state import begun, unpacked
 from . import philox
+from .device import kernel_for
 from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
 from .starts import start_from_file
 from .watch import Watch
@@ -255,6 +256,7 @@ class Simulation:
 
     def _run(self, tick: Tick, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
         xp, study, optimizer = self.xp, self.study, self.optimizer
+        apart = xp is not np  # arrays may be on a device, and a look at one would wait for all that was launched
         x = self.start()
         state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
         average = self.first_average(x)
@@ -284,10 +286,10 @@ class Simulation:
             bad = ~xp.isfinite(loss)
             if study.stop.diverge_above is not None:
                 bad = bad | (loss > study.stop.diverge_above)
-            if not xp.all(xp.isfinite(x)):
+            if apart or not xp.all(xp.isfinite(x)):
                 bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
             ended = bad & alive
-            if xp.any(ended):
+            if apart or xp.any(ended):
                 status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
                 last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
                 alive = alive & ~ended
@@ -307,7 +309,7 @@ class Simulation:
             if final:
                 tick(t % TICK_STEPS)
                 break
-            if not xp.any(alive) and study.stop.loss_below is None:
+            if (not apart or t % TICK_STEPS == 0) and study.stop.loss_below is None and not xp.any(alive):
                 yield from recorder.fill()
                 tick(study.steps - t + t % TICK_STEPS)
                 break
@@ -334,7 +336,7 @@ def rebound(function: Any, xp: Any) -> Any:
     for name in {n for code in (function.__code__, *inner) for n in code.co_names}:
         value = scope.get(name)
         if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
-            scope[name] = rebound(value, xp)
+            scope[name] = kernel_for(value, xp) or rebound(value, xp)
     return types.FunctionType(function.__code__, {**scope, "np": xp}, function.__name__, function.__defaults__)
 
 

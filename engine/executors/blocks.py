@@ -52,7 +52,7 @@ class BlockSimulation(Simulation):
             new, *held = self.rule(w, h, *held, **given) if len(shape) == 2 else adamw(w, h, *held, **vector)
             parts.append(xp.reshape(new, (*x.shape[:2], math.prod(shape))))
             states.append(tuple(held))
-        return xp.concat(parts, axis=-1), states
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1), states
 
     def inputs(self) -> dict[str, Any]:
         return {**super().inputs(), "t": None, "lr": None}

@@ -7,11 +7,12 @@ study needs. Arrays on the device have the run as their last axis, so that neigh
     X, A (dim, runs)   S (states, dim, runs)   status, last_step (runs)   seed_of (seeds)
     P, H, HA, Q        (rows, points or 1): numbers of the landscape, the rule, the average, and (noise scale, df, -2 / df, clip threshold)
     C                  (points or 1, steps of this launch): the schedule's factors
-    component (dim)    limits: diverge above, loss below    keys: Philox's, of noise and of the optimizer's own numbers, two words each
+    component (dim)    limits: diverge above, loss below    key0 .. key3: Philox's two words of noise, and of the optimizer's own numbers
     marks              the `count` steps of this launch that are recorded, from record `place` on
     scalars            (variables, records, runs)   params, averages (records, dim, runs)
 
-A thread whose run has diverged leaves the loop; its records from then on are NaN.
+A thread whose run has diverged leaves the loop; its records from then on are NaN. Step numbers have 32 bits, and what the loop reads again
+and again is in locals: a multiprocessor issues one instruction a cycle for a warp, so each one in the loop counts.
 """
 
 import importlib
@@ -24,16 +25,18 @@ REFRESH = 64
 """Powers beta**t are computed at every so many steps, and multiplied on in between; as in lanes.py."""
 ARGUMENTS = (
     *("t0", "t1", "steps", "runs", "seeds", "place", "count"),
-    *("X", "S", "A", "status", "last_step", "seed_of", "P", "H", "HA", "Q", "C", "component", "limits", "keys", "marks"),
+    *("key0", "key1", "key2", "key3"),
+    *("X", "S", "A", "status", "last_step", "seed_of", "P", "H", "HA", "Q", "C", "component", "limits", "marks"),
     *("scalars", "params", "averages"),
 )
 DIMENSIONS = {
-    **dict.fromkeys(("status", "last_step", "seed_of", "component", "limits", "keys", "marks"), 1),
+    **dict.fromkeys(("status", "last_step", "seed_of", "component", "limits", "marks"), 1),
     **dict.fromkeys(("X", "A", "P", "H", "HA", "Q", "C"), 2),
     **dict.fromkeys(("S", "scalars", "params", "averages"), 3),
 }
-KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint64", "keys": "uint64", "marks": "int64"}
-"""Types of arrays that do not have the working precision."""
+KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", **{f"key{k}": "uint32" for k in range(4)}}
+"""Types of arrays that do not have the working precision, and of numbers that are not int64."""
+MOST_STEPS = 2**31 - 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Features:
     @property
     def local_bytes(self) -> int:
         """Memory of a thread's arrays, should none of them fit into registers."""
-        vectors = 2 + self.states + self.average + self.average_loss + (2 if self.noise == "gaussian" else 0) + (3 if self.xi else 1)
+        vectors = 3 + self.states + self.average + self.average_loss + (2 if self.noise == "gaussian" else 0) + (3 if self.xi else 1)
         return (self.dim * vectors + sum(self.rows) + sum(self.numbers) + 16) * (4 if self.precision == "float32" else 8)
 
 
@@ -70,7 +73,9 @@ def signature(precision: str) -> tuple[Any, ...]:
     types: Any = importlib.import_module("numba.cuda.types")  # numba-cuda's own, not Numba's
 
     def kind(name: str) -> Any:
-        return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C") if name in DIMENSIONS else types.int64
+        if name not in DIMENSIONS:
+            return getattr(types, KINDS.get(name, "int64"))
+        return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C")
 
     return tuple(map(kind, ARGUMENTS))
 
@@ -80,7 +85,7 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     f = features
     text = HEAD.format(precision=f.precision, landscape=landscape, rule=rule, average=average, arguments=", ".join(ARGUMENTS))
     lines = [*setup(f), f"if state != {DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
-    lines += ["    for t in range(t0, t1):", *indent(step(f), 2), *indent(save(f), 1)]
+    lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
     lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
     return text + "".join(f"    {line}\n" for line in lines)
 
@@ -98,7 +103,7 @@ from thalweg.engine.executors.cuda_math import cell32, cell64, philox
 
 F, W = np.{precision}, 1
 box_muller, bailey, sqrt = functions.box_muller, functions.bailey, functions.sqrt
-NAN, MASK, HALF = F(np.nan), np.uint64(0xFFFFFFFF), np.uint64(32)
+NAN, NEVER, ZERO = F(np.nan), np.int32(-1), np.uint32(0)
 
 
 @cuda.jit(cache=True)
@@ -122,12 +127,14 @@ def setup(f: Features) -> list[str]:
     """The thread's own place and its arrays."""
     Z, O, R, RA, K, KA, sums = f.rows
     made = ["point = run // seeds", "seed = seed_of[run - point * seeds]", "state, last, k = status[run], last_step[run], 0"]
-    made += ["above, below = limits[0], limits[1]", "key0, key1, key2, key3 = keys[0], keys[1], keys[2], keys[3]"]
+    made += ["above, below, first, end = limits[0], limits[1], np.int32(t0), np.int32(steps)"]
+    made += ["mark = np.int32(marks[0]) if count > 0 else NEVER"]
     made += [local("x", f.dim, 1), local("g", f.dim, 1), local("s", f.states, f.dim, 1), local("L", 1), local("Z", Z, 1)]
     made += [local("p", f.numbers[0], 1), local("h", f.numbers[1], 1), local("T", 1), local("factor", 1)]
     made += [local("R", R, 1), local("K", K, 1), local("sums", sums, 1), local("xi", f.dim, 1)]
     padded = f.dim + f.dim % 2
     made += [local("even", padded, 1), local("odd", padded, 1)] * (f.noise == "gaussian")
+    made += [local("weight", f.dim, 1)] * bool(f.noise)
     made += [local("xi_even", padded, 1), local("xi_odd", padded, 1)] * f.xi
     made += [local("a", f.dim, 1), local("ha", f.numbers[2], 1), local("RA", RA, 1), local("KA", KA, 1)] * f.average
     made += [local("spare", f.dim, 1), local("L2", 1)] * f.average_loss
@@ -143,7 +150,8 @@ def load(f: Features) -> list[str]:
         if rows and (name != "ha" or f.average):
             made += [f"at = min(point, {table}.shape[1] - 1)", f"for i in range({rows}):", f"    {name}[i, 0] = {table}[i, at]"]
     made += ["at = min(point, Q.shape[1] - 1)", "scale, df, exponent, threshold = Q[0, at], Q[1, at], Q[2, at], Q[3, at]"]
-    return [*made, "at = min(point, C.shape[0] - 1)"]
+    made += each(f, "weight[d, 0] = scale * component[d]") * bool(f.noise)
+    return [*made, "factors = C[min(point, C.shape[0] - 1)]"]
 
 
 def each(f: Features, statement: str) -> list[str]:
@@ -152,23 +160,24 @@ def each(f: Features, statement: str) -> list[str]:
 
 def preludes(f: Features, row: str) -> list[str]:
     """What depends on hyperparameters and step alone."""
-    made = ["T[0] = F(t + 1)", f"factor[0] = C[at, {row}]", f"prelude(T, factor, h, R, K, t % {REFRESH} == 0)"]
-    return made + [f"average_prelude(T, factor, ha, RA, KA, t % {REFRESH} == 0)"] * f.average
+    made = ["T[0] = F(np.int32(t + 1))", f"factor[0] = factors[np.uint32({row})]", f"fresh = t & {REFRESH - 1} == 0"]
+    return [*made, "prelude(T, factor, h, R, K, fresh)", *["average_prelude(T, factor, ha, RA, KA, fresh)"] * f.average]
 
 
 def powers(f: Features) -> list[str]:
     """Powers grow from the last multiple of REFRESH on, so that their bits do not depend on where a launch begins."""
-    return [f"for t in range(t0 - t0 % {REFRESH}, t0):", *indent(preludes(f, "0"), 1)]
+    return [f"for t in range(np.int32(first - (first & {REFRESH - 1})), first):", *indent(preludes(f, "0"), 1)]
 
 
 def step(f: Features) -> list[str]:
     """One step: look, note how the run stands, record, move."""
-    made = ["if landscape(x, L, g, p, Z, above) != 0:", f"    if state == {RUNNING}:", "        last = t - 1"]
+    made = ["if landscape(x, L, g, p, Z, above) != 0:", f"    if state == {RUNNING}:", "        last = np.int64(t - 1)"]
     made += [f"    state = np.int8({DIVERGED})", "    break"]
     if f.below:
-        made += [f"if state == {RUNNING} and L[0] < below:", f"    state, last = np.int8({STOPPED}), t"]
-    made += ["if k < count and marks[k] == t:", *indent(see(f), 1), "    k += 1", "if t == steps:", "    break"]
-    made += noise(f) + clip(f) + own(f) + preludes(f, "t - t0")
+        made += [f"if state == {RUNNING} and L[0] < below:", f"    state, last = np.int8({STOPPED}), np.int64(t)"]
+    made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
+    made += ["if t == end:", "    break"]
+    made += noise(f) + clip(f) + own(f) + preludes(f, "t - first")
     update = "rule(x, g, L, s, xi, R, sums, 0)"
     made += [f"if state == {RUNNING}:", f"    {update}"] if f.below else [update]
     return made + ["average_rule(a, x, L, s, xi, RA, sums, 0)"] * f.average
@@ -194,14 +203,14 @@ def records(f: Features, values: dict[str, str]) -> list[str]:
 def normals(f: Features, key: str, even: str, odd: str) -> list[str]:
     """Standard normals of step t into `even`; in float32 of an even step into `even` and of the odd one after it into `odd`."""
     single = f.precision == "float32"
-    made = [f"for j in range({(f.dim + 1) // 2}):", f"    tick = np.uint64(t{' >> 1' if single else ''})"]
-    made += [f"    w0, w1, w2, w3 = philox(np.uint64(j), tick & MASK, seed, tick >> HALF, {key})"]
+    made = [f"for j in range({(f.dim + 1) // 2}):"]
+    made += [f"    w0, w1, w2, w3 = philox(np.uint32(j), np.uint32(t{' >> 1' if single else ''}), seed, ZERO, {key})"]
     if single:
         made += [
             f"    {even}[2 * j, 0], {even}[2 * j + 1, 0] = box_muller(cell32(w0), cell32(w1))",
             f"    {odd}[2 * j, 0], {odd}[2 * j + 1, 0] = box_muller(cell32(w2), cell32(w3))",
         ]
-        return ["if t & 1 == 0 or t == t0:", *indent(made, 1)]
+        return ["if t & 1 == 0 or t == first:", *indent(made, 1)]
     return [*made, f"    {even}[2 * j, 0], {even}[2 * j + 1, 0] = box_muller(cell64(w0, w1), cell64(w2, w3))"]
 
 
@@ -213,16 +222,16 @@ def drawn(f: Features, even: str, odd: str) -> str:
 def noise(f: Features) -> list[str]:
     """Add the study's noise to the gradient."""
     if f.noise == "gaussian":
-        return [*normals(f, "key0, key1", "even", "odd"), *each(f, f"g[d, 0] += scale * component[d] * {drawn(f, 'even', 'odd')}")]
+        return [*normals(f, "key0, key1", "even", "odd"), *each(f, f"g[d, 0] += weight[d, 0] * {drawn(f, 'even', 'odd')}")]
     if f.noise != "student_t":
         return []
-    word = "np.uint64(j), np.uint64(t) & MASK, seed, np.uint64(t) >> HALF, key0, key1"
+    word = "np.uint32(j), np.uint32(t), seed, ZERO, key0, key1"
     if f.precision == "float64":
         made = [f"for j in range({f.dim}):", f"    w0, w1, w2, w3 = philox({word})"]
-        return [*made, "    g[j, 0] += scale * component[j] * bailey(cell64(w0, w1), cell64(w2, w3), df, exponent)"]
+        return [*made, "    g[j, 0] += weight[j, 0] * bailey(cell64(w0, w1), cell64(w2, w3), df, exponent)"]
     made = [f"for j in range({(f.dim + 1) // 2}):", f"    w0, w1, w2, w3 = philox({word})"]
-    made += ["    g[2 * j, 0] += scale * component[2 * j] * bailey(cell32(w0), cell32(w1), df, exponent)"]
-    last = ["    g[2 * j + 1, 0] += scale * component[2 * j + 1] * bailey(cell32(w2), cell32(w3), df, exponent)"]
+    made += ["    g[2 * j, 0] += weight[2 * j, 0] * bailey(cell32(w0), cell32(w1), df, exponent)"]
+    last = ["    g[2 * j + 1, 0] += weight[2 * j + 1, 0] * bailey(cell32(w2), cell32(w3), df, exponent)"]
     return made + (last if f.dim % 2 == 0 else [f"    if 2 * j + 1 < {f.dim}:", *indent(last, 1)])
 
 

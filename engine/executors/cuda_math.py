@@ -1,20 +1,26 @@
 """The scalar functions that kernels for CUDA call, in float32 and float64, and their random numbers.
 
-Elementary functions are libdevice's, not those of vecmath: those were made so that LLVM can vectorise them for a processor, and a thread of
-a GPU has no use for that. Libdevice is as exact (NVIDIA's CUDA C++ Programming Guide, "Mathematical Functions": float32 exp, log and sin
-within 2 ulp, pow 4, tan 4, sqrt and division exact; float64 within 2), has no limit of reach, and stays in float32. Bits of floating-point
-results would not agree with the processor's in any case, whose kernels contract and estimate otherwise; the whole numbers of Philox, and
-the uniforms made of them, do agree bit for bit.
+float32 sine, cosine, the turn and the logarithm of Box-Muller are those of single.py, the same code, so that sine and cosine of one
+argument share their reduction and nothing branches; beyond REACH, and for all other functions, libdevice's serve, which are as exact
+(NVIDIA's CUDA C++ Programming Guide, "Mathematical Functions": float32 exp and log within 2 ulp, pow 4, tan 4, sqrt and division exact;
+float64 within 2). Reciprocals, roots and quotients of float32 rules, and Box-Muller's root, are the device's own instructions, within 2 ulp (PTX ISA,
+rcp.approx, sqrt.approx, div.approx), as `root` and `divide` are on the processor. Bits of floating-point results do not agree with the processor's,
+whose kernels contract and estimate otherwise; the whole numbers of Philox, and the uniforms made of them, agree bit for bit.
 
 Numba's simulator runs device functions as plain Python, where `math` raises for log(0): there they are NumPy's.
 """
 
+import importlib
 import math
+import types
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numba import cuda
+
+from . import single
 
 try:
     from numba.cuda.core import config
@@ -22,39 +28,145 @@ except ImportError:  # the CUDA target that Numba itself carries
     from numba.core import config
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
-MASK, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-M0, M1, W0, W1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57), np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+u32, u64 = np.uint32, np.uint64
+HALF, M0, M1, W0, W1 = u64(32), u32(0xD2511F53), u32(0xCD9E8D57), u32(0x9E3779B9), u32(0xBB67AE85)
 device = cuda.jit(device=True) if SIMULATED else cuda.jit(device=True, forceinline=True)
 """Decorator of every function that a kernel calls: inlined, so that arrays of constant size become registers."""
 of: Any = np if SIMULATED else math
 arctan_, power_ = (np.arctan, np.power) if SIMULATED else (math.atan, math.pow)
 
 
+def _complete() -> None:
+    """numba-cuda (0.30) names np.row_stack, which NumPy 2.5 dropped, in a module that it imports when it first compiles: import it now,
+    with the name there for as long as that takes."""
+    np.row_stack = np.vstack  # type: ignore[attr-defined]
+    try:
+        importlib.import_module("numba.cuda.np.arrayobj")
+    finally:
+        del np.row_stack  # type: ignore[attr-defined]
+
+
+if not SIMULATED and not hasattr(np, "row_stack"):
+    _complete()
+
+
+if SIMULATED:
+    floor32 = floor64 = np.floor
+
+    def instruction(text: str, arguments: int) -> Callable[..., Any]:
+        """The same by NumPy."""
+        return {"sqrt": np.sqrt, "div": np.divide, "rcp": lambda x: np.float32(1) / x}[text.split(".")[0]]
+
+    def wide(a, b):
+        """The product of two words of 32 bits, in 64."""
+        return u64(a) * u64(b)
+
+    def fma(a, b, c):
+        return np.float32(np.float64(a) * b + c)
+
+    def bits_f32(x):
+        return x.view(np.int32)
+
+    def from_bits_f32(x):
+        return x.view(np.float32)
+
+    exact = SimpleNamespace(sinf=np.sin, cosf=np.cos, tanf=np.tan)
+
+    @device
+    def turn64(v):
+        return np.sin(2 * np.pi * v), np.cos(2 * np.pi * v)
+
+else:
+    from llvmlite import ir
+    from numba.cuda import libdevice
+    from numba.cuda import types as kinds
+    from numba.cuda.extending import intrinsic
+
+    floor32, floor64 = libdevice.floorf, libdevice.floor
+    fma, bits_f32, from_bits_f32, exact = libdevice.fmaf, libdevice.float_as_int, libdevice.int_as_float, libdevice
+
+    def instruction(text: str, arguments: int) -> Callable[..., Any]:
+        """An instruction of PTX on float32 numbers, as a function."""
+        places = ", ".join(f"${k}" for k in range(arguments + 1))
+
+        def generate(context, builder, signature, args):
+            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()] * arguments)
+            return builder.call(ir.InlineAsm(kind, f"{text} {places};", ",".join(["=f", *["f"] * arguments])), args)
+
+        if arguments == 1:
+            return intrinsic(lambda context, a: (a(a), generate))
+        return intrinsic(lambda context, a, b: (a(a, b), generate))
+
+    @intrinsic
+    def wide(context, a, b):
+        """The product of two words of 32 bits, in 64. LLVM's own way through 64-bit factors costs an addition more."""
+
+        def generate(context, builder, signature, args):
+            word = ir.IntType(32)
+            return builder.call(ir.InlineAsm(ir.FunctionType(ir.IntType(64), [word, word]), "mul.wide.u32 $0, $1, $2;", "=l,r,r"), args)
+
+        return kinds.uint64(kinds.uint32, kinds.uint32), generate
+
+    @device
+    def turn64(v):
+        return libdevice.sincospi(2.0 * v)
+
+
 @device
 def philox(c0, c1, c2, c3, k0, k1):
-    """Philox4x32-10 on words held in 64 bits, as philox.py."""
+    """Philox4x32-10, as philox.py: four words of 32 bits from a counter of four and a key of two."""
+    c0, c1, c2, c3, k0, k1 = u32(c0), u32(c1), u32(c2), u32(c3), u32(k0), u32(k1)
     for _ in range(10):
-        p0, p1 = M0 * (c0 & MASK), M1 * (c2 & MASK)
-        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1 & MASK, (p0 >> HALF) ^ c3 ^ k1, p0 & MASK
-        k0, k1 = (k0 + W0) & MASK, (k1 + W1) & MASK
+        p0, p1 = wide(M0, c0), wide(M1, c2)
+        c0, c1, c2, c3 = u32(u32(u32(p1 >> HALF) ^ c1) ^ k0), u32(p1), u32(u32(u32(p0 >> HALF) ^ c3) ^ k1), u32(p0)
+        k0, k1 = u32(k0 + W0), u32(k1 + W1)
     return c0, c1, c2, c3
 
 
 @device
 def cell32(word):
     """A word as a float32 in (0, 1): its top 23 bits, centred in their cell."""
-    return (np.float32(np.int32(word >> np.uint64(9))) + np.float32(0.5)) * np.float32(2.0**-23)
+    return np.float32(np.int32(word >> u32(9))) * np.float32(2.0**-23) + np.float32(2.0**-24)
 
 
 @device
 def cell64(high, low):
     """Two words as a float64 in (0, 1): the top 52 bits, centred in their cell."""
-    return (np.float64(np.int64((high << np.uint64(20)) | (low >> np.uint64(12)))) + 0.5) * 2.0**-52
+    return (np.float64(np.int64((u64(high) << u64(20)) | u64(low >> u32(12)))) + 0.5) * 2.0**-52
 
 
-def in_precision(F: Any, turn: Any, down: Any) -> SimpleNamespace:
+def shared(function: Any, **called: Any) -> Any:
+    """A function of single.py for a thread: the same code; `called` are the functions it calls, in their form for the device."""
+    code = function.py_func
+    return device(types.FunctionType(code.__code__, {**code.__globals__, **called}, code.__name__))
+
+
+primitives = {"fma": fma, "bits_f32": bits_f32, "from_bits_f32": from_bits_f32}
+magnitude, signed = shared(single.magnitude, **primitives), shared(single.signed, **primitives)
+quarters, reduced_log = shared(single.quarters, **primitives), shared(single.reduced_log, **primitives)
+turn32 = shared(single.turn, **primitives, signed=signed)
+log_unit32 = shared(single.log_unit, **primitives, reduced_log=reduced_log)
+root32, divide32, reciprocal32 = (instruction(f"{name}.approx.ftz.f32", n) for name, n in (("sqrt", 1), ("div", 2), ("rcp", 1)))
+REACH = single.REACH
+
+
+def near(name: str) -> Any:
+    """sin, cos or tan of a float32: single.py's up to REACH, libdevice's beyond."""
+    close, far = shared(getattr(single, name), **primitives, quarters=quarters, signed=signed), getattr(exact, f"{name}f")
+
+    @device
+    def function(x):
+        made = close(x)  # not in a branch: what sin and cos of one argument share is then computed once
+        if magnitude(x) > REACH:
+            made = far(x)
+        return made
+
+    return function
+
+
+def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
     """The functions for numbers of type F, by the names that generated code has for them. `turn` is (sin, cos) of 2 pi v, `down` rounds
-    towards minus infinity."""
+    towards minus infinity, `own` takes the place of functions below."""
 
     @device
     def sqrt(x):
@@ -63,6 +175,10 @@ def in_precision(F: Any, turn: Any, down: Any) -> SimpleNamespace:
     @device
     def divide(a, b):
         return a / b
+
+    @device
+    def reciprocal(x):
+        return F(1) / x
 
     @device
     def absolute(x):
@@ -137,10 +253,12 @@ def in_precision(F: Any, turn: Any, down: Any) -> SimpleNamespace:
     def pow(x, y):
         return F(power_(x, y))
 
+    root, log_unit = own.get("root", sqrt), own.get("log_unit", log)
+
     @device
     def box_muller(u, v):
         """Two standard normals from two uniforms."""
-        r = F(of.sqrt(F(-2) * F(of.log(u))))
+        r = root(F(-2) * log_unit(u))
         s, c = turn(v)
         return r * c, r * s
 
@@ -150,33 +268,10 @@ def in_precision(F: Any, turn: Any, down: Any) -> SimpleNamespace:
         s, c = turn(v)
         return F(of.sqrt(df * (F(power_(u, exponent)) - F(1)))) * c
 
-    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down")}
-    return SimpleNamespace(**made, root=sqrt)
+    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down", "own")}
+    return SimpleNamespace(**(made | own))
 
 
-if SIMULATED:
-    floor32 = floor64 = np.floor
-
-    @device
-    def turn32(v):
-        return np.float32(np.sin(2 * np.pi * np.float64(v))), np.float32(np.cos(2 * np.pi * np.float64(v)))
-
-    @device
-    def turn64(v):
-        return np.sin(2 * np.pi * v), np.cos(2 * np.pi * v)
-
-else:
-    from numba.cuda import libdevice
-
-    floor32, floor64 = libdevice.floorf, libdevice.floor
-
-    @device
-    def turn32(v):
-        return libdevice.sincospif(np.float32(2) * v)
-
-    @device
-    def turn64(v):
-        return libdevice.sincospi(2.0 * v)
-
-
-float32, float64 = in_precision(np.float32, turn32, floor32), in_precision(np.float64, turn64, floor64)
+own32 = {"root": root32, "divide": divide32, "reciprocal": reciprocal32, "log_unit": log_unit32}
+float32 = in_precision(np.float32, turn32, floor32, **own32, **{name: near(name) for name in ("sin", "cos", "tan")})
+float64 = in_precision(np.float64, turn64, floor64)

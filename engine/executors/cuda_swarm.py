@@ -5,38 +5,26 @@ cuda.py. On one device the bits do not depend on shards, launches or other runs.
 """
 
 import threading
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..checkpoint import Checkpoint
 from ..plan import Group, Parts, Shard
-from . import philox
-from .array import NOTHING, Tick
+from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
+from .cuda_kernel import MOST_STEPS
 from .cuda_swarm_kernel import Features, kernel_source
-from .device import Arrays, CupyArrays, arrays, namespace, simulated
-from .fused import Sources, sources
+from .device import Arrays, CupyArrays, namespace, simulated
+from .fused import Sources
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
-from .recorder import FINISHED, RUNNING, Block, Outcome
-from .source import THREAD
+from .recorder import RUNNING
 
 WARP = 32
 """Threads that exchange numbers without waiting."""
 MOST_THREADS = 256
-"""Of a block: four of them and more then fit on a multiprocessor, and one works while another waits."""
+"""Of a block: two and more then fit on a multiprocessor, and one works while another waits."""
 SHARED_BYTES = 48 * 2**10
 """Shared memory of a block."""
-LOCAL_BYTES = 2**15
-"""Most memory of a thread for its arrays."""
-LAUNCH_WORK = 10**9
-"""Components moved in one launch; a launch of fewer than FEW_RUNS counts as that many, since each has a multiprocessor to itself."""
-FEW_RUNS = 16
-LAUNCH_STEPS = 10**5
-FACTOR_BYTES = 2**26
-MOST_STEPS = 2**31 - 2
 
 
 def why_not(group: Group) -> str | None:
@@ -60,11 +48,6 @@ def why_not(group: Group) -> str | None:
     return None
 
 
-def thread_sources(parts: Parts, precision: str) -> Sources:
-    """The generated functions for one particle. Raises NotFusable with the reason."""
-    return sources(parts, precision, THREAD, False, False)
-
-
 def threads(particles: int) -> int:
     """Threads of a block, whole warps: as many as divide the particles with few left idle in the last turn."""
     turns = -(-particles // MOST_THREADS)
@@ -82,7 +65,7 @@ def features(shard: Shard, parts: Parts, made: Sources) -> Features:
         threads=threads(optimizer.particles),  # type: ignore[attr-defined]
         warp=WARP,
         states=len(optimizer.state),  # type: ignore[attr-defined]
-        numbers=(len(parts.landscape.definition().parameters), len(made.numbers), len(made.average_numbers)),  # type: ignore[attr-defined]
+        numbers=(len(landscape_numbers(parts)), len(made.numbers), len(made.average_numbers)),
         xi="xi" in optimizer.inputs(),  # type: ignore[attr-defined]
         average=optimizer.average is not None,
         below=shard.group.study.stop.loss_below is not None,
@@ -104,19 +87,15 @@ def kernel(shard: Shard, parts: Parts) -> Any:
     return load(kernel_source(features(shard, parts, made), *names)).drive
 
 
-class CudaSwarm(FusedSwarm):
+class CudaSwarm(CudaSimulation, FusedSwarm):
     """One shard of swarms on the current CUDA device; `run` is that of the array executor's Simulation."""
 
     def __init__(self, shard: Shard, device: Arrays | None = None):
-        self.shard, self.study, self.threads = shard, shard.group.study, 1
-        self.base = self.reference(shard)
-        self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
-        self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
-        self.uniform, self.W, self.runs = True, THREAD, self.base.points * len(self.base.seeds)
-        self.sources = thread_sources(self.parts, self.study.precision)
+        super().__init__(shard, device)
         self.features = features(shard, self.parts, self.sources)
-        self.device = device or arrays()
-        self.lay_out()
+
+    def launcher(self) -> Any:
+        return kernel(self.shard, self.parts)[self.runs, self.features.threads]
 
     def start(self) -> Any:
         """X of the kernel: drawn on the device where its arrays are CuPy's, since a processor would take longer for it than for the steps."""
@@ -126,50 +105,23 @@ class CudaSwarm(FusedSwarm):
         x = xp.permute_dims(xp.reshape(x, (self.runs, self.features.particles, self.dim)), (0, 2, 1))
         return xp.reshape(x, (-1,)) if there else self.device.put(x.reshape(-1))
 
-    def state(self) -> tuple[Any, ...]:
-        """X, S, W, A, status, last_step of the kernel, at the start."""
-        f, runs, put = self.features, self.runs, self.device.put
-        S = np.zeros(runs * f.states * f.dim * f.particles, self.dtype)
-        W = np.zeros(runs * f.scratch_rows * f.particles, self.dtype)
-        A = np.zeros((runs, f.dim * f.average), self.dtype)
-        return self.start(), *map(put, (S, W, A, np.full(runs, RUNNING, np.int8), np.full(runs, self.study.steps, np.int64)))
+    def state(self) -> list[Any]:
+        """X, S, W, A, status, last_step of the kernel, at the start, on the device."""
+        f, runs, spread = self.features, self.runs, self.device.spread
+        zero, size = np.zeros(1, self.dtype), runs * f.particles
+        return [
+            self.start(),
+            spread(zero, (size * f.states * f.dim,)),
+            spread(zero, (size * f.scratch_rows,)),
+            spread(zero, (runs, f.dim * f.average)),
+            spread(np.array([RUNNING], np.int8), (runs,)),
+            spread(np.array([self.study.steps]), (runs,)),
+        ]
 
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
         P, _, H, HA, Q, _ = self.numbers()
         return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[:, :, 0]) for table in (P, H, HA, Q))
-
-    def _run(self, tick: Tick, apply: Any, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
-        del apply
-        study, group, put = self.study, self.shard.group, self.device.put
-        checkpoint = checkpoint.part("cuda")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numba-cuda warns of grids that leave a part of the device idle
-            launch = kernel(self.shard, self.parts)[self.runs, self.features.threads]
-        keys = [np.uint32(word) for word in philox.stream_key(study.root_seed, philox.OPTIMIZER)]
-        tables, limits = [put(a) for a in self.tables()], put(self.choices()[1])
-        saved = checkpoint.load() or {}
-        t, begun = int(saved.get("t", 0)), int(saved.get("start", 0))
-        state = tuple(put(saved[f"state{k}"]) for k in range(6)) if saved else self.state()
-        for start in range(begun, len(group.steps), group.step_chunk):
-            marks = group.steps[start : start + group.step_chunk]
-            if saved and start == begun:
-                out = [put(saved[f"out{k}"]) for k in range(4)]
-            else:
-                out = [self.device.empty(shape, self.dtype) for shape in self.shapes(len(marks))]
-            for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
-                C = np.ascontiguousarray(self.base.factors(t, max(1, min(t1, study.steps) - t)).astype(self.dtype))
-                launch(t, t1, study.steps, self.seeds, place, len(some), *keys, *state, *tables, put(C), limits, put(some), *out)
-                self.device.wait()
-                tick(min(t1, study.steps) - t)
-                t = t1
-                if checkpoint.due():
-                    kept = {f"state{k}": a for k, a in enumerate(state)} | {f"out{k}": a for k, a in enumerate(out)}
-                    checkpoint.save({"t": t, "start": start, **{name: self.device.get(a) for name, a in kept.items()}})
-            yield Block(start, start + len(marks), self.host([self.device.get(a) for a in out]))
-            del out
-        status, last_step = (self.device.get(a).reshape(self.points, self.seeds) for a in state[4:])
-        yield Outcome(np.where(status == RUNNING, np.int8(FINISHED), status), last_step)
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages`, `swarms` of the kernel; what is not recorded is one number that nothing reads."""
@@ -182,16 +134,6 @@ class CudaSwarm(FusedSwarm):
     def host(self, out: list[np.ndarray]) -> dict[str, Any]:
         """The kernel's output by variable, (points, seeds, records, ...)."""
         return self.named((*out[:3], np.swapaxes(out[3], 2, 3)))
-
-    def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
-        """Cut steps t .. stop - 1 into launches: (end, the marks in it, the first one's place)."""
-        tables, work = self.base.factors(0, 1).shape[0], max(self.runs, FEW_RUNS) * self.work
-        most = max(1, min(LAUNCH_STEPS, LAUNCH_WORK // work, FACTOR_BYTES // (tables * self.dtype.itemsize)))
-        while t < stop:
-            end = min(stop, t + most)
-            place, beyond = np.searchsorted(marks, [t, end])
-            yield end, np.ascontiguousarray(marks[place:beyond]), int(place)
-            t = end
 
 
 def complete_simulator() -> None:

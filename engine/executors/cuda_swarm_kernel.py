@@ -11,7 +11,7 @@ particles at neighbouring addresses:
     A (runs, dim)              status, last_step (runs)           seed_of (seeds)
     P, H, HA, Q                (points or 1, rows): numbers of the landscape, the rule, the average, and (alpha, its growth, its largest value)
     C                          (points or 1, steps of this launch): the schedule's factors
-    limits                     diverge above, loss below          key0, key1: Philox's words of the optimizer's own numbers
+    limits                     diverge above, loss below          key2, key3: Philox's words of the optimizer's own numbers
     marks                      the `count` steps of this launch that are recorded, from record `place` on
     scalars                    (variables, runs, records)         params, averages (runs, records, dim)
     swarms                     (runs, records, dim, particles)
@@ -29,7 +29,7 @@ from .device import simulated
 from .recorder import DIVERGED, RUNNING, STOPPED
 
 ARGUMENTS = (
-    *("t0", "t1", "steps", "seeds", "place", "count", "key0", "key1"),
+    *("t0", "t1", "steps", "runs", "seeds", "place", "count", "key0", "key1", "key2", "key3"),
     *("X", "S", "W", "A", "status", "last_step", "seed_of", "P", "H", "HA", "Q", "C", "limits", "marks"),
     *("scalars", "params", "averages", "swarms"),
 )
@@ -39,7 +39,7 @@ DIMENSIONS = {
     **dict.fromkeys(("scalars", "params", "averages"), 3),
     "swarms": 4,
 }
-KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", "key0": "uint32", "key1": "uint32"}
+KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", **{f"key{k}": "uint32" for k in range(4)}}
 """Types of arrays that do not have the working precision, and of numbers that are not int64."""
 
 MOST_REGISTERS = 128
@@ -357,7 +357,7 @@ def normals(f: Features) -> list[str]:
     single, odd = f.precision == "float32", f.dim % 2
     first = f"n * {f.dim // 2} + j" if not odd else f"((n * {f.dim}) >> 1) + j"
     made = [f"for j in range({(f.dim + 1) // 2}):"]
-    made += [f"    w0, w1, w2, w3 = philox(np.uint32({first}), np.uint32(t{' >> 1' if single else ''}), seed, ZERO, key0, key1)"]
+    made += [f"    w0, w1, w2, w3 = philox(np.uint32({first}), np.uint32(t{' >> 1' if single else ''}), seed, ZERO, key2, key3)"]
     if single:
         made += ["    n0, n1 = box_muller(cell32(w0), cell32(w1))", "    n2, n3 = box_muller(cell32(w2), cell32(w3))"]
     else:

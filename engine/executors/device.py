@@ -8,10 +8,12 @@ through __cuda_array_interface__ and whose memory pool both executors then share
 import functools
 import importlib.util
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
+from ...optimizers._matrix import newton_schulz
 from ...specs.errors import SpecError, suggest
 from ..plan import Group
 
@@ -97,6 +99,15 @@ def namespace() -> Any:
     return xp
 
 
+def kernel_for(helper: Callable[..., Any], xp: Any) -> Callable[..., Any] | None:
+    """The kernel of its own that a rule's helper has where arrays are CuPy's, or None."""
+    if not xp.__name__.endswith("cupy") or helper is not newton_schulz:
+        return None
+    from . import cuda_newton_schulz
+
+    return cuda_newton_schulz.newton_schulz
+
+
 def free_memory() -> int:
     """Bytes of the current device's memory that can still be had."""
     if simulated():
@@ -148,10 +159,18 @@ class Arrays(Protocol):
         """A copy on the device, C-contiguous; of an array without elements one that nothing reads, since the driver allocates no less."""
         ...
 
+    def spread(self, values: np.ndarray, shape: tuple[int, ...]) -> Any:
+        """A copy on the device, broadcast to this shape, of which no more than `values` is sent there."""
+        ...
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any: ...
 
     def get(self, values: Any) -> np.ndarray:
         """A copy on the host."""
+        ...
+
+    def fetch(self, values: list[Any]) -> Callable[[], list[np.ndarray]]:
+        """Begin to copy to the host, after what was launched before and beside what is launched then; calling the result waits for it."""
         ...
 
     def wait(self) -> None:
@@ -171,7 +190,27 @@ class CupyArrays:
         import cupy  # type: ignore[import-not-found]
 
         namespace()
-        self.cupy = cupy
+        import cupyx  # type: ignore[import-not-found]
+
+        self.cupy, self.pinned, self.aside = cupy, cupyx.empty_pinned, cupy.cuda.Stream(non_blocking=True)
+
+    def spread(self, values: np.ndarray, shape: tuple[int, ...]) -> Any:
+        if not np.prod(shape):
+            return self.put(np.empty(shape, values.dtype))
+        return self.cupy.broadcast_to(self.cupy.asarray(values), shape).copy()
+
+    def fetch(self, values: list[Any]) -> Callable[[], list[np.ndarray]]:
+        self.aside.wait_event(self.cupy.cuda.get_current_stream().record())
+        made = [self.pinned(a.shape, a.dtype) for a in values]
+        for source, target in zip(values, made, strict=True):
+            source.get(stream=self.aside, out=target, blocking=False)
+
+        def arrived() -> list[np.ndarray]:
+            self.aside.synchronize()
+            values.clear()  # until then their memory must not be used again
+            return made
+
+        return arrived
 
     def put(self, values: np.ndarray) -> Any:
         return self.cupy.asarray(some(values))
@@ -193,6 +232,13 @@ class NumbaArrays:
         from numba import cuda
 
         self.cuda = cuda
+
+    def spread(self, values: np.ndarray, shape: tuple[int, ...]) -> Any:
+        return self.put(np.broadcast_to(values, shape))
+
+    def fetch(self, values: list[Any]) -> Callable[[], list[np.ndarray]]:
+        made = [self.get(a) for a in values]
+        return lambda: made
 
     def put(self, values: np.ndarray) -> Any:
         return self.cuda.to_device(some(values))

@@ -34,6 +34,7 @@ LOWEST = -np.finfo(F).max
 {imports}{helpers}'''
 HINTS = re.compile(r"^    (vectorised|estimates)\(\)\n", re.MULTILINE)
 DECORATOR = re.compile(r"^@njit\(.*\)$", re.MULTILINE)
+RECIPROCAL = "(F(1.0) / "
 INLINE = '@njit(forceinline=True, error_model="numpy", fastmath={"contract"})\n'
 HELPERS = {
     "where": "def where(condition, a, b):\n    return a if condition else b\n",
@@ -67,7 +68,8 @@ def module(functions: set[str], body: str, precision: str, lanes: int) -> str:
 def device_module(functions: set[str], body: str, precision: str) -> str:
     """The same functions for one thread of a CUDA device."""
     helpers, imports = "", ""
-    for name in sorted(functions):
+    body = body.replace(RECIPROCAL, "reciprocal(")  # the device's own instruction, in float32
+    for name in sorted(functions | ({"reciprocal"} if "reciprocal(" in body else set())):
         if found := POWER.fullmatch(name):
             helpers += "\n\n@device\n" + power(int(found[1]))
         else:

@@ -55,7 +55,8 @@ class MatrixQuadratic(Landscape):
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         away = self._away(x, p, xp)
         along = self._turned(away, True, xp)
-        force = along * self._spectrum("left", 0, p, x.dtype, xp)[..., :, None] * self._spectrum("right", 1, p, x.dtype, xp)[..., None, :]
+        left, right = self._spectrum("left", 0, p, x.dtype, xp), self._spectrum("right", 1, p, x.dtype, xp)
+        force = along * (left[..., :, None] * right[..., None, :])
         return xp.sum(along * force, axis=(-2, -1)) / 2, xp.reshape(self._turned(force, False, xp), x.shape)
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:

@@ -192,7 +192,7 @@ def swarm_launches():
         spec = {**SQUARE, "seeds": 2, "steps": 67, "precision": precision, "optimizers": [swarm_of(kind, **given)], "record": {"every": 3}}
         (shard,), (fewer,) = shards(spec), shards({**spec, "seeds": 1})
         expected, _ = collected(cuda_swarm.CudaSwarm(shard))
-        with settings(cuda_swarm, LAUNCH_WORK=13 * 16 * 14):
+        with settings(cuda, LAUNCH_WORK=13 * 4 * 14):
             found, _ = collected(cuda_swarm.CudaSwarm(shard))
         less, _ = collected(cuda_swarm.CudaSwarm(fewer))
         for name, values in expected.items():
@@ -204,7 +204,7 @@ def swarm_launches():
 def swarm_checkpoints():
     """A swarm goes on from the middle of a block of records, with the same bits."""
     spec = {**SQUARE, "seeds": 1, "steps": 20, "optimizers": [swarm_of("cbo_adam")], "precision": "float32", "record": {"every": 1}}
-    often, launches = settings(checkpoint, EVERY=0.0), settings(cuda_swarm, LAUNCH_WORK=5 * 16 * 14)
+    often, launches = settings(checkpoint, EVERY=0.0), settings(cuda, LAUNCH_WORK=5 * 14)
     with tempfile.TemporaryDirectory() as folder, often, launches:
         (shard,) = shards(spec)
         expected, ended = collected(cuda_swarm.CudaSwarm(shard))

@@ -6,6 +6,7 @@ compile); what only a device can show is here.
 
 import itertools
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import thalweg
 from thalweg.engine import check
 from thalweg.engine.executors import cuda as cuda_executor
-from thalweg.engine.executors import cuda_swarm, device
+from thalweg.engine.executors import device
 from thalweg.engine.executors import fused as fused_executor
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
@@ -32,17 +33,45 @@ TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
 """Largest difference from the processor, of the largest value of the point; docs/gpu.md."""
 
 
-def agree(found, expected, rtol):
-    """The same ends, NaN in the same places, values within rtol of the largest of their point."""
+def agree(found, expected, rtol, shaken=dict):
+    """The same ends, NaN in the same places, values within rtol of the largest of their point.
+
+    Where that is too strict, since the problem itself multiplies rounding errors (the polar factor of a singular gradient, quotients of
+    cancelling sums), values may differ a hundred times as far as the processor's own move when its start is `shaken`.
+    """
     (values, end), (wanted, ended) = found, expected
     np.testing.assert_array_equal(end.status, ended.status)
     np.testing.assert_array_equal(end.last_step, ended.last_step)
     assert set(values) == set(wanted)
+    moved = None
     for name, want in wanted.items():
         assert isinstance(values[name], np.ndarray)
         np.testing.assert_array_equal(np.isnan(values[name]), np.isnan(want), err_msg=name)
-        size = np.nanmax(np.abs(want), axis=(1, 2), keepdims=True, initial=1e-300)
-        assert np.nanmax(np.abs(values[name] - want) / size, initial=0.0) < rtol, name
+        worst = distance(values[name], want)
+        if worst >= rtol:
+            moved = shaken() if moved is None else moved
+            assert worst < rtol + 100 * moved.get(name, 0.0), name
+
+
+def distance(values, want):
+    """The largest difference, of the largest value of the point."""
+    size = np.nanmax(np.abs(want), axis=tuple(range(1, want.ndim)), keepdims=True, initial=1e-300)
+    return np.nanmax(np.abs(values - want) / size, initial=0.0)
+
+
+def shaken(shard, expected):
+    """How far each variable moves on the processor when the start moves in its last digits: the largest of three tries."""
+    made = {}
+    for attempt in range(3):
+        moved, rng = array_simulation(shard), np.random.default_rng(attempt)
+        moved.start = lambda start=moved.start, rng=rng: shake(start(), rng)
+        for name, values in collected(moved)[0].items():
+            made[name] = max(made.get(name, 0.0), distance(values, expected[0][name]))
+    return made
+
+
+def shake(x, rng):
+    return x + 4 * np.finfo(x.dtype).eps * (1 + np.abs(x)) * rng.standard_normal(x.shape)
 
 
 def by_arrays(shard):
@@ -76,9 +105,9 @@ def swarms_agree(spec, precision):
         assert why_not(shard.group) == reason
         if reason:
             pytest.skip(reason)
-        found = collected(on_device(shard, "fused-cuda"))
-        for reference in (array_simulation(shard), simulation(shard, "fused")):
-            agree(found, collected(reference), TOLERANCE[precision])
+        found, expected = collected(on_device(shard, "fused-cuda")), collected(array_simulation(shard))
+        agree(found, expected, TOLERANCE[precision], partial(shaken, shard, expected))
+        agree(found, collected(simulation(shard, "fused")), TOLERANCE[precision], partial(shaken, shard, expected))
 
 
 @fused
@@ -121,7 +150,7 @@ def test_bits_of_swarms_do_not_depend_on_launches_or_other_runs(particles, monke
     spec = {**SQUARE, "landscape": {"kind": "rastrigin", "dim": 5}, "seeds": 300, "optimizers": [optimizer], "precision": "float32"}
     (shard,), (fewer,) = shards({**spec, "record": {"every": 3}}), shards({**spec, "seeds": 70, "record": {"every": 3}})
     expected, less = collected(on_device(shard, "fused-cuda"))[0], collected(on_device(fewer, "fused-cuda"))[0]
-    monkeypatch.setattr(cuda_swarm, "LAUNCH_WORK", 7 * 600 * particles * 5)
+    monkeypatch.setattr(cuda_executor, "LAUNCH_WORK", 7 * 600 * particles * 5)
     found = collected(on_device(shard, "fused-cuda"))[0]
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
@@ -138,7 +167,8 @@ def test_arrays_give_the_trajectories_of_the_processor(landscape, kind):
     except thalweg.SpecError as error:
         pytest.skip(f"these do not go together: {error}")
     for shard in made:
-        agree(collected(by_arrays(shard)), collected(array_simulation(shard)), TOLERANCE["float64"])
+        expected = collected(array_simulation(shard))
+        agree(collected(by_arrays(shard)), expected, TOLERANCE["float64"], partial(shaken, shard, expected))
 
 
 @arrays
@@ -154,6 +184,34 @@ def test_random_numbers_are_the_same_whole_numbers():
     for dtype in ("float32", "float64"):
         made = philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(xp, dtype), xp)
         np.testing.assert_array_equal(cupy.asnumpy(made), philox.uniform(3, 1, np.arange(50), [7, 8], 9, getattr(np, dtype)))
+
+
+@arrays
+@pytest.mark.parametrize("shape", [(64, 64), (40, 64), (64, 33), (17, 32), (3, 5), (70, 20)])
+@pytest.mark.parametrize("clamp", [False, True])
+def test_the_kernel_of_newton_schulz_orthogonalises_as_products_do(shape, clamp):
+    import cupy
+    from thalweg.engine.executors.cuda_newton_schulz import newton_schulz
+    from thalweg.optimizers._matrix import newton_schulz as by_products
+
+    g = np.random.default_rng(0).standard_normal((2, 3, *shape)).astype(np.float32)
+    eps = np.array([1e-7, 0.5], np.float32)[:, None, None, None]
+    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5, eps=cupy.asarray(eps), clamp=clamp))
+    np.testing.assert_allclose(found, by_products(g.astype(np.float64), 5, eps=eps.astype(np.float64), clamp=clamp), atol=5e-6)
+    g[0, 0, 1, 1] = np.nan
+    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5))
+    assert np.isnan(found[0, 0]).all()
+    assert np.isfinite(found[1:]).all()
+
+
+@fused
+def test_records_that_fill_several_blocks_are_copied_beside_the_computing():
+    spec = {**RIVER, "seeds": 3000, "steps": 3000, "optimizers": [{"kind": "adam", "lr": 0.01}]}
+    (shard,), (few,) = (shards({**spec, "precision": "float32", "record": record}) for record in ({"every": 1}, {"at": [0, 1500, 3000]}))
+    assert shard.group.step_chunk < 300
+    found, sparse = collected(CudaSimulation(shard))[0], collected(CudaSimulation(few))[0]
+    for name, values in sparse.items():
+        np.testing.assert_array_equal(found[name][:, :, [0, 1500, 3000]], values)
 
 
 @fused
