@@ -81,7 +81,7 @@ gpu-check: .venv-gpu-check/.ok
 
 # On a machine with a CUDA device: every optimizer and landscape on it against the processor, then speed beside JAX, torch and CuPy.
 gpu: .venv-gpu/.ok
-	.venv-gpu/bin/python -m pytest tests/gpu tests/engine/test_cuda_compile.py -o addopts="" -q -s
+	.venv-gpu/bin/python -m pytest tests/gpu tests/engine/test_cuda_compile.py -o addopts="" -v -n 8
 	.venv-gpu/bin/python -m benchmarks.gpu
 
 .venv-gpu/.ok: pyproject.toml
