@@ -87,6 +87,42 @@ def test_a_full_disk_ends_the_run_with_one_line_and_resuming_finishes_it(tmp_pat
     assert_same(thalweg.run(STUDY, out, resume=True), thalweg.run(STUDY))
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MB, where the rights to mount one are given."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)], check=False, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no right to mount a tmpfs: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("after", [0, 4])
+def test_a_disk_that_others_fill_up_ends_the_run_and_resuming_finishes_it(small_disk, monkeypatch, after):
+    """The operating system's own ENOSPC, from whichever of the store's calls meets it first."""
+    out, other, written, honest = small_disk / "s.zarr", small_disk / "other", [0], Store.write
+
+    def write(self, *args):
+        written[0] += 1
+        if written[0] == after + 1:
+            with pytest.raises(OSError, match="No space left"), other.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        honest(self, *args)
+
+    monkeypatch.setattr(Store, "write", write)
+    with pytest.raises(StoreError, match=r"writing stopped: No space left on device; what is complete is kept"):
+        thalweg.run(STUDY, out)
+    monkeypatch.undo()
+    assert damaged(out) == 0
+    assert sum(f.done for f in examine(out)) < sum(f.shards for f in examine(out))
+    assert thalweg.open_run(out)["sgd"].loss.shape
+    other.unlink()
+    assert_same(thalweg.run(STUDY, out, resume=True), thalweg.run(STUDY))
+
+
 def test_a_damaged_chunk_is_found_and_made_anew(tmp_path):
     out = tmp_path / "s.zarr"
     thalweg.run(STUDY, out)
