@@ -20,7 +20,9 @@ import numpy as np
 from .cases import RIVER
 from .ours import timed
 
-STEPS = 100_000
+STEPS = 25_000
+POINTS = 64
+"""Of 4,096 seeds: 32 shards, enough that no worker waits long for the other at the end."""
 
 
 def study(points: int, steps: int) -> dict[str, Any]:
@@ -71,13 +73,13 @@ def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
             list(alone.map(one_of, [points] * processes, [steps] * processes, [folder] * processes, chunksize=1))
 
         def dask(cluster: Any) -> None:
-            run(study(16, steps), Path(folder) / "w.zarr", executor="fused", overwrite=True, scheduler=cluster.scheduler_address)
+            run(study(POINTS, steps), Path(folder) / "w.zarr", executor="fused", overwrite=True, scheduler=cluster.scheduler_address)
 
         contestants = {
             "one worker": functools.partial(dask, one),
             "two workers": functools.partial(dask, two),
-            "one process": functools.partial(apart, 16, 1),
-            "two processes, half of the study each": functools.partial(apart, 8, 2),
+            "one process": functools.partial(apart, POINTS, 1),
+            "two processes, half of the study each": functools.partial(apart, POINTS // 2, 2),
         }
         made: dict[str, list[float]] = {name: [] for name in contestants}
         for r in range(rounds + 1):

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from thalweg.specs.load import gallery
 
 FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", "pandas", "plotly")
 
@@ -96,9 +95,3 @@ def test_schema_is_json(tmp_path):
 def test_nothing_heavy_is_imported_early(statement):
     code = f"{statement}; import sys; print([m for m in {FORBIDDEN!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("name", sorted(gallery()))
-def test_every_bundled_study_runs_shortened(tmp_path, name):
-    ran = thalweg("run", name, "--set", "steps=4", "--set", "seeds=2", "--set", "record.every=2", cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
