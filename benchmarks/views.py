@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from thalweg.engine.compare.views import VIEWS
+from thalweg.engine.comparison.views import VIEWS
 
 THALWEG = (sys.executable, "-m", "thalweg.engine.cli")
 BASE = {

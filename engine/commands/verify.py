@@ -25,7 +25,7 @@ def verify(
 
     from ...specs.errors import StoreError
     from ...specs.load import gallery
-    from ..verify import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
+    from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..compare import final_loss
+from ..comparison import final_loss
 from ._axes import handles, legend, new_figure, say
 from ._picture import Picture, Problem
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray
 from thalweg.engine.claims import Results
-from thalweg.engine.verify import verify, verify_study
+from thalweg.engine.verdicts import verify, verify_study
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study

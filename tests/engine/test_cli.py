@@ -95,3 +95,9 @@ def test_schema_is_json(tmp_path):
 def test_nothing_heavy_is_imported_early(statement):
     code = f"{statement}; import sys; print([m for m in {FORBIDDEN!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_public_names_stay_functions_after_their_first_use():
+    """A module of the same name would take the function's place in the package once it is imported."""
+    code = "import pkgutil, thalweg, thalweg.engine as e; print([n for p in (e, thalweg) for _, n, _ in pkgutil.iter_modules(p.__path__) if n in p.__all__])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -10,7 +10,7 @@ import pytest
 import thalweg
 import xarray
 import zarr
-from thalweg.engine.compare import VIEWS, best_point, compare, quantile, save, table
+from thalweg.engine.comparison import VIEWS, best_point, compare, quantile, save, table
 from thalweg.specs.errors import SpecError, StoreError
 
 RIVER = {
@@ -207,7 +207,7 @@ def test_every_view_in_every_format(view, river, tmp_path):
 @pytest.mark.parametrize("view", ["performance", "data", "ecdf"])
 def test_profiles_do_not_depend_on_how_many_seeds_are_looked_at_at_a_time(view, river, monkeypatch):
     at_once = compare(river, view=view)
-    monkeypatch.setattr("thalweg.engine.compare.profiles.PART", 2)
+    monkeypatch.setattr("thalweg.engine.comparison.profiles.PART", 2)
     xarray.testing.assert_equal(at_once, compare(river, view=view))
 
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
-from thalweg.engine.compare.entries import entries
-from thalweg.engine.compare.pairs import holm, signed_rank
-from thalweg.engine.compare.profiles import count_within, ratios_of
-from thalweg.engine.compare.ranks import critical_difference, friedman, nemenyi
-from thalweg.engine.compare.sensitivity import sensitivity
-from thalweg.engine.compare.spread import interval
-from thalweg.engine.compare.targets import boxes, first_steps, running_time, spent, wilson
+from thalweg.engine.comparison.entries import entries
+from thalweg.engine.comparison.pairs import holm, signed_rank
+from thalweg.engine.comparison.profiles import count_within, ratios_of
+from thalweg.engine.comparison.ranks import critical_difference, friedman, nemenyi
+from thalweg.engine.comparison.sensitivity import sensitivity
+from thalweg.engine.comparison.spread import interval
+from thalweg.engine.comparison.targets import boxes, first_steps, running_time, spent, wilson
 
 LOSSES = hnp.arrays(float, st.integers(2, 30), elements=st.floats(-1e6, 1e6))
 

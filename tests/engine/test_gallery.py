@@ -2,7 +2,7 @@
 
 import pytest
 from thalweg.engine.cli import app
-from thalweg.engine.verify import FAILED, lines, verify_study
+from thalweg.engine.verdicts import FAILED, lines, verify_study
 from thalweg.specs.load import gallery
 from typer.testing import CliRunner
 
