@@ -1,8 +1,8 @@
 """How Dask workers scale: one worker, two, and two processes that know nothing of each other. `python -m benchmarks.workers`
 
 A compute-bound study (Adam on the noisy river, float32, only the last step stored), every worker one process with one thread, pinned to a core of
-its own (Linux). All are up and have compiled before anything is measured; they take turns, so that other load meets all of them alike. What two
-independent processes reach, each with half of the study, is what the machine gives: it is the most that any scheduler can.
+its own (Linux), Dask set as `--workers` sets it. All are up and have compiled before anything is measured; they take turns, so that other
+load meets all of them alike. What two independent processes reach, each with half of the study, is what the machine gives.
 """
 
 import argparse
@@ -51,8 +51,10 @@ def one_of(points: int, steps: int, folder: str) -> None:
 
 def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
     """Wall seconds of every contestant, a number a round."""
+    import dask
     from distributed import Client, LocalCluster
     from thalweg.engine.api import run
+    from thalweg.engine.distribute import QUIET
 
     folder, spawn = tempfile.mkdtemp(prefix="thalweg-bench-"), get_context("spawn")
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "silence_logs": 50}
@@ -60,6 +62,7 @@ def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
     for core in range(2):
         cores.put(core)
     with (
+        dask.config.set(QUIET),
         LocalCluster(n_workers=1, **options) as one,
         LocalCluster(n_workers=2, **options) as two,
         ProcessPoolExecutor(2, mp_context=spawn, initializer=pin_next, initargs=(cores,)) as alone,

@@ -19,6 +19,13 @@ from .store import Store
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""Settings of Dask for local processes: no profiler that samples them 100 times a second, fewer looks at themselves. As they come, two idle workers
+and their scheduler take a tenth of a core, so set, a third of that (docs/stores.md)."""
 AHEAD = 4
 """Tasks handed to the scheduler for every worker at a time, so that ten thousand shards do not wait in its memory."""
 
@@ -98,7 +105,10 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         finally:
             client.close()
         return
+    import dask
+
     with (
+        dask.config.set(QUIET),
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
         Client(local) as client,
     ):
