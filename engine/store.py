@@ -94,9 +94,7 @@ class Store:
         differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
         if differing:
             raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
-        if root.attrs.get("thalweg_version") != version("thalweg"):
-            found = root.attrs.get("thalweg_version")
-            raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
+        same_version(root, target)
         return cls(root, as_stored(plan, root), str(target))
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
@@ -271,6 +269,13 @@ def group_attributes(group: Group) -> dict[str, Any]:
     zipped = [name for dim in group.dims for name in dim.names[1:]]
     sizes = {} if group.fitted is None else {"runs_at_once": group.fitted}
     return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
+
+
+def same_version(root: Any, target: Any) -> None:
+    """Raises StoreError unless this version began the store, whose bits another may not continue."""
+    begun, here = root.attrs.get("thalweg_version"), version("thalweg")
+    if begun != here:
+        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {here}; finish it with that version")
 
 
 def as_stored(plan: Plan, root: Any) -> Plan:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import thalweg
 from thalweg.engine import places, simulate
 from thalweg.engine.cli import app
+from thalweg.engine.distribute import run_shard
 from thalweg.engine.examine import examine
 from thalweg.engine.store import Store
 from thalweg.specs.errors import RunError, StoreError
@@ -254,6 +256,31 @@ def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
         made = thalweg.run(study, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
     assert_same(made, thalweg.run(study))
     assert damaged(tmp_path / "s.zarr") == 0
+
+
+def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
+    out = tmp_path / "s.zarr"
+    thalweg.run(STUDY, out)
+    monkeypatch.setattr("thalweg.engine.store.version", lambda name: "0.0")
+    said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
+    assert said is not None
+    assert "was begun with thalweg 0.1" in said
+
+
+@OTHERS
+def test_an_adaptive_cluster_grows_from_nothing(tmp_path):
+    """All nine shards wait while there is no worker yet: by what waits the cluster knows how far to grow."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(thalweg.run, STUDY, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
+            deadline = time.monotonic() + 60
+            while len(cluster.scheduler.tasks) < 9 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert len(cluster.scheduler.tasks) == 9
+            adaptive = cluster.adapt(minimum=0, maximum=2, interval="200ms", target_duration="200ms")
+            assert_same(made.result(), thalweg.run(STUDY))
+        assert max(wanted["n"] for _, wanted in adaptive.log if wanted["status"] == "up") == 2
 
 
 @OTHERS
