@@ -25,8 +25,9 @@ PART = 2**16
 
 def performance(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, ratios: Sequence[float] = RATIOS) -> Any:
     """Performance profile: `solved` (optimizer, accuracy, ratio), the fraction of instances that an optimizer solved within `ratio`
-    times the steps of the fastest one. At ratio 1 it is how often it was the fastest, at infinity how often it solved the instance."""
-    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: ratios_of(times))
+    times the steps of the fastest one, of which there is at least one. At ratio 1 it is how often it was the fastest, at infinity how
+    often it solved the instance."""
+    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: ratios_of(np.maximum(times, 1.0)))
     return profile("performance", solved, solvers, {"accuracy": list(accuracies), "ratio": list(ratios)}, attributes)
 
 
@@ -100,16 +101,15 @@ def shared_seeds(chosen: Sequence[Entry]) -> np.ndarray:
     return seeds
 
 
-def ratios_of(times: np.ndarray) -> np.ndarray:
-    """Times (instances, optimizers) over the best of their instance; infinity where unsolved. Times below one step count as one.
+def ratios_of(costs: np.ndarray) -> np.ndarray:
+    """Costs (instances, optimizers), positive, over the least of their instance; infinity where unsolved.
 
     >>> ratios_of(np.array([[10.0, 20.0], [np.inf, 30.0]]))
     array([[ 1.,  2.],
            [inf,  1.]])
     """
-    times = np.maximum(times, 1.0)
-    best = np.min(times, axis=-1, keepdims=True)
-    return np.where(np.isfinite(times), times / np.where(np.isfinite(best), best, 1.0), np.inf)
+    least = np.min(costs, axis=-1, keepdims=True)
+    return np.where(np.isfinite(costs), costs / np.where(np.isfinite(least), least, 1.0), np.inf)
 
 
 def count_within(numbers: np.ndarray, limits: Sequence[float]) -> np.ndarray:
