@@ -186,9 +186,8 @@ class Store:
 
         if self.target is not None and not places.remote(self.target):
             shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
-        self.root.attrs.update(
-            {"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True}
-        )
+        before = float(self.root.attrs.get("wall_seconds", 0.0))
+        self.root.attrs.update({"wall_seconds": round(float(seconds) + before, 3), "complete": True})
         with quiet():
             zarr.consolidate_metadata(self.root.store)
 
@@ -233,8 +232,7 @@ def stored_study(target: "str | Path") -> dict[str, Any]:
 
 def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
     """Refuse to replace an output unless told to, or to start what the disk cannot hold."""
-    there = places.exists(target)
-    if there:
+    if there := places.exists(target):
         if not overwrite:
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
         if not places.is_store(target):
@@ -273,9 +271,8 @@ def group_attributes(group: Group) -> dict[str, Any]:
 
 def same_version(root: Any, target: Any) -> None:
     """Raises StoreError unless this version began the store, whose bits another may not continue."""
-    begun, here = root.attrs.get("thalweg_version"), version("thalweg")
-    if begun != here:
-        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {here}; finish it with that version")
+    if (begun := root.attrs.get("thalweg_version")) != version("thalweg"):
+        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {version('thalweg')}; finish it with that version")
 
 
 def as_stored(plan: Plan, root: Any) -> Plan:
