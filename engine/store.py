@@ -237,8 +237,7 @@ def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
         if not places.is_store(target):
             raise StoreError(f"{target}: is not a Zarr store, so --overwrite does not touch it; choose another --out")
-    free = places.free(target)
-    if free is not None and size > free:
+    if (free := places.free(target)) is not None and size > free:
         raise StoreError(
             f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables"
         )
