@@ -51,7 +51,7 @@ def one_of(points: int, steps: int, folder: str) -> None:
 
 def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
     """Wall seconds of every contestant, a number a round."""
-    import dask
+    from dask import config
     from distributed import Client, LocalCluster
     from thalweg.engine.api import run
     from thalweg.engine.distribute import QUIET
@@ -62,7 +62,7 @@ def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
     for core in range(2):
         cores.put(core)
     with (
-        dask.config.set(QUIET),
+        config.set(QUIET),
         LocalCluster(n_workers=1, **options) as one,
         LocalCluster(n_workers=2, **options) as two,
         ProcessPoolExecutor(2, mp_context=spawn, initializer=pin_next, initargs=(cores,)) as alone,

@@ -93,6 +93,7 @@ def _planned(text: str, fitted: tuple[int | None, ...]) -> tuple[Plan, list[list
 def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """A client of that cluster, or of local processes. Raises SpecError if Dask is missing, StoreError if nobody answers there."""
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError:
         raise SpecError("--workers and --scheduler need Dask: pip install 'thalweg[dask]'") from None
@@ -106,10 +107,8 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         finally:
             client.close()
         return
-    import dask
-
     with (
-        dask.config.set(QUIET),
+        config.set(QUIET),
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
         Client(local) as client,
     ):

@@ -112,7 +112,7 @@ def ratios_of(costs: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(costs), costs / np.where(np.isfinite(least), least, 1.0), np.inf)
 
 
-def count_within(numbers: np.ndarray, limits: Sequence[float]) -> np.ndarray:
+def count_within(numbers: np.ndarray, limits: "Sequence[float] | np.ndarray") -> np.ndarray:
     """On how many instances a number (instances, optimizers) is finite and at most each limit: (optimizers, limits)."""
     ordered = np.sort(numbers.T, axis=-1)
     return np.stack([np.searchsorted(row[np.isfinite(row)], limits, side="right") for row in ordered])
