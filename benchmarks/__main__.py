@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ours
+from . import ours, workers
 from .cases import CASES, OURS_ALONE
 
 PEERS = {"jax": "peers_jax", "torch": "peers_torch", "numpy": "peers_numpy", "cbx": "peers_cbx"}
@@ -164,8 +164,7 @@ def alone(lines: list[str], rounds: int) -> None:
     lines += [f"| {what} | {seconds:.2f} |" for what, seconds in ours.starts()]
     slots, most = sum(ours.SLOTS.values()), ours.peak()
     reached = ours.rate(CASES["a32"][1])
-    one, two = ours.workers()
-    lines += ["", "## k: Dask workers", "", f"One worker process {one:.1f} s, two {two:.1f} s: {one / two:.2f}x."]
+    lines += ["", "## k: Dask workers, one thread each, pinned (benchmarks/workers.py)", "", workers.in_words()]
     lines += ["", "## g: roofline of case a, float32", ""]
     lines.append(
         f"A run and step needs {slots} vector slots ({', '.join(f'{k} {v}' for k, v in ours.SLOTS.items())}; see benchmarks/ours.py). "

@@ -62,24 +62,6 @@ def gemm_peak(rows: int) -> float:
     return cores * count * 2 * rows**3 / float(seconds)
 
 
-def workers(rounds: int = 3) -> tuple[float, float]:
-    """Seconds of a compute-bound study on one and on two worker processes, the cluster's start not counted; medians."""
-    from distributed import LocalCluster
-    from thalweg.engine.api import run
-
-    study = {**RIVER, "seeds": 4096, "optimizers": [{"kind": "adam", "lr": {"logspace": [1e-3, 1e-1, 16]}}], "steps": 80_000}
-    study |= {"precision": "float32", "record": {"last": True}}
-    made = []
-    for count in (1, 2):
-        with LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-            folder = Path(tempfile.mkdtemp(prefix="thalweg-bench-"))
-            go = functools.partial(run, study, folder / "w.zarr", executor="fused", overwrite=True, scheduler=cluster.scheduler_address)
-            go()
-            made.append(float(np.median([timed(go) for _ in range(rounds)])))
-            shutil.rmtree(folder)
-    return made[0], made[1]
-
-
 def rate(study: dict[str, Any], rounds: int = 3) -> float:
     """Optimizer steps a second of the fused executor, the median."""
     from thalweg.engine import check

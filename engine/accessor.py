@@ -35,10 +35,10 @@ import xarray
 
 from ..specs.errors import SpecError
 from ..specs.study import Study
-from .compare.best import lowest
-from .compare.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
-from .compare.spread import quantile
-from .compare.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
+from .comparison.best import lowest
+from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
+from .comparison.spread import quantile
+from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
 from .ground import heights
 from .store import block_variable
 
@@ -218,7 +218,7 @@ class TreeAccessor:
         return self._each("on_landscape", points, margin, study)
 
     def _each(self, method: str, *given: Any) -> Any:
-        from .compare.runs import groups
+        from .comparison.runs import groups
 
         study = study_of(self.tree.root) if "study" in self.tree.root.attrs else None
         if "status" in self.tree.data_vars:

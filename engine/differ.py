@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.errors import SpecError, suggest
-from .compare import groups
+from .comparison import groups
 
 RTOL = 1e-6
 

@@ -7,6 +7,7 @@ SSH by Dask's own tools; workers need this package, and the store and the study'
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ from ..specs.study import Study
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive
-from .store import Store
+from .store import Store, open_root, same_version
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""Settings of Dask for local processes: no profiler that samples them 100 times a second, fewer looks at themselves. As they come, two idle workers
+and their scheduler take a tenth of a core, so set, a third of that (docs/stores.md)."""
 AHEAD = 4
-"""Tasks handed to the scheduler for every worker at a time, so that ten thousand shards do not wait in its memory."""
+"""Tasks handed to the scheduler for every thread of its workers, so that ten thousand shards do not wait in its memory."""
+LEAST = 100
+"""Tasks that wait there at least, however few workers there are: by what waits an adaptive cluster knows how far to grow."""
 
 
 def distribute(
@@ -41,31 +51,29 @@ def distribute(
         sizes: dict[Any, tuple[str, int]] = {}
 
         def submit() -> None:
-            for g, k, shard in waiting:
+            wanted = max(LEAST, AHEAD * sum(client.nthreads().values()))
+            for g, k, shard in islice(waiting, max(0, wanted - len(sizes))):
                 future = client.submit(run_shard, text, fitted, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
                 sizes[future.key] = shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)
                 futures.add(future)
-                return
 
-        for _ in range(AHEAD * max(1, len(client.scheduler_info()["workers"]))):
-            submit()
+        submit()
         for future in futures:
-            problem = future.result()
+            problem, size = future.result(), sizes.pop(future.key)
             if problem is not None:
                 raise StoreError(problem)
             if progress:
-                progress.advanced(*sizes.pop(future.key))
+                progress.advanced(*size)
             submit()
 
 
 def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:
     """A task: compute and write one shard. Returns what is wrong if it is an error of thalweg's own, which another try would not mend."""
     try:
-        from .store import open_root
-
+        root = open_root(target, mode="r+")
+        same_version(root, target)
         planned, shards = _planned(text, fitted)
-        shard = shards[group][index]
-        store = Store(open_root(target, mode="r+"), planned, target)
+        shard, store = shards[group][index], Store(root, planned, target)
         if not store.is_done(shard):
             drive([shard], {shard.group.name: executor}, store, None, 1)
     except ThalwegError as error:
@@ -85,6 +93,7 @@ def _planned(text: str, fitted: tuple[int | None, ...]) -> tuple[Plan, list[list
 def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """A client of that cluster, or of local processes. Raises SpecError if Dask is missing, StoreError if nobody answers there."""
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError:
         raise SpecError("--workers and --scheduler need Dask: pip install 'thalweg[dask]'") from None
@@ -99,6 +108,7 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
             client.close()
         return
     with (
+        config.set(QUIET),
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
         Client(local) as client,
     ):

@@ -95,9 +95,7 @@ class Store:
         differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
         if differing:
             raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
-        if root.attrs.get("thalweg_version") != OWN_VERSION:
-            found = root.attrs.get("thalweg_version")
-            raise StoreError(f"{target}: was begun with thalweg {found}, this is {version('thalweg')}; finish it with that version")
+        same_version(root, target)
         return cls(root, as_stored(plan, root), str(target))
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
@@ -189,9 +187,8 @@ class Store:
 
         if self.target is not None and not places.remote(self.target):
             shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
-        self.root.attrs.update(
-            {"wall_seconds": round(float(seconds) + float(self.root.attrs.get("wall_seconds", 0.0)), 3), "complete": True}
-        )
+        before = float(self.root.attrs.get("wall_seconds", 0.0))
+        self.root.attrs.update({"wall_seconds": round(float(seconds) + before, 3), "complete": True})
         with quiet():
             zarr.consolidate_metadata(self.root.store)
 
@@ -236,14 +233,12 @@ def stored_study(target: "str | Path") -> dict[str, Any]:
 
 def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
     """Refuse to replace an output unless told to, or to start what the disk cannot hold."""
-    there = places.exists(target)
-    if there:
+    if there := places.exists(target):
         if not overwrite:
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
         if not places.is_store(target):
             raise StoreError(f"{target}: is not a Zarr store, so --overwrite does not touch it; choose another --out")
-    free = places.free(target)
-    if free is not None and size > free:
+    if (free := places.free(target)) is not None and size > free:
         raise StoreError(
             f"{target}: the study stores up to {nice_bytes(size)} and only {nice_bytes(free)} are free; record fewer steps or variables"
         )
@@ -272,6 +267,12 @@ def group_attributes(group: Group) -> dict[str, Any]:
     zipped = [name for dim in group.dims for name in dim.names[1:]]
     sizes = {} if group.fitted is None else {"runs_at_once": group.fitted}
     return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
+
+
+def same_version(root: Any, target: Any) -> None:
+    """Raises StoreError unless this version began the store, whose bits another may not continue."""
+    if (begun := root.attrs.get("thalweg_version")) != OWN_VERSION:
+        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {OWN_VERSION}; finish it with that version")
 
 
 def as_stored(plan: Plan, root: Any) -> Plan:

@@ -19,7 +19,7 @@ _PUBLIC = {
     "run": "thalweg.engine.api",
     "open_run": "thalweg.engine.api",
     "check": "thalweg.engine.api",
-    "compare": "thalweg.engine.compare",
+    "compare": "thalweg.engine.comparison",
     "plot": "thalweg.engine.plot",
     "report": "thalweg.engine.report",
 }
@@ -27,7 +27,7 @@ __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
     from .engine.api import check, load_study, open_run, run
-    from .engine.compare import compare
+    from .engine.comparison import compare
     from .engine.plot import plot
     from .engine.report import report
     from .specs.errors import SpecError

@@ -8,7 +8,7 @@ import thalweg
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
-from thalweg.engine.compare import best_point
+from thalweg.engine.comparison import best_point
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.specs.init import Normal as NormalInit

@@ -12,7 +12,9 @@ def branch(
     store: Annotated[str, typer.Argument(metavar="STORE", help="A store with states: record: {state: [STEPS]}.")],
     at: Annotated[int, typer.Option(min=0, metavar="STEP", help="The step to go on from.")],
     settings: Settings = None,
-    out: Annotated[str | None, typer.Option(metavar="PLACE", help="The new store; by default NAME_atSTEP.zarr here.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="PLACE", help="The new store; by default NAME_atSTEP.zarr here.")
+    ] = None,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted branch, or start it.")] = False,

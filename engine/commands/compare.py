@@ -20,9 +20,9 @@ def compare(
 
     from ...specs.errors import SpecError, suggest
     from ..api import open_run
-    from ..compare import compare as compare_runs
-    from ..compare import save, table
-    from ..compare.render import FORMATS
+    from ..comparison import compare as compare_runs
+    from ..comparison import save, table
+    from ..comparison.render import FORMATS
 
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")

@@ -7,7 +7,7 @@ import typer
 
 def merge(
     stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Stores of one study: other seeds, sweep values or optimizers.")],
-    out: Annotated[str, typer.Option(metavar="PLACE", help="The new store.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="PLACE", help="The new store.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
 ) -> None:

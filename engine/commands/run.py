@@ -13,7 +13,9 @@ from .terminal import progress
 def run(
     spec: Spec,
     settings: Settings = None,
-    out: Annotated[str | None, typer.Option(metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,

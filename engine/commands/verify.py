@@ -15,6 +15,7 @@ def verify(
     quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, start those that are missing.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
 ) -> None:
@@ -25,7 +26,7 @@ def verify(
 
     from ...specs.errors import StoreError
     from ...specs.load import gallery
-    from ..verify import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
+    from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
@@ -33,7 +34,7 @@ def verify(
     for spec in [*gallery()] if specs == ["all"] else specs:
         began = time.perf_counter()
         target = f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
-        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite)
+        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite, resume=resume)
         verdicts += made
         if made:
             pages.append(markdown(study, made))

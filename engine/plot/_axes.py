@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compare import Best
+from ..comparison import Best
 from ._picture import Picture, Problem, short
 from ._values import quartiles
 

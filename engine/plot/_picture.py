@@ -16,7 +16,7 @@ from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.landscapes.base import Landscape
 from ...specs.study import PARTS, Study
 from ..claims import Results
-from ..compare import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..comparison import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
 from ._theme import Theme
 
 PANELS = 4

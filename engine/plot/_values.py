@@ -6,7 +6,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ..claims import Results
-from ..compare import final_loss, quantile, sweep_dims, swept_coordinates
+from ..comparison import final_loss, quantile, sweep_dims, swept_coordinates
 from ._picture import Picture
 
 WORDS = ("final_loss", "converged", "diverged")

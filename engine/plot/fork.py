@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
-from ..compare import groups, opened, quantile, swept_coordinates
+from ..comparison import groups, opened, quantile, swept_coordinates
 from ._axes import (
     band,
     best_notes,

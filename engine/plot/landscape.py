@@ -12,7 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
-from ..compare import Best
+from ..comparison import Best
 from ..ground import finite, framed, heights
 from ..store import block_variable
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..compare import sweep_dims
+from ..comparison import sweep_dims
 from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
 from ._line import theory
 from ._picture import Picture, is_problem, spread_out, tuned

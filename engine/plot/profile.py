@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..compare import final_loss
+from ..comparison import final_loss
+from ..comparison.profiles import count_within, ratios_of
 from ._axes import handles, legend, new_figure, say
 from ._picture import Picture, Problem
 
@@ -60,17 +61,15 @@ def performance_profile(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if not (costs > 0).all():
         raise ValueError("costs must be positive")
-    best = costs.min(1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        ratio = np.where(np.isfinite(costs), costs / best, np.inf)
+    ratio = ratios_of(costs)
     at = np.unique(np.append(ratio[np.isfinite(ratio)], 1.0))
-    return at, (ratio[None] <= at[:, None, None]).mean(1)
+    return at, count_within(ratio, at).T / len(ratio)
 
 
 def attained(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The empirical distribution functions of costs (instances, solvers): where they rise, and the fractions (places, solvers)."""
     at = np.unique(np.append(costs[np.isfinite(costs)], 0.0))
-    return at, (costs[None] <= at[:, None, None]).mean(1)
+    return at, count_within(costs, at).T / len(costs)
 
 
 def steps_to_target(loss: np.ndarray, steps: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..compare import quantile, sweep_dims
+from ..comparison import quantile, sweep_dims
 from ._axes import (
     band,
     best_notes,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.record import VECTORS
-from ..compare import sweep_dims
+from ..comparison import sweep_dims
 from .numbers import LEVELS, band, plain
 from .points import Shown
 

@@ -8,7 +8,7 @@ from ...specs.base import Spec
 from ...specs.errors import ThalwegError
 from ...specs.study import Study
 from ...specs.sweep import Sweep
-from ..compare import groups
+from ..comparison import groups
 
 OWN = ("study", "claims", "title", "thalweg_format")
 """Root attributes that the page shows elsewhere."""

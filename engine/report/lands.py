@@ -7,7 +7,7 @@ import numpy as np
 
 from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
-from ..compare import swept_coordinates
+from ..comparison import swept_coordinates
 from ..ground import finite, framed, heights
 from .numbers import plain, spread
 from .points import Shown

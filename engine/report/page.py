@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...specs.errors import SpecError, StoreError
-from ..compare import opened
+from ..comparison import opened
 
 __all__ = ["report"]
 

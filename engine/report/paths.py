@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compare import sweep_dims
+from ..comparison import sweep_dims
 from ..store import block_variable
 from .numbers import thinned
 from .points import FEWEST_STEPS, MOST_STEPS, Shown

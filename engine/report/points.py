@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..compare import best_point, final_loss, groups, sweep_dims, swept_coordinates
+from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
 from .numbers import band, plain, spread
 
 POINTS = 400

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
-from thalweg.engine.compare import targets
+from thalweg.engine.comparison import targets
 from thalweg.specs.errors import SpecError
 
 STUDY = {

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import xarray
+import zarr
 from thalweg.engine.claims import Results
-from thalweg.engine.verify import verify, verify_study
+from thalweg.engine.verdicts import verify, verify_study
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study
@@ -247,6 +248,15 @@ def test_command(tmp_path):
     with pytest.raises(StoreError, match="exists already"):
         CliRunner().invoke(app, given, catch_exceptions=False)
     assert CliRunner().invoke(app, [*given, "--overwrite"]).exit_code == 0
+    root = zarr.open_group(tmp_path / "river_valley.zarr", mode="r+")
+    group = root["sgd_wsd"]
+    loss = group["loss"][:]
+    group["status"][:], group["loss"][:] = 0, 0.0  # as if interrupted
+    root.attrs["complete"] = False
+    resumed = CliRunner().invoke(app, [*given, "--resume"])
+    assert resumed.exit_code == 0, resumed.output
+    assert "1 passed" in resumed.output
+    np.testing.assert_array_equal(zarr.open_group(tmp_path / "river_valley.zarr")["sgd_wsd"]["loss"][:], loss)
     with pytest.raises(StoreError, match="no folder"):
         CliRunner().invoke(app, ["verify", "river_valley", "--report", str(tmp_path / "no" / "c.md")], catch_exceptions=False)
 

@@ -10,7 +10,7 @@ import pytest
 import thalweg
 import xarray
 import zarr
-from thalweg.engine.compare import VIEWS, best_point, compare, quantile, save, table
+from thalweg.engine.comparison import VIEWS, best_point, compare, quantile, save, table
 from thalweg.specs.errors import SpecError, StoreError
 
 RIVER = {
@@ -202,6 +202,21 @@ def test_every_view_in_every_format(view, river, tmp_path):
     rows = [line for line in latex if line.endswith(r" \\")]
     assert {line.count(" & ") for line in rows} == {rows[0].count(" & ")}
     assert latex[-1] == r"\end{tabular}"
+
+
+@pytest.mark.parametrize("view", ["performance", "data", "ecdf"])
+def test_profiles_do_not_depend_on_how_many_seeds_are_looked_at_at_a_time(view, river, monkeypatch):
+    at_once = compare(river, view=view)
+    monkeypatch.setattr("thalweg.engine.comparison.profiles.PART", 2)
+    xarray.testing.assert_equal(at_once, compare(river, view=view))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_stores_opened_as_dask_arrays_compare_alike(view, river):
+    lazy = xarray.open_datatree(river, engine="zarr", chunks={})
+    assert lazy["sgd"].loss.chunks
+    times = 2 if view == "ranks" else 1  # which needs three optimizers
+    xarray.testing.assert_identical(compare(*[river] * times, view=view), compare(*[lazy] * times, view=view))
 
 
 def test_wrong_views_targets_and_formats(river):

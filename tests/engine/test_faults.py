@@ -1,5 +1,6 @@
 """What goes wrong loses nothing: kills, failing disks, damaged chunks, vanishing places, two writers at once."""
 
+import contextlib
 import errno
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import thalweg
 from thalweg.engine import places, simulate
 from thalweg.engine.cli import app
+from thalweg.engine.distribute import run_shard
 from thalweg.engine.examine import examine
 from thalweg.engine.store import Store
 from thalweg.specs.errors import RunError, StoreError
@@ -84,6 +87,42 @@ def test_a_full_disk_ends_the_run_with_one_line_and_resuming_finishes_it(tmp_pat
         thalweg.run(STUDY, out)
     monkeypatch.undo()
     assert damaged(out) == 0
+    assert_same(thalweg.run(STUDY, out, resume=True), thalweg.run(STUDY))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MB, where the rights to mount one are given."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)], check=False, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no right to mount a tmpfs: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("after", [0, 4])
+def test_a_disk_that_others_fill_up_ends_the_run_and_resuming_finishes_it(small_disk, monkeypatch, after):
+    """The operating system's own ENOSPC, from whichever of the store's calls meets it first."""
+    out, other, written, honest = small_disk / "s.zarr", small_disk / "other", [0], Store.write
+
+    def write(self, *args):
+        written[0] += 1
+        if written[0] == after + 1:
+            with contextlib.suppress(OSError), other.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        honest(self, *args)
+
+    monkeypatch.setattr(Store, "write", write)
+    with pytest.raises(StoreError, match=r"writing stopped: No space left on device; what is complete is kept"):
+        thalweg.run(STUDY, out)
+    monkeypatch.undo()
+    assert damaged(out) == 0
+    assert sum(f.done for f in examine(out)) < sum(f.shards for f in examine(out))
+    assert thalweg.open_run(out)["sgd"].loss.shape
+    other.unlink()
     assert_same(thalweg.run(STUDY, out, resume=True), thalweg.run(STUDY))
 
 
@@ -217,6 +256,31 @@ def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
         made = thalweg.run(study, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
     assert_same(made, thalweg.run(study))
     assert damaged(tmp_path / "s.zarr") == 0
+
+
+def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
+    out = tmp_path / "s.zarr"
+    thalweg.run(STUDY, out)
+    monkeypatch.setattr("thalweg.engine.store.version", lambda name: "0.0")
+    said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
+    assert said is not None
+    assert "was begun with thalweg 0.1" in said
+
+
+@OTHERS
+def test_an_adaptive_cluster_grows_from_nothing(tmp_path):
+    """All nine shards wait while there is no worker yet: by what waits the cluster knows how far to grow."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(thalweg.run, STUDY, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
+            deadline = time.monotonic() + 60
+            while len(cluster.scheduler.tasks) < 9 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert len(cluster.scheduler.tasks) == 9
+            adaptive = cluster.adapt(minimum=0, maximum=2, interval="200ms", target_duration="200ms")
+            assert_same(made.result(), thalweg.run(STUDY))
+        assert max(wanted["n"] for _, wanted in adaptive.log if wanted["status"] == "up") == 2
 
 
 @OTHERS

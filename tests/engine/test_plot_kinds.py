@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine.compare import final_loss
+from thalweg.engine.comparison import final_loss
 from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
 from thalweg.engine.plot._line import stretched
 from thalweg.engine.plot._picture import Options, Picture

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from thalweg.engine.compare.pairs import holm
-from thalweg.engine.compare.ranks import friedman, nemenyi
-from thalweg.engine.compare.targets import wilson
+from thalweg.engine.comparison.pairs import holm
+from thalweg.engine.comparison.ranks import friedman, nemenyi
+from thalweg.engine.comparison.targets import wilson
 
 
 def test_wilson_is_that_of_statsmodels():

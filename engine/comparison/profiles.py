@@ -1,4 +1,4 @@
-"""Performance profiles (Dolan and More 2002, doi:10.1007/s101070100263), data profiles (More and Wild 2009, doi:10.1137/080724331) and
+"""Performance profiles (Dolan and More 2002, doi:10.1007/s101070100263), data profiles (More and Wild 2009, doi:10.1137/080724083) and
 the runtime ECDF of COCO (Hansen et al. 2021, doi:10.1080/10556788.2020.1808977).
 
 An instance is one seed of one problem: seeds share start and noise across optimizers. On an instance an optimizer has solved to the
@@ -6,7 +6,7 @@ accuracy tau once f <= f_L + tau (f_0 - f_L), where f_0 is the loss at the start
 some optimizer solves every instance on which any progress was made; the others are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,23 @@ ACCURACIES = (1e-1, 1e-3, 1e-5)
 RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0, np.inf)
 TARGETS = 10.0 ** (-0.2 * np.arange(1, 41))
 """Accuracies of the ECDF: 40, five a decade as COCO has, from 0.63 to 1e-8 of the gap."""
+PART = 2**16
+"""Seeds looked at at a time."""
 
 
 def performance(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, ratios: Sequence[float] = RATIOS) -> Any:
     """Performance profile: `solved` (optimizer, accuracy, ratio), the fraction of instances that an optimizer solved within `ratio`
-    times the steps of the fastest one. At ratio 1 it is how often it was the fastest, at infinity how often it solved the instance."""
-    solvers, _, times, _, attributes = instances(found, accuracies)
-    solved = np.stack([within(ratios_of(t), ratios) for t in times], axis=1)
+    times the steps of the fastest one, of which there is at least one. At ratio 1 it is how often it was the fastest, at infinity how
+    often it solved the instance."""
+    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: ratios_of(np.maximum(times, 1.0)))
     return profile("performance", solved, solvers, {"accuracy": list(accuracies), "ratio": list(ratios)}, attributes)
 
 
 def data(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, budgets: Sequence[float] = ()) -> Any:
     """Data profile: `solved` (optimizer, accuracy, budget), the fraction of instances that an optimizer solved within `budget`
     simplex gradients: a gradient is one, dim + 1 evaluations of the loss are one. By default powers of two up to the largest budget."""
-    solvers, _, times, costs, attributes = instances(found, accuracies)
-    times = times * costs[None]
     budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] * one.simplex for one in found)))
-    solved = np.stack([within(t, budgets) for t in times], axis=1)
+    solvers, solved, attributes = fractions(found, accuracies, budgets, lambda times, chosen: times * [one.simplex for one in chosen])
     return profile("data", solved, solvers, {"accuracy": list(accuracies), "budget": budgets}, attributes)
 
 
@@ -44,39 +44,47 @@ def ecdf(found: Sequence[Entry], accuracies: Sequence[float] = tuple(TARGETS), b
 
     The targets are the losses that leave these fractions of the gap on each instance. COCO measures gaps from the known optimum, here it is
     the lowest loss that any optimizer reached on the instance; and no restarts are simulated."""
-    solvers, _, times, _, attributes = instances(found, accuracies)
     budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] for one in found)))
-    solved = np.mean([within(t, budgets) for t in times], axis=0)
+    solvers, solved, attributes = fractions(found, accuracies, budgets, lambda times, _: times)
     attributes["targets"] = f"{len(accuracies)} from {max(accuracies):.2g} to {min(accuracies):.2g} of the gap"
-    return profile("ecdf", solved, solvers, {"budget": budgets}, attributes)
+    return profile("ecdf", solved.mean(1), solvers, {"budget": budgets}, attributes)
 
 
-def instances(found: Sequence[Entry], accuracies: Sequence[float]) -> tuple[list[str], list[str], np.ndarray, np.ndarray, dict[str, Any]]:
-    """(optimizers, the problem of every instance, steps to each accuracy (accuracies, instances, optimizers), simplex gradients a step
-    (instances, optimizers), what was left out). Infinity where the accuracy was never reached.
+def fractions(
+    found: Sequence[Entry], accuracies: Sequence[float], limits: Sequence[float], cost: Callable[[np.ndarray, list[Entry]], np.ndarray]
+) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """(optimizers, the fraction of instances on which their cost is at most each limit (optimizers, accuracies, limits), what was left out).
 
-    Raises SpecError where no optimizer, or no instance, is left.
+    `cost` makes costs of the steps (instances, optimizers) to one accuracy, infinity where it was never reached. A part of the seeds is
+    looked at after the other, so memory does not grow with their number. Raises SpecError where no optimizer, or no instance, is left.
     """
     solvers, problems, others = on_all(found)
     if not solvers:
         raise SpecError("compare: no optimizer ran on every problem, so there is nothing to profile; compare fewer stores")
-    times, costs, names, unmoved = [], [], [], 0
-    for problem, some in problems.items():
+    solved, count, unmoved = np.zeros((len(solvers), len(accuracies), len(limits))), 0, 0
+    for some in problems.values():
         chosen = [some[solver] for solver in solvers]
         seeds = shared_seeds(chosen)
-        runs = [one.runs.isel(seed=np.flatnonzero(np.isin(one.seeds, seeds))) for one in chosen]
-        start = np.max([starts(one)[np.isin(one.seeds, seeds)] for one in chosen], axis=0)
-        low = np.min([lows(run) for run in runs], axis=0)
-        moved = start > low
-        unmoved += int((~moved).sum())
-        wanted = low + np.asarray(accuracies)[:, None] * (start - np.where(moved, low, start))
-        times.append(np.stack([first_steps(run, wanted) for run in runs], axis=-1)[:, moved])
-        costs.append(np.tile([one.simplex for one in chosen], (int(moved.sum()), 1)))
-        names += [problem] * int(moved.sum())
-    if not names:
+        for first in range(0, len(seeds), PART):
+            times, still = instances(chosen, seeds[first : first + PART], accuracies)
+            solved += np.stack([count_within(cost(t, chosen), limits) for t in times], axis=1)
+            count, unmoved = count + times.shape[1], unmoved + still
+    if not count:
         raise SpecError("compare: no run got below its start, so there is nothing to profile")
-    attributes = {"instances": len(names), "problems": len(problems), "unmoved": unmoved, "left_out": ", ".join(others)}
-    return solvers, names, np.concatenate(times, axis=1), np.concatenate(costs), attributes
+    attributes = {"instances": count, "problems": len(problems), "unmoved": unmoved, "left_out": ", ".join(others)}
+    return solvers, solved / count, attributes
+
+
+def instances(chosen: Sequence[Entry], seeds: np.ndarray, accuracies: Sequence[float]) -> tuple[np.ndarray, int]:
+    """(steps to each accuracy on these seeds (accuracies, instances, optimizers), how many seeds no optimizer got below the start)."""
+    mine = [np.flatnonzero(np.isin(one.seeds, seeds)) for one in chosen]
+    runs = [one.runs.isel(seed=at) for one, at in zip(chosen, mine, strict=True)]
+    start = np.max([starts(one, at) for one, at in zip(chosen, mine, strict=True)], axis=0)
+    low = np.min([lows(run) for run in runs], axis=0)
+    moved = start > low
+    wanted = low + np.asarray(accuracies)[:, None] * (start - np.where(moved, low, start))
+    times = np.stack([first_steps(run, wanted) for run in runs], axis=1)  # the instances last, as first_steps and sorting have them
+    return (times if moved.all() else times[..., moved]).swapaxes(1, 2), int((~moved).sum())
 
 
 def shared_seeds(chosen: Sequence[Entry]) -> np.ndarray:
@@ -93,21 +101,21 @@ def shared_seeds(chosen: Sequence[Entry]) -> np.ndarray:
     return seeds
 
 
-def ratios_of(times: np.ndarray) -> np.ndarray:
-    """Times (instances, optimizers) over the best of their instance; infinity where unsolved. Times below one step count as one.
+def ratios_of(costs: np.ndarray) -> np.ndarray:
+    """Costs (instances, optimizers), positive, over the least of their instance; infinity where unsolved.
 
     >>> ratios_of(np.array([[10.0, 20.0], [np.inf, 30.0]]))
     array([[ 1.,  2.],
            [inf,  1.]])
     """
-    times = np.maximum(times, 1.0)
-    best = np.min(times, axis=-1, keepdims=True)
-    return np.where(np.isfinite(times), times / np.where(np.isfinite(best), best, 1.0), np.inf)
+    least = np.min(costs, axis=-1, keepdims=True)
+    return np.where(np.isfinite(costs), costs / np.where(np.isfinite(least), least, 1.0), np.inf)
 
 
-def within(numbers: np.ndarray, limits: Sequence[float]) -> np.ndarray:
-    """The fraction of instances whose number (instances, optimizers) is finite and at most each limit: (optimizers, limits)."""
-    return np.stack([np.mean(np.isfinite(numbers) & (numbers <= limit), axis=0) for limit in limits], axis=-1)
+def count_within(numbers: np.ndarray, limits: "Sequence[float] | np.ndarray") -> np.ndarray:
+    """On how many instances a number (instances, optimizers) is finite and at most each limit: (optimizers, limits)."""
+    ordered = np.sort(numbers.T, axis=-1)
+    return np.stack([np.searchsorted(row[np.isfinite(row)], limits, side="right") for row in ordered])
 
 
 def powers(most: float) -> list[float]:

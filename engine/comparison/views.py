@@ -35,7 +35,7 @@ def compare(*sources: Any, view: str = "final", target: "float | Sequence[float]
 
     Views: `final` (the loss at the end: median, its 95 % interval, quartiles, numbers of runs), `targets` (expected running time and
     success rate for `target`, a loss or several), `ecdf`, `performance`, `data` (profiles), `sensitivity` (to the learning rate),
-    `pairs` (tests between optimizers), `ranks` (across problems). The functions of engine/compare/ of these names have the
+    `pairs` (tests between optimizers), `ranks` (across problems). The functions of engine/comparison/ of these names have the
     definitions, docs/compare.md how to read them.
 
     Raises StoreError for a path that is no store, SpecError where nothing was given, no loss was recorded, or a view lacks what it needs.

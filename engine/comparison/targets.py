@@ -114,12 +114,12 @@ def gap_targets(some: Sequence[Entry], gaps: Sequence[float] = GAPS) -> np.ndarr
     return low + np.asarray(gaps) * (start - low)
 
 
-def starts(one: Entry) -> np.ndarray:
-    """The loss at step 0 of the runs at the best point, (seed,). Raises SpecError if it was not stored."""
+def starts(one: Entry, seeds: "np.ndarray | slice" = slice(None)) -> np.ndarray:
+    """The loss at step 0 of the runs at the best point, (seed,), of all seeds or those at these places. Raises SpecError if it was not stored."""
     needs_loss(one.dataset, one.label)
     if int(one.dataset["step"][0]) != 0:
         raise SpecError(f"{one.label}: step 0 was not stored, so there is no gap to close; say which loss to reach with --target")
-    return one.runs["loss"].isel(step=0).values.astype(float)
+    return one.runs["loss"].isel(step=0, seed=seeds).values.astype(float)
 
 
 def spent(dataset: Any) -> np.ndarray:

@@ -1,0 +1,22 @@
+"""Every bundled study runs from the command line into a store, and none of its claims fails in its small version (`make claims` prints them)."""
+
+import pytest
+from thalweg.engine.cli import app
+from thalweg.engine.verdicts import FAILED, lines, verify_study
+from thalweg.specs.load import gallery
+from typer.testing import CliRunner
+
+
+@pytest.mark.parametrize("name", gallery())
+def test_no_claim_fails_in_the_small_version(name):
+    _, verdicts = verify_study(name, quick=True)
+    failed = [" ".join(line) for line in lines(verdicts) if line[0] == FAILED]
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("name", gallery())
+def test_it_runs_shortened(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, ["run", name, "--set", "steps=4", "--set", "seeds=2", "--set", "record.every=2"])
+    assert ran.exit_code == 0, ran.output
+    assert (tmp_path / f"{name}.zarr" / "zarr.json").exists()
