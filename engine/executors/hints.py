@@ -35,7 +35,7 @@ def vectorised(context):
 
 @intrinsic
 def assume(context, condition):
-    """LLVM may take this for true. That arrays are W wide, said so, makes the distances between their rows constants of the code: a third
+    """LLVM may take this for true. That arrays are W wide, said so, makes the distances between their rows constants of the code: a fifth
     fewer instructions in a loop over many rows, and more of its rounds in flight at a time."""
 
     def generate(context, builder, signature, args):
