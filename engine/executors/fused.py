@@ -309,23 +309,8 @@ class FusedSimulation:
                 if t in self.states:
                     yield Block(self.states[t], self.states[t] + 1, {"state": self.whole(state)})
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
-                given: tuple[Any, ...] = (
-                    t,
-                    t1,
-                    study.steps,
-                    *state,
-                    *numbers,
-                    C,
-                    at_c,
-                    *component,
-                    choices,
-                    limits,
-                    keys,
-                    some,
-                    place,
-                    *out,
-                    *functions,
-                )
+                where, calls = (t, t1, study.steps), (choices, limits, keys, some, place)
+                given: tuple[Any, ...] = (*where, *state, *numbers, C, at_c, *component, *calls, *out, *functions)
                 list(apply(lambda ends, given=given: drive(*ends, *given), bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
