@@ -148,15 +148,21 @@ def magnitude(x):
 
 
 @njit(**INLINE)
+def remainder(x, k, first, second, third):
+    """x + k third - k (first + second), as a number and what it lacks."""
+    a = fma(-k, first, x)
+    b = k * second
+    r = a - b
+    lost = (a - (r - (r - a))) - (b + (r - a))
+    return r, fma(k, third, lost - fma(k, second, -b))
+
+
+@njit(**INLINE)
 def quarters(x):
     """(quarter turn number, sin r, cos r) with x = q pi/2 + r."""
     z = fma(x, 0.6366197723675814, MAGIC)
     q, k = bits_f64(z), z - MAGIC
-    a = fma(-k, 1.5707963267948966, x)
-    second = k * 6.123233995736766e-17
-    r = a - second
-    lost = (a - (r - (r - a))) - (second + (r - a))
-    low = fma(k, 1.4973849048591833e-33, lost - fma(k, 6.123233995736766e-17, -second))
+    r, low = remainder(x, k, 1.5707963267948966, 6.123233995736766e-17, 1.4973849048591833e-33)
     t = r * r
     s = fma(t, fma(t, 1.5890301806132493e-10, -2.505064766311263e-08), 2.7557312998709174e-06)
     s = fma(t, fma(t, s, -0.0001984126982785228), 0.008333333333320035)
@@ -177,16 +183,42 @@ def signed(x, flip):
 
 
 @njit(**INLINE)
-def sin(x):
+def sin_with_cos(x):
+    """sin x where cos x is wanted too: LLVM sees that both begin alike."""
     q, s, c = quarters(x)
     made = signed(c if (q & 1) != 0 else s, q)
     return x if x == 0.0 else made
 
 
 @njit(**INLINE)
-def cos(x):
+def cos_with_sin(x):
     q, s, c = quarters(x)
     return signed(s if (q & 1) != 0 else c, q + 1)
+
+
+@njit(**INLINE)
+def halves(x, k, q):
+    """(-1)^q sin(x - k pi), of an angle up to pi / 2: one polynomial, where two and a choice between them serve a quarter turn."""
+    r, low = remainder(x, k, 3.141592653589793, 1.2246467991473532e-16, 2.9947698097183397e-33)
+    t = r * r
+    s = fma(t, fma(t, 2.7211571860565963e-15, -7.642989838219917e-13), 1.6058939643952487e-10)
+    s = fma(t, fma(t, s, -2.505210687160145e-08), 2.7557319211124527e-06)
+    s = fma(t, fma(t, s, -0.00019841269841209148), 0.008333333333333194)
+    s = fma(t, s, -0.16666666666666666)
+    return from_bits_f64(bits_f64(r + fma(r * t, s, fma(-0.5 * t, low, low))) ^ (q << 63))
+
+
+@njit(**INLINE)
+def sin(x):
+    z = fma(x, 0.3183098861837907, MAGIC)
+    made = halves(x, z - MAGIC, bits_f64(z))
+    return x if x == 0.0 else made
+
+
+@njit(**INLINE)
+def cos(x):
+    z = fma(x, 0.3183098861837907, -0.5) + MAGIC
+    return halves(x, (z - MAGIC) + 0.5, bits_f64(z) + 1)
 
 
 @njit(**INLINE)

@@ -1,7 +1,7 @@
 """The driver of the fused executor for points: all steps of a block of W runs, in one compiled loop.
 
 Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair of landscape and optimizer
-compiles nothing here. Compiled as lanes.py is, once a precision and lane width.
+compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled for the seldom used FEATURES that a study has.
 """
 
 import numpy as np
@@ -25,7 +25,6 @@ from .lanes import (
     RULE,
     RUNNING,
     STOPPED,
-    STUDENT_T,
     U2,
     F,
     W,
@@ -45,13 +44,16 @@ from .lanes import (
     tell,
 )  # fmt: skip
 
+AVERAGED, CLIPPED, HEAVY, STOPS = True, True, True, True
+"""Whether there is an iterate average, clipping, Student-t noise, and an early stop: names that are False take their lines with them."""
+
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
     *(A3, A4, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
     *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
     *(A1, N1, A1, U2),  # component, choices, limits, keys
     *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
-    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE),
+    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE, LANDSCAPE, LANDSCAPE),
 )
 
 
@@ -62,7 +64,7 @@ def drive(
     P, at_p, H, HA, Q, at_h, C, at_c,
     component, choices, limits, keys,
     marks, place, scalars, params, averages,
-    landscape, observe, prelude, rule, average_prelude, average_rule,
+    landscape, observe, prelude, rule, average_prelude, average_rule, slope, slope_far,
 ):  # fmt: skip
     """Steps t0 .. t1 - 1 of blocks first .. last - 1; step `steps` only looks and does not move.
 
@@ -70,13 +72,14 @@ def drive(
     run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
     the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
     1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; rows of Z, O, R, the average's R, K, the average's
-    K, and of what a rule sums over components; the observables to record. limits: diverge above, loss below.
+    K, and of what a rule sums over components; the observables to record. limits: diverge above, loss below,
+    and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
     Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
     """
     mode = flush_subnormals()
-    noise, clipping, has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
+    noise, clipping, has_xi, per_lane = choices[0], choices[1], choices[2], choices[5]
     keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
-    wanted, dim, above, below = choices[17:], X.shape[1], limits[0], limits[1]
+    wanted, dim, above, below, box = choices[17:], X.shape[1], limits[0], limits[1], limits[2]
     padded = dim + dim % 2
     four, G, spare = aligned(4, W, F), aligned(dim, W, F), aligned(dim, W, F)
     Z, O, words = aligned(choices[10], W, F), aligned(choices[11], W, F), aligned(4, W, np.uint32)
@@ -84,7 +87,7 @@ def drive(
     K, KA, ROWS = aligned(choices[14], W, F), aligned(choices[15], W, F), aligned(choices[16], W, F)
     N, XI = aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W), aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W)
     L, T, factor, scratch, fine = four[0], four[1], four[2], four[3], np.empty(W, np.int8)
-    N0, N1_, XI0, XI1, key, key_xi = N[0], N[DRAWN - 1], XI[0], XI[DRAWN - 1], keys[0], keys[1]
+    key, key_xi = keys[0], keys[1]
     scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
     tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
@@ -97,21 +100,29 @@ def drive(
         for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
             tell(T, factor, c, t, 0, 0)
             prelude(T, factor, h, R, K, t % REFRESH == 0)
-            if has_average:
+            if AVERAGED:
                 average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
         for t in range(t0, t1):
-            if running == 0 and not has_below:
+            if running == 0 and choices[4] == 0:
                 break
-            if landscape(x, L, G, p, Z, above):
-                end(x, L, s, a, state, lasts, t, above, fine)
-                running = count(state, RUNNING)
-                landscape(x, L, G, p, Z, above)
-            if has_below:
+            outside = slope(x, L, G, p, Z, box) if box > 0 else 1
+            seen = k < marks.shape[0] and marks[k] == t
+            if outside or (seen and keep_loss):
+                found = landscape(x, L, G, p, Z, above)
+                if found & 1:
+                    end(x, L, s, a, state, lasts, t, above, fine)
+                    running = count(state, RUNNING)
+                    if box > 0:
+                        slope(x, L, G, p, Z, box)
+                    found = landscape(x, L, G, p, Z, above)
+                if found & 2:
+                    slope_far(x, L, G, p, Z, above)
+            if STOPS:
                 for l in range(W):
                     if L[l] < below and state[l] == RUNNING:
                         state[l], lasts[l] = STOPPED, t
                 running, stopped = count(state, RUNNING), count(state, STOPPED)
-            if k < marks.shape[0] and marks[k] == t:
+            if seen:
                 row = keep_loss
                 if keep_loss:
                     keep(L, state, tile[k, 0])
@@ -120,31 +131,29 @@ def drive(
                     for w in wanted:
                         keep(O[w], state, tile[k, row])
                         row += 1
-                if keep_average_loss:
+                if AVERAGED and keep_average_loss:
                     landscape(a, scratch, spare, p, Z, above)
                     keep(scratch, state, tile[k, row])
-                row += keep_average_loss
+                    row += 1
                 for d in range(dim if keep_params else 0):
                     keep(x[d], state, tile[k, row])
                     row += 1
-                for d in range(dim if keep_average else 0):
-                    keep(a[d], state, tile[k, row])
-                    row += 1
+                if AVERAGED:
+                    for d in range(dim if keep_average else 0):
+                        keep(a[d], state, tile[k, row])
+                        row += 1
                 k += 1
             if t == steps:
                 break
-            if noise == GAUSSIAN:
+            if HEAVY:
+                student(N, seed, t, dim, key, words, df, exponent)
+                add_noise(G, N[0], scale, component)
+            elif noise == GAUSSIAN:
                 if drawn != t >> DRAWN - 1:
                     drawn = t >> DRAWN - 1
                     normals(N, seed, t, dim, key, words)
-                if t & DRAWN - 1:
-                    add_noise(G, N1_, scale, component)
-                else:
-                    add_noise(G, N0, scale, component)
-            elif noise == STUDENT_T:
-                student(N, seed, t, dim, key, words, df, exponent)
-                add_noise(G, N0, scale, component)
-            if clipping:
+                add_noise(G, N[t & DRAWN - 1], scale, component)
+            if CLIPPED:
                 clip(G, at, clipping, scratch)
             if has_xi and drawn_xi != t >> DRAWN - 1:
                 drawn_xi = t >> DRAWN - 1
@@ -154,23 +163,20 @@ def drive(
                 fresh = t & REFRESH - 1 == 0 if per_lane else True
                 tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
                 prelude(T, factor, h, R, K, fresh)
-                if has_average:
+                if AVERAGED:
                     average_prelude(T, factor, ha, RA, KA, fresh)
-            if stopped:
+            if STOPS and stopped:
                 copy(x, spare)
-            if t & DRAWN - 1:
-                rule(x, G, L, s, XI1, R, ROWS, column)
-            else:
-                rule(x, G, L, s, XI0, R, ROWS, column)
-            if stopped:
+            rule(x, G, L, s, XI[t & DRAWN - 1], R, ROWS, column)
+            if STOPS and stopped:
                 restore(x, spare, state)
-            if has_average:
-                average_rule(a, x, L, s, XI0, RA, ROWS, column)
+            if AVERAGED:
+                average_rule(a, x, L, s, G, RA, ROWS, column)
         blank(tile, k)
         for row in range(scalar_rows):
             put_scalars(tile, row, scalars[row], run[b], valid[b], place)
         if keep_params:
             put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
-        if keep_average:
+        if AVERAGED and keep_average:
             put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
     restore_mode(mode)

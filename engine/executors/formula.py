@@ -1,9 +1,12 @@
-"""From a formula to a kernel module with two functions over a block of W runs.
+"""From a formula to a kernel module with functions over a block of W runs.
 
-    landscape(X, L, G, P, Z, limit)     L (W) <- f and, with `gradient`, G (dim, W) <- gradient, at X (dim, W)
+    landscape(X, L, G, P, Z, limit)     L (W) <- f and, unless the gradient is apart, G (dim, W) <- gradient, at X (dim, W)
     observe(X, O, P, Z, limit)          O (observables, W)
+    slope(X, L, G, P, Z, limit)         where the gradient is apart: G <- gradient; slope_far is slow, and right beyond vecmath's reach
 
-`landscape` returns 1 if the loss of any run is not finite or above `limit`, or its iterate is not finite; `observe` returns 0.
+`landscape` returns 1 if the loss of any run is not finite or above `limit`, or its iterate is not finite; `observe` returns 0. `slope`
+returns 1 if a component of any run is NaN or beyond `limit`: within it (bounds.py) `landscape` would return 0, and need not be called.
+Where the gradient is apart, `landscape` returns 2 more if `slope_far` must be called in place of `slope`.
 
 P holds the landscape's parameters: (parameters, 1) if `uniform`, all runs of the block sharing them, else (parameters, W). Z is scratch.
 A formula is F(x_c..., R_k...) as in specs/calculus.py: a loop over i for each reduction R_k, then F. Where F is linear in a sum, its
@@ -16,7 +19,7 @@ from typing import Any
 from ...specs.calculus import indices, real_and_smooth
 from ...specs.expression import Parsed, Reduction, fixed, local, symbol
 from .inline import NotFusable
-from .source import LIBM, THREAD, module
+from .source import LIBM, PAIRED, THREAD, module
 
 FUNCTIONS = {
     **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign")},
@@ -25,13 +28,17 @@ FUNCTIONS = {
 }
 UNROLLED = 4
 """Up to so many components the check that the iterate is finite is written out."""
+LANDSCAPE = ("A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit")
+"""Types and names of the arguments of `landscape` and `slope`."""
+WITHIN = "far = max(far, magnitude({}))"
 RELATIONS = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">", "GreaterThan": ">="}
 
 
-def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool) -> str:
+def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool = False) -> str:
     """The module's source. Raises NotFusable."""
     writer = _Formula(parsed, uniform, lanes == THREAD)
-    body = writer.landscape(gradient) + writer.observe()
+    body = writer.slope() if apart else ""
+    body += writer.landscape(gradient and not apart, apart) + writer.observe()
     return module(writer.functions, body.rstrip() + "\n", precision, lanes)
 
 
@@ -47,6 +54,8 @@ class _Formula:
         self.parsed, self.uniform, self.thread, self.dim = parsed, uniform, thread, parsed.formula.dim
         self.functions: set[str] = set()
         self.first: Any = None
+        self.alone = False
+        """Whether only the gradient is written; then near the origin no argument is checked, but every component."""
         self.fresh = range(0)
         self.parameters = {symbol(name): f"p{k}" for k, name in enumerate(parsed.formula.parameters)}
         self.rows: dict[Any, int] = {}
@@ -55,26 +64,47 @@ class _Formula:
             self.rows[r.symbol] = row
             row += 2 + (r.stop - r.start + 1 if r.kind == "prod" else 0)
 
-    # the two functions
+    # the functions
 
-    def landscape(self, gradient: bool) -> str:
+    def landscape(self, gradient: bool, apart: bool) -> str:
         write = self.gradient if gradient else self.value
-        return self.near_and_far("landscape", "A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit", write)
+        return self.near_and_far("landscape", LANDSCAPE, write, " | 2" if apart else "")
 
     def observe(self) -> str:
-        return self.near_and_far("observe", "A2, A2, A2, A2, _F", "X, O, P, Z, limit", self.observables)
+        return self.near_and_far("observe", ("A2, A2, A2, A2, _F", "X, O, P, Z, limit"), self.observables)
 
-    def near_and_far(self, name: str, kinds: str, arguments: str, write: Any) -> str:
-        """A function that redoes the block with libm where an argument of sin, cos or tan was beyond vecmath's reach."""
+    def slope(self) -> str:
+        """`slope` and `slope_far`."""
+        head, tail = self.frame(LANDSCAPE)
+        self.alone = True
+        near, far = self.gradient(False), self.gradient(True)
+        self.alone = False
+        start, test = "    far = BITS(0)\n", "    bad = np.int32(0 if far <= magnitude(limit) else 1)\n"
+        self.functions |= {"magnitude", *self.libm(far)}
+        made = head.format("slope") + start + near + test + tail + "\n\n"
+        return made + (head.format("slope_far") + far + tail + "\n\n" if self.libm(far) else "slope_far = slope\n\n\n")
+
+    def frame(self, signature: tuple[str, str]) -> tuple[str, str]:
+        """How a function begins, its name left out, and ends."""
+        kinds, arguments = signature
         head = f"@njit(types.int64({kinds}), **JIT)\ndef {{}}({arguments}):\n    vectorised()\n    bad = np.int32(0)\n"
-        tail = "    return np.int64(bad)\n"
+        return head, "    return np.int64(bad)\n"
+
+    def libm(self, text: str) -> set[str]:
+        """The functions in this text that reach as far as the library's."""
+        found = {f"far_{f}" for f in (*LIBM, *PAIRED.values()) if f"far_{f}(" in text}
+        return found | ({"REACH"} if found else set())
+
+    def near_and_far(self, name: str, signature: tuple[str, str], write: Any, far_too: str = "") -> str:
+        """A function that redoes the block with libm where an argument of sin, cos or tan was beyond vecmath's reach."""
+        head, tail = self.frame(signature)
         if self.thread:  # a device's own sin, cos and tan have no reach
             return head.format(name) + write(True).replace("far_", "") + tail + "\n\n"
         near = write(False)
         if "far = " not in near:
             return head.format(name) + near + tail + "\n\n"
-        far, redo = write(True), f"    if far > REACH:\n        return {name}_far({arguments})\n"
-        self.functions |= {"magnitude", "REACH", *(f"far_{f}" for f in LIBM if f"far_{f}(" in far)}
+        far, redo = write(True), f"    if far > REACH:\n        return {name}_far({signature[1]}){far_too}\n"
+        self.functions |= {"magnitude", *self.libm(far)}
         start = "    far = BITS(0)\n"
         return head.format(f"{name}_far") + far + tail + "\n\n" + head.format(name) + start + near + redo + tail + "\n\n"
 
@@ -101,6 +131,7 @@ class _Formula:
         return [*zero, f"    for d in range({self.dim}):", "        for l in range(W):", "            Z[0, l] += F(0.0) * X[d, l]"]
 
     def gradient(self, far: bool) -> str:
+        """Value and gradient, or the gradient alone."""
         value = self.parsed.value
         reductions = [r for r in self.parsed.reductions if r.symbol in value.free_symbols]
         lines = ["    " + s for s in self.numbers()]
@@ -116,16 +147,21 @@ class _Formula:
         for low, high in ((0, self.fresh.start), (self.fresh.stop, self.dim)) if reductions else ():
             if low < high:
                 lines += [f"    for d in range({low}, {high}):", "        for l in range(W):", "            G[d, l] = F(0.0)"]
+                lines += [f"            {WITHIN.format('X[d, l]')}"] if self.alone and not far else []
         self.first = ordered[0].symbol if self.fresh else None
         for r in reductions:
             lines += self.first_pass(r, slopes[r.symbol] if r.symbol in linear else None, far)
+        checks = [WITHIN.format(f"X[{c}, l]") for c in range(self.dim)] if self.alone and not far and not reductions else []
         components = indices(value.free_symbols, r"x\[(\d+)\]")
         plus = "+" if reductions else ""
-        outputs = [("L[l] = {}", value), *((f"G[{c}, l] {plus}= {{}}", value.diff(fixed(c))) for c in components)]
+        outputs = [
+            *([] if self.alone else [("L[l] = {}", value)]),
+            *((f"G[{c}, l] {plus}= {{}}", value.diff(fixed(c))) for c in components),
+        ]
         outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
         outputs += [] if reductions else [(f"G[{c}, l] = {{}}", 0 * value) for c in range(self.dim) if c not in components]
-        lines += self.sum_of_zeros()
-        lines += self.loop(4, outputs, far)
+        lines += [] if self.alone else self.sum_of_zeros()
+        lines += self.loop(4, outputs, far, checks=checks)
         for r in reductions:
             if r.symbol not in linear:
                 lines += self.second_pass(r, far)
@@ -151,7 +187,9 @@ class _Formula:
         else:
             outputs = [(f"Z[{row}, l] += {{}}", r.term)]
         if slope is not None:
-            outputs += [(place, slope * e) for place, e in self.partials(r)]
+            outputs = outputs * (not self.alone) + [(place, slope * e) for place, e in self.partials(r)]
+            if self.alone:
+                return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
         head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
         return [*head, *self.loop(8, outputs, far)]
 
@@ -160,7 +198,8 @@ class _Formula:
         row, weight = self.rows[r.symbol], symbol("weight")
         if r.kind == "sum":
             outputs = [(place, weight * e) for place, e in self.partials(r)]
-            return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]"])]
+            head = f"    for i in range({r.start}, {r.stop}):"
+            return [head, *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]"], self.newest(r, far))]
         after = f"Z[{row + 2 + r.stop - r.start}, l]"
         outputs = [*((place, weight * e) for place, e in self.partials(r)), (f"{after} *= {{}}", r.term)]
         return [
@@ -169,6 +208,11 @@ class _Formula:
             f"    for i in range({r.stop - 1}, {r.start - 1}, -1):",
             *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l] * Z[{row + 2 - r.start} + i, l] * {after}"]),
         ]
+
+    def newest(self, r: Reduction, far: bool) -> list[str]:
+        """The check of the component that the loop of `r` is the first to touch."""
+        touched = self.fresh.start - r.start
+        return [WITHIN.format(f"X[i + {touched}, l]")] if self.alone and not far and r.symbol is self.first else []
 
     def partials(self, r: Reduction) -> list[tuple[str, Any]]:
         """(where it adds to the gradient, derivative of the term) for everything the term depends on."""
@@ -181,7 +225,9 @@ class _Formula:
 
     # one lane loop
 
-    def loop(self, indent: int, outputs: list[tuple[str, Any]], far: bool, extra: Iterable[str] = ()) -> list[str]:
+    def loop(
+        self, indent: int, outputs: list[tuple[str, Any]], far: bool, extra: Iterable[str] = (), checks: Iterable[str] = ()
+    ) -> list[str]:
         """`for l in range(W)` with the outputs' statements; what does not vary from lane to lane stands before it."""
         import sympy
 
@@ -208,7 +254,9 @@ class _Formula:
         shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("s"), order="none")
         before: list[str] = []
         inside: list[str] = []
-        printer = _Printer(names, lanes, before, far)
+        every: list[Any] = [*reduced, *(e for _, e in shared)]
+        sines, cosines = ({a.args[0] for e in every for a in e.atoms(f)} for f in (sympy.sin, sympy.cos))
+        printer = _Printer(names, lanes, before, far, set() if self.thread else sines & cosines)
         for s, e in shared:
             if e.free_symbols & printer.lanes:
                 printer.lanes.add(s)
@@ -218,7 +266,7 @@ class _Formula:
             names[s] = s.name
         inside += [place.format(printer.lane(e)) for (place, _), e in zip(outputs, reduced, strict=True)]
         self.functions |= printer.functions
-        checks = [] if far else [f"far = max(far, magnitude({text}))" for text in printer.checked]
+        checks = [*checks, *([] if far or self.alone else [WITHIN.format(text) for text in printer.checked])]
         if any(place.startswith("L[l]") for place, _ in outputs):
             finite = "".join(f" + F(0.0) * X[{d}, l]" for d in range(self.dim)) if self.dim <= UNROLLED else " + Z[0, l]"
             checks += [f"z = L[l]{finite}", "bad = np.int32(bad | (0 if (z <= limit) & (z >= LOWEST) else 1))"]
@@ -237,8 +285,8 @@ class _Formula:
 class _Printer:
     """SymPy trees as text. In a lane expression, parts that do not vary from lane to lane are computed before the loop."""
 
-    def __init__(self, names: dict[Any, str], lanes: set[Any], before: list[str], far: bool):
-        self.names, self.lanes, self.before, self.far = names, lanes, before, far
+    def __init__(self, names: dict[Any, str], lanes: set[Any], before: list[str], far: bool, both: set[Any]):
+        self.names, self.lanes, self.before, self.far, self.both = names, lanes, before, far, both
         self.functions: set[str] = set()
         self.checked: list[str] = []
         self.kept: dict[str, str] = {}
@@ -276,9 +324,10 @@ class _Printer:
         return self.call(name, e.args)
 
     def call(self, name: str, args: Any) -> str:
+        given, reach = [self.lane(a) for a in args], name in LIBM
+        name = PAIRED[name] if args[0] in self.both and name in PAIRED else name
         self.functions.add(name)
-        given = [self.lane(a) for a in args]
-        if name in LIBM:
+        if reach:
             if self.far:
                 name = f"far_{name}"
             elif given[0] not in self.checked and not self.still(args[0]):

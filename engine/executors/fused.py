@@ -28,6 +28,7 @@ from ..plan import Group, Parts, Shard
 from ..state import begun
 from . import philox
 from .array import NOTHING, Simulation, Tick
+from .bounds import within
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
 from .recorder import FINISHED, RUNNING, Block, Outcome
@@ -48,6 +49,7 @@ TILE_BYTES = 2**18
 """Records a block gathers before they are transposed to where the store wants them."""
 CALL_WORK = 10**8
 """Components moved in one call of the driver: progress and interrupts are served in between."""
+FEATURES = re.compile(r"^(AVERAGED.*) = .*$", re.MULTILINE)
 FACTOR_BYTES = 16 * 2**20
 
 
@@ -65,7 +67,7 @@ def why_not(group: Group) -> str | None:
     return None
 
 
-def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool) -> "Sources":
+def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
     """The generated modules of these parts. Raises NotFusable with the reason."""
     landscape, optimizer = parts.landscape, parts.optimizer
     if not isinstance(landscape, SymbolicLandscape):
@@ -82,15 +84,17 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
             raise NotFusable("a consensus of batches")
         if optimizer.initial:
             raise NotFusable("states of particles that do not start at 0")
-    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape)
+    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart)
 
 
 class Sources:
     """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
 
-    def __init__(self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool):
-        swarm = isinstance(optimizer, ParticleOptimizer)
-        self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm)
+    def __init__(
+        self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False
+    ):
+        swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
+        self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
         self.scratch = scratch_rows(parse(formula))
         self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
         if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
@@ -106,22 +110,23 @@ class Sources:
         (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
         return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
 
-    def load(self) -> tuple[Any, ...]:
-        """(drive, the functions it takes), compiled or from the cache on disk."""
+    def load(self, features: tuple[bool, ...] = ()) -> tuple[Any, ...]:
+        """(drive, the functions it takes), compiled or from the cache on disk. `features` are those of drive_points.py."""
         from .cache import load
 
         lanes = load(_own("lanes", self.precision, self.lanes))
-        driver = load(
-            _own(self.driver, self.precision, self.lanes).replace(f"from {__package__}.lanes import", f"from {lanes.__name__} import")
-        )
+        text = _own(self.driver, self.precision, self.lanes).replace(f"from {__package__}.lanes import", f"from {lanes.__name__} import")
+        driver = load(FEATURES.sub(rf"\1 = {', '.join(map(str, features))}", text))
         landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
         functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
+        if self.driver == "drive_points":
+            functions += (landscape.slope, landscape.slope_far) if self.apart else (landscape.landscape,) * 2
         return driver.drive, functions
 
 
 @functools.lru_cache(maxsize=64)
-def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool) -> str:
-    return formula_source(parse(formula), precision, lanes, uniform, gradient)
+def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> str:
+    return formula_source(parse(formula), precision, lanes, uniform, gradient, apart)
 
 
 @functools.cache
@@ -158,7 +163,8 @@ class FusedSimulation:
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.uniform = self.study.seeds >= UNIFORM_SEEDS
         self.W = self.width(self.seeds if self.uniform else self.points * self.seeds)
-        self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform_landscape)
+        self.box = within(shard.group, self.parts)
+        self.sources = sources(self.parts, self.study.precision, self.W, self.uniform, self.uniform_landscape, self.box > 0)
         self.states = {int(t): k for k, t in enumerate(shard.group.state_steps)}
         self.lay_out()
 
@@ -167,6 +173,8 @@ class FusedSimulation:
         """Components that a run moves in a step."""
         return self.dim
 
+    box = 0.0
+    """Within it no run diverges."""
     reference: Any = Simulation
     """The array executor for the same shard: it makes the start, the schedule's factors and the tables of numbers."""
 
@@ -265,9 +273,9 @@ class FusedSimulation:
             *(name in names for name in ("loss", "params", "average_loss", "average_params")),
             *self.sources.sizes(len(observables)),
         ]
-        largest = float(np.finfo(self.dtype).max)
-        above = largest if stop.diverge_above is None else min(stop.diverge_above, largest)
-        limits = np.array([above, stop.loss_below or 0.0], dtype=self.dtype)
+        most = float(np.finfo(self.dtype).max)
+        above = most if stop.diverge_above is None else min(stop.diverge_above, most)
+        limits = np.array([above, stop.loss_below or 0.0, self.box], dtype=self.dtype)
         return np.array([*map(int, made), *wanted], dtype=np.int64), limits
 
     def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
@@ -280,7 +288,7 @@ class FusedSimulation:
             yield from self._run(tick, pool.map, checkpoint)
 
     def _run(self, tick: Tick, apply: Any, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
-        drive, functions = self.sources.load()
+        drive, functions = self.sources.load(self.features())
         study, group = self.study, self.shard.group
         state = self.state()
         if study.branch:
@@ -301,23 +309,8 @@ class FusedSimulation:
                 if t in self.states:
                     yield Block(self.states[t], self.states[t] + 1, {"state": self.whole(state)})
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
-                given: tuple[Any, ...] = (
-                    t,
-                    t1,
-                    study.steps,
-                    *state,
-                    *numbers,
-                    C,
-                    at_c,
-                    *component,
-                    choices,
-                    limits,
-                    keys,
-                    some,
-                    place,
-                    *out,
-                    *functions,
-                )
+                where, calls = (t, t1, study.steps), (choices, limits, keys, some, place)
+                given: tuple[Any, ...] = (*where, *state, *numbers, C, at_c, *component, *calls, *out, *functions)
                 list(apply(lambda ends, given=given: drive(*ends, *given), bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
@@ -327,6 +320,11 @@ class FusedSimulation:
             yield Block(start, start + len(marks), self.named(out))
             del out
         yield self.outcome(state[3], state[4])
+
+    def features(self) -> tuple[bool, ...]:
+        """Of the seldom used features, which this study has."""
+        optimizer, noise, stop = self.rule, self.parts.noise, self.study.stop
+        return optimizer.average is not None, optimizer.clip is not None, isinstance(noise, StudentT), stop.loss_below is not None
 
     def component(self) -> tuple[Any, ...]:
         """What the noise of every component is multiplied by."""

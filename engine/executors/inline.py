@@ -10,9 +10,10 @@ roots and divisions remain in the loop are vecmath's `root` and `divide`.
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ELEMENTWISE = {
@@ -27,6 +28,7 @@ ELEMENTWISE = {
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 MAX_POWER = 16
+NAME = re.compile(r"[A-Za-z_]\w*")
 FIXED, STEP, WHOLE, RUN = range(4)
 """What a value depends on: hyperparameters alone, the step too, sums over all components of the run's iterate, or one component."""
 
@@ -42,6 +44,8 @@ class Value:
     text: str
     level: int
     literal: float | None = None
+    scaled: "tuple[Value, Value] | None" = None
+    """Of a product with a hoisted number: (the rest, the number). A second such factor joins the first one before the loop."""
 
 
 @dataclass
@@ -91,7 +95,21 @@ class _Inliner:
                 raise NotFusable(f"its rule takes '{argument.arg}', which a kernel does not have")
         if not self.block(tree.body):
             raise NotFusable("its rule returns nothing")
+        self.prune()
         return self.made
+
+    def prune(self) -> None:
+        """Drop statements of the body that nothing needs, and then rows."""
+        made = self.made
+        if made.sums:  # these count statements
+            return
+        needed = set(NAME.findall(" ".join(made.results)))
+        for statement in reversed(made.body):
+            name, _, text = statement.partition(" = ")
+            if name in needed:
+                needed |= set(NAME.findall(text))
+        made.body = [s for s in made.body if s.partition(" = ")[0] in needed]
+        made.rows = {text: row for text, row in made.rows.items() if row[0] in needed}
 
     def block(self, statements: list[ast.stmt]) -> bool:
         """Read statements in order; True once one of them has returned."""
@@ -136,7 +154,7 @@ class _Inliner:
             self.count += 1
             new = f"{name}_{self.count}"
             {FIXED: self.made.fixed, STEP: self.made.stepped, RUN: self.made.body}[value.level].append(f"{new} = {value.text}")
-            self.known[name] = Value(new, value.level)
+            self.known[name] = Value(new, value.level, None, value.scaled)
 
     def decide(self, test: ast.expr) -> bool:
         """A test of plain fields, decided now."""
@@ -224,7 +242,14 @@ class _Inliner:
         if isinstance(op, ast.Div) and b.level == RUN:
             self.made.functions.add("divide")
             return self.together(lambda x, y: f"divide({x}, {y})", a, b)
-        return self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
+        made = self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
+        if isinstance(op, ast.Mult) and min(a.level, b.level) < WHOLE and max(a.level, b.level) == RUN:
+            number, rest = (a, b) if a.level < b.level else (b, a)
+            if rest.scaled and number.literal is None:
+                rest, number = rest.scaled[0], self.binary(op, number, rest.scaled[1])
+                made = self.together(lambda x, y: f"({x} * {y})", rest, number)
+            return replace(made, scaled=(rest, number))
+        return made
 
     def power(self, a: Value, b: Value) -> Value:
         if a.level == FIXED and b.text == "t":

@@ -1,8 +1,9 @@
 """What a step of a block of W runs is made of: random numbers, noise, clipping, ends, records.
 
 A block's runs lie side by side as lanes, structure of arrays: X is (dim, W). Every function is a loop over lanes that LLVM turns into
-vector instructions. The drivers (drive_points.py, drive_swarms.py) call them. This file is compiled through cache.load, once a precision
-and lane width, which it takes from the two names below. Random numbers are those of philox.py.
+vector instructions. The drivers (drive_points.py, drive_swarms.py) call them. This file is loaded through cache.load, once a precision
+and lane width, which it takes from the two names below; a function is compiled when a driver that calls it is. Random numbers are those
+of philox.py.
 """
 
 import math
@@ -51,7 +52,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(types.void(U2, U1, types.int64, types.int64, U1), **JIT)
+@njit(**JIT)
 def draw(words, seeds, block, tick, key):
     """words (4, W) <- the Philox block at counter (block, tick, seed)."""
     vectorised()
@@ -90,7 +91,7 @@ def bailey(u, v, df, exponent):
     return math.sqrt(df * (power(u, exponent) - F(1))) * c
 
 
-@njit(types.void(A3, types.int64, U2), **JIT)
+@njit(**JIT)
 def to_normals(N, pair, words):
     """Components 2 pair and 2 pair + 1 of N from one block of words: in float64 of one step, in float32 of two."""
     vectorised()
@@ -105,7 +106,7 @@ def to_normals(N, pair, words):
             N[0, 2 * pair, l], N[0, 2 * pair + 1, l] = n0, n1
 
 
-@njit(types.void(A3, types.int64, U2, A1, A1), **JIT)
+@njit(**JIT)
 def to_student(N, block, words, df, exponent):
     """In float32 components 2 block and 2 block + 1 of N[0] from one block of words, in float64 component `block`."""
     vectorised()
@@ -119,7 +120,7 @@ def to_student(N, block, words, df, exponent):
             N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], exponent[l])
 
 
-@njit(types.void(A3, U1, types.int64, types.int64, U1, U2), **JIT)
+@njit(**JIT)
 def normals(N, seeds, step, dim, key, words):
     """Standard normals N (1, dim, W) of one step; in float32 N (2, dim, W), those of the even step and of the odd one after it."""
     vectorised()
@@ -128,7 +129,7 @@ def normals(N, seeds, step, dim, key, words):
         to_normals(N, pair, words)
 
 
-@njit(types.void(A3, U1, types.int64, types.int64, U1, U2, A1, A1), **JIT)
+@njit(**JIT)
 def student(N, seeds, step, dim, key, words, df, exponent):
     """Student-t numbers N[0] (dim, W) of one step."""
     vectorised()
@@ -137,7 +138,7 @@ def student(N, seeds, step, dim, key, words, df, exponent):
         to_student(N, block, words, df, exponent)
 
 
-@njit(types.void(A2, A2, A1, A1), **JIT)
+@njit(**JIT)
 def add_noise(G, N, scale, component):
     """G += scale component N."""
     vectorised()
@@ -147,7 +148,7 @@ def add_noise(G, N, scale, component):
             G[d, l] += scale[l] * c * N[d, l]
 
 
-@njit(types.void(A2, A1, types.int64, A1), **JIT)
+@njit(**JIT)
 def clip(G, at, kind, norm):
     """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
     vectorised()
@@ -171,7 +172,7 @@ def clip(G, at, kind, norm):
             G[d, l] *= norm[l]
 
 
-@njit(types.void(A2, A1, A3, A2, S1, N1, types.int64, _F, S1), **JIT)
+@njit(**JIT)
 def end(X, L, S, A, state, last_step, t, limit, fine):
     """Runs whose loss is not finite or above `limit`, or whose iterate is not finite, have diverged; their lanes from now on shadow a
     neighbour's, whose numbers are harmless."""
@@ -197,7 +198,7 @@ def end(X, L, S, A, state, last_step, t, limit, fine):
                 A[d, l] = A[d, healthy]
 
 
-@njit(types.void(A2, A2, types.int64, types.int64), **JIT)
+@njit(**JIT)
 def spread(table, rows, lanes, count):
     """rows (count, W) <- table (count, 1 or W)."""
     vectorised()
@@ -206,7 +207,7 @@ def spread(table, rows, lanes, count):
             rows[r, l] = table[r, 0 if lanes == 1 else l]
 
 
-@njit(types.int64(S1, types.int64), **JIT)
+@njit(**JIT)
 def count(state, kind):
     """How many lanes are in this state."""
     vectorised()
@@ -216,7 +217,7 @@ def count(state, kind):
     return number
 
 
-@njit(types.void(A1, S1, A1), **JIT)
+@njit(**JIT)
 def keep(values, state, place):
     """place <- values, NaN where the run has diverged."""
     vectorised()
@@ -224,7 +225,7 @@ def keep(values, state, place):
         place[l] = np.nan if state[l] == DIVERGED else values[l]
 
 
-@njit(types.void(A1, A1, A2, types.int64, types.int64, types.int64), **JIT)
+@njit(**JIT)
 def tell(T, factor, table, t, row, ahead):
     """What a prelude reads: the numbers of the updates (of step t, or with `ahead` of W steps from t on) and the schedule's factors."""
     vectorised()
@@ -242,7 +243,7 @@ def tell(T, factor, table, t, row, ahead):
             T[l], factor[l] = first, table[row, l]
 
 
-@njit(types.void(A2, A2), **JIT)
+@njit(**JIT)
 def copy(x, spare):
     """spare <- x."""
     vectorised()
@@ -251,7 +252,7 @@ def copy(x, spare):
             spare[d, l] = x[d, l]
 
 
-@njit(types.void(A2, A2, S1), **JIT)
+@njit(**JIT)
 def restore(x, spare, state):
     """Runs that have stopped stay where they were."""
     vectorised()
@@ -260,7 +261,7 @@ def restore(x, spare, state):
             x[d, l] = spare[d, l] if state[l] == STOPPED else x[d, l]
 
 
-@njit(types.void(A3, types.int64), **JIT)
+@njit(**JIT)
 def blank(tile, first):
     """The records that a block's runs did not live to see are NaN."""
     vectorised()
@@ -270,7 +271,7 @@ def blank(tile, first):
                 tile[k, row, l] = np.nan
 
 
-@njit(types.void(A3, types.int64, A2, types.int64, types.int64, types.int64), **JIT)
+@njit(**JIT)
 def put_scalars(tile, row, scalars, run, valid, place):
     """One variable of a block, from (records, W) to (runs, records)."""
     vectorised()
@@ -279,7 +280,7 @@ def put_scalars(tile, row, scalars, run, valid, place):
             scalars[run + l, place + k] = tile[k, row, l]
 
 
-@njit(types.void(A3, types.int64, A3, types.int64, types.int64, types.int64), **JIT)
+@njit(**JIT)
 def put_vectors(tile, row, vectors, run, valid, place):
     """The iterates of a block, from (records, dim, W) to (runs, records, dim)."""
     vectorised()
@@ -289,7 +290,7 @@ def put_vectors(tile, row, vectors, run, valid, place):
                 vectors[run + l, place + k, d] = tile[k, row + d, l]
 
 
-@njit(types.void(A1, A2, types.int64), **JIT)
+@njit(**JIT)
 def anneal(alpha, numbers, t):
     """alpha <- min(alpha_0 growth^t, largest), from numbers (3, W)."""
     vectorised()
@@ -298,7 +299,7 @@ def anneal(alpha, numbers, t):
         alpha[l] = min(numbers[0, l] * power(numbers[1, l], time), numbers[2, l])
 
 
-@njit(types.void(A3, A2, A1, A2, A1, A1, A1), **JIT)
+@njit(**JIT)
 def consensus(x, f, alpha, C, low, total, w):
     """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
     vectorised()
@@ -325,7 +326,7 @@ def consensus(x, f, alpha, C, low, total, w):
             C[d, l] *= w[l]
 
 
-@njit(types.void(A3, A2, S1), **JIT)
+@njit(**JIT)
 def gather(x, C, state):
     """The particles of a swarm that has diverged go to C, whose numbers are harmless."""
     vectorised()
@@ -335,7 +336,7 @@ def gather(x, C, state):
                 x[i, d, l] = C[d, l] if state[l] == DIVERGED else x[i, d, l]
 
 
-@njit(types.void(A3, S1, A4, types.int64, types.int64, types.int64), **JIT)
+@njit(**JIT)
 def put_swarm(x, state, swarms, run, valid, place):
     """All particles of a block, from (particles, dim, W) to (runs, records, particles, dim)."""
     for l in range(valid):

@@ -95,6 +95,7 @@ def _module(
     rows = [f"{name} = R[{k}, {column}]" for k, (name, _) in enumerate(made.rows.values())]
     reads = [f"{name} = {where}" for name, where in loads.items()]
     writes = [f"_new{k} = {text}" for k, text in enumerate(made.results)] + [f"{where} = _new{k}" for k, where in enumerate(stores)]
+    wide = _wide("H", "R", "K") if not uniform else _wide("R", "K")
     outer, inner = (rows, []) if uniform else ([], rows)
     sums = ""
     for place, text, needs in made.sums:
@@ -107,7 +108,7 @@ def _module(
 @njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
 def prelude(T, C, H, R, K, fresh):
     vectorised()
-    if fresh:
+{wide}    if fresh:
 {_loop(8, [*hyper, *made.fixed, *fresh])}    else:
 {_loop(8, [*hyper, *made.fixed, *grown])}
 {_loop(4, ["t = T[l]", *hyper, *made.fixed, *held, *made.stepped, *moving])}
@@ -116,10 +117,17 @@ def prelude(T, C, H, R, K, fresh):
 def rule(X, G, V, S, XI, R, Z, column):
     vectorised()
     estimates()
+{_wide("X", "G", "XI", "R", "Z")}    assume(S.shape[2] == W)
+    assume(S.shape[1] == X.shape[0])
 {_lines(4, outer)}{sums}    for d in range(X.shape[0]):
         for l in range(W):
 {_lines(12, [*inner, *reads, *made.body, *writes])}"""
     return module(made.functions, body.lstrip("\n"), precision, lanes)
+
+
+def _wide(*names: str) -> str:
+    """What LLVM may know of these arrays."""
+    return "".join(f"    assume({name}.shape[1] == W)\n" for name in names)
 
 
 def _loop(indent: int, statements: list[str]) -> str:

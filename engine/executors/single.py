@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from .double import pow as double_pow
+from .hints import ESTIMATES
 from .vecmath import INLINE, bits_f32, fma, from_bits_f32, reciprocal, reciprocal_root
 
 f32, i32 = np.float32, np.int32
@@ -22,8 +23,8 @@ def sqrt(x):
 
 
 @njit(**INLINE)
-def root(x):
-    """sqrt(x) from an estimate of 1 / sqrt(x) and a step of Newton's (Goldschmidt's form), twice as fast as `sqrt`.
+def estimated_root(x):
+    """sqrt(x) from an estimate of 1 / sqrt(x) and a step of Newton's (Goldschmidt's form).
 
     Within 2 ulp from 1e-34 on and 0 at 0; below 1e-34 the error is less than 1e-18. Infinity gives NaN.
     """
@@ -33,11 +34,19 @@ def root(x):
 
 
 @njit(**INLINE)
-def divide(a, b):
+def estimated_quotient(a, b):
     """a / b from an estimate of 1 / b and a step of Newton's, within 2 ulp while neither 1 / b nor the quotient is subnormal."""
     r = reciprocal(b)
     error = fma(-b, r, f32(1))
     return a * (fma(r, error, r) if error == error else r)
+
+
+@njit(**INLINE)
+def quotient(a, b):
+    return a / b
+
+
+root, divide = (estimated_root, estimated_quotient) if ESTIMATES else (sqrt, quotient)
 
 
 @njit(**INLINE)
@@ -155,7 +164,7 @@ def magnitude(x):
 
 @njit(**INLINE)
 def quarters(x):
-    """(quarter turn number, sin r, cos r) with x = q pi/2 + r."""
+    """(quarter turn number, sin r, cos r) with x = q pi/2 + r. Adding 0 to t s makes sin(-0) -0."""
     z = fma(x, f32(0.6366197723675814), MAGIC)
     q, k = bits_f32(z), z - MAGIC
     r = fma(-k, f32(1.5707963705062866), x)
@@ -164,7 +173,7 @@ def quarters(x):
     t = r * r
     s = fma(t, fma(t, f32(-0.00019504291469748508), f32(0.008332083212998937)), f32(-0.166666534658068))
     c = fma(t, fma(t, f32(2.4423842609445796e-05), f32(-0.0013887242262164516)), f32(0.04166664436627254))
-    return q, fma(r * t, s, r), fma(t * t, c, fma(t, f32(-0.5), f32(1)))
+    return q, fma(r, fma(t, s, f32(0)), r), fma(t * t, c, fma(t, f32(-0.5), f32(1)))
 
 
 @njit(**INLINE)
@@ -174,16 +183,40 @@ def signed(x, flip):
 
 
 @njit(**INLINE)
-def sin(x):
+def sin_with_cos(x):
+    """sin x where cos x is wanted too: LLVM sees that both begin alike."""
     q, s, c = quarters(x)
-    made = signed(c if i32(q & i32(1)) != i32(0) else s, q)
-    return x if x == f32(0) else made
+    return signed(c if i32(q & i32(1)) != i32(0) else s, q)
+
+
+@njit(**INLINE)
+def cos_with_sin(x):
+    q, s, c = quarters(x)
+    return signed(s if i32(q & i32(1)) != i32(0) else c, i32(q + i32(1)))
+
+
+@njit(**INLINE)
+def halves(x, k, q):
+    """(-1)^q sin(x - k pi), of an angle up to pi / 2: one polynomial, where two and a choice between them serve a quarter turn."""
+    r = fma(-k, f32(3.1415927410125732), x)
+    r = fma(-k, f32(-8.742277657347586e-08), r)
+    r = fma(-k, f32(-3.4302490200118212e-15), r)
+    t = r * r
+    p = fma(t, fma(t, f32(2.6057509785459843e-06), f32(-0.0001980959059437737)), f32(0.00833306647837162))
+    s = fma(r, fma(t, fma(t, p, f32(-0.16666659712791443)), f32(0)), r)
+    return from_bits_f32(i32(bits_f32(s) ^ i32(q << i32(31))))
+
+
+@njit(**INLINE)
+def sin(x):
+    z = fma(x, f32(0.3183098861837907), MAGIC)
+    return halves(x, z - MAGIC, bits_f32(z))
 
 
 @njit(**INLINE)
 def cos(x):
-    q, s, c = quarters(x)
-    return signed(s if i32(q & i32(1)) != i32(0) else c, i32(q + i32(1)))
+    z = fma(x, f32(0.3183098861837907), f32(-0.5)) + MAGIC
+    return halves(x, (z - MAGIC) + f32(0.5), i32(bits_f32(z) + i32(1)))
 
 
 @njit(**INLINE)

@@ -3,7 +3,7 @@
 single.py and double.py have them for float32 and float64; this file has what both need, and `apply`, any of them over a whole array.
 Largest errors in units in the last place (ulp), as the tests check them against mpmath:
 
-    exp 2   expm1 2   log 2   log1p 3   sin, cos 2   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1   root, divide 2
+    exp 2   expm1 2   log 2   log1p 3   sin, cos (alone or together) 2   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1   root, divide 2
 
 Special cases are those of C99: signed zeros, subnormal numbers, infinities, NaN. sin, cos and tan hold while magnitude(x) <= REACH;
 beyond, the caller takes the library's function (math.sin), as `apply` does. `log_unit` and `turn` serve Box-Muller: the logarithm of a
@@ -101,7 +101,7 @@ def _loop(name: str, precision: str, arguments: int) -> Any:
     key, functions = (name, precision), vars(single if precision == "float32" else double)
     if key not in _LOOPS:
         function = functions[name]
-        exact = getattr(math, name) if name in ("sin", "cos", "tan") else None
+        exact = {"sin": math.sin, "cos": math.cos, "tan": math.tan}.get(name.partition("_")[0])
         magnitude, reach = functions["magnitude"], functions["REACH"]
         _LOOPS[key] = _one(function, exact, magnitude, reach) if arguments == 1 else _two(function)
     return _LOOPS[key]

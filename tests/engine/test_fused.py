@@ -295,9 +295,11 @@ def test_a_rule_of_particles_becomes_vector_code(noise):
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_every_formula_becomes_vector_code(formula):
     (shard,) = shards({**RIVER, "landscape": example(formula), "optimizers": ["sgd"], "precision": "float32"})
-    text = assembly(FusedSimulation(shard).sources.landscape, "landscape")
-    assert PACKED.search(text)
-    assert not CALLS.search(text)
+    made = FusedSimulation(shard).sources
+    for name in ("landscape", "slope") if made.apart else ("landscape",):
+        text = assembly(made.landscape, name)
+        assert PACKED.search(text)
+        assert not CALLS.search(text)
 
 
 def test_what_cannot_be_fused_says_why():
