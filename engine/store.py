@@ -248,14 +248,13 @@ def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
 
 def provenance(study: Study) -> dict[str, Any]:
     """Root attributes: the whole study and where, when and with what it ran."""
-    packages = {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")}
     return {
         "thalweg_format": FORMAT_VERSION,
         "thalweg_version": OWN_VERSION,
         "study": json.dumps(study.model_dump(mode="json")),
         "title": study.title or study.name,
         "source": study.source,
-        "packages": packages | {"python": platform.python_version()},
+        "packages": {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")} | {"python": platform.python_version()},
         "device": f"cpu ({platform.machine()}, {sys.platform})",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "complete": False,

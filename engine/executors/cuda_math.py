@@ -150,9 +150,9 @@ root32, divide32, reciprocal32 = (instruction(f"{name}.approx.ftz.f32", n) for n
 REACH = single.REACH
 
 
-def near(name: str) -> Any:
+def near(name: str, of_single: Any) -> Any:
     """sin, cos or tan of a float32: single.py's up to REACH, libdevice's beyond."""
-    close, far = shared(getattr(single, name), **primitives, quarters=quarters, signed=signed), getattr(exact, f"{name}f")
+    close, far = shared(of_single, **primitives, quarters=quarters, signed=signed), getattr(exact, f"{name}f")
 
     @device
     def function(x):
@@ -273,5 +273,6 @@ def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
 
 
 own32 = {"root": root32, "divide": divide32, "reciprocal": reciprocal32, "log_unit": log_unit32}
-float32 = in_precision(np.float32, turn32, floor32, **own32, **{name: near(name) for name in ("sin", "cos", "tan")})
+turning = {"sin": single.sin_with_cos, "cos": single.cos_with_sin, "tan": single.tan}
+float32 = in_precision(np.float32, turn32, floor32, **own32, **{name: near(name, f) for name, f in turning.items()})
 float64 = in_precision(np.float64, turn64, floor64)
