@@ -92,22 +92,22 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
 
     def __init__(self, shard: Shard, device: Arrays | None = None):
         super().__init__(shard, device)
-        self.features = features(shard, self.parts, self.sources)
+        self.needs = features(shard, self.parts, self.sources)
 
     def launcher(self) -> Any:
-        return kernel(self.shard, self.parts)[self.runs, self.features.threads]
+        return kernel(self.shard, self.parts)[self.runs, self.needs.threads]
 
     def start(self) -> Any:
         """X of the kernel: drawn on the device where its arrays are CuPy's, since a processor would take longer for it than for the steps."""
         there = isinstance(self.device, CupyArrays)
         xp: Any = namespace() if there else np
         x = (self.reference(self.shard, xp) if there else self.base).start()
-        x = xp.permute_dims(xp.reshape(x, (self.runs, self.features.particles, self.dim)), (0, 2, 1))
+        x = xp.permute_dims(xp.reshape(x, (self.runs, self.needs.particles, self.dim)), (0, 2, 1))
         return xp.reshape(x, (-1,)) if there else self.device.put(x.reshape(-1))
 
     def state(self) -> list[Any]:
         """X, S, W, A, status, last_step of the kernel, at the start, on the device."""
-        f, runs, spread = self.features, self.runs, self.device.spread
+        f, runs, spread = self.needs, self.runs, self.device.spread
         zero, size = np.zeros(1, self.dtype), runs * f.particles
         return [
             self.start(),
@@ -125,7 +125,7 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages`, `swarms` of the kernel; what is not recorded is one number that nothing reads."""
-        names, f = self.shard.group.recorded, self.features
+        names, f = self.shard.group.recorded, self.needs
         scalars = sum(name not in ("params", "average_params", "swarm") for name in names)
         vectors = [(self.runs, records, f.dim) if name in names else (1, 1, 1) for name in ("params", "average_params")]
         swarms = (self.runs, records, f.dim, f.particles) if f.swarm else (1, 1, 1, 1)
