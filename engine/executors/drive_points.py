@@ -1,7 +1,7 @@
 """The driver of the fused executor for points: all steps of a block of W runs, in one compiled loop.
 
 Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair of landscape and optimizer
-compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled for the seldom used FEATURES that a study has.
+compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled with the seldom used FEATURES for a study that has one of them.
 """
 
 import numpy as np

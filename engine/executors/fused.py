@@ -322,9 +322,11 @@ class FusedSimulation:
         yield self.outcome(state[3], state[4])
 
     def features(self) -> tuple[bool, ...]:
-        """Of the seldom used features, which this study has."""
+        """The seldom used features, for which the driver is compiled: none of them, or where the study has one, all, lest every mixture be
+        compiled on its own."""
         optimizer, noise, stop = self.rule, self.parts.noise, self.study.stop
-        return optimizer.average is not None, optimizer.clip is not None, isinstance(noise, StudentT), stop.loss_below is not None
+        has = optimizer.average is not None, optimizer.clip is not None, isinstance(noise, StudentT), stop.loss_below is not None
+        return (any(has),) * len(has)
 
     def component(self) -> tuple[Any, ...]:
         """What the noise of every component is multiplied by."""

@@ -250,8 +250,11 @@ def uniforms():
     return ""
 
 
+PAIRS = sorted({*itertools.product(FORMULAS, ["adam"]), *itertools.product(["river_valley", "rosenbrock"], RULES)})
+"""A kernel calls the functions made of a formula and those made of a rule, neither of which depends on the other: each of both once is
+enough here. On a device all pairs are run (tests/gpu)."""
 CASES = {
-    **{f"{formula} {rule}": (pair, formula, rule) for formula, rule in itertools.product(FORMULAS, RULES)},
+    **{f"{formula} {rule}": (pair, formula, rule) for formula, rule in PAIRS},
     **{f"{name}, {precision}": (option, name, precision) for name in OPTIONS for precision in ("float64", "float32")},
     **{f"{case.__name__}, {p}": (case, p) for case in (both_executors, own_numbers) for p in ("float64", "float32")},
     **{case.__name__: (case,) for case in (norms, divergence, stopped, launches, uniforms)},

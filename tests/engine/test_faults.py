@@ -261,7 +261,7 @@ def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
 def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
     out = tmp_path / "s.zarr"
     thalweg.run(STUDY, out)
-    monkeypatch.setattr("thalweg.engine.store.version", lambda name: "0.0")
+    monkeypatch.setattr("thalweg.engine.store.OWN_VERSION", "0.0")
     said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
     assert said is not None
     assert "was begun with thalweg 0.1" in said
