@@ -12,7 +12,10 @@ from .device import known, missing, missing_arrays, namespace, simulated
 
 EXECUTORS = ("auto", "array", "fused")
 SMALL = 2 * 10**7
-"""Components moved (runs x steps x particles x dim) below which the array executor is done before a kernel would be compiled."""
+"""Components moved (runs x steps x particles x dim) below which the array executor is done before a kernel would be compiled, and below
+which a device is not worth the way there."""
+SHORT = 2 * 10**4
+"""Steps of all shards, up to which that holds: a step takes the array executor some tenth of a millisecond, however few the runs."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
 DEVICE = "-cuda"
@@ -61,7 +64,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
         return Choice("fused")
     if reason is None and 0 < group.runs < FEW_SWARMS and group.particles:
         reason = f"fewer than {FEW_SWARMS} swarms"
-    if reason is None and work(group) < SMALL:
+    if reason is None and work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT:
         reason = "too little work to be worth compiling"
     return Choice("array", reason) if reason else Choice("fused")
 

@@ -82,3 +82,10 @@ def test_a_rule_that_is_not_arithmetic_says_what_it_has(rule, message):
 
     with pytest.raises(NotFusable, match=message):
         rule_source(rule, "float32", 64, True)
+
+
+def test_many_steps_of_few_runs_are_fused_too():
+    spec = {"name": "t", "landscape": "river_valley", "optimizers": ["sgd"], "seeds": 2}
+    (short,), (long,) = (check({**spec, "steps": steps}).groups for steps in (1000, 100_000))
+    assert choose(short).name == "array"
+    assert choose(long).name == "fused"
