@@ -70,14 +70,19 @@ class Features:
 
 def signature(precision: str) -> tuple[Any, ...]:
     """The kernel's argument types, for compiling it where there is no device."""
+    return types_of(ARGUMENTS, DIMENSIONS, precision)
+
+
+def types_of(arguments: tuple[str, ...], dimensions: dict[str, int], precision: str) -> tuple[Any, ...]:
+    """The types of a kernel's arguments; those without dimensions are numbers."""
     types: Any = importlib.import_module("numba.cuda.types")  # numba-cuda's own, not Numba's
 
     def kind(name: str) -> Any:
-        if name not in DIMENSIONS:
+        if name not in dimensions:
             return getattr(types, KINDS.get(name, "int64"))
-        return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C")
+        return types.Array(getattr(types, KINDS.get(name, precision)), dimensions[name], "C")
 
-    return tuple(map(kind, ARGUMENTS))
+    return tuple(map(kind, arguments))
 
 
 def kernel_source(features: Features, landscape: str, rule: str, average: str) -> str:

@@ -20,11 +20,10 @@ What a thread moves at the moment is in its own arrays: y, the particle, and q, 
 the books, makes of it.
 """
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from .cuda_kernel import REFRESH, indent, local
+from .cuda_kernel import REFRESH, indent, local, types_of
 from .device import simulated
 from .recorder import DIVERGED, RUNNING, STOPPED
 
@@ -39,9 +38,6 @@ DIMENSIONS = {
     **dict.fromkeys(("scalars", "params", "averages"), 3),
     "swarms": 4,
 }
-KINDS = {"status": "int8", "last_step": "int64", "seed_of": "uint32", "marks": "int64", **{f"key{k}": "uint32" for k in range(4)}}
-"""Types of arrays that do not have the working precision, and of numbers that are not int64."""
-
 MOST_REGISTERS = 128
 """Of a thread, so that a multiprocessor (65,536) holds 512 threads: some blocks work while others wait. Numbers that only a record needs,
 and that the compiler would keep in registers all the time, then wait in memory."""
@@ -130,14 +126,7 @@ class Features:
 
 def signature(precision: str) -> tuple[Any, ...]:
     """The kernel's argument types, for compiling it where there is no device."""
-    types: Any = importlib.import_module("numba.cuda.types")  # numba-cuda's own, not Numba's
-
-    def kind(name: str) -> Any:
-        if name not in DIMENSIONS:
-            return getattr(types, KINDS.get(name, "int64"))
-        return types.Array(getattr(types, KINDS.get(name, precision)), DIMENSIONS[name], "C")
-
-    return tuple(map(kind, ARGUMENTS))
+    return types_of(ARGUMENTS, DIMENSIONS, precision)
 
 
 def kernel_source(features: Features, landscape: str, rule: str, average: str) -> str:
