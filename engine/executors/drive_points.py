@@ -1,7 +1,8 @@
 """The driver of the fused executor for points: all steps of a block of W runs, in one compiled loop.
 
 Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair of landscape and optimizer
-compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled with the seldom used FEATURES for a study that has one of them.
+compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled with the seldom used FEATURES for a study that
+has one of them.
 """
 
 import numpy as np
@@ -25,6 +26,7 @@ from .lanes import (
     RULE,
     RUNNING,
     STOPPED,
+    STUDENT_T,
     U2,
     F,
     W,
@@ -45,7 +47,7 @@ from .lanes import (
 )  # fmt: skip
 
 AVERAGED, CLIPPED, HEAVY, STOPS = True, True, True, True
-"""Whether there is an iterate average, clipping, Student-t noise, and an early stop: names that are False take their lines with them."""
+"""Whether there may be an iterate average, clipping, Student-t noise, and an early stop: names that are False take their lines with them."""
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
@@ -77,7 +79,7 @@ def drive(
     Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
     """
     mode = flush_subnormals()
-    noise, clipping, has_xi, per_lane = choices[0], choices[1], choices[2], choices[5]
+    noise, clipping, has_xi, has_average, stops, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
     keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
     wanted, dim, above, below, box = choices[17:], X.shape[1], limits[0], limits[1], limits[2]
     padded = dim + dim % 2
@@ -100,10 +102,10 @@ def drive(
         for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
             tell(T, factor, c, t, 0, 0)
             prelude(T, factor, h, R, K, t % REFRESH == 0)
-            if AVERAGED:
+            if AVERAGED and has_average:
                 average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
         for t in range(t0, t1):
-            if running == 0 and choices[4] == 0:
+            if running == 0 and stops == 0:
                 break
             outside = slope(x, L, G, p, Z, box) if box > 0 else 1
             seen = k < marks.shape[0] and marks[k] == t
@@ -117,7 +119,7 @@ def drive(
                     found = landscape(x, L, G, p, Z, above)
                 if found & 2:
                     slope_far(x, L, G, p, Z, above)
-            if STOPS:
+            if STOPS and stops:
                 for l in range(W):
                     if L[l] < below and state[l] == RUNNING:
                         state[l], lasts[l] = STOPPED, t
@@ -138,14 +140,14 @@ def drive(
                 for d in range(dim if keep_params else 0):
                     keep(x[d], state, tile[k, row])
                     row += 1
-                if AVERAGED:
+                if AVERAGED and has_average:
                     for d in range(dim if keep_average else 0):
                         keep(a[d], state, tile[k, row])
                         row += 1
                 k += 1
             if t == steps:
                 break
-            if HEAVY:
+            if HEAVY and noise == STUDENT_T:
                 student(N, seed, t, dim, key, words, df, exponent)
                 add_noise(G, N[0], scale, component)
             elif noise == GAUSSIAN:
@@ -153,7 +155,7 @@ def drive(
                     drawn = t >> DRAWN - 1
                     normals(N, seed, t, dim, key, words)
                 add_noise(G, N[t & DRAWN - 1], scale, component)
-            if CLIPPED:
+            if CLIPPED and clipping:
                 clip(G, at, clipping, scratch)
             if has_xi and drawn_xi != t >> DRAWN - 1:
                 drawn_xi = t >> DRAWN - 1
@@ -163,14 +165,14 @@ def drive(
                 fresh = t & REFRESH - 1 == 0 if per_lane else True
                 tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
                 prelude(T, factor, h, R, K, fresh)
-                if AVERAGED:
+                if AVERAGED and has_average:
                     average_prelude(T, factor, ha, RA, KA, fresh)
             if STOPS and stopped:
                 copy(x, spare)
             rule(x, G, L, s, XI[t & DRAWN - 1], R, ROWS, column)
             if STOPS and stopped:
                 restore(x, spare, state)
-            if AVERAGED:
+            if AVERAGED and has_average:
                 average_rule(a, x, L, s, G, RA, ROWS, column)
         blank(tile, k)
         for row in range(scalar_rows):
