@@ -1,5 +1,7 @@
 """What a generated kernel tells LLVM and the processor; Numba has no option for any of it."""
 
+from typing import Any
+
 import numpy as np
 from llvmlite import binding, ir
 from numba import njit
@@ -9,6 +11,10 @@ from numba.extending import intrinsic
 ESTIMATES = bool(binding.get_host_cpu_features().get("avx512f"))
 """Whether roots and quotients in float32 are quicker from estimates: on processors with AVX-512 twice as quick (their units for both are no
 wider than 256 bits), on those with AVX2 (measured on Zen 3) the units for roots and quotients work beside all others."""
+
+
+INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""For functions that only compiled ones call: without them a driver takes a fifth less time to compile."""
 
 
 @intrinsic

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 
 from . import double, single
-from .hints import vectorised
+from .hints import INNER, vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -42,7 +42,7 @@ GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
 RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
-@njit(forceinline=True, **FAST)
+@njit(forceinline=True, **FAST, **INNER)
 def philox(c0, c1, c2, c3, k0, k1):
     """Philox4x32-10 on words held in 64 bits; the upper halves of what comes out are noise, and multiplication does not see them."""
     for _ in range(10):
@@ -52,7 +52,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def draw(words, seeds, block, tick, key):
     """words (4, W) <- the Philox block at counter (block, tick, seed)."""
     vectorised()
@@ -63,20 +63,20 @@ def draw(words, seeds, block, tick, key):
         words[0, l], words[1, l], words[2, l], words[3, l] = uint32(a), uint32(b), uint32(c), uint32(d)
 
 
-@njit(forceinline=True, **FAST)
+@njit(forceinline=True, **FAST, **INNER)
 def cell32(word):
     """A word as a float32 in (0, 1): its top 23 bits, centred in their cell."""
     return (np.float32(np.int32(word >> uint32(9))) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
-@njit(forceinline=True, **FAST)
+@njit(forceinline=True, **FAST, **INNER)
 def cell64(high, low):
     """Two words as a float64 in (0, 1): the top 52 bits, centred in their cell."""
     bits = (uint64(high) << uint64(20)) | uint64(low >> uint32(12))
     return (np.float64(np.int64(bits)) + 0.5) * 2.0**-52
 
 
-@njit(forceinline=True, **FAST)
+@njit(forceinline=True, **FAST, **INNER)
 def box_muller(u, v):
     """Two standard normals from two uniforms."""
     r = math.sqrt(F(-2) * log_unit(u))
@@ -84,14 +84,14 @@ def box_muller(u, v):
     return r * c, r * s
 
 
-@njit(forceinline=True, **FAST)
+@njit(forceinline=True, **FAST, **INNER)
 def bailey(u, v, df, exponent):
     """A Student-t number from two uniforms; `exponent` is -2 / df."""
     s, c = turn(v)
     return math.sqrt(df * (power(u, exponent) - F(1))) * c
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def to_normals(N, pair, words):
     """Components 2 pair and 2 pair + 1 of N from one block of words: in float64 of one step, in float32 of two."""
     vectorised()
@@ -106,7 +106,7 @@ def to_normals(N, pair, words):
             N[0, 2 * pair, l], N[0, 2 * pair + 1, l] = n0, n1
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def to_student(N, block, words, df, exponent):
     """In float32 components 2 block and 2 block + 1 of N[0] from one block of words, in float64 component `block`."""
     vectorised()
@@ -120,7 +120,7 @@ def to_student(N, block, words, df, exponent):
             N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], exponent[l])
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def normals(N, seeds, step, dim, key, words):
     """Standard normals N (1, dim, W) of one step; in float32 N (2, dim, W), those of the even step and of the odd one after it."""
     vectorised()
@@ -129,7 +129,7 @@ def normals(N, seeds, step, dim, key, words):
         to_normals(N, pair, words)
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def student(N, seeds, step, dim, key, words, df, exponent):
     """Student-t numbers N[0] (dim, W) of one step."""
     vectorised()
@@ -138,7 +138,7 @@ def student(N, seeds, step, dim, key, words, df, exponent):
         to_student(N, block, words, df, exponent)
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def add_noise(G, N, scale, component):
     """G += scale component N."""
     vectorised()
@@ -148,7 +148,7 @@ def add_noise(G, N, scale, component):
             G[d, l] += scale[l] * c * N[d, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def clip(G, at, kind, norm):
     """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
     vectorised()
@@ -172,7 +172,7 @@ def clip(G, at, kind, norm):
             G[d, l] *= norm[l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def end(X, L, S, A, state, last_step, t, limit, fine):
     """Runs whose loss is not finite or above `limit`, or whose iterate is not finite, have diverged; their lanes from now on shadow a
     neighbour's, whose numbers are harmless."""
@@ -198,7 +198,7 @@ def end(X, L, S, A, state, last_step, t, limit, fine):
                 A[d, l] = A[d, healthy]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def spread(table, rows, lanes, count):
     """rows (count, W) <- table (count, 1 or W)."""
     vectorised()
@@ -207,7 +207,7 @@ def spread(table, rows, lanes, count):
             rows[r, l] = table[r, 0 if lanes == 1 else l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def count(state, kind):
     """How many lanes are in this state."""
     vectorised()
@@ -217,7 +217,7 @@ def count(state, kind):
     return number
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def keep(values, state, place):
     """place <- values, NaN where the run has diverged."""
     vectorised()
@@ -225,7 +225,7 @@ def keep(values, state, place):
         place[l] = np.nan if state[l] == DIVERGED else values[l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def tell(T, factor, table, t, row, ahead):
     """What a prelude reads: the numbers of the updates (of step t, or with `ahead` of W steps from t on) and the schedule's factors."""
     vectorised()
@@ -243,7 +243,7 @@ def tell(T, factor, table, t, row, ahead):
             T[l], factor[l] = first, table[row, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def copy(x, spare):
     """spare <- x."""
     vectorised()
@@ -252,7 +252,7 @@ def copy(x, spare):
             spare[d, l] = x[d, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def restore(x, spare, state):
     """Runs that have stopped stay where they were."""
     vectorised()
@@ -261,7 +261,7 @@ def restore(x, spare, state):
             x[d, l] = spare[d, l] if state[l] == STOPPED else x[d, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def blank(tile, first):
     """The records that a block's runs did not live to see are NaN."""
     vectorised()
@@ -271,7 +271,7 @@ def blank(tile, first):
                 tile[k, row, l] = np.nan
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def put_scalars(tile, row, scalars, run, valid, place):
     """One variable of a block, from (records, W) to (runs, records)."""
     vectorised()
@@ -280,7 +280,7 @@ def put_scalars(tile, row, scalars, run, valid, place):
             scalars[run + l, place + k] = tile[k, row, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def put_vectors(tile, row, vectors, run, valid, place):
     """The iterates of a block, from (records, dim, W) to (runs, records, dim)."""
     vectorised()
@@ -290,7 +290,7 @@ def put_vectors(tile, row, vectors, run, valid, place):
                 vectors[run + l, place + k, d] = tile[k, row + d, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def anneal(alpha, numbers, t):
     """alpha <- min(alpha_0 growth^t, largest), from numbers (3, W)."""
     vectorised()
@@ -299,7 +299,7 @@ def anneal(alpha, numbers, t):
         alpha[l] = min(numbers[0, l] * power(numbers[1, l], time), numbers[2, l])
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def consensus(x, f, alpha, C, low, total, w):
     """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
     vectorised()
@@ -326,7 +326,7 @@ def consensus(x, f, alpha, C, low, total, w):
             C[d, l] *= w[l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def gather(x, C, state):
     """The particles of a swarm that has diverged go to C, whose numbers are harmless."""
     vectorised()
@@ -336,7 +336,7 @@ def gather(x, C, state):
                 x[i, d, l] = C[d, l] if state[l] == DIVERGED else x[i, d, l]
 
 
-@njit(**JIT)
+@njit(**JIT, **INNER)
 def put_swarm(x, state, swarms, run, valid, place):
     """All particles of a block, from (particles, dim, W) to (runs, records, particles, dim)."""
     for l in range(valid):

@@ -15,12 +15,12 @@ import math
 import numpy as np
 from numba import njit, types
 
-from thalweg.engine.executors.hints import assume, estimates, vectorised
+from thalweg.engine.executors.hints import INNER, assume, estimates, vectorised
 {imports}
 F, W = np.{precision}, {lanes}
 _F, BITS, LOWEST = types.{precision}, np.{bits}, -np.finfo(F).max
 A1, A2, A3 = (types.Array(_F, n, "C") for n in (1, 2, 3))
-JIT = dict(cache=True, nogil=True, error_model="numpy", fastmath={{"contract", "arcp"}})
+JIT = dict(cache=True, nogil=True, error_model="numpy", fastmath={{"contract", "arcp"}}, no_cpython_wrapper=True)
 {helpers}'''
 THREAD = 1
 """Lanes of a block that is one thread of a CUDA device: its functions are device functions, and what they call is in cuda_math.py."""
@@ -37,7 +37,7 @@ LOWEST = -np.finfo(F).max
 HINTS = re.compile(r"^    (vectorised\(\)|estimates\(\)|assume\(.*\))\n", re.MULTILINE)
 DECORATOR = re.compile(r"^@njit\(.*\)$", re.MULTILINE)
 RECIPROCAL = "(F(1.0) / "
-INLINE = '@njit(forceinline=True, error_model="numpy", fastmath={"contract"})\n'
+INLINE = '@njit(forceinline=True, error_model="numpy", fastmath={"contract"}, **INNER)\n'
 HELPERS = {
     "where": "def where(condition, a, b):\n    return a if condition else b\n",
     "floor": "def floor(x):\n    return np.floor(x)\n",

@@ -22,7 +22,9 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
-INLINE: dict[str, Any] = {"forceinline": True, "error_model": "numpy"}
+from .hints import INNER
+
+INLINE: dict[str, Any] = {"forceinline": True, "error_model": "numpy", **INNER}
 
 
 # What Numba lacks: a fused multiply-add, and the bits of a number
