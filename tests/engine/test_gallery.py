@@ -9,10 +9,23 @@ from thalweg.engine.verdicts import FAILED, lines, verify_study
 from thalweg.specs.load import gallery
 from typer.testing import CliRunner
 
-LONG = set(
-    "averaged_sgd bigram cbo_variants curl_chaos curl_descent curl_phase curl_speed muon_conditioning muon_digits opposing_signals_dip "
-    "opposing_signals_network river_valley_decay sphere_uniform spherical_langevin tensor_pca_even".split()
-)
+LONG = {
+    "averaged_sgd",
+    "bigram",
+    "cbo_variants",
+    "curl_chaos",
+    "curl_descent",
+    "curl_phase",
+    "curl_speed",
+    "muon_conditioning",
+    "muon_digits",
+    "opposing_signals_dip",
+    "opposing_signals_network",
+    "river_valley_decay",
+    "sphere_uniform",
+    "spherical_langevin",
+    "tensor_pca_even",
+}
 
 
 def test_the_long_ones_are_there():
