@@ -5,6 +5,7 @@ bound is one on what a kernel computes, in any order of its sums and products: e
 of its parts, and no part may come near overflow. Source of the method: Moore, Interval Analysis, 1966.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...optimizers._particles import ParticleOptimizer
-from ...specs.expression import Parsed, parse, symbol
+from ...specs.expression import Formula, Parsed, parse, symbol
 from ...specs.landscapes.base import SymbolicLandscape
 from ..plan import Group, Parts
 
@@ -43,7 +44,12 @@ def within(group: Group, parts: Parts) -> float:
     every = {path: swept.get(path, [value]) for path, value, structural in land.fields() if not structural}
     numbers = {path[-1]: (min(v), max(v)) for path, v in every.items() if isinstance(v[0], (int, float))}
     limit = float(np.finfo(precision).max) if stop.diverge_above is None else stop.diverge_above
-    found = box(parse(land.definition()), numbers, limit, precision, REACH[precision])
+    return _box(land.definition(), tuple(numbers.items()), limit, precision)
+
+
+@functools.lru_cache(maxsize=64)
+def _box(formula: Formula, numbers: tuple[tuple[str, Interval], ...], limit: float, precision: str) -> float:
+    found = box(parse(formula), dict(numbers), limit, precision, REACH[precision])
     return found if found >= LEAST_BOX else 0.0
 
 

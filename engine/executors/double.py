@@ -222,6 +222,31 @@ def cos(x):
 
 
 @njit(**INLINE)
+def half_turns(r, q):
+    """(-1)^q sin(pi r) for |r| <= 1/2; the two constants that are added make pi."""
+    t = r * r
+    p = fma(t, fma(t, 7.674563120300758e-07, -2.190123721993349e-05), 0.00046629892978887136)
+    p = fma(t, fma(t, p, -0.007370430326517919), 0.0821458865532879)
+    p = fma(t, fma(t, p, -0.5992645293177895), 2.5501640398772696)
+    p = fma(t, fma(t, p, -5.167712780049969), 1.2246467991473532e-16)
+    return from_bits_f64(bits_f64(fma(r, 3.141592653589793, r * p)) ^ (q << 63))
+
+
+@njit(**INLINE)
+def sin_pi(x):
+    """sin(pi x): the distance to the nearest whole number is exact."""
+    z = x + MAGIC
+    return half_turns(x - (z - MAGIC), bits_f64(z))
+
+
+@njit(**INLINE)
+def cos_pi(x):
+    """cos(pi x)."""
+    z = (x - 0.5) + MAGIC
+    return half_turns(x - ((z - MAGIC) + 0.5), bits_f64(z) + 1)
+
+
+@njit(**INLINE)
 def tan(x):
     q, s, c = quarters(x)
     odd = (q & 1) != 0

@@ -19,10 +19,10 @@ from typing import Any
 from ...specs.calculus import indices, real_and_smooth
 from ...specs.expression import Parsed, Reduction, fixed, local, symbol
 from .inline import NotFusable
-from .source import LIBM, PAIRED, THREAD, module
+from .source import HALF_TURNS, PAIRED, REACHING, THREAD, module
 
 FUNCTIONS = {
-    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign")},
+    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign", *HALF_TURNS)},
     "atan": "arctan",
     "Abs": "absolute",
 }
@@ -92,7 +92,7 @@ class _Formula:
 
     def libm(self, text: str) -> set[str]:
         """The functions in this text that reach as far as the library's."""
-        found = {f"far_{f}" for f in (*LIBM, *PAIRED.values()) if f"far_{f}(" in text}
+        found = {f"far_{f}" for f in (*REACHING, *PAIRED.values()) if f"far_{f}(" in text}
         return found | ({"REACH"} if found else set())
 
     def near_and_far(self, name: str, signature: tuple[str, str], write: Any, far_too: str = "") -> str:
@@ -234,6 +234,8 @@ class _Formula:
         if not outputs:
             return []
         expressions = self.smooth([e for _, e in outputs])
+        if not self.thread:
+            expressions = [half_turns(e) for e in expressions]
         free = set().union(*(e.free_symbols for e in expressions))
         names = {**self.parameters, symbol("i"): "F(i)", symbol("weight"): "weight"}
         loads = list(extra)
@@ -282,6 +284,18 @@ class _Formula:
         return [sympy.factor_terms(e) for e in real_and_smooth(expressions)]
 
 
+def half_turns(e: Any) -> Any:
+    """The expression with sin_pi(x) for sin(pi x), and cos_pi(x) for cos(pi x): there is less to reduce, and nothing to round."""
+    import sympy
+
+    def within(a: Any) -> bool:
+        return bool(a.is_Mul and a.has(sympy.pi) and not (a / sympy.pi).has(sympy.pi))
+
+    for f, name in ((sympy.sin, "sin_pi"), (sympy.cos, "cos_pi")):
+        e = e.replace(lambda s, f=f: s.func is f and within(s.args[0]), lambda s, name=name: sympy.Function(name)(s.args[0] / sympy.pi))
+    return e
+
+
 class _Printer:
     """SymPy trees as text. In a lane expression, parts that do not vary from lane to lane are computed before the loop."""
 
@@ -324,7 +338,7 @@ class _Printer:
         return self.call(name, e.args)
 
     def call(self, name: str, args: Any) -> str:
-        given, reach = [self.lane(a) for a in args], name in LIBM
+        given, reach = [self.lane(a) for a in args], name in REACHING
         name = PAIRED[name] if args[0] in self.both and name in PAIRED else name
         self.functions.add(name)
         if reach:

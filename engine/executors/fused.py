@@ -38,13 +38,13 @@ UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
 WIDTHS = (256, 64)
 """Lanes in a block. LLVM unrolls a loop over 16 completely before it would vectorise it, and leaves it scalar."""
-BLOCK_BYTES = 2**17
+BLOCK_BYTES = 2**14
 """Largest size of one array (dim, W) of a block."""
 SWARM_LANES = 64
 SWARM_BYTES = 2**26
 """Largest size of a block's swarms; the random numbers of a step take as much again, in float32 twice."""
-CALL_LANES = 25
-"""What the calls of a block's step cost, in lanes."""
+CALL_LANES = 50
+"""What the calls of a block's step cost, in components of a lane."""
 TILE_BYTES = 2**18
 """Records a block gathers before they are transposed to where the store wants them."""
 CALL_WORK = 10**8
@@ -115,8 +115,7 @@ class Sources:
         from .cache import load
 
         lanes = load(_own("lanes", self.precision, self.lanes))
-        text = _own(self.driver, self.precision, self.lanes).replace(f"from {__package__}.lanes import", f"from {lanes.__name__} import")
-        driver = load(FEATURES.sub(rf"\1 = {', '.join(map(str, features))}", text))
+        driver = load(_driver(self.driver, self.precision, self.lanes, features, lanes.__name__))
         landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
         functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
         if self.driver == "drive_points":
@@ -127,6 +126,13 @@ class Sources:
 @functools.lru_cache(maxsize=64)
 def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> str:
     return formula_source(parse(formula), precision, lanes, uniform, gradient, apart)
+
+
+@functools.cache
+def _driver(name: str, precision: str, lanes: int, features: tuple[bool, ...], module: str) -> str:
+    """A driver with these features, which takes the functions of lanes.py from `module`."""
+    text = _own(name, precision, lanes).replace(f"from {__package__}.lanes import", f"from {module} import")
+    return FEATURES.sub(rf"\1 = {', '.join(map(str, features))}", text)
 
 
 @functools.cache
@@ -141,7 +147,7 @@ def _own(name: str, precision: str, lanes: int) -> str:
 def width(dim: int, precision: str, group: int) -> int:
     """Lanes in a block, so that a block's arrays stay in the cache, no core is without a block, and few lanes are idle."""
     fitting, cores = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:], os.cpu_count() or 1
-    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES))
+    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES / dim))
 
 
 def align(values: np.ndarray) -> np.ndarray:
@@ -210,7 +216,10 @@ class FusedSimulation:
         self.lane_point, self.lane_seed = np.divmod(lane_run, seeds)
 
     def lanes(self, values: Any) -> np.ndarray:
-        """(points, seeds, dim) -> (blocks, dim, W)."""
+        """(points or 1, seeds or 1, dim or 1) -> (blocks, dim, W)."""
+        values = np.asarray(values)
+        if values.shape[:2] == (1, 1):
+            return np.ascontiguousarray(np.broadcast_to(values[0].astype(self.dtype).T, (self.blocks, self.dim, self.W)))
         flat = np.broadcast_to(values, (self.points, self.seeds, self.dim)).reshape(-1, self.dim)
         return np.ascontiguousarray(flat[self.lane_run].reshape(self.blocks, self.W, self.dim).transpose(0, 2, 1), dtype=self.dtype)
 

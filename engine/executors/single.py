@@ -220,6 +220,30 @@ def cos(x):
 
 
 @njit(**INLINE)
+def half_turns(r, q):
+    """(-1)^q sin(pi r) for |r| <= 1/2; the two constants that are added make pi."""
+    t = r * r
+    p = fma(t, fma(t, f32(0.07771934568881989), f32(-0.5983313918113708)), f32(2.550086259841919))
+    p = fma(t, fma(t, p, f32(-5.167710781097412)), f32(1.5099580252808664e-07))
+    s = fma(r, f32(3.141592502593994), r * p)
+    return from_bits_f32(i32(bits_f32(s) ^ i32(q << i32(31))))
+
+
+@njit(**INLINE)
+def sin_pi(x):
+    """sin(pi x): the distance to the nearest whole number is exact."""
+    z = x + MAGIC
+    return half_turns(x - (z - MAGIC), bits_f32(z))
+
+
+@njit(**INLINE)
+def cos_pi(x):
+    """cos(pi x)."""
+    z = (x - f32(0.5)) + MAGIC
+    return half_turns(x - ((z - MAGIC) + f32(0.5)), i32(bits_f32(z) + i32(1)))
+
+
+@njit(**INLINE)
 def tan(x):
     q, s, c = quarters(x)
     odd = i32(q & i32(1)) != i32(0)

@@ -3,7 +3,11 @@
 import re
 
 LIBM = ("sin", "cos", "tan")
-"""Functions that are fast only up to vecmath's REACH; a kernel redoes the rare block that goes beyond with libm for those runs."""
+HALF_TURNS = ("sin_pi", "cos_pi")
+"""sin(pi x) and cos(pi x)."""
+REACHING = (*LIBM, *HALF_TURNS)
+"""Functions that are fast only up to vecmath's REACH; a kernel redoes the rare block that goes beyond, LIBM's functions with libm for those
+runs, HALF_TURNS from what is left of x after whole turns."""
 PAIRED = {"sin": "sin_with_cos", "cos": "cos_with_sin"}
 """What they are called where both are taken of one argument."""
 POWER = re.compile(r"power(\d+)")
@@ -45,6 +49,7 @@ HELPERS = {
         f"far_{name}": f"def far_{name}(x):\n    return math.{exact}(x) if magnitude(x) > REACH else {name}(x)\n"
         for exact, name in (*zip(LIBM, LIBM, strict=True), *PAIRED.items())
     },
+    **{f"far_{name}": f"def far_{name}(x):\n    return {name}(x - F(2.0) * np.rint(F(0.5) * x))\n" for name in HALF_TURNS},
 }
 
 

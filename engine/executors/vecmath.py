@@ -3,10 +3,10 @@
 single.py and double.py have them for float32 and float64; this file has what both need, and `apply`, any of them over a whole array.
 Largest errors in units in the last place (ulp), as the tests check them against mpmath:
 
-    exp 2   expm1 2   log 2   log1p 3   sin, cos (alone or together) 2   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1   root, divide 2
+    exp 2   expm1 2   log 2   log1p 3   sin, cos (alone or together) 2, of pi x 2.5   tan 4   sinh, cosh 4   tanh 4   arctan 2   pow 2   sqrt 1   root, divide 2
 
 Special cases are those of C99: signed zeros, subnormal numbers, infinities, NaN. sin, cos and tan hold while magnitude(x) <= REACH;
-beyond, the caller takes the library's function (math.sin), as `apply` does. `log_unit` and `turn` serve Box-Muller: the logarithm of a
+beyond, the caller takes the library's function (math.sin), as `apply` does; sin_pi and cos_pi, of what is left after whole turns. `log_unit` and `turn` serve Box-Muller: the logarithm of a
 normal number in (0, 1), and sine and cosine of 2 pi v for v in [0, 1).
 
 Methods: reduction to a small interval (Cody and Waite 1980, with fused multiply-add), then a polynomial that is near-minimax there
@@ -104,12 +104,24 @@ def _loop(name: str, precision: str, arguments: int) -> Any:
     if key not in _LOOPS:
         function = functions[name]
         exact = {"sin": math.sin, "cos": math.cos, "tan": math.tan}.get(name.partition("_")[0])
+        exact = _whole_turns(function, precision) if name.endswith("_pi") else exact
         magnitude, reach = functions["magnitude"], functions["REACH"]
         _LOOPS[key] = _one(function, exact, magnitude, reach) if arguments == 1 else _two(function)
     return _LOOPS[key]
 
 
 _LOOPS: dict[tuple[str, str], Any] = {}
+
+
+def _whole_turns(function: Any, precision: str) -> Any:
+    """sin_pi or cos_pi beyond the reach: of what is left of x after whole turns."""
+    two, half = np.array([2, 0.5], precision)
+
+    @njit(error_model="numpy")
+    def exact(x):
+        return function(x - two * np.rint(half * x))
+
+    return exact
 
 
 def _one(function: Any, exact: Any, magnitude: Any, reach: Any) -> Any:

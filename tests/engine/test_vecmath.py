@@ -17,6 +17,8 @@ BOUNDS = {
     "cos": 2,
     "sin_with_cos": 2,
     "cos_with_sin": 2,
+    "sin_pi": 2.5,
+    "cos_pi": 2.5,
     "tan": 4,
     "sinh": 4,
     "cosh": 4,
@@ -36,9 +38,26 @@ RANGES = {
     "tanh": ((-12.0, 12.0), (-25.0, 25.0)),
     "arctan": ((-100.0, 100.0), (-100.0, 100.0)),
 }
-RANGES |= dict.fromkeys(("sin_with_cos", "cos_with_sin"), RANGES["sin"])
-NAMES = {"sin_with_cos": "sin", "cos_with_sin": "cos"}
-"""What NumPy calls it."""
+RANGES |= dict.fromkeys(("sin_with_cos", "cos_with_sin", "sin_pi", "cos_pi"), RANGES["sin"])
+NAMES = {"sin_with_cos": "sin", "cos_with_sin": "cos", "sin_pi": "sinpi", "cos_pi": "cospi"}
+"""What NumPy or mpmath call it."""
+
+
+def sin_pi(x):
+    """sin(pi x) of as many digits as x has."""
+    n = np.rint(x)
+    return np.where(n % 2 == 0, 1, -1).astype(x.dtype) * np.sin(np.pi * (x - n))
+
+
+def cos_pi(x):
+    """cos(pi x), likewise."""
+    return np.sin(np.pi * (0.5 - np.abs(x - 2 * np.rint(x / 2)))).astype(x.dtype)
+
+
+def in_numpy(name):
+    return {"sin_pi": sin_pi, "cos_pi": cos_pi}.get(name) or getattr(np, NAMES.get(name, name))
+
+
 POSITIVE = ("log", "sqrt", "log1p")
 PRECISIONS = [np.float32, np.float64]
 
@@ -59,7 +78,10 @@ def points(name, dtype, count=1500):
         10.0 ** rng.uniform(-30, 0, count // 3),
         -(10.0 ** rng.uniform(-9, 0, 99)),
     ]
-    if NAMES.get(name, name) in ("sin", "cos", "tan"):
+    if name.endswith("_pi"):
+        x.append(np.round(rng.uniform(-1e4, 1e4, count)) / 2)
+        x.append(10.0 ** rng.uniform(6, 37 if dtype == np.float32 else 300, 200))  # beyond the reach
+    elif NAMES.get(name, name) in ("sin", "cos", "tan"):
         x.append(np.round(rng.uniform(low, high, count) / (np.pi / 2)) * (np.pi / 2))
         x.append(10.0 ** rng.uniform(6, 37 if dtype == np.float32 else 300, 200))  # beyond the reach: the library's
     if name in ("exp", "expm1"):
@@ -122,7 +144,7 @@ def test_special_values(name, dtype):
     given = [0.0, -0.0, np.inf, -np.inf, np.nan, tiny, -tiny, 100 * tiny, 1.0, -1.0, 1e30, -1e30, 88.9, -103.9, 709.9, -745.0]
     x = np.array(given, dtype)
     with np.errstate(all="ignore"):
-        wanted = getattr(np, NAMES.get(name, name))(x)
+        wanted = in_numpy(name)(x)
     found = vecmath.apply(name, x)
     assert same(found, wanted).all(), [(a, b, c) for a, b, c in zip(x, found, wanted, strict=True) if not same(b, c)]
 
@@ -149,7 +171,7 @@ def test_all_of_single_precision(name):
     for first in range(0, 2**32, piece):
         x = np.arange(first, min(first + piece, 2**32), stride, dtype=np.uint64).astype(np.uint32).view(np.float32)
         with np.errstate(all="ignore"):
-            wanted = getattr(np, NAMES.get(name, name))(x.astype(np.float64))
+            wanted = in_numpy(name)(x.astype(np.float64))
             found = vecmath.apply(name, x).astype(np.float64)
             rounded = wanted.astype(np.float32)
             off = np.abs(found - wanted) / np.spacing(np.abs(rounded)).astype(np.float64)
