@@ -7,7 +7,7 @@ OUT = out
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile -e '.[test]'
 	@touch .venv/.ok
 
 demo: .venv/.ok
