@@ -34,15 +34,15 @@ def main() -> None:
         for problem in str(error).splitlines():
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        sys.exit(misused(error))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        sys.exit(misused(error))
 
 
 def misused(error: Any) -> int:

@@ -89,6 +89,15 @@ def test_list(tmp_path, what):
     assert "next: thalweg new" in ran.stdout
 
 
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "thalweg.engine.cli", "list"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    process.stdout.close()
+    assert b"Traceback" not in process.communicate()[1]
+
+
 def test_list_shows_formulas_with_brackets(tmp_path):
     assert "mean_i [log(" in " ".join(thalweg("list", "landscapes", cwd=tmp_path).stdout.split())
     assert "Needs the extra" in thalweg("report", "--help", cwd=tmp_path).stdout
