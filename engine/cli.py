@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 
 import importlib
 import sys
+from typing import Any
 
 import typer
 
@@ -23,11 +24,12 @@ for name in COMMANDS:
 
 
 def main() -> None:
-    """The console command: errors that thalweg raises on purpose become lines on stderr and an exit code."""
+    """The console command: errors that thalweg raises on purpose, and wrong options, become lines on stderr and an exit code."""
     from ..specs.errors import ThalwegError
 
     try:
-        app()
+        code = app(prog_name="thalweg", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except ThalwegError as error:
         for problem in str(error).splitlines():
             print(f"error: {problem}", file=sys.stderr)
@@ -37,6 +39,20 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        sys.exit(misused(error))
+
+
+def misused(error: Any) -> int:
+    """Says what is wrong with the words of the command line, click's own exception or that of typer's copy of it; returns the exit code."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "thalweg"
+    if len(sys.argv) == 1:
+        error.show()  # the help, on its own
+    else:
+        print(f"error: {error.format_message().rstrip('.')}; see: {where} --help", file=sys.stderr)
+    return int(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A shard whose worker dies is given to another, since nothing of it counts before
 SSH by Dask's own tools; workers need this package, and the store and the study's data files under the same names.
 """
 
+import atexit
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +96,7 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     try:
         from dask import config
         from distributed import Client, LocalCluster
+        from distributed.deploy.spec import close_clusters
     except ImportError:
         raise SpecError("--workers and --scheduler need Dask: pip install 'thalweg[dask]'") from None
     if scheduler is not None:
@@ -107,9 +109,11 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         finally:
             client.close()
         return
-    with (
-        config.set(QUIET),
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
-        Client(local) as client,
-    ):
-        yield client
+    with config.set(QUIET):
+        try:
+            local = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)  # type: ignore[arg-type]
+        except KeyboardInterrupt:
+            atexit.unregister(close_clusters)  # of workers that are still starting it fails, at length; they end with this process
+            raise
+        with local, Client(local) as client:
+            yield client

@@ -1,6 +1,7 @@
 """The model every part of a study inherits from, and the number types their fields use."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
@@ -89,6 +90,7 @@ class Unit(Spec):
 
     @classmethod
     def describe(cls) -> str:
-        """The first sentence of the docstring, for listings."""
-        text = (cls.__doc__ or "").strip().split("\n\n")[0]
-        return " ".join(text.split()).split(". ")[0].rstrip(".")
+        """The first sentence of the docstring, for listings; a formula set apart belongs to it."""
+        first, *more = (cls.__doc__ or "").strip().split("\n\n")
+        text = " ".join((f"{first} {more[0]}" if more and first.endswith((":", ",")) else first).split())
+        return re.split(r"(?<![.\s])\.(?=\s|$)", text)[0]

@@ -106,6 +106,14 @@ def test_what_a_page_shows_runs(page, tmp_path, monkeypatch, quick_runs):
                 command(line)
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda p: p.name)
+def test_links_between_pages_lead_to_pages_of_the_site(page):
+    for link in re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8")):
+        target = (page.parent / link).resolve()
+        assert target.is_relative_to(DOCS), f"{link} is outside docs/, where Sphinx cannot follow"
+        assert target.exists() or target.is_relative_to(DOCS / "generated"), link
+
+
 def test_tutorial_ends_with_two_claims_that_pass(tmp_path, monkeypatch, quick_runs):
     monkeypatch.chdir(tmp_path)
     found = re.search(r'write_text\("""\n(.*?)"""\)', (DOCS / "tutorial.md").read_text(), re.DOTALL)

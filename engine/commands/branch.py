@@ -34,4 +34,4 @@ def branch(
             typer.echo(f"interrupted; finish it with: thalweg run {target} --resume", err=True)
             raise typer.Exit(130) from None
     if not quiet:
-        print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target}")
+        print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target} fork")

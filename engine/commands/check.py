@@ -69,6 +69,6 @@ def check_store(store: str, repair: bool) -> None:
     elif damaged or unfinished:
         print(f"{unfinished + damaged} shards to do; finish them with: thalweg run {store} --resume")
     else:
-        print("whole")
+        print(f"whole; next: thalweg compare {store}, thalweg plot {store}")
     if damaged or unfinished:
         raise typer.Exit(1)

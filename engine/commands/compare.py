@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 VIEWS = "final, targets, ecdf, performance, data, sensitivity, pairs or ranks."
+FURTHER = {"final": "pairs", "pairs": "ranks", "targets": "ecdf"}
+"""What to look at after a view."""
 
 
 def compare(
@@ -30,6 +32,9 @@ def compare(
     if format == "table" and out is None:
         console = Console()
         console.print(table(made, narrow=console.width < 100))
+        shown, names = view or ("targets" if target else "final"), " ".join(stores)
+        more = f"thalweg compare {names} --view {FURTHER[shown]}, " if shown in FURTHER else ""
+        print(f"next: {more}thalweg report {stores[0]}")
         return
     text = save(made, format, out)
     print(f"wrote {out}" if out else text, end="\n" if out else "")

@@ -19,3 +19,4 @@ def differ(
     from ..differ import table
 
     Console().print(table(differ_runs(open_run(store), first, second, rtol)))
+    print(f"next: thalweg plot {store}, thalweg compare {store}")

@@ -41,7 +41,7 @@ def plot(
 
     target_ = out or store.rstrip("/").removesuffix(".zarr") + default_suffix(kind)
     options = {"value": value, "x": x, "y": y, "line": line, "seeds": seeds, "target": target, "groups": group, "at": _held(at)}
-    print(f"drew {draw(store, kind, target_, theme=theme, **options)}")  # type: ignore[arg-type]
+    print(f"drew {draw(store, kind, target_, theme=theme, **options)}; next: thalweg report {store}")  # type: ignore[arg-type]
 
 
 def _held(given: list[str] | None) -> dict[str, float] | None:

@@ -10,9 +10,9 @@ def report(
     store: Annotated[str, typer.Argument(metavar="STORE")],
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="An .html file; by default STORE.html.")] = None,
 ) -> None:
-    """Write a store as one HTML page with interactive figures, which needs no network. Needs thalweg[report]."""
+    """Write a store as one HTML page with interactive figures, which needs no network. Needs the extra `report`."""
     from ..report import report as write
     from ..store import nice_bytes
 
     made = write(store, out or store.rstrip("/").removesuffix(".zarr") + ".html")
-    print(f"wrote {made} ({nice_bytes(made.stat().st_size)})")
+    print(f"wrote {made} ({nice_bytes(made.stat().st_size)}); open it in a browser")

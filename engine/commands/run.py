@@ -41,8 +41,11 @@ def run(
         try:
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
         except KeyboardInterrupt:
-            changed = "".join(f" --set {shlex.quote(setting)}" for setting in settings or ())
-            print(f"interrupted; finish it with: thalweg run {spec}{changed} --out {target} --resume", file=sys.stderr)
+            given = {"--out": target if target != spec else None, "--device": device, "--executor": executor}
+            given |= {"--threads": threads, "--workers": workers, "--scheduler": scheduler}
+            words = [spec, *(word for setting in settings or () for word in ("--set", setting)), *["--allow-outside"] * outside]
+            words += [word for name, value in given.items() if value not in (None, "auto") for word in (name, str(value))]
+            print(f"interrupted; finish it with: thalweg run {shlex.join(words)} --resume", file=sys.stderr)
             raise typer.Exit(130) from None
     if not quiet:
         print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")

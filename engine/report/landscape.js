@@ -1,6 +1,7 @@
 // The landscape with trajectories and a time slider; of a landscape that has no picture, two variables against each other instead.
 
 const pictured = data.lands.some((land) => !land.why);
+const swarming = pictured && data.swarms.some((swarm) => swarm);
 let playing = null;
 
 // Height above the lowest value in sight, as it is drawn: its decimal logarithm, down to where the finest grid cell tells nothing any more.
@@ -71,13 +72,22 @@ function heads(seeds) {
   return [ends.map((end) => end[0]), ends.map((end) => end[1])];
 }
 
-// Three traces a group, of which the slider changes nothing but the coordinates: faint part, line, ends.
+// The first seed's particles at the slider's step, at the chosen point of every group that has them there; below all trajectories.
+function particles() {
+  return shown().filter((g) => element("particles").checked && landOf(g, state.point[g]) === state.land).flatMap((g) => {
+    const held = data.swarms[g] && data.swarms[g].values[state.point[g]];
+    return held ? [{ g, part: "swarm", ends: held[state.frame] }] : [];
+  });
+}
+
+// Three traces a group, of which the slider changes nothing but the coordinates: faint part, line, ends. Swarms are one trace a group.
 function moving(land, height) {
   const deep = element("view").value === "surface", lift = deep ? 0.02 * spanOf(height.above) : 0;
-  return tracks().flatMap(({ g, seeds }) => [cut(seeds, false), cut(seeds, true), heads(seeds)].map(([x, y], part) => {
+  const lines = tracks().flatMap(({ g, seeds }) => [cut(seeds, false), cut(seeds, true), heads(seeds)].map((ends, part) => ({ g, part, ends })));
+  return [...particles(), ...lines].map(({ g, part, ends: [x, y] }) => {
     const z = deep ? x.map((value, k) => { const h = heightAt(land, height, value, y[k]); return h === null ? null : h + lift; }) : undefined;
     return { g, part, x, y, z };
-  }));
+  });
 }
 
 function spanOf(rows) {
@@ -87,7 +97,8 @@ function spanOf(rows) {
 
 function trace({ g, part, x, y, z }) {
   const made = { x, y, name: safe(groups[g].name), hovertemplate: HOVER, meta: `group-${g}` };
-  if (part === 2) Object.assign(made, { mode: "markers", marker: { color: colour(g), size: z ? 4 : 9, line: { color: ink("page"), width: 1 } } });
+  if (part === "swarm") Object.assign(made, { mode: "markers", marker: { color: colour(g), size: z ? 2.5 : 5, line: { color: ink("page"), width: 0.5 } }, opacity: 0.7, meta: `swarm-${g}` });
+  else if (part === 2) Object.assign(made, { mode: "markers", marker: { color: colour(g), size: z ? 4 : 9, line: { color: ink("page"), width: 1 } } });
   else Object.assign(made, { mode: "lines", line: { color: colour(g), width: part ? (z ? 5 : 2) : 1, dash: dash(g) }, opacity: part ? 1 : 0.35, connectgaps: false });
   return z ? { ...made, type: "scatter3d", z } : { ...made, type: "scatter" };
 }
@@ -117,7 +128,7 @@ function drawLandscape() {
   const [first, second] = data.axes;
   const flat = { xaxis: axis(first, { range: land.x, zeroline: false }), yaxis: axis(second, { range: land.y, zeroline: false }), dragmode: "pan" };
   const tall = element("height").value === "log" ? "log10 of the loss above its lowest" : "loss above its lowest";
-  const scene = { xaxis: axis(first), yaxis: axis(second), zaxis: axis(tall), aspectratio: { x: 1.2, y: 1.2, z: 0.6 }, camera: { eye: { x: -1.1, y: -1.5, z: 1.2 }, center: { x: 0, y: 0, z: -0.15 } } };
+  const scene = { xaxis: axis(first, { range: land.x }), yaxis: axis(second, { range: land.y }), zaxis: axis(tall), aspectratio: { x: 1.2, y: 1.2, z: 0.6 }, camera: { eye: { x: -1.1, y: -1.5, z: 1.2 }, center: { x: 0, y: 0, z: -0.15 } } };
   if (figure.dataset.view !== view) Plotly.purge(figure);
   figure.dataset.view = view;
   Plotly.react(figure, traces, layout(deep ? { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "surface" } : { ...flat, uirevision: `${view} ${state.land}` }), { ...CONFIG, scrollZoom: true });
@@ -130,6 +141,10 @@ function landscapeNote(land) {
   const parts = [`${data.kind}${land.text ? ` (${land.text})` : ""}. Squares: start, dots: where the slider stands${land.minima.length ? ", stars: minima" : ""}.`];
   if (what.has("seeds")) parts.push(`${seeds === 1 ? "The first seed" : `The first ${seeds} seeds`} of ${data.seeds.toLocaleString("en")}.`);
   for (const other of what) if (other !== "seeds") parts.push(`The line is ${other}; no single runs are stored.`);
+  const swarms = particles().map(({ g, ends }) => [ends[0].length, data.swarms[g].stored]);
+  if (swarms.length) parts.push(`Small dots: particles of the first seed${swarms.some(([drawn, stored]) => drawn < stored) ? `, ${[...new Set(swarms.map((pair) => pair.join(" of ")))].join(", ")}` : ""}.`);
+  const without = shown().filter((g) => data.swarms[g] && !data.swarms[g].values[state.point[g]]).map((g) => groups[g].name);
+  if (without.length) parts.push(`Particles of ${without.join(", ")} are in this page at the best point only.`);
   const elsewhere = shown().filter((g) => landOf(g, state.point[g]) !== state.land).map((g) => groups[g].name);
   if (elsewhere.length) parts.push(`At a point on another landscape: ${elsewhere.join(", ")}.`);
   const none = shown().filter((g) => !data.tracks[g].values).map((g) => groups[g].name);
@@ -191,9 +206,9 @@ function play(on) {
 function setUpLandscape() {
   const most = pictured ? highest(data.tracks.map((track) => (track.values ? track.values[0].length : 1))) : 1;
   fill(element("seeds"), Array.from({ length: most }, (_, k) => [k + 1, k + 1]), groups.length > 1 ? 1 : most);
-  for (const id of ["view", "height", "seeds"]) {
+  for (const id of ["view", "height", "seeds", "particles"]) {
     element(id).addEventListener("change", drawLandscape);
-    element(id).closest("label").hidden = !pictured || (id === "seeds" && most === 1);
+    element(id).closest("label").hidden = !pictured || (id === "seeds" && most === 1) || (id === "particles" && !swarming);
   }
   const options = [["step", "step"], ...data.variables.map((v) => [v.key, v.key])];
   const two = data.variables.length > 1;

@@ -95,7 +95,7 @@ function choose(g, p) {
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const HOVER = "%{fullData.name}<br>%{x:.6~g}, %{y:.5~g}<extra></extra>";
 function axis(title, more = {}) {
-  return { title: { text: safe(title) }, gridcolor: ink("line"), linecolor: ink("line"), zerolinecolor: ink("line"), exponentformat: "power", minexponent: 5, separatethousands: true, automargin: true, ...more };
+  return { title: { text: safe(title), standoff: 8 }, gridcolor: ink("line"), linecolor: ink("line"), zerolinecolor: ink("line"), exponentformat: "power", minexponent: 5, separatethousands: true, automargin: true, ...more };
 }
 function layout(more) {
   return {
@@ -181,8 +181,9 @@ function setUp() {
   element("source").textContent = data.source;
   element("description").textContent = data.description;
   element("description").hidden = !data.description;
-  element("notes").replaceChildren(...data.notes.map((note) => make("li", { textContent: `Shown here are ${note}.` })));
-  element("notes").hidden = !data.notes.length;
+  const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);
+  element("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
+  element("notes").hidden = !notes.length;
 
   const preference = window.matchMedia("(prefers-color-scheme: dark)");
   setTheme(preference.matches);

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...specs.errors import StoreError
 from ...specs.study import Study
-from . import facts, lands, paths
+from . import facts, lands, paths, swarms
 from .curves import Variable, curves, variables
 from .numbers import plain, thinned
 from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, chosen, dims, endings
@@ -36,6 +36,7 @@ def payload(tree: Any, name: str = "") -> dict[str, Any]:
         **landscape(study, problem, raw, found, total),
         "claims": facts.claims(tree, raw),
         "verified": bool(tree.attrs.get("claims")),
+        "unfinished": facts.unfinished(tree, name),
         "provenance": facts.provenance(tree, raw, name),
         "yaml": facts.as_yaml(raw, study),
     }
@@ -70,19 +71,24 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     seeds, most = paths.budget(total, raw.get("seeds", 1))
     where = paths.steps_of(found[0], most)
     drawn: dict[int, list[tuple[np.ndarray, bool]]] = {}
-    tracks = []
+    tracks, particles = [], []
     if any(not lands.flat(lands.resolved(study, swept, place)[0]) for place in places):
-        for group, of_points in zip(found, own, strict=True):
+        for group, of_points, share in zip(found, own, swarms.shares(found, len(where)), strict=True):
             values, what = paths.trajectories(group, study.landscape.blocks, seeds, where)
             tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
             for at, path in staying(group, values):
                 drawn.setdefault(of_points[at], []).append((path, at == group.best))
+            held = swarms.swarms(group, *share, where)
+            particles.append(swarms.listed(group, held))
+            for at, swarm in held.items():
+                drawn.setdefault(of_points[at], []).append((swarms.corners(swarm), at == group.best))
     return {
         "kind": study.landscape.kind,
         "axes": list(study.landscape.labels or ("params[0]", "params[1]"))[:2],
         "lands": lands.described(study, swept, places, drawn),
         "landOf": own,
         "tracks": tracks,
+        "swarms": particles,
         "trackSteps": found[0].dataset["step"].values[where].tolist(),
     }
 

@@ -7,7 +7,7 @@ function drawTables() {
   element("claims-note").textContent = data.verified
     ? "A claim passes where its confidence interval over the seeds lies inside the tolerance; numbers are those of its worst point."
     : "These claims are not checked in this store yet; thalweg verify does that and keeps the verdicts in it.";
-  const number = (value) => make("td", { className: "number", textContent: typeof value === "string" && !data.verified ? value : short(value) });
+  const number = (value) => (typeof value === "string" && !data.verified && Number.isNaN(Number(value)) ? make("td", { className: "formula" }, make("code", { textContent: value })) : make("td", { className: "number", textContent: short(value) }));
   const head = ["verdict", "claim", "measured", "", "expected", "margin", "tolerance", "points"];
   const rows = data.claims.map((claim) => {
     const text = make("td", { className: "claim", textContent: claim.name });

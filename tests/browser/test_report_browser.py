@@ -35,6 +35,15 @@ RIVER = {
     "steps": 100,
 }
 FIVE = {**RIVER, "title": "five", "claims": [], "landscape": {"kind": "rosenbrock", "dim": [4, 5]}, "record": {"log": 30}}
+SWARM = {
+    "name": "swarm",
+    "landscape": {"kind": "rastrigin", "dim": 2},
+    "init": {"kind": "normal", "mean": 2.0, "std": 1.0},
+    "optimizers": [{"kind": "cbo", "particles": 30, "sigma": [0.5, 1.0]}, {"kind": "sgd", "lr": 1e-3}],
+    "seeds": 3,
+    "steps": 40,
+    "record": {"variables": ["loss", "params", "swarm"]},
+}
 TRACES = "id => JSON.stringify(document.getElementById(id).data.filter(t => t.type !== 'contour' && t.type !== 'surface').map(t => [t.meta, t.x, t.y]))"
 
 
@@ -57,7 +66,10 @@ def browser():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    return {name: thalweg.report(thalweg.run(study), folder / f"{name}.html") for name, study in (("river", RIVER), ("five", FIVE))}
+    return {
+        name: thalweg.report(thalweg.run(study), folder / f"{name}.html")
+        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM))
+    }
 
 
 @pytest.fixture
@@ -249,6 +261,27 @@ def test_the_surface_view(opened):
     assert page.evaluate("document.getElementById('landscape').data[0].type") == "heatmap"
 
 
+def test_particles_move_with_the_slider_and_can_be_hidden(opened):
+    page = opened("swarm")
+    places = "(() => { const t = document.getElementById('landscape').data.find(t => t.meta === 'swarm-0'); return [t.x, t.y]; })()"
+    spread = "((p) => Math.max(...p[0]) - Math.min(...p[0]))"
+    ends = page.evaluate(places)
+    assert len(ends[0]) == 30
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate(f"{spread}({places})") > max(ends[0]) - min(ends[0])
+    assert "particles of the first seed" in page.locator("#landscape-note").inner_text()
+    page.locator("#point-0-0").select_option(str(page.evaluate("1 - placesOf(0, state.point[0])[0]")))
+    page.keyboard.press("End")
+    assert page.evaluate(places) != ends
+    page.locator("#particles").uncheck()
+    assert not named(page, "landscape", "swarm-0")
+    page.locator("#particles").check()
+    page.locator("#show-0").uncheck()
+    assert not named(page, "landscape", "swarm-0")
+    assert not opened("river").locator("#particles").is_visible()
+
+
 def test_a_landscape_without_a_picture_shows_variables_instead(opened):
     page = opened("five")
     assert page.locator("#h-landscape").inner_text() == "Variables against each other"
@@ -274,7 +307,7 @@ def test_another_landscape_of_the_sweep(opened):
     assert page.evaluate("groups.every((_, g) => landOf(g, state.point[g]) === state.land)")
 
 
-@pytest.mark.parametrize("name", ["river", "five"])
+@pytest.mark.parametrize("name", ["river", "five", "swarm"])
 def test_a_phone_needs_no_sideways_scrolling_and_controls_have_names(opened, name):
     page = opened(name, viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -26,6 +26,7 @@ def test_run_compare_plot(tmp_path):
     compared = thalweg("compare", "r.zarr", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert "sgd_wsd" in compared.stdout
+    assert "next: thalweg compare r.zarr --view pairs, thalweg report r.zarr" in compared.stdout
     drawn = thalweg("plot", "r.zarr", "-o", "r.svg", cwd=tmp_path)
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "r.svg").read_text().startswith("<?xml")
@@ -57,6 +58,9 @@ def test_a_second_run_refuses_to_replace_the_first(tmp_path):
         (("run", "river_valley", "--executor", "magic"), "executor 'magic'"),
         (("compare", "nothing.zarr"), "no such store"),
         (("plot", "nothing.zarr"), "no such store"),
+        (("run", "--nosuch"), "No such option: --nosuch"),
+        (("run", "river_valley", "--threads", "0"), "see: thalweg run --help"),
+        (("plot",), "Missing argument 'STORE'; see: thalweg plot --help"),
         (("list", "landscape"), "did you mean 'landscapes'?"),
     ],
 )
@@ -82,6 +86,21 @@ def test_list(tmp_path, what):
     assert ran.returncode == 0
     assert {"landscapes": "river_valley", "optimizers": "adam", "schedules": "wsd", "studies": "digits_softmax"}[what] in ran.stdout
     assert "broken" not in ran.stdout
+    assert "next: thalweg new" in ran.stdout
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "thalweg.engine.cli", "list"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    process.stdout.close()
+    assert b"Traceback" not in process.communicate()[1]
+
+
+def test_list_shows_formulas_with_brackets(tmp_path):
+    assert "mean_i [log(" in " ".join(thalweg("list", "landscapes", cwd=tmp_path).stdout.split())
+    assert "Needs the extra" in thalweg("report", "--help", cwd=tmp_path).stdout
 
 
 def test_schema_is_json(tmp_path):

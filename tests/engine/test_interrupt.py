@@ -14,7 +14,7 @@ CLI = [sys.executable, "-m", "thalweg.engine.cli"]
 
 def test_an_interrupted_run_says_how_to_finish_it(tmp_path):
     spec = ["run", "river_valley", "--set", "seeds=400", "--set", "steps=3000", "--set", "record.every=500"]
-    command = [*CLI, *spec, "--executor", "array", "--out", "cut.zarr"]
+    command = [*CLI, *spec, "--executor", "array", "--threads", "2", "--out", "cut.zarr"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(600):
         if (tmp_path / "cut.zarr" / "sgd_wsd" / "status").exists():
@@ -26,6 +26,7 @@ def test_an_interrupted_run_says_how_to_finish_it(tmp_path):
     assert process.returncode == 130, said
     resume = shlex.split(said.partition("finish it with: ")[2])
     assert resume[0] == "thalweg"
+    assert resume[-7:] == ["--out", "cut.zarr", "--executor", "array", "--threads", "2", "--resume"]
     finished = subprocess.run([*CLI, *resume[1:]], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert finished.returncode == 0, finished.stderr
     settings = ["seeds=400", "steps=3000", "record.every=500"]

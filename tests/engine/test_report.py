@@ -117,6 +117,32 @@ def test_trajectories_and_heights_are_those_of_the_study():
     assert land["above"][-1][0] + land["bottom"] == pytest.approx(wanted, rel=1e-3)
 
 
+def test_particles_of_the_first_seed():
+    tree = result("swarm")
+    data = payload(tree)
+    swarm = tree["cbo"].swarm.isel(seed=0)
+    held = data["swarms"][0]
+    assert held["stored"] == 20
+    assert len(held["values"][0]) == len(data["trackSteps"]) == 11
+    np.testing.assert_allclose(np.array(held["values"][0]).transpose(0, 2, 1), swarm.transpose("step", "particle", "dim"), rtol=1e-3)
+    land = data["lands"][0]
+    start = swarm.isel(step=0).values
+    inside = (start > [land["x"][0], land["y"][0]]).all(-1) & (start < [land["x"][1], land["y"][1]]).all(-1)
+    assert inside.mean() > 0.6
+    assert payload(result("two_dims"))["swarms"] == [None, None]
+
+
+def test_of_many_swarms_those_at_best_points_are_held():
+    cbo = {"kind": "cbo", "particles": 250, "sigma": {"linspace": [0.5, 2.0, 60]}}
+    record = {"variables": ["loss", "params", "swarm"]}
+    swarms = {**STUDIES["swarm"], "optimizers": [cbo, {"kind": "sgd", "lr": 1e-3}], "seeds": 1, "steps": 60, "record": record}
+    data = payload(thalweg.run({"name": "wide", **swarms}))
+    held = [swarm is not None for swarm in data["swarms"][0]["values"]]
+    assert [k for k, is_held in enumerate(held) if is_held] == [data["groups"][0]["best"]]
+    assert len(data["swarms"][0]["values"][data["groups"][0]["best"]][0][0]) == 200
+    assert data["swarms"][1] is None
+
+
 def test_statistics_of_a_store_without_runs():
     tree = result("statistics")
     data = payload(tree)
@@ -160,6 +186,13 @@ def test_provenance():
     assert rows["thalweg"].startswith(thalweg.__version__)
     assert "executor, 8 runs: 8 diverged" in rows["group sgd"]
     assert {"seeds", "root seed", "packages", "device", "created", "wall time", "precision"} <= set(rows)
+
+
+def test_an_interrupted_store_says_how_to_finish_it():
+    tree = result("no_sweep")
+    assert payload(tree, "some.zarr")["unfinished"] == ""
+    tree["adam"]["status"] = tree["adam"].status * 0
+    assert payload(tree, "some.zarr")["unfinished"].startswith("1 of the 1 runs are not finished: thalweg run some.zarr --resume")
 
 
 def test_what_a_study_says_cannot_become_markup(tmp_path):
@@ -252,4 +285,5 @@ def test_command(tmp_path):
     )
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith("wrote a.html (")
+    assert made.stdout.endswith("open it in a browser\n")
     assert data_of(tmp_path / "a.html")["name"] == "a"
