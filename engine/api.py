@@ -90,7 +90,7 @@ def run_to_store(
         raise StoreError("--resume needs an output to continue")
     with places.held(out):
         if resume and out is not None and places.exists(out):
-            store = Store.resume(out, planned)
+            store = Store.resume(out, planned, executors)
             executors = begun_with(store, executor, out, device)
         else:
             store = Store.create(out, planned, overwrite, executors)

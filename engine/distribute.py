@@ -13,10 +13,11 @@ from typing import Any
 
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
+from .origin import same_version
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive
-from .store import Store, open_root, same_version
+from .store import Store, open_root
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""
