@@ -32,6 +32,11 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
 
     Raises StoreError if this is no store, or its study is not one that this version can plan.
     """
+    with places.held(target if repair else None):
+        return _examined(target, repair)
+
+
+def _examined(target: "str | Path", repair: bool) -> list[Finding]:
     root = open_root(target, mode="r+" if repair else "r")
     try:
         planned = as_stored(plan(Study.model_validate_json(str(root.attrs["study"]))), root)

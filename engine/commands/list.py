@@ -10,6 +10,7 @@ def list(
 ) -> None:
     """List what can stand in a study."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ...specs.errors import SpecError, suggest
@@ -20,7 +21,7 @@ def list(
     for name in [what] if what else known:
         table = Table(title=name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
         for kind, text in known[name]().items():
-            table.add_row(f"[bold]{kind}[/]", text)
+            table.add_row(f"[bold]{kind}[/]", escape(text))
         Console(highlight=False).print(table)
 
 

@@ -1,13 +1,11 @@
 """thalweg run."""
 
-import shlex
-import sys
 from typing import Annotated
 
 import typer
 
 from .options import Outside, Quiet, Settings, Spec
-from .terminal import progress
+from .terminal import interrupted, progress
 
 
 def run(
@@ -41,8 +39,6 @@ def run(
         try:
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
         except KeyboardInterrupt:
-            changed = "".join(f" --set {shlex.quote(setting)}" for setting in settings or ())
-            print(f"interrupted; finish it with: thalweg run {spec}{changed} --out {target} --resume", file=sys.stderr)
-            raise typer.Exit(130) from None
+            interrupted(target)
     if not quiet:
         print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")

@@ -1,7 +1,7 @@
 """What the commands share on the terminal: progress, estimates, times for people."""
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 from ..progress import Progress
 
@@ -45,6 +45,20 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def interrupted(target: str) -> NoReturn:
+    """Say what finishes the store, which holds its study, after Ctrl-C; exits with 130."""
+    import shlex
+    import sys
+
+    from typer import Exit
+
+    from ..places import is_store
+
+    how = f"finish it with: thalweg run {shlex.quote(str(target))} --resume" if is_store(target) else f"{target} was not begun yet"
+    print(f"interrupted; {how}", file=sys.stderr)
+    raise Exit(130) from None
 
 
 BARS = "▁▂▃▄▅▆▇█"

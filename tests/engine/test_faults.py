@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import places, simulate
-from thalweg.engine.cli import app
+from thalweg.engine.cli import app, main
 from thalweg.engine.distribute import run_shard
 from thalweg.engine.examine import examine
 from thalweg.engine.store import Store
-from thalweg.specs.errors import RunError, StoreError
+from thalweg.specs.errors import RunError, SpecError, StoreError
 from typer.testing import CliRunner
 
 CLI = [sys.executable, "-m", "thalweg.engine.cli"]
@@ -180,6 +180,35 @@ def test_a_store_cut_off_while_its_arrays_were_made_is_finished(tmp_path, lost):
         assert "1 shards to do" in CliRunner().invoke(app, ["check", str(out)]).stdout
     assert_same(thalweg.run(SMALL, out, resume=True), thalweg.run(SMALL))
     assert not [*out.glob("*.partial")]
+
+
+def test_shards_that_do_not_fit_into_memory_together_are_refused_before_the_start(tmp_path, monkeypatch):
+    one = thalweg.check(STUDY).memory
+    monkeypatch.setattr("thalweg.engine.api.available_memory", lambda: 3 * one)
+    with pytest.raises(SpecError, match=r"8 shards at a time need about .* of memory and .* are free; use --threads 3$"):
+        thalweg.run(STUDY, tmp_path / "s.zarr", threads=8)
+    with pytest.raises(SpecError, match=r"use --workers 3$"):
+        thalweg.run(STUDY, tmp_path / "s.zarr", workers=8)
+    assert not (tmp_path / "s.zarr").exists()
+
+
+def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "s.zarr"
+    thalweg.run(SMALL, out)
+    with places.held(out), pytest.raises(StoreError, match="another process is writing it"):
+        examine(out, repair=True)
+    monkeypatch.setattr(sys, "argv", ["thalweg", "check", str(out)])
+
+    def refused(*args):
+        raise PermissionError(errno.EACCES, "Permission denied", "secret")
+
+    monkeypatch.setattr("thalweg.engine.examine._examined", refused)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == "error: secret: Permission denied\n"
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(StoreError, match=r"s\.zarr: cannot be written: Permission denied"):
+        thalweg.run(SMALL, out, overwrite=True)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what os.fsync was given is seen in /proc")
