@@ -5,8 +5,9 @@ SSH by Dask's own tools; workers need this package, and the store and the study'
 """
 
 import functools
+import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,26 @@ def distribute(
 
         submit()
         for future in futures:
-            problem, size = future.result(), sizes.pop(future.key)
+            problem, size = outcome(future, target), sizes.pop(future.key)
             if problem is not None:
                 raise StoreError(problem)
             if progress:
                 progress.advanced(*size)
             submit()
+
+
+def outcome(future: Any, target: "str | Path") -> str | None:
+    """What a task returned. Raises StoreError where Dask gave it up: its workers died, the scheduler is gone."""
+    from distributed.scheduler import KilledWorker
+
+    on = f"; what is complete is kept, continue with: thalweg run {shlex.quote(str(target))} --resume"
+    try:
+        return future.result()
+    except KilledWorker as error:
+        times = error.allowed_failures + 1
+        raise StoreError(f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){on}") from error
+    except Exception as error:
+        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{on}") from error
 
 
 def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:
@@ -108,9 +123,12 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         finally:
             client.close()
         return
-    with (
-        config.set(QUIET),
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as local,  # type: ignore[arg-type]
-        Client(local) as client,
-    ):
-        yield client
+    with config.set(QUIET):
+        local = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)  # type: ignore[arg-type]
+        try:
+            with Client(local) as client:
+                yield client
+        finally:
+            with suppress(Exception):
+                local.close(timeout=10)
+            local.shutdown_on_close = False  # what was busy then ends with this process; Dask would try again at exit, with tracebacks

@@ -206,7 +206,7 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     """The root group of a thalweg store. Raises StoreError if it is none."""
     import zarr
 
-    if not places.exists(target):
+    if not places.exists(target) and not Path(target).is_dir():
         raise StoreError(f"{target}: there is no such store")
     try:
         with quiet():

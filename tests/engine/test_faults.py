@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import pytest
 import thalweg
 from thalweg.engine import places, simulate
 from thalweg.engine.cli import app, main
-from thalweg.engine.distribute import run_shard
+from thalweg.engine.distribute import outcome, run_shard
 from thalweg.engine.examine import examine
 from thalweg.engine.store import Store
 from thalweg.specs.errors import RunError, SpecError, StoreError
@@ -376,6 +376,18 @@ def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
         made = thalweg.run(study, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
     assert_same(made, thalweg.run(study))
     assert damaged(tmp_path / "s.zarr") == 0
+
+
+def test_a_shard_that_dask_gave_up_is_one_line_that_says_how_to_go_on():
+    killed = pytest.importorskip("distributed.scheduler").KilledWorker("shard", None, 3)
+    for raised, message in (
+        (killed, "one shard's worker died 4 times"),
+        (OSError("gone"), "the cluster gave up on a shard: OSError: gone"),
+    ):
+        future = Future()
+        future.set_exception(raised)
+        with pytest.raises(StoreError, match=rf"{message}.*is kept, continue with: thalweg run a\.zarr --resume"):
+            outcome(future, "a.zarr")
 
 
 def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
