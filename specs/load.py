@@ -137,9 +137,18 @@ def load_text(text: str, name: str) -> Any:
     """ruamel.yaml's round-trip tree of one document; its errors as SpecError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
     try:
+        depth = 0  # looked at before anything is built: the time of a tree grows with the square of its depth
+        for count, event in enumerate(YAML(typ="rt", pure=True).parse(text)):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > MAX_DEPTH + 1 or count > 2 * MAX_NODES:
+                what = f"nested too deeply (at most {MAX_DEPTH} levels)" if depth > MAX_DEPTH else f"more than {MAX_NODES} values"
+                raise SpecError(f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}: {what}")
         return YAML(typ="rt", pure=True).load(text)
+    except SpecError:
+        raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

@@ -68,6 +68,14 @@ def test_a_study_with_a_hole_or_a_patch(text, at, length, patch):
     read(text[: at % len(text)] + patch + text[at % len(text) + length :])
 
 
+@pytest.mark.parametrize("text", ["[" * 50_000, "{a: " * 50_000, "\n".join("  " * k + "a:" for k in range(500)), "- " * 5_000])
+def test_deep_nesting_is_refused_at_once(text):
+    began = time.process_time()
+    with pytest.raises(SpecError, match=r"s:\d+:\d+: nested too deeply"):
+        parse_study(f"a: {text}" if text[0] in "[{" else text, "s")
+    assert time.process_time() - began < 3
+
+
 def test_escaped_surrogate_pairs_are_one_character():
     study = {"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5, "title": "\U0001f600"}
     assert parse_study(json.dumps(study)).title == "\U0001f600"
