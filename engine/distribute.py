@@ -47,6 +47,7 @@ def distribute(
     from distributed import as_completed
 
     text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
+    store.cut = True  # workers may die
     fitted = tuple(group.fitted for group in store.plan.groups)
     with cluster(workers, scheduler) as client:
         waiting, futures = iter(store.todo()), as_completed()

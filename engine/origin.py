@@ -37,8 +37,8 @@ def digests(study: Study) -> dict[str, str]:
     made = {}
     if (data := getattr(study.landscape, "dataset", None)) is not None:
         made["landscape.data"] = data.fingerprint
-    if isinstance(study.start(), File):
-        path = study.start().file()
+    if isinstance(start := study.start(), File):
+        path = start.file()
         try:
             made["init"] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:

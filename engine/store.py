@@ -56,6 +56,8 @@ class Store:
     root: Any
     plan: Plan
     target: str | None = None
+    cut: bool = False
+    """Whether a process may have been killed that wrote here."""
 
     @classmethod
     def create(
@@ -90,7 +92,7 @@ class Store:
             for group in plan.groups:
                 if not laid_out(root, group.name):
                     lay_out(root, group, executors or {})
-        return cls(root, plan, str(target))
+        return cls(root, plan, str(target), cut=True)
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
         """Where this shard's state is kept until it is complete."""
@@ -186,7 +188,8 @@ class Store:
 
         if self.target is not None and not places.remote(self.target):
             shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
-            places.tidy(self.target)
+            if self.cut:
+                places.tidy(self.target)
         before = float(self.root.attrs.get("wall_seconds", 0.0))
         self.root.attrs.update({"wall_seconds": round(float(seconds) + before, 3), "complete": True})
         with quiet():
@@ -244,6 +247,8 @@ def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
         )
     if there:
         places.remove(target)
+    elif not places.remote(target):
+        places.tidy(target)
 
 
 def group_attributes(group: Group) -> dict[str, Any]:
