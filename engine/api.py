@@ -1,5 +1,7 @@
 """The Python interface: load a study, run it, open what came out."""
 
+import math
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -84,13 +86,15 @@ def run_to_store(
     planned = check(study, settings)
     executors = {group.name: choose(group, executor, device).name for group in planned.groups}
     planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})
+    if scheduler is None and not any(name.endswith(DEVICE) for name in executors.values()):
+        room(planned, "--workers" if workers else "--threads", workers or threads or os.cpu_count() or 1)
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
         raise StoreError("--resume needs an output to continue")
     with places.held(out):
         if resume and out is not None and places.exists(out):
-            store = Store.resume(out, planned)
+            store = Store.resume(out, planned, executors)
             executors = begun_with(store, executor, out, device)
         else:
             store = Store.create(out, planned, overwrite, executors)
@@ -127,6 +131,16 @@ def open_run(path: "str | Path") -> Any:
     complete = bool(open_root(path).attrs.get("complete"))
     with quiet():
         return xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=complete)  # type: ignore[arg-type]
+
+
+def room(planned: Plan, option: str, wanted: int) -> None:
+    """Raises SpecError if as many shards as are run at a time do not fit into the free memory together."""
+    free, shards = available_memory(), sum(math.prod(-(-n // c) for n, c in zip(g.shape, g.chunk, strict=True)) for g in planned.groups)
+    if planned.memory * (at_once := min(wanted, shards)) > free:
+        raise SpecError(
+            f"{at_once} shards at a time need about {nice_bytes(planned.memory * at_once)} of memory and {nice_bytes(free)} are free; use "
+            f"{option} {max(1, free // planned.memory)}"
+        )
 
 
 def available_memory() -> int:

@@ -39,6 +39,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise

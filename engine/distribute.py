@@ -6,18 +6,20 @@ SSH by Dask's own tools; workers need this package, and the store and the study'
 
 import atexit
 import functools
+import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
+from .origin import same_version
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive
-from .store import Store, open_root, same_version
+from .store import Store, open_root
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""
@@ -46,6 +48,7 @@ def distribute(
     from distributed import as_completed
 
     text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
+    store.cut = True  # workers may die
     fitted = tuple(group.fitted for group in store.plan.groups)
     with cluster(workers, scheduler) as client:
         waiting, futures = iter(store.todo()), as_completed()
@@ -60,12 +63,26 @@ def distribute(
 
         submit()
         for future in futures:
-            problem, size = future.result(), sizes.pop(future.key)
+            problem, size = outcome(future, target), sizes.pop(future.key)
             if problem is not None:
                 raise StoreError(problem)
             if progress:
                 progress.advanced(*size)
             submit()
+
+
+def outcome(future: Any, target: "str | Path") -> str | None:
+    """What a task returned. Raises StoreError where Dask gave it up: its workers died, the scheduler is gone."""
+    from distributed.scheduler import KilledWorker
+
+    on = f"; what is complete is kept, continue with: thalweg run {shlex.quote(str(target))} --resume"
+    try:
+        return future.result()
+    except KilledWorker as error:
+        times = error.allowed_failures + 1
+        raise StoreError(f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){on}") from error
+    except Exception as error:
+        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{on}") from error
 
 
 def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:
@@ -115,5 +132,10 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         except KeyboardInterrupt:
             atexit.unregister(close_clusters)  # of workers that are still starting it fails, at length; they end with this process
             raise
-        with local, Client(local) as client:
-            yield client
+        try:
+            with Client(local) as client:
+                yield client
+        finally:
+            with suppress(Exception):
+                local.close(timeout=10)
+            local.shutdown_on_close = False  # what was busy then ends with this process; Dask would try again at exit, with tracebacks

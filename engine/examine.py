@@ -8,8 +8,9 @@ import numpy as np
 
 from ..specs.errors import StoreError
 from ..specs.study import Study
+from . import places
 from .plan import Group, Shard, plan
-from .store import Store, as_stored, open_root
+from .store import Store, as_stored, laid_out, open_root
 
 RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
@@ -31,6 +32,11 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
 
     Raises StoreError if this is no store, or its study is not one that this version can plan.
     """
+    with places.held(target if repair else None):
+        return _examined(target, repair)
+
+
+def _examined(target: "str | Path", repair: bool) -> list[Finding]:
     root = open_root(target, mode="r+" if repair else "r")
     try:
         planned = as_stored(plan(Study.model_validate_json(str(root.attrs["study"]))), root)
@@ -38,16 +44,15 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
         raise StoreError(f"{target}: its study cannot be read: {error}") from None
     store, made = Store(root, planned), []
     for group in planned.groups:
-        if group.name not in root:
-            raise StoreError(f"{target}: the group {group.name} is missing")
-        found = Finding(group.name, 0)
+        found, there = Finding(group.name, 0), laid_out(root, group.name)
         for shard in group.shards():
             found.shards += 1
-            reason = _fault(store, group, shard, found)
+            reason = _fault(store, group, shard, found) if there else None
             if reason:
                 found.damaged.append((shard, reason))
                 if repair:
-                    store.reopen_shard(shard)
+                    with places.reached(target, "written"):
+                        store.reopen_shard(shard)
         made.append(found)
     if repair and any(f.damaged for f in made):
         root.attrs["complete"] = False

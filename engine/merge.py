@@ -16,8 +16,9 @@ from ..specs.load import load_study
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from .executors.choose import DEVICE
+from .origin import OWN_VERSION
 from .plan import Dim, Group, Plan, Shard, plan
-from .store import Store, as_stored, open_root, stored_study
+from .store import Store, as_stored, laid_out, open_root, stored_study
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""
@@ -29,7 +30,7 @@ class Part:
     def __init__(self, target: "str | Path"):
         self.target, self.root = target, open_root(target)
         self.plan: Plan = as_stored(plan(load_study(stored_study(target))), self.root)
-        self.groups = {group.name: group for group in self.plan.groups}
+        self.groups = {group.name: group for group in self.plan.groups if laid_out(self.root, group.name)}
 
     def cover(self, group: Group) -> "list[np.ndarray] | None":
         """For every dimension of the joined group where its values lie in this store (-1: nowhere), the seeds last; None without the group."""
@@ -63,6 +64,13 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
     if any(str(Path(t).absolute()) == str(Path(out).absolute()) for t in targets):
         raise StoreError(f"{out}: is one of the stores to join; choose another --out")
     parts = [Part(t) for t in targets]
+    for part in parts:
+        if (begun := part.root.attrs.get("thalweg_version")) != OWN_VERSION:
+            raise StoreError(
+                f"{part.target}: was made by thalweg {begun}, this is {OWN_VERSION}; join stores with the version that made them"
+            )
+        if part.root.attrs.get("data_sha256") != parts[0].root.attrs.get("data_sha256"):
+            raise StoreError(f"{part.target}: was made from other data than {targets[0]}")
     joined = plan(union([part.plan.study for part in parts], targets))
     executors = {group.name: _executor(group.name, parts) for group in joined.groups}
     with places.held(out):

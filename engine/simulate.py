@@ -5,6 +5,7 @@ stored, summarised) by other threads, at most two of them waiting. So memory doe
 """
 
 import os
+import shlex
 import threading
 import time
 from collections import deque
@@ -28,9 +29,14 @@ IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""
 
 
-def stopped(error: Exception) -> StoreError:
+def kept(store: Store | None) -> str:
+    """What remains after a failure, and how to go on."""
+    return f"; what is complete is kept, continue with: thalweg run {shlex.quote(store.target)} --resume" if store and store.target else ""
+
+
+def stopped(error: Exception, store: Store | None) -> StoreError:
     reason = getattr(error, "strerror", None) or error or type(error).__name__
-    return StoreError(f"writing stopped: {reason}; what is complete is kept, `thalweg run --resume` continues")
+    return StoreError(f"writing stopped: {reason}{kept(store)}")
 
 
 def foreign(error: Exception) -> bool:
@@ -126,17 +132,17 @@ class ShardRun:
             if self.progress:
                 self.progress.finished(self.shard.group.name, time.perf_counter() - began)
         except OSError as error:
-            raise stopped(error) from error
+            raise stopped(error, self.store) from error
         except (Cancelled, ThalwegError):
             raise
         except Exception as error:
             if (
                 self.store and self.store.target and remote(self.store.target) and not foreign(error)
             ):  # every library that reaches a remote place has its own errors
-                raise stopped(error) from error
-            where, kept = self.shard.group, "; what is complete is kept, `thalweg run --resume` continues" if self.store else ""
+                raise stopped(error, self.store) from error
+            where = self.shard.group
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise RunError(f"{where.study.landscape.kind} with {where.name} raised {what}{kept}") from error
+            raise RunError(f"{where.study.landscape.kind} with {where.name} raised {what}{kept(self.store)}") from error
 
     def record(self) -> None:
         """Every run's records."""

@@ -6,15 +6,11 @@ than 0 is the completion mark: it says that everything else of that run is there
 
 import hashlib
 import json
-import platform
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +18,11 @@ import numpy as np
 
 from ..specs.errors import StoreError
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
-from ..specs.study import Study
 from . import places
 from .checkpoint import Checkpoint
+from .origin import FORMAT_VERSION, provenance, same_study, same_version
 from .plan import Dim, Group, Plan, Shard, refit
 
-FORMAT_VERSION = 1
-OWN_VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 LONG_NAMES = {
     "loss": "noiseless objective",
     "params": "iterate",
@@ -62,6 +56,8 @@ class Store:
     root: Any
     plan: Plan
     target: str | None = None
+    cut: bool = False
+    """Whether a process may have been killed that wrote here."""
 
     @classmethod
     def create(
@@ -71,32 +67,32 @@ class Store:
         import zarr
         from zarr.storage import MemoryStore
 
+        executors = executors or {}
+
         if target is None:
             where: Any = MemoryStore()
         else:
             prepare(target, overwrite, plan.bytes)
             where = places.opened(target)
-        try:
-            with quiet(), places.reached(target or "memory"):
-                root = zarr.create_group(where, zarr_format=3, overwrite=False)
-                root.attrs.update(provenance(plan.study))
-                for group in plan.groups:
-                    attributes = group_attributes(group) | {"executor": (executors or {}).get(group.name, "array")}
-                    lay_out(root.create_group(group.name, attributes=attributes), group)
-        except OSError as error:
-            raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+        with quiet(), places.reached(target or "memory", "written"):
+            root = zarr.create_group(where, zarr_format=3, overwrite=False, attributes=provenance(plan.study))
+            for group in plan.groups:
+                lay_out(root, group, executors)
         return cls(root, plan, None if target is None else str(target))
 
     @classmethod
-    def resume(cls, target: "str | Path", plan: Plan) -> "Store":
-        """An existing store of the same study, to be finished. Raises StoreError that names what differs."""
+    def resume(cls, target: "str | Path", plan: Plan, executors: Mapping[str, str] | None = None) -> "Store":
+        """An existing store of the same study, to be finished; `executors` are for groups whose arrays it has not got yet. Raises StoreError
+        that names what differs."""
         root = open_root(target, mode="r+")
-        stored, wanted = json.loads(str(root.attrs.get("study", "{}"))), plan.study.model_dump(mode="json")
-        differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
-        if differing:
-            raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
+        same_study(root, plan.study, target)
         same_version(root, target)
-        return cls(root, as_stored(plan, root), str(target))
+        plan = as_stored(plan, root)
+        with quiet(), places.reached(target, "written"):
+            for group in plan.groups:
+                if not laid_out(root, group.name):
+                    lay_out(root, group, executors or {})
+        return cls(root, plan, str(target), cut=True)
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
         """Where this shard's state is kept until it is complete."""
@@ -109,7 +105,12 @@ class Store:
         ]
         corner = "-".join(str(s.start) for s in shard.box)
         file = checkpoint_folder(self.target) / f"{shard.group.name}-{corner}.npz"
-        return Checkpoint(file, hashlib.sha256("\0".join(parts).encode()).hexdigest(), settle)
+
+        def flushed() -> None:
+            settle()
+            self.root.store.flush()
+
+        return Checkpoint(file, hashlib.sha256("\0".join(parts).encode()).hexdigest(), flushed)
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
@@ -187,6 +188,8 @@ class Store:
 
         if self.target is not None and not places.remote(self.target):
             shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
+            if self.cut:
+                places.tidy(self.target)
         before = float(self.root.attrs.get("wall_seconds", 0.0))
         self.root.attrs.update({"wall_seconds": round(float(seconds) + before, 3), "complete": True})
         with quiet():
@@ -206,7 +209,7 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     """The root group of a thalweg store. Raises StoreError if it is none."""
     import zarr
 
-    if not places.exists(target):
+    if not places.exists(target) and not Path(target).is_dir():
         raise StoreError(f"{target}: there is no such store")
     try:
         with quiet():
@@ -244,21 +247,8 @@ def prepare(target: "str | Path", overwrite: bool, size: int) -> None:
         )
     if there:
         places.remove(target)
-
-
-def provenance(study: Study) -> dict[str, Any]:
-    """Root attributes: the whole study and where, when and with what it ran."""
-    return {
-        "thalweg_format": FORMAT_VERSION,
-        "thalweg_version": OWN_VERSION,
-        "study": json.dumps(study.model_dump(mode="json")),
-        "title": study.title or study.name,
-        "source": study.source,
-        "packages": {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")} | {"python": platform.python_version()},
-        "device": f"cpu ({platform.machine()}, {sys.platform})",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": False,
-    }
+    elif not places.remote(target):
+        places.tidy(target)
 
 
 def group_attributes(group: Group) -> dict[str, Any]:
@@ -268,15 +258,14 @@ def group_attributes(group: Group) -> dict[str, Any]:
     return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
 
 
-def same_version(root: Any, target: Any) -> None:
-    """Raises StoreError unless this version began the store, whose bits another may not continue."""
-    if (begun := root.attrs.get("thalweg_version")) != OWN_VERSION:
-        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {OWN_VERSION}; finish it with that version")
+def laid_out(root: Any, group: str) -> bool:
+    """Whether this group has its arrays; where not, the run was cut off while it began the store, and nothing is in the group."""
+    return f"{group}/status" in root
 
 
 def as_stored(plan: Plan, root: Any) -> Plan:
     """The plan with the shards that the store was begun with."""
-    return refit(plan, {g.name: root[g.name].attrs.get("runs_at_once") for g in plan.groups if g.name in root})
+    return refit(plan, {g.name: root[g.name].attrs.get("runs_at_once") for g in plan.groups if laid_out(root, g.name)})
 
 
 def block_variable(name: str, block: str, blocks: Any) -> str:
@@ -284,8 +273,10 @@ def block_variable(name: str, block: str, blocks: Any) -> str:
     return name if len(blocks) == 1 else f"{name}_{block}"
 
 
-def lay_out(target: Any, group: Group) -> None:
-    """Create a group's coordinates and arrays, empty."""
+def lay_out(root: Any, group: Group, executors: Mapping[str, str]) -> None:
+    """Create a group, its coordinates and its arrays, empty; `status` last, which says that the others are there."""
+    attributes = group_attributes(group) | {"executor": executors.get(group.name, "array")}
+    target = root.create_group(group.name, attributes=attributes, overwrite=True)
     sweep_names = [dim.name for dim in group.dims]
     for dim in group.dims:
         coordinates(target, dim)

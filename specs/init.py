@@ -1,5 +1,6 @@
 """Where runs start. Every seed has its own start; all optimizers and sweep points of a seed share it."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -71,6 +72,10 @@ class File(Init):
     path: str = Field(description="an .npy or .npz file")
     key: str | None = Field(default=None, description="the array in an .npz file")
     root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
+
+    def file(self) -> Path:
+        """Where the file is."""
+        return Path(self.root or ".") / self.path
 
 
 INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)

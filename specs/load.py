@@ -62,6 +62,7 @@ def load_study(
 
     Raises SpecError, with every problem found, if it is not valid.
     """
+    path = None
     if isinstance(given, Study):
         given = given.model_dump(mode="json", exclude_none=True)
     if isinstance(given, dict):
@@ -69,12 +70,13 @@ def load_study(
     else:
         path = find_study(given)
         source = read_yaml(path.read_bytes(), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
-        set_root(source.data, path.parent)
-        if not outside:
-            confine(source, path.parent)
     changes = source.data.get("quick") if quick and isinstance(source.data, dict) else None
     for key, value in changes.items() if isinstance(changes, dict) else ():
         apply_setting(source, f"{key}={json.dumps(value)}")
+    if path is not None:
+        set_root(source.data, path.parent.resolve())
+        if not outside:
+            confine(source, path.parent.resolve())
     for setting in settings:
         apply_setting(source, setting)
     return validate(source)
@@ -86,13 +88,13 @@ def parse_study(text: str, name: str = "study") -> Study:
 
 
 def set_root(data: Any, folder: Path) -> None:
-    """Tell the parts that name files where relative paths start: at the study's own folder."""
+    """Tell the parts that name files where relative paths start: at the study's own folder, or from there at the root they give. Absolute, so
+    that a store says where its data are, wherever it is finished from."""
     landscape = data.get("landscape") if isinstance(data, dict) else None
-    if isinstance(landscape, dict) and isinstance(landscape.get("data"), dict):
-        landscape["data"].setdefault("root", str(folder))
     init = data.get("init") if isinstance(data, dict) else None
-    if isinstance(init, dict) and init.get("kind") == "file":
-        init.setdefault("root", str(folder))
+    for unit in (landscape.get("data") if isinstance(landscape, dict) else None, init):
+        if isinstance(unit, dict) and (unit is not init or unit.get("kind") == "file") and isinstance(unit.get("root", ""), str):
+            unit["root"] = str(folder / unit.get("root", ""))
     branch = data.get("branch") if isinstance(data, dict) else None
     if isinstance(branch, dict) and isinstance(branch.get("store"), str) and "://" not in branch["store"]:
         branch["store"] = str((folder / Path(branch["store"]).expanduser()).absolute())
@@ -107,7 +109,7 @@ def confine(source: Source, folder: Path) -> None:
             unit = unit.get(key) if isinstance(unit, dict) else None
         if not isinstance(unit, dict) or not isinstance(unit.get(name), str):
             continue
-        found = (folder / str(unit.get("root", "")) / Path(unit[name]).expanduser()).resolve()
+        found = (Path(str(unit.get("root", folder))) / Path(unit[name]).expanduser()).resolve()
         if not found.is_relative_to(folder.resolve()):
             where = source.at((*place, name))
             raise SpecError(f"{where}: {unit[name]} lies outside the study's folder; if you trust the study, run it with --allow-outside")
@@ -135,9 +137,18 @@ def load_text(text: str, name: str) -> Any:
     """ruamel.yaml's round-trip tree of one document; its errors as SpecError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
     try:
+        depth = 0  # looked at before anything is built: the time of a tree grows with the square of its depth
+        for count, event in enumerate(YAML(typ="rt", pure=True).parse(text)):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > MAX_DEPTH + 1 or count > 2 * MAX_NODES:
+                what = f"nested too deeply (at most {MAX_DEPTH} levels)" if depth > MAX_DEPTH else f"more than {MAX_NODES} values"
+                raise SpecError(f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}: {what}")
         return YAML(typ="rt", pure=True).load(text)
+    except SpecError:
+        raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import Quiet, Settings
-from .terminal import progress
+from .terminal import interrupted, progress
 
 
 def branch(
@@ -31,7 +31,6 @@ def branch(
         try:
             run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)
         except KeyboardInterrupt:
-            typer.echo(f"interrupted; finish it with: thalweg run {target} --resume", err=True)
-            raise typer.Exit(130) from None
+            interrupted(target)
     if not quiet:
         print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target} fork")

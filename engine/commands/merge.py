@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import interrupted
+
 
 def merge(
     stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Stores of one study: other seeds, sweep values or optimizers.")],
@@ -14,5 +16,8 @@ def merge(
     """Join stores of one study; runs that none of them has are computed."""
     from ..merge import merge as join
 
-    join(stores, out, overwrite, threads)
+    try:
+        join(stores, out, overwrite, threads)
+    except KeyboardInterrupt:
+        interrupted(out)
     print(f"stored {out}; next: thalweg compare {out}")

@@ -1,13 +1,11 @@
 """thalweg run."""
 
-import shlex
-import sys
 from typing import Annotated
 
 import typer
 
 from .options import Outside, Quiet, Settings, Spec
-from .terminal import progress
+from .terminal import interrupted, progress
 
 
 def run(
@@ -41,11 +39,7 @@ def run(
         try:
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
         except KeyboardInterrupt:
-            given = {"--out": target if target != spec else None, "--device": device, "--executor": executor}
-            given |= {"--threads": threads, "--workers": workers, "--scheduler": scheduler}
-            words = [spec, *(word for setting in settings or () for word in ("--set", setting)), *["--allow-outside"] * outside]
-            words += [word for name, value in given.items() if value not in (None, "auto") for word in (name, str(value))]
-            print(f"interrupted; finish it with: thalweg run {shlex.join(words)} --resume", file=sys.stderr)
-            raise typer.Exit(130) from None
+            given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
+            interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")})
     if not quiet:
         print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")

@@ -1,7 +1,8 @@
 """What the commands share on the terminal: progress, estimates, times for people."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from ..progress import Progress
 
@@ -45,6 +46,21 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def interrupted(target: str, options: Mapping[str, Any] | None = None) -> NoReturn:
+    """Say what finishes the store, which holds its study, after Ctrl-C, with the options that were given; exits with 130."""
+    import shlex
+    import sys
+
+    from typer import Exit
+
+    from ..places import is_store
+
+    words = [str(target), *(str(word) for option in (options or {}).items() for word in option), "--resume"]
+    how = f"finish it with: thalweg run {shlex.join(words)}" if is_store(target) else f"{target} was not begun yet"
+    print(f"interrupted; {how}", file=sys.stderr)
+    raise Exit(130) from None
 
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -1,25 +1,35 @@
 """Starts that lie in a file."""
 
+import zipfile
+
 import numpy as np
 
+from ...specs.data import MAX_BYTES
 from ...specs.errors import SpecError
 from ...specs.init import File
 
 
 def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
     """The starts in an .npy or .npz file as (seeds, dim). Raises SpecError with the file's name."""
-    from pathlib import Path
-
-    path = Path(init.root or ".") / init.path
+    path = init.file()
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SpecError(f"init.path: cannot read {path}: {error}") from None
-    if isinstance(loaded, np.lib.npyio.NpzFile):
-        key = init.key or (loaded.files[0] if len(loaded.files) == 1 else None)
-        if key not in loaded.files:
-            raise SpecError(f"init.key: {path} holds {', '.join(loaded.files)}; name one of them")
-        loaded = loaded[key]
+        with path.open("rb") as file:
+            sizes = {"": path.stat().st_size}
+            if zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as archive:
+                    sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+            key = "" if "" in sizes else init.key or (next(iter(sizes)) if len(sizes) == 1 else None)
+            if key not in sizes:
+                raise SpecError(f"init.key: {path} holds {', '.join(sizes)}; name one of them")
+            if sizes[key] > MAX_BYTES:
+                raise SpecError(f"init.path: {path} holds {sizes[key]} bytes; at most {MAX_BYTES} are allowed")
+            file.seek(0)
+            loaded = np.load(file, allow_pickle=False)
+            loaded = loaded[key] if key else loaded
+    except SpecError:
+        raise
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise SpecError(f"init.path: cannot read {path}: {error or type(error).__name__}") from None
     if not np.issubdtype(loaded.dtype, np.number) or loaded.shape not in ((dim,), (seeds, dim)):
         raise SpecError(f"init.path: {path} has shape {loaded.shape}; needed are numbers of shape ({dim},) or ({seeds}, {dim})")
     if not np.isfinite(loaded).all():

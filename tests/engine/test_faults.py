@@ -2,24 +2,26 @@
 
 import contextlib
 import errno
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import places, simulate
-from thalweg.engine.cli import app
-from thalweg.engine.distribute import run_shard
+from thalweg.engine.cli import app, main
+from thalweg.engine.distribute import outcome, run_shard
 from thalweg.engine.examine import examine
 from thalweg.engine.store import Store
-from thalweg.specs.errors import RunError, StoreError
+from thalweg.specs.errors import RunError, SpecError, StoreError
 from typer.testing import CliRunner
 
 CLI = [sys.executable, "-m", "thalweg.engine.cli"]
@@ -49,27 +51,34 @@ def damaged(path):
 
 
 def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
-    """Every shard said to be complete is whole at every moment; 50 kills with THALWEG_VERIFY=1."""
-    spec = ["run", "river_valley", "--set", "seeds=300", "--set", "steps=3000", "--set", "record.every=300"]
-    command = [*CLI, *spec, "--executor", "array", "--out", "cut.zarr", "--resume"]
-    rng, kills = random.Random(0), 0
-    while kills < KILLS:
+    """Every shard said to be complete is whole after every kill, and every store that gets finished is the same; 50 kills with
+    THALWEG_VERIFY=1. A kill comes up to a second after the lock is taken: while the arrays are made, while runs are computed or written."""
+    settings, out = ["seeds=300", "steps=3000", "record.every=300"], tmp_path / "cut.zarr"
+    spec = ["run", "river_valley", *(f"--set={setting}" for setting in settings)]
+    command = [*CLI, *spec, "--executor", "array", "--out", out.name, "--resume"]
+    whole = thalweg.run("river_valley", settings=settings, executor="array")
+    rng, kills, finished = random.Random(0), 0, 0
+    while kills < KILLS or not finished:
+        (tmp_path / ".cut.zarr.lock").unlink(missing_ok=True)
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while kills < KILLS and process.poll() is None and not (tmp_path / ".cut.zarr.lock").exists():
+            time.sleep(0.002)
         try:
-            _, said = process.communicate(timeout=rng.uniform(0.8, 3.0))
-            assert process.returncode == 0, said
-            break
+            _, said = process.communicate(timeout=rng.uniform(0.0, 1.0) ** 2 if kills < KILLS else 300)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             kills += 1
-            if (tmp_path / "cut.zarr" / "zarr.json").exists() and len(list((tmp_path / "cut.zarr").glob("*/status/zarr.json"))) == 5:
-                assert damaged(tmp_path / "cut.zarr") == 0
-    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert kills > 0
-    settings = ["seeds=300", "steps=3000", "record.every=300"]
-    assert_same(thalweg.open_run(tmp_path / "cut.zarr"), thalweg.run("river_valley", settings=settings, executor="array"))
+            if places.is_store(out):
+                assert damaged(out) == 0
+            continue
+        assert process.returncode == 0, said
+        assert_same(thalweg.open_run(out), whole)
+        assert not [*out.rglob("*.partial")]
+        finished += 1
+        if kills < KILLS:
+            shutil.rmtree(out)
+    assert not [path.name for path in tmp_path.iterdir() if path != out]
 
 
 @pytest.mark.parametrize("after", [0, 3, 7])
@@ -150,6 +159,117 @@ def test_an_unfinished_store_says_so_and_a_study_is_still_checked(tmp_path):
     shown = CliRunner().invoke(app, ["check", str(out)])
     assert shown.exit_code == 1
     assert "1 shards to do" in shown.stdout
+
+
+SMALL = {**STUDY, "seeds": 20}
+"""For what does not depend on how many shards there are."""
+
+
+@pytest.mark.parametrize("lost", ["zarr.json", "sgd", "adam", "adam/status", "adam/loss adam/params adam/last_step adam/status"])
+def test_a_store_cut_off_while_its_arrays_were_made_is_finished(tmp_path, lost):
+    out = tmp_path / "s.zarr"
+    thalweg.run(SMALL, out)
+    if lost == "zarr.json":  # the first of all files
+        shutil.rmtree(out)
+        out.mkdir()
+        (out / "zarr.0123.partial").write_bytes(b"{")
+    for name in lost.split() if lost != "zarr.json" else ():
+        shutil.rmtree(out / name)
+    if lost != "zarr.json":
+        assert damaged(out) == 0
+        assert "1 shards to do" in CliRunner().invoke(app, ["check", str(out)]).stdout
+    assert_same(thalweg.run(SMALL, out, resume=True), thalweg.run(SMALL))
+    assert not [*out.glob("*.partial")]
+
+
+def test_shards_that_do_not_fit_into_memory_together_are_refused_before_the_start(tmp_path, monkeypatch):
+    one = thalweg.check(STUDY).memory
+    monkeypatch.setattr("thalweg.engine.api.available_memory", lambda: 3 * one)
+    with pytest.raises(SpecError, match=r"8 shards at a time need about .* of memory and .* are free; use --threads 3$"):
+        thalweg.run(STUDY, tmp_path / "s.zarr", threads=8)
+    with pytest.raises(SpecError, match=r"use --workers 3$"):
+        thalweg.run(STUDY, tmp_path / "s.zarr", workers=8)
+    assert not (tmp_path / "s.zarr").exists()
+
+
+def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "s.zarr"
+    thalweg.run(SMALL, out)
+    with places.held(out), pytest.raises(StoreError, match="another process is writing it"):
+        examine(out, repair=True)
+    monkeypatch.setattr(sys, "argv", ["thalweg", "check", str(out)])
+
+    def refused(*args):
+        raise PermissionError(errno.EACCES, "Permission denied", "secret")
+
+    monkeypatch.setattr("thalweg.engine.examine._examined", refused)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == "error: secret: Permission denied\n"
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(StoreError, match=r"s\.zarr: cannot be written: Permission denied"):
+        thalweg.run(SMALL, out, overwrite=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what os.fsync was given is seen in /proc")
+def test_data_are_on_the_disk_before_the_mark_gets_its_name(tmp_path, monkeypatch):
+    """Seen from os.fsync and the renames: what a mark speaks of, and the folders that name it, are flushed before; the mark's content, too."""
+    flushed, marks, honest, rename, out = set(), [], os.fsync, Path.replace, tmp_path / "s.zarr"
+
+    def fsync(number):
+        flushed.add(Path(f"/proc/self/fd/{number}").readlink())
+        honest(number)
+
+    def replace(self, target):
+        if "status" in Path(target).parts:
+            there = [path for path in out.rglob("*") if path.is_file() and "status" not in path.parts]
+            missing = [path for path in there if {path, path.parent, path.parent.parent} - flushed]
+            marks.append(missing if self in flushed else [self])
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    thalweg.run({**SMALL, "optimizers": ["sgd"]}, out, threads=1)
+    assert marks[-1:] == [[]]
+    assert {out, tmp_path} <= flushed
+
+
+def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch):
+    from thalweg.engine.durable import DurableStore
+
+    store = DurableStore(tmp_path / "s")
+    store.pending.append(tmp_path / "s" / "loss")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "loss").touch()
+
+    def full(number):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="Input/output error"):
+        store.mark(tmp_path / "s" / "status", b"\1")
+    assert list(store.pending) == [tmp_path / "s" / "loss"]
+    assert not (tmp_path / "s" / "status").exists()
+
+
+def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monkeypatch):
+    """Files may move, and the study may be named by another path; their content may not change."""
+    (tmp_path / "u").mkdir()
+    table, spec, out = tmp_path / "u" / "d.csv", tmp_path / "u" / "s.yaml", tmp_path / "s.zarr"
+    table.write_text("a,y\n1,0\n2,1\n3,0\n")
+    land = {"kind": "logistic_regression", "data": {"file": "d.csv", "y": "y"}}
+    spec.write_text(json.dumps({"name": "s", "landscape": land, "optimizers": ["sgd"], "steps": 5}))
+    monkeypatch.chdir(tmp_path)
+    thalweg.run("u/s.yaml", out)
+    monkeypatch.chdir(tmp_path / "u")
+    thalweg.run("s.yaml", out, resume=True)
+    monkeypatch.chdir("/")
+    assert CliRunner().invoke(app, ["run", str(out), "--resume", "-q"]).exit_code == 0
+    (tmp_path / "u").rename(tmp_path / "w")
+    thalweg.run(tmp_path / "w" / "s.yaml", out, resume=True)
+    (tmp_path / "w" / "d.csv").write_text("a,y\n1,0\n2,1\n3,1\n")
+    with pytest.raises(StoreError, match=r"begun with other data: the content of landscape\.data has changed"):
+        thalweg.run(tmp_path / "w" / "s.yaml", out, resume=True)
 
 
 def test_two_processes_do_not_write_one_store(tmp_path):
@@ -258,10 +378,22 @@ def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
     assert damaged(tmp_path / "s.zarr") == 0
 
 
+def test_a_shard_that_dask_gave_up_is_one_line_that_says_how_to_go_on():
+    killed = pytest.importorskip("distributed.scheduler").KilledWorker("shard", None, 3)
+    for raised, message in (
+        (killed, "one shard's worker died 4 times"),
+        (OSError("gone"), "the cluster gave up on a shard: OSError: gone"),
+    ):
+        future = Future()
+        future.set_exception(raised)
+        with pytest.raises(StoreError, match=rf"{message}.*is kept, continue with: thalweg run a\.zarr --resume"):
+            outcome(future, "a.zarr")
+
+
 def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
     out = tmp_path / "s.zarr"
     thalweg.run(STUDY, out)
-    monkeypatch.setattr("thalweg.engine.store.OWN_VERSION", "0.0")
+    monkeypatch.setattr("thalweg.engine.origin.OWN_VERSION", "0.0")
     said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
     assert said is not None
     assert "was begun with thalweg 0.1" in said

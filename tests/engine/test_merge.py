@@ -84,6 +84,13 @@ def test_other_studies_are_refused(tmp_path, change, message):
     assert not (tmp_path / "all.zarr").exists()
 
 
+def test_stores_of_another_version_are_refused(tmp_path, monkeypatch):
+    thalweg.run(STUDY, tmp_path / "old.zarr")
+    monkeypatch.setattr("thalweg.engine.merge.OWN_VERSION", "0.0")
+    with pytest.raises(StoreError, match=r"was made by thalweg 0\.1\.\d, this is 0\.0"):
+        merge([tmp_path / "old.zarr"] * 2, tmp_path / "all.zarr")
+
+
 def test_the_command(tmp_path):
     for k, seeds in enumerate((2, 3)):
         thalweg.run({**STUDY, "seeds": seeds}, tmp_path / f"{k}.zarr")

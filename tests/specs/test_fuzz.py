@@ -3,10 +3,13 @@
 import contextlib
 import json
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thalweg.engine import check
 from thalweg.engine.cli import app
 from thalweg.specs.errors import SpecError
 from thalweg.specs.expression import Formula, parse
@@ -65,6 +68,14 @@ def test_a_study_with_a_hole_or_a_patch(text, at, length, patch):
     read(text[: at % len(text)] + patch + text[at % len(text) + length :])
 
 
+@pytest.mark.parametrize("text", ["[" * 50_000, "{a: " * 50_000, "\n".join("  " * k + "a:" for k in range(500)), "- " * 5_000])
+def test_deep_nesting_is_refused_at_once(text):
+    began = time.process_time()
+    with pytest.raises(SpecError, match=r"s:\d+:\d+: nested too deeply"):
+        parse_study(f"a: {text}" if text[0] in "[{" else text, "s")
+    assert time.process_time() - began < 3
+
+
 def test_escaped_surrogate_pairs_are_one_character():
     study = {"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5, "title": "\U0001f600"}
     assert parse_study(json.dumps(study)).title == "\U0001f600"
@@ -119,3 +130,40 @@ def test_files_outside_the_study_s_folder_are_not_read_unless_allowed(tmp_path):
     )
     with pytest.raises(SpecError, match="lies outside"):
         load_study(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"file": "../../secret.csv"},
+        {"file": "secret.csv", "root": "."},
+        {"file": "secret.csv", "root": "../.."},
+        {"file": "../secret.csv", "root": "x"},
+    ],
+)
+@pytest.mark.parametrize("quick", [False, True])
+def test_relative_paths_start_at_the_study_s_folder_wherever_it_is_read_from(tmp_path, monkeypatch, data, quick):
+    """The study is named by a relative path, and what is checked is what would be read; also in what `quick` changes."""
+    (tmp_path / "secret.csv").write_text("a,y\n1,0\n2,1\n3,0\n")
+    (tmp_path / "u" / "v").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    land = {"kind": "logistic_regression", "data": {**data, "y": "y"}}
+    study = {"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5}
+    study |= {"quick": {"landscape": land}} if quick else {"landscape": land}
+    path = Path("u/v/s.yaml")
+    path.write_text(json.dumps(study))
+    with pytest.raises(SpecError, match=r"lies outside|there is no such file .*u/v/"):
+        load_study(path, quick=quick)
+
+
+def test_a_file_of_starts_is_bounded_and_a_damaged_one_is_one_line(tmp_path, monkeypatch):
+    study = {"name": "s", "landscape": "himmelblau", "init": {"kind": "file", "path": "x.npz"}, "optimizers": ["sgd"], "steps": 5}
+    (tmp_path / "s.yaml").write_text(json.dumps(study))
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((1, 2)))
+    assert check(load_study(tmp_path / "s.yaml"))
+    monkeypatch.setattr("thalweg.engine.executors.starts.MAX_BYTES", 100)
+    with pytest.raises(SpecError, match="holds 144 bytes; at most 100"):
+        check(load_study(tmp_path / "s.yaml"))
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 damaged")
+    with pytest.raises(SpecError, match=r"cannot read .*x\.npz"):
+        check(load_study(tmp_path / "s.yaml"))

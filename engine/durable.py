@@ -1,0 +1,104 @@
+"""A store in a folder that keeps its order of writing through a power failure.
+
+Zarr's own LocalStore renames every file into place, so no process sees half of one. But what the system has not flushed yet is lost with the
+power, in any order: a completion mark could outlive the data it speaks of. Here everything written is flushed before a mark is, and a mark
+before it gets its name. Flushes go out side by side: sixteen then take hardly longer than one.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+import uuid
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from zarr.storage import LocalStore
+
+from .places import PARTIAL
+
+
+def is_mark(key: str) -> bool:
+    """Whether others count on this file: a shard's completion mark, the root's metadata."""
+    return key == "zarr.json" or "/status/c/" in key
+
+
+class DurableStore(LocalStore):
+    """A LocalStore whose marks follow what they speak of onto the disk."""
+
+    def __init__(self, root: "Path | str", *, read_only: bool = False):
+        super().__init__(root, read_only=read_only)
+        self.pending: deque[Path] = deque()
+        self.flushing = threading.Lock()
+        self.known: set[Path] = set()
+        """Folders whose own name is on the disk."""
+
+    async def set(self, key: str, value: Any) -> None:
+        if is_mark(key):
+            self._check_writable()
+            await asyncio.to_thread(self.mark, self.root / key, value.as_buffer_like())
+        else:
+            await super().set(key, value)
+            self.pending.append(self.root / key)
+
+    async def set_if_not_exists(self, key: str, value: Any) -> None:
+        await super().set_if_not_exists(key, value)
+        self.pending.append(self.root / key)
+
+    def set_sync(self, key: str, value: Any) -> None:
+        if is_mark(key):
+            self._check_writable()
+            self.mark(self.root / key, value.as_buffer_like())
+        else:
+            super().set_sync(key, value)
+            self.pending.append(self.root / key)
+
+    def mark(self, path: Path, content: Any) -> None:
+        """Write a file that says that what was written before is there."""
+        self.flush()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        self.pending.append(path)
+
+    def flush(self) -> None:
+        """Return when everything written so far, by any thread, is on the disk: files, and the folders that have their names."""
+        with self.flushing:
+            files: set[Path] = set()
+            while self.pending:
+                files.add(self.pending.popleft())
+            folders, new = set(), set()
+            for file in files:
+                folder = file.parent
+                folders.add(folder)
+                while folder not in self.known and folder not in new and folder.is_relative_to(self.root):
+                    new.add(folder)
+                    folder = folder.parent
+                    folders.add(folder)
+            try:
+                with ThreadPoolExecutor(16) as pool:
+                    list(pool.map(flush, [*files, *(() if os.name == "nt" else folders)]))
+            except OSError:
+                self.pending.extend(files)
+                raise
+            self.known |= new
+
+
+def flush(path: Path) -> None:
+    """Flush a file or a folder, if it is there still."""
+    with contextlib.suppress(FileNotFoundError):
+        opened = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
