@@ -21,8 +21,9 @@ from . import philox
 from .array import NOTHING, Tick
 from .cuda_kernel import MOST_STEPS, Features, kernel_source
 from .device import Arrays, arrays
-from .fused import FusedSimulation, Sources, sources
+from .fused import FusedSimulation
 from .inline import NotFusable
+from .kernels import Sources, sources
 from .recorder import FINISHED, RUNNING, Block, Outcome
 from .source import THREAD
 

@@ -14,9 +14,9 @@ from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
 from .cuda_swarm_kernel import Features, kernel_source
 from .device import Arrays, CupyArrays, namespace, simulated
-from .fused import Sources
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
+from .kernels import Sources
 from .recorder import RUNNING
 
 WARP = 32

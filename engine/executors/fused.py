@@ -4,35 +4,26 @@ A shard's runs are laid out in blocks of W lanes. With enough seeds the lanes of
 their hyperparameters (uniform); with few seeds a block holds runs of several points, each lane with its own numbers.
 """
 
-import functools
 import itertools
 import math
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...optimizers._particles import ParticleOptimizer
-from ...specs.average import Average
 from ...specs.clip import ClipNorm, ClipValue
-from ...specs.expression import Formula, parse
-from ...specs.landscapes.base import SymbolicLandscape
-from ...specs.noise import SAMPLED, Gaussian, StudentT
-from ...specs.sweep import resolved
+from ...specs.noise import Gaussian, StudentT
 from ..checkpoint import Checkpoint
-from ..plan import Group, Parts, Shard
+from ..plan import Group, Shard
 from ..state import begun
 from . import philox
 from .array import NOTHING, Simulation, Tick
 from .bounds import within
-from .formula import formula_source, scratch_rows
 from .inline import NotFusable
+from .kernels import sources
 from .recorder import FINISHED, RUNNING, Block, Outcome
-from .rule import average_source, rule_source
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
@@ -40,16 +31,12 @@ WIDTHS = (256, 64)
 """Lanes in a block. LLVM unrolls a loop over 16 completely before it would vectorise it, and leaves it scalar."""
 BLOCK_BYTES = 2**14
 """Largest size of one array (dim, W) of a block."""
-SWARM_LANES = 64
-SWARM_BYTES = 2**26
-"""Largest size of a block's swarms; the random numbers of a step take as much again, in float32 twice."""
 CALL_LANES = 50
 """What the calls of a block's step cost, in components of a lane."""
 TILE_BYTES = 2**18
 """Records a block gathers before they are transposed to where the store wants them."""
 CALL_WORK = 10**8
 """Components moved in one call of the driver: progress and interrupts are served in between."""
-FEATURES = re.compile(r"^(AVERAGED.*) = .*$", re.MULTILINE)
 FACTOR_BYTES = 16 * 2**20
 
 
@@ -65,83 +52,6 @@ def why_not(group: Group) -> str | None:
     except NotFusable as reason:
         return str(reason)
     return None
-
-
-def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
-    """The generated modules of these parts. Raises NotFusable with the reason."""
-    landscape, optimizer = parts.landscape, parts.optimizer
-    if not isinstance(landscape, SymbolicLandscape):
-        raise NotFusable(f"the landscape {landscape.kind} is not a formula")
-    if isinstance(parts.noise, SAMPLED):
-        raise NotFusable(f"{parts.noise.kind} noise needs samples")
-    if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
-        raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
-    if isinstance(optimizer, ParticleOptimizer):
-        size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
-        if size > SWARM_BYTES:
-            raise NotFusable(f"{SWARM_LANES} swarms of {optimizer.particles} particles take {size >> 20} MB, above {SWARM_BYTES >> 20}")
-        if optimizer.batch:
-            raise NotFusable("a consensus of batches")
-        if optimizer.initial:
-            raise NotFusable("states of particles that do not start at 0")
-    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart)
-
-
-class Sources:
-    """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
-
-    def __init__(
-        self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False
-    ):
-        swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
-        self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
-        self.scratch = scratch_rows(parse(formula))
-        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
-        if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
-            raise NotFusable(f"an average of kind {optimizer.average.kind}")
-        self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0, 0)
-        if optimizer.average is not None:
-            self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
-        self.driver = "drive_swarms" if swarm else "drive_points"
-        self.precision, self.lanes = precision, lanes
-
-    def sizes(self, observables: int) -> tuple[int, ...]:
-        """Rows of Z, O, R, the average's R, K, the average's K, and of what a rule sums over components."""
-        (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
-        return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
-
-    def load(self, features: tuple[bool, ...] = ()) -> tuple[Any, ...]:
-        """(drive, the functions it takes), compiled or from the cache on disk. `features` are those of drive_points.py."""
-        from .cache import load
-
-        lanes = load(_own("lanes", self.precision, self.lanes))
-        driver = load(_driver(self.driver, self.precision, self.lanes, features, lanes.__name__))
-        landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
-        functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
-        if self.driver == "drive_points":
-            functions += (landscape.slope, landscape.slope_far) if self.apart else (landscape.landscape,) * 2
-        return driver.drive, functions
-
-
-@functools.lru_cache(maxsize=64)
-def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> str:
-    return formula_source(parse(formula), precision, lanes, uniform, gradient, apart)
-
-
-@functools.cache
-def _driver(name: str, precision: str, lanes: int, features: tuple[bool, ...], module: str) -> str:
-    """A driver with these features, which takes the functions of lanes.py from `module`."""
-    text = _own(name, precision, lanes).replace(f"from {__package__}.lanes import", f"from {module} import")
-    return FEATURES.sub(rf"\1 = {', '.join(map(str, features))}", text)
-
-
-@functools.cache
-def _own(name: str, precision: str, lanes: int) -> str:
-    """A file of this package for this precision and width, as a module that stands outside it."""
-    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    text = re.sub(r"^from \.(?= )", f"from {__package__}", text, flags=re.MULTILINE)
-    text = re.sub(r"^from \.(?=\w)", f"from {__package__}.", text, flags=re.MULTILINE)
-    return text.replace('PRECISION, W = "float64", 64', f'PRECISION, W = "{precision}", {lanes}')
 
 
 def width(dim: int, precision: str, group: int) -> int:

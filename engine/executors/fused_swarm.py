@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .fused import SWARM_LANES, FusedSimulation, align
+from .fused import FusedSimulation, align
+from .kernels import SWARM_LANES
 from .recorder import FINISHED, RUNNING
 from .swarm import SwarmSimulation
 
