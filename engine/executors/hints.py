@@ -14,7 +14,7 @@ wider than 256 bits), on those with AVX2 (measured on Zen 3) the units for roots
 
 
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""For functions that only compiled ones call: without them a driver takes a fifth less time to compile."""
+"""For functions that only compiled ones call, and never Python, where that would crash: they take a fifth less time to compile."""
 
 
 @intrinsic
