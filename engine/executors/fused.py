@@ -29,10 +29,10 @@ UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
 WIDTHS = (256, 64)
 """Lanes in a block. LLVM unrolls a loop over 16 completely before it would vectorise it, and leaves it scalar."""
-BLOCK_BYTES = 2**14
+BLOCK_BYTES = 2**17
 """Largest size of one array (dim, W) of a block."""
-CALL_LANES = 50
-"""What the calls of a block's step cost, in components of a lane."""
+CALL_LANES = 25
+"""What the calls of a block's step cost, in lanes."""
 TILE_BYTES = 2**18
 """Records a block gathers before they are transposed to where the store wants them."""
 CALL_WORK = 10**8
@@ -57,7 +57,7 @@ def why_not(group: Group) -> str | None:
 def width(dim: int, precision: str, group: int) -> int:
     """Lanes in a block, so that a block's arrays stay in the cache, no core is without a block, and few lanes are idle."""
     fitting, cores = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:], os.cpu_count() or 1
-    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES / dim))
+    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES))
 
 
 def align(values: np.ndarray) -> np.ndarray:
