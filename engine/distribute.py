@@ -6,7 +6,6 @@ SSH by Dask's own tools; workers need this package, and the store and the study'
 
 import atexit
 import functools
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -18,7 +17,7 @@ from ..specs.study import Study
 from .origin import same_version
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
-from .simulate import drive
+from .simulate import drive, kept
 from .store import Store, open_root
 
 RETRIES = 3
@@ -63,7 +62,7 @@ def distribute(
 
         submit()
         for future in futures:
-            problem, size = outcome(future, target), sizes.pop(future.key)
+            problem, size = outcome(future, store), sizes.pop(future.key)
             if problem is not None:
                 raise StoreError(problem)
             if progress:
@@ -71,18 +70,19 @@ def distribute(
             submit()
 
 
-def outcome(future: Any, target: "str | Path") -> str | None:
+def outcome(future: Any, store: Store) -> str | None:
     """What a task returned. Raises StoreError where Dask gave it up: its workers died, the scheduler is gone."""
     from distributed.scheduler import KilledWorker
 
-    on = f"; what is complete is kept, continue with: thalweg run {shlex.quote(str(target))} --resume"
     try:
         return future.result()
     except KilledWorker as error:
         times = error.allowed_failures + 1
-        raise StoreError(f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){on}") from error
+        raise StoreError(
+            f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){kept(store)}"
+        ) from error
     except Exception as error:
-        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{on}") from error
+        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{kept(store)}") from error
 
 
 def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:

@@ -387,7 +387,7 @@ def test_a_shard_that_dask_gave_up_is_one_line_that_says_how_to_go_on():
         future = Future()
         future.set_exception(raised)
         with pytest.raises(StoreError, match=rf"{message}.*is kept, continue with: thalweg run a\.zarr --resume"):
-            outcome(future, "a.zarr")
+            outcome(future, Store(None, plan=None, target="a.zarr"))  # type: ignore[arg-type]
 
 
 def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
