@@ -1,8 +1,7 @@
 """The driver of the fused executor for points: all steps of a block of W runs, in one compiled loop.
 
 Landscape, rule and average come as functions compiled on their own (formula.py, rule.py), so that a new pair of landscape and optimizer
-compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and compiled with the seldom used FEATURES for a study that
-has one of them.
+compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and again with what is SELDOM used.
 """
 
 import numpy as np
@@ -17,13 +16,9 @@ from .lanes import (
     DRAWN,
     GAUSSIAN,
     JIT,
-    LANDSCAPE,
     N1,
     N2,
-    OBSERVE,
-    PRELUDE,
     REFRESH,
-    RULE,
     RUNNING,
     STOPPED,
     STUDENT_T,
@@ -32,6 +27,10 @@ from .lanes import (
     W,
     add_noise,
     blank,
+    call_landscape,
+    call_observe,
+    call_prelude,
+    call_rule,
     clip,
     copy,
     count,
@@ -46,8 +45,8 @@ from .lanes import (
     tell,
 )  # fmt: skip
 
-AVERAGED, CLIPPED, HEAVY, STOPS = True, True, True, True
-"""Whether there may be an iterate average, clipping, Student-t noise, and an early stop: names that are False take their lines with them."""
+SELDOM = True
+"""Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
@@ -55,7 +54,7 @@ DRIVE = types.void(
     *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
     *(A1, N1, A1, U2),  # component, choices, limits, keys
     *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
-    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE, LANDSCAPE, LANDSCAPE),
+    *(types.intp,) * 8,  # addresses of the generated functions
 )
 
 
@@ -101,25 +100,25 @@ def drive(
         running, stopped = count(state, RUNNING), count(state, STOPPED)
         for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
             tell(T, factor, c, t, 0, 0)
-            prelude(T, factor, h, R, K, t % REFRESH == 0)
-            if AVERAGED and has_average:
-                average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
+            call_prelude(prelude, T, factor, h, R, K, t % REFRESH == 0)
+            if SELDOM and has_average:
+                call_prelude(average_prelude, T, factor, ha, RA, KA, t % REFRESH == 0)
         for t in range(t0, t1):
             if running == 0 and stops == 0:
                 break
-            outside = slope(x, L, G, p, Z, box) if box > 0 else 1
+            outside = call_landscape(slope, x, L, G, p, Z, box) if box > 0 else 1
             seen = k < marks.shape[0] and marks[k] == t
             if outside or (seen and keep_loss):
-                found = landscape(x, L, G, p, Z, above)
+                found = call_landscape(landscape, x, L, G, p, Z, above)
                 if found & 1:
                     end(x, L, s, a, state, lasts, t, above, fine)
                     running = count(state, RUNNING)
                     if box > 0:
-                        slope(x, L, G, p, Z, box)
-                    found = landscape(x, L, G, p, Z, above)
+                        call_landscape(slope, x, L, G, p, Z, box)
+                    found = call_landscape(landscape, x, L, G, p, Z, above)
                 if found & 2:
-                    slope_far(x, L, G, p, Z, above)
-            if STOPS and stops:
+                    call_landscape(slope_far, x, L, G, p, Z, above)
+            if SELDOM and stops:
                 for l in range(W):
                     if L[l] < below and state[l] == RUNNING:
                         state[l], lasts[l] = STOPPED, t
@@ -129,25 +128,25 @@ def drive(
                 if keep_loss:
                     keep(L, state, tile[k, 0])
                 if wanted.shape[0]:
-                    observe(x, O, p, Z, above)
+                    call_observe(observe, x, O, p, Z, above)
                     for w in wanted:
                         keep(O[w], state, tile[k, row])
                         row += 1
-                if AVERAGED and keep_average_loss:
-                    landscape(a, scratch, spare, p, Z, above)
+                if SELDOM and keep_average_loss:
+                    call_landscape(landscape, a, scratch, spare, p, Z, above)
                     keep(scratch, state, tile[k, row])
                     row += 1
                 for d in range(dim if keep_params else 0):
                     keep(x[d], state, tile[k, row])
                     row += 1
-                if AVERAGED and has_average:
+                if SELDOM and has_average:
                     for d in range(dim if keep_average else 0):
                         keep(a[d], state, tile[k, row])
                         row += 1
                 k += 1
             if t == steps:
                 break
-            if HEAVY and noise == STUDENT_T:
+            if SELDOM and noise == STUDENT_T:
                 student(N, seed, t, dim, key, words, df, exponent)
                 add_noise(G, N[0], scale, component)
             elif noise == GAUSSIAN:
@@ -155,7 +154,7 @@ def drive(
                     drawn = t >> DRAWN - 1
                     normals(N, seed, t, dim, key, words)
                 add_noise(G, N[t & DRAWN - 1], scale, component)
-            if CLIPPED and clipping:
+            if SELDOM and clipping:
                 clip(G, at, clipping, scratch)
             if has_xi and drawn_xi != t >> DRAWN - 1:
                 drawn_xi = t >> DRAWN - 1
@@ -164,21 +163,21 @@ def drive(
             if per_lane or column == 0:
                 fresh = t & REFRESH - 1 == 0 if per_lane else True
                 tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
-                prelude(T, factor, h, R, K, fresh)
-                if AVERAGED and has_average:
-                    average_prelude(T, factor, ha, RA, KA, fresh)
-            if STOPS and stopped:
+                call_prelude(prelude, T, factor, h, R, K, fresh)
+                if SELDOM and has_average:
+                    call_prelude(average_prelude, T, factor, ha, RA, KA, fresh)
+            if SELDOM and stopped:
                 copy(x, spare)
-            rule(x, G, L, s, XI[t & DRAWN - 1], R, ROWS, column)
-            if STOPS and stopped:
+            call_rule(rule, x, G, L, s, XI[t & DRAWN - 1], R, ROWS, column)
+            if SELDOM and stopped:
                 restore(x, spare, state)
-            if AVERAGED and has_average:
-                average_rule(a, x, L, s, G, RA, ROWS, column)
+            if SELDOM and has_average:
+                call_rule(average_rule, a, x, L, s, G, RA, ROWS, column)
         blank(tile, k)
         for row in range(scalar_rows):
             put_scalars(tile, row, scalars[row], run[b], valid[b], place)
         if keep_params:
             put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
-        if AVERAGED and keep_average:
+        if SELDOM and keep_average:
             put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
     restore_mode(mode)

@@ -16,13 +16,9 @@ from .lanes import (
     B2,
     DRAWN,
     JIT,
-    LANDSCAPE,
     N1,
     N2,
-    OBSERVE,
-    PRELUDE,
     REFRESH,
-    RULE,
     RUNNING,
     STOPPED,
     U2,
@@ -30,6 +26,10 @@ from .lanes import (
     W,
     anneal,
     blank,
+    call_landscape,
+    call_observe,
+    call_prelude,
+    call_rule,
     consensus,
     copy,
     count,
@@ -51,7 +51,7 @@ DRIVE = types.void(
     *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
     *(N1, A1, U2),  # choices, limits, keys
     *(N1, types.int64, A3, A3, A3, A4),  # marks, place, scalars, params, averages, swarms
-    *(LANDSCAPE, OBSERVE, PRELUDE, RULE, PRELUDE, RULE),
+    *(types.intp,) * 6,  # addresses of the generated functions
 )
 
 
@@ -95,23 +95,23 @@ def drive(
         back = max(t0 - 1, 0)  # powers grow from a multiple of REFRESH on; the average's numbers are those of the step before
         for t in range(back - back % REFRESH if per_lane else t0, t0):
             tell(T, factor, factors, t, 0, 0)
-            prelude(T, factor, h, R, K, t % REFRESH == 0)
+            call_prelude(prelude, T, factor, h, R, K, t % REFRESH == 0)
             if has_average:
-                average_prelude(T, factor, ha, RA, KA, t % REFRESH == 0)
+                call_prelude(average_prelude, T, factor, ha, RA, KA, t % REFRESH == 0)
         averaged = 0
         if has_average and t0 > 0 and not per_lane:
             tell(T, factor, factors, t0 - 1, 0, 1)
-            average_prelude(T, factor, ha, RA, KA, True)
+            call_prelude(average_prelude, T, factor, ha, RA, KA, True)
         for t in range(t0, t1):
             if running == 0 and not has_below:
                 break
             for i in range(particles):
-                landscape(x[i], values[i], spare, p, Z, above)
+                call_landscape(landscape, x[i], values[i], spare, p, Z, above)
             anneal(alpha, numbers, t)
             consensus(x, values, alpha, c, low, total, scratch)
             if has_average and t > 0:
-                average_rule(a, c, L, nothing, spare, RA, ROWS, averaged)
-            if landscape(c, L, spare, p, Z, above):
+                call_rule(average_rule, a, c, L, nothing, spare, RA, ROWS, averaged)
+            if call_landscape(landscape, c, L, spare, p, Z, above):
                 end(c, L, nothing, a, state, lasts, t, above, fine)
                 running = count(state, RUNNING)
                 gather(x, c, state)
@@ -125,12 +125,12 @@ def drive(
                 if keep_loss:
                     keep(L, state, tile[k, 0])
                 if wanted.shape[0]:
-                    observe(c, O, p, Z, above)
+                    call_observe(observe, c, O, p, Z, above)
                     for w in wanted:
                         keep(O[w], state, tile[k, row])
                         row += 1
                 if keep_average_loss:
-                    landscape(a, scratch, spare, p, Z, above)
+                    call_landscape(landscape, a, scratch, spare, p, Z, above)
                     keep(scratch, state, tile[k, row])
                 row += keep_average_loss
                 for d in range(dim if keep_params else 0):
@@ -151,15 +151,15 @@ def drive(
             if per_lane or column == 0:
                 fresh = t & REFRESH - 1 == 0 if per_lane else True
                 tell(T, factor, factors, t, t - t0, 0 if per_lane else 1)
-                prelude(T, factor, h, R, K, fresh)
+                call_prelude(prelude, T, factor, h, R, K, fresh)
                 if has_average:
-                    average_prelude(T, factor, ha, RA, KA, fresh)
+                    call_prelude(average_prelude, T, factor, ha, RA, KA, fresh)
             xi = XI1 if t & DRAWN - 1 else XI0
             ROWS[ROWS.shape[0] - 1] = L
             for i in range(particles):
                 if stopped:
                     copy(x[i], spare)
-                rule(x[i], c, values[i], s[i], xi[i if has_xi else 0] if has_xi else spare, R, ROWS, column)
+                call_rule(rule, x[i], c, values[i], s[i], xi[i if has_xi else 0] if has_xi else spare, R, ROWS, column)
                 if stopped:
                     restore(x[i], spare, state)
             averaged = column

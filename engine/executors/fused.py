@@ -207,7 +207,7 @@ class FusedSimulation:
             yield from self._run(tick, pool.map, checkpoint)
 
     def _run(self, tick: Tick, apply: Any, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
-        drive, functions = self.sources.load(self.features())
+        drive, functions = self.sources.load(self.seldom)
         study, group = self.study, self.shard.group
         state = self.state()
         if study.branch:
@@ -240,12 +240,11 @@ class FusedSimulation:
             del out
         yield self.outcome(state[3], state[4])
 
-    def features(self) -> tuple[bool, ...]:
-        """The seldom used features, for which the driver is compiled: none of them, or where the study has one, all, lest every mixture be
-        compiled on its own."""
-        optimizer, noise, stop = self.rule, self.parts.noise, self.study.stop
-        has = optimizer.average is not None, optimizer.clip is not None, isinstance(noise, StudentT), stop.loss_below is not None
-        return (any(has),) * len(has)
+    @property
+    def seldom(self) -> bool:
+        """Whether the study has any of the seldom used features, for all of which the driver is then compiled."""
+        optimizer, noise = self.rule, self.parts.noise
+        return bool(optimizer.average or optimizer.clip or isinstance(noise, StudentT) or self.study.stop.loss_below is not None)
 
     def component(self) -> tuple[Any, ...]:
         """What the noise of every component is multiplied by."""

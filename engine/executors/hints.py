@@ -17,6 +17,26 @@ INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled ones call, and never Python, where that would crash: they take a fifth less time to compile."""
 
 
+def at_address(signature: Any) -> Any:
+    """What an intrinsic returns that calls the compiled function of this signature at the address that is its first argument.
+
+    Numba's own first-class functions are unpacked at every call from Python, a millisecond each. No exception comes through.
+    """
+
+    def generate(context, builder, _, args):
+        kind = context.call_conv.get_function_type(signature.return_type, signature.args)
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        return context.call_conv.call_function(builder, function, signature.return_type, signature.args, args[1:])[1]
+
+    return signature.return_type(types.intp, *signature.args), generate
+
+
+def address(function: Any) -> int:
+    """Where the machine code of a compiled function of one signature lies; it must outlive the use of this."""
+    (made,) = function.overloads.values()
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+
+
 @intrinsic
 def vectorised(context):
     """Called first in a lane-block function: its arrays do not overlap, vectors may be 512 bits wide, callers do not inline it.

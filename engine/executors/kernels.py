@@ -22,7 +22,6 @@ from .rule import average_source, rule_source
 SWARM_LANES = 64
 SWARM_BYTES = 2**26
 """Largest size of a block's swarms; the random numbers of a step take as much again, in float32 twice."""
-FEATURES = re.compile(r"^(AVERAGED.*) = .*$", re.MULTILINE)
 
 
 def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
@@ -68,17 +67,18 @@ class Sources:
         (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
         return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
 
-    def load(self, features: tuple[bool, ...] = ()) -> tuple[Any, ...]:
-        """(drive, the functions it takes), compiled or from the cache on disk. `features` are those of drive_points.py."""
+    def load(self, seldom: bool = True) -> tuple[Any, ...]:
+        """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded. `seldom` is that of drive_points.py."""
         from .cache import load
+        from .hints import address
 
         lanes = load(_own("lanes", self.precision, self.lanes))
-        driver = load(_driver(self.driver, self.precision, self.lanes, features, lanes.__name__))
+        driver = load(_driver(self.driver, self.precision, self.lanes, seldom, lanes.__name__))
         landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
         functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
         if self.driver == "drive_points":
             functions += (landscape.slope, landscape.slope_far) if self.apart else (landscape.landscape,) * 2
-        return driver.drive, functions
+        return driver.drive, tuple(map(address, functions))
 
 
 @functools.lru_cache(maxsize=64)
@@ -87,10 +87,10 @@ def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradie
 
 
 @functools.cache
-def _driver(name: str, precision: str, lanes: int, features: tuple[bool, ...], module: str) -> str:
-    """A driver with these features, which takes the functions of lanes.py from `module`."""
+def _driver(name: str, precision: str, lanes: int, seldom: bool, module: str) -> str:
+    """A driver with what is SELDOM used or without, which takes the functions of lanes.py from `module`."""
     text = _own(name, precision, lanes).replace(f"from {__package__}.lanes import", f"from {module} import")
-    return FEATURES.sub(rf"\1 = {', '.join(map(str, features))}", text)
+    return text.replace("SELDOM = True", f"SELDOM = {seldom}")
 
 
 @functools.cache

@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 from numba import njit, types, uint32, uint64
+from numba.extending import intrinsic
 
 from . import double, single
-from .hints import INNER, vectorised
+from .hints import INNER, at_address, vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -33,13 +34,35 @@ A1, A2, A3, A4, A5 = (types.Array(_F, n, "C") for n in (1, 2, 3, 4, 5))
 N1, N2 = types.Array(types.int64, 1, "C"), types.Array(types.int64, 2, "C")
 S1 = types.Array(types.int8, 1, "C")
 B2, U1, U2 = types.Array(types.int8, 2, "C"), types.Array(types.uint32, 1, "C"), types.Array(types.uint32, 2, "C")
-LANDSCAPE = types.FunctionType(types.int64(A2, A1, A2, A2, A2, _F))
-OBSERVE = types.FunctionType(types.int64(A2, A2, A2, A2, _F))
-PRELUDE = types.FunctionType(types.void(A1, A1, A2, A2, A2, types.int64))
-RULE = types.FunctionType(types.void(A2, A2, A1, A3, A2, A2, A2, types.int64))
+
+LANDSCAPE = types.int64(A2, A1, A2, A2, A2, _F)
+OBSERVE = types.int64(A2, A2, A2, A2, _F)
+PRELUDE = types.void(A1, A1, A2, A2, A2, types.int64)
+RULE = types.void(A2, A2, A1, A3, A2, A2, A2, types.int64)
+"""The generated functions of formula.py and rule.py, which a driver gets as addresses."""
 
 GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
 RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
+
+
+@intrinsic
+def call_landscape(context, address, x, L, G, p, Z, above):
+    return at_address(LANDSCAPE)
+
+
+@intrinsic
+def call_observe(context, address, x, O, p, Z, above):
+    return at_address(OBSERVE)
+
+
+@intrinsic
+def call_prelude(context, address, T, C, H, R, K, fresh):
+    return at_address(PRELUDE)
+
+
+@intrinsic
+def call_rule(context, address, x, G, V, S, XI, R, Z, column):
+    return at_address(RULE)
 
 
 @njit(forceinline=True, **FAST, **INNER)
