@@ -1,5 +1,6 @@
 """What a generated kernel tells LLVM and the processor; Numba has no option for any of it."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ def at_address(signature: Any) -> Any:
     return signature.return_type(types.intp, *signature.args), generate
 
 
+@functools.cache
 def address(function: Any) -> int:
-    """Where the machine code of a compiled function of one signature lies; it must outlive the use of this."""
+    """Where the machine code of a compiled function of one signature lies, from now on for good."""
     (made,) = function.overloads.values()
     return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
 
