@@ -25,14 +25,16 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
 
     plan = check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST})
     shards = [s for group in plan.groups for s in group.shards()]
-    workers = min(os.cpu_count() or 1, len(shards))
-
-    def one(shard: Any) -> np.ndarray:
-        block, _ = simulation(shard, executor, max(1, (os.cpu_count() or 1) // workers)).run()
-        return np.asarray(block.data["loss"])[..., 0].ravel()
+    cores = os.cpu_count() or 1
+    workers = min(cores, len(shards))
 
     def run() -> np.ndarray:
-        with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+        with threadpool_limits(1), ThreadPoolExecutor(cores) as kernels, ThreadPoolExecutor(workers) as pool:
+
+            def one(shard: Any) -> np.ndarray:
+                block, _ = simulation(shard, executor, max(1, cores // workers), kernels).run()
+                return np.asarray(block.data["loss"])[..., 0].ravel()
+
             return np.concatenate(list(pool.map(one, shards)))
 
     return run

@@ -80,13 +80,18 @@ def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, 
     on_device = any(executors[shard.group.name].endswith(DEVICE) for shard in todo)
     workers = 1 if on_device else max(1, min(most, len(todo)))  # one shard fills a device, and its memory
     over = threading.Event()
-    with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(workers) as writers:
+    with (
+        threadpool_limits(limits=1),
+        ThreadPoolExecutor(most) as kernels,
+        ThreadPoolExecutor(workers) as pool,
+        ThreadPoolExecutor(workers) as writers,
+    ):
         waiting: set[Future[None]] = set()
         try:
             for shard in todo:
                 if len(waiting) >= 2 * workers:
                     waiting = collect(waiting)
-                run = ShardRun(shard, executors[shard.group.name], max(1, most // workers), store, writers, over, progress)
+                run = ShardRun(shard, executors[shard.group.name], max(1, most // workers), kernels, store, writers, over, progress)
                 waiting.add(pool.submit(run))
             while waiting:
                 waiting = collect(waiting)
@@ -112,12 +117,13 @@ class ShardRun:
         shard: Shard,
         executor: str,
         threads: int,
+        kernels: ThreadPoolExecutor,
         store: Store | None,
         writers: ThreadPoolExecutor,
         over: threading.Event,
         progress: Progress | None,
     ):
-        self.shard, self.executor, self.threads, self.store = shard, executor, threads, store
+        self.shard, self.executor, self.threads, self.kernels, self.store = shard, executor, threads, kernels, store
         self.writers, self.over, self.progress = writers, over, progress
         self.pending: deque[Future[Any]] = deque()
         self.settling = threading.Lock()
@@ -147,7 +153,7 @@ class ShardRun:
     def record(self) -> None:
         """Every run's records."""
         checkpoint = self.store.checkpoint(self.shard, self.settle) if self.store else Checkpoint()
-        for made in simulation(self.shard, self.executor, self.threads).run(self.tick(self.shard), checkpoint):
+        for made in simulation(self.shard, self.executor, self.threads, self.kernels).run(self.tick(self.shard), checkpoint):
             if isinstance(made, Block):
                 self.hand_over(self.write, made)
             else:
@@ -168,7 +174,7 @@ class ShardRun:
         parts = list(self.shard.split())
         gathered = Gathered(self.shard, len(parts))
         for part in parts:
-            for made in simulation(part, self.executor, self.threads).run(self.tick(part)):
+            for made in simulation(part, self.executor, self.threads, self.kernels).run(self.tick(part)):
                 if isinstance(made, Block):
                     for done in self.hand_over(summarise, made, self.shard.group.study.record, len(parts) == 1):
                         gathered.add(done)

@@ -390,12 +390,12 @@ def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], lo
 
 
 def codec(kind: str, name: str) -> Any:
-    """Lossless compression after a bit shuffle, which trajectories allow, and a checksum of every chunk."""
+    """Lossless compression after a byte shuffle (a bit shuffle takes twice as long for two hundredths less), and a checksum of every chunk."""
     from zarr.codecs import BloscCodec, Crc32cCodec
 
     if name == "none":
         return (Crc32cCodec(),)
-    return BloscCodec(cname=name, clevel=1, shuffle="bitshuffle", typesize=np.dtype(kind).itemsize), Crc32cCodec()  # type: ignore[arg-type]
+    return BloscCodec(cname=name, clevel=1, shuffle="shuffle", typesize=np.dtype(kind).itemsize), Crc32cCodec()  # type: ignore[arg-type]
 
 
 def nice_bytes(size: float) -> str:

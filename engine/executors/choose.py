@@ -1,6 +1,7 @@
 """Which executor runs a group: the fused one where it can and pays, else the array executor."""
 
 import contextlib
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,15 +85,16 @@ def on_cuda(group: Group, wanted: str) -> Choice:
     return Choice(f"fused{DEVICE}" if fused else f"array{DEVICE}", reason)
 
 
-def simulation(shard: Shard, executor: str, threads: int = 1) -> Any:
-    """What runs a shard: `run(tick)` yields its Blocks and then its Outcome."""
+def simulation(shard: Shard, executor: str, threads: int = 1, pool: Executor | None = None) -> Any:
+    """What runs a shard on so many threads: `run(tick)` yields its Blocks and then its Outcome. A `pool` serves several shards at a time, if
+    their executor is the fused one: no thread of it is idle while any of them has work."""
     if executor.endswith(DEVICE):
         return on_device(shard, executor)
     if executor == "fused":
         from .fused import FusedSimulation
         from .fused_swarm import FusedSwarm
 
-        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads)
+        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool)
     from .split import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)

@@ -8,7 +8,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -60,11 +60,17 @@ def width(dim: int, precision: str, group: int) -> int:
     return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES))
 
 
-def align(values: np.ndarray) -> np.ndarray:
-    """A C-contiguous copy that begins at a multiple of 64 bytes."""
-    raw = np.empty(values.size + 64, values.dtype)
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """A C-contiguous array, not initialised, that begins at a multiple of 64 bytes."""
+    size = math.prod(shape)
+    raw = np.empty(size + 64, dtype)
     skip = -raw.ctypes.data % 64 // raw.itemsize
-    made = raw[skip : skip + values.size].reshape(values.shape)
+    return raw[skip : skip + size].reshape(shape)
+
+
+def align(values: np.ndarray) -> np.ndarray:
+    """A copy that is `aligned`."""
+    made = aligned(values.shape, values.dtype)
     made[...] = values
     return made
 
@@ -72,8 +78,8 @@ def align(values: np.ndarray) -> np.ndarray:
 class FusedSimulation:
     """One shard as lane blocks; `run` is that of the array executor's Simulation."""
 
-    def __init__(self, shard: Shard, threads: int = 1):
-        self.shard, self.study, self.threads = shard, shard.group.study, threads
+    def __init__(self, shard: Shard, threads: int = 1, pool: Executor | None = None):
+        self.shard, self.study, self.threads, self.pool = shard, shard.group.study, threads, pool
         self.base = self.reference(shard)
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
@@ -126,12 +132,12 @@ class FusedSimulation:
         self.lane_point, self.lane_seed = np.divmod(lane_run, seeds)
 
     def lanes(self, values: Any) -> np.ndarray:
-        """(points or 1, seeds or 1, dim or 1) -> (blocks, dim, W)."""
-        values = np.asarray(values)
+        """(points or 1, seeds or 1, dim or 1) -> (blocks, dim, W), to be copied."""
+        values = np.asarray(values, self.dtype)
         if values.shape[:2] == (1, 1):
-            return np.ascontiguousarray(np.broadcast_to(values[0].astype(self.dtype).T, (self.blocks, self.dim, self.W)))
+            return np.broadcast_to(values[0].T, (self.blocks, self.dim, self.W))
         flat = np.broadcast_to(values, (self.points, self.seeds, self.dim)).reshape(-1, self.dim)
-        return np.ascontiguousarray(flat[self.lane_run].reshape(self.blocks, self.W, self.dim).transpose(0, 2, 1), dtype=self.dtype)
+        return flat[self.lane_run].reshape(self.blocks, self.W, self.dim).transpose(0, 2, 1)
 
     def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (points or 1, ...) -> (tables, rows, 1 or W), and the table of every block."""
@@ -200,11 +206,11 @@ class FusedSimulation:
     def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
         """As Simulation.run of the array executor."""
         tick = tick or (lambda steps: None)
-        if self.threads == 1:
-            yield from self._run(tick, map, checkpoint)
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            yield from self._run(tick, pool.map, checkpoint)
+        if self.pool is None and self.threads > 1:
+            with ThreadPoolExecutor(self.threads) as pool:
+                yield from self._run(tick, pool.map, checkpoint)
+        else:
+            yield from self._run(tick, self.pool.map if self.pool else map, checkpoint)
 
     def _run(self, tick: Tick, apply: Any, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
         drive, functions = self.sources.load(self.seldom)
@@ -215,7 +221,7 @@ class FusedSimulation:
         numbers, (choices, limits) = self.numbers(), self.choices()
         keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
         component = self.component()
-        pieces = min(self.blocks, 4 * self.threads if self.threads > 1 else 1)
+        pieces = min(self.blocks, 4 * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
         saved = checkpoint.load() or {}
         t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
@@ -254,8 +260,10 @@ class FusedSimulation:
     def state(self) -> tuple[Any, ...]:
         """X, S, A, status, last_step, seeds, run, valid of the driver, at the start."""
         X = align(self.lanes(self.base.start()))
-        states = [self.lanes(s) for s in self.base.initial_state(np.zeros((1, 1, 1), self.dtype))]
-        S = align(np.stack(states, axis=1)) if states else np.zeros((self.blocks, 0, self.dim, self.W), self.dtype)
+        states = self.base.initial_state(np.zeros((1, 1, 1), self.dtype))
+        S = aligned((self.blocks, len(states), self.dim, self.W), self.dtype)
+        for k, values in enumerate(states):
+            S[:, k] = self.lanes(values)
         A = align(X) if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
         status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
         last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)

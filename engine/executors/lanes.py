@@ -23,6 +23,8 @@ DRAWN = 2 if SINGLE else 1
 MASK, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 REFRESH = 64
 """Powers beta**t of hyperparameters per lane are computed at every so many steps, and multiplied on in between."""
+SQUARE = 16
+"""Side of the squares in which records are transposed: the numbers in a line of the cache."""
 LOWEST = -np.finfo(F).max
 log_unit, power, turn = (single.log_unit, single.pow, single.turn) if SINGLE else (double.log_unit, double.pow, double.turn)
 exp = single.exp if SINGLE else double.exp
@@ -296,11 +298,18 @@ def blank(tile, first):
 
 @njit(**JIT, **INNER)
 def put_scalars(tile, row, scalars, run, valid, place):
-    """One variable of a block, from (records, W) to (runs, records)."""
+    """One variable of a block, from (records, W) to (runs, records); whole squares in loops of a known length."""
     vectorised()
-    for l in range(valid):
-        for k in range(tile.shape[0]):
-            scalars[run + l, place + k] = tile[k, row, l]
+    for k0 in range(0, tile.shape[0], SQUARE):
+        for l0 in range(0, valid, SQUARE):
+            if k0 + SQUARE <= tile.shape[0] and l0 + SQUARE <= valid:
+                for l in range(SQUARE):
+                    for k in range(SQUARE):
+                        scalars[run + l0 + l, place + k0 + k] = tile[k0 + k, row, l0 + l]
+            else:
+                for l in range(l0, min(l0 + SQUARE, valid)):
+                    for k in range(k0, min(k0 + SQUARE, tile.shape[0])):
+                        scalars[run + l, place + k] = tile[k, row, l]
 
 
 @njit(**JIT, **INNER)
