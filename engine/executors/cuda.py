@@ -111,7 +111,7 @@ class CudaSimulation(FusedSimulation):
     """One shard on the current CUDA device; `run` is that of the array executor's Simulation."""
 
     def __init__(self, shard: Shard, device: Arrays | None = None):
-        self.shard, self.study, self.threads = shard, shard.group.study, 1
+        self.shard, self.study, self.threads, self.pool = shard, shard.group.study, 1, None
         self.base = self.reference(shard)
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
