@@ -128,7 +128,7 @@ class Group:
         """Singular values of all matrix blocks together."""
         return sum(min(shape) for shape in self.blocks.values() if len(shape) == 2)
 
-    @property
+    @cached_property
     def values_per_record(self) -> int:
         """Numbers stored a run and record step."""
         size = sum(math.prod(shape) for shape in self.blocks.values())
@@ -150,7 +150,7 @@ class Group:
         """The statistics over the seeds that are stored in place of every run; none if every run is."""
         return self.study.record.stats
 
-    @property
+    @cached_property
     def at_once(self) -> int:
         """Runs that are worked on at a time."""
         if self.fitted is not None:
@@ -181,7 +181,7 @@ class Group:
         """The steps whose whole state is stored."""
         return np.array([t for t in self.study.record.state if t >= self.study.first], dtype=np.int64)
 
-    @property
+    @cached_property
     def step_chunk(self) -> int:
         """Record steps a chunk holds, so that a shard's block stays within BLOCK_BYTES."""
         per_step = max(1, min(self.at_once, math.prod(self.chunk)) * self.values_per_record * np.dtype(self.study.precision).itemsize)

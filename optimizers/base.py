@@ -14,6 +14,7 @@ needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, a
 Branch with `if` only on plain fields (flags, names); use np.where on arrays.
 """
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -62,6 +63,7 @@ class RuleOptimizer(Optimizer):
         return {}
 
     @classmethod
+    @functools.cache
     def inputs(cls) -> tuple[str, ...]:
         """The names of the rule's arguments after x, g and the state."""
         names = tuple(inspect.signature(cls.update).parameters)

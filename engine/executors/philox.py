@@ -16,14 +16,14 @@ _MASK = (1 << 64) - 1
 
 
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: int, k1: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
-    """Ten rounds on arrays of 32-bit words held in uint64; returns four such arrays."""
+    """Ten rounds on arrays of 32-bit words held in uint64, which are broadcast; returns four such arrays."""
     low = xp.asarray(0xFFFFFFFF, dtype=xp.uint64)
     half = xp.asarray(32, dtype=xp.uint64)
     m0, m1 = xp.asarray(0xD2511F53, dtype=xp.uint64), xp.asarray(0xCD9E8D57, dtype=xp.uint64)
     for _ in range(10):
         p0, p1 = m0 * c0, m1 * c2
         key0, key1 = xp.asarray(k0, dtype=xp.uint64), xp.asarray(k1, dtype=xp.uint64)
-        c0, c1, c2, c3 = (p1 >> half) ^ c1 ^ key0, p1 & low, (p0 >> half) ^ c3 ^ key1, p0 & low
+        c0, c1, c2, c3 = (p1 >> half) ^ (c1 ^ key0), p1 & low, (p0 >> half) ^ (c3 ^ key1), p0 & low
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
     return c0, c1, c2, c3
 
@@ -43,9 +43,8 @@ def words(root_seed: int, stream: int, seeds: Any, steps: Any, blocks: int, xp: 
     seeds = xp.asarray(seeds, dtype=xp.uint64)[None, :, None]
     steps = xp.asarray(steps, dtype=xp.uint64)[:, None, None]
     block = xp.arange(blocks, dtype=xp.uint64)[None, None, :]
-    zero = xp.zeros_like(seeds) + xp.zeros_like(steps) + xp.zeros_like(block)
     low, half = xp.asarray(0xFFFFFFFF, dtype=xp.uint64), xp.asarray(32, dtype=xp.uint64)
-    return philox(zero + block, zero + (steps & low), zero + seeds, zero + (steps >> half), k0, k1, xp)
+    return philox(block, steps & low, seeds, steps >> half, k0, k1, xp)
 
 
 def uniform(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any = np) -> Any:
