@@ -16,7 +16,7 @@ from ..specs.load import load_study
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from .executors.choose import DEVICE
-from .origin import OWN_VERSION
+from .origin import same_version
 from .plan import Dim, Group, Plan, Shard, plan
 from .store import Store, as_stored, laid_out, open_root, stored_study
 
@@ -65,10 +65,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
         raise StoreError(f"{out}: is one of the stores to join; choose another --out")
     parts = [Part(t) for t in targets]
     for part in parts:
-        if (begun := part.root.attrs.get("thalweg_version")) != OWN_VERSION:
-            raise StoreError(
-                f"{part.target}: was made by thalweg {begun}, this is {OWN_VERSION}; join stores with the version that made them"
-            )
+        same_version(part.root, part.target, "join it")
         if part.root.attrs.get("data_sha256") != parts[0].root.attrs.get("data_sha256"):
             raise StoreError(f"{part.target}: was made from other data than {targets[0]}")
     joined = plan(union([part.plan.study for part in parts], targets))

@@ -60,7 +60,7 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
         raise StoreError(f"{target}: was begun with other data: the content of {', '.join(begun)} has changed; choose another --out")
 
 
-def same_version(root: Any, target: Any) -> None:
+def same_version(root: Any, target: Any, what: str = "finish it") -> None:
     """Raises StoreError unless this version began the store, whose bits another may not continue."""
     if (begun := root.attrs.get("thalweg_version")) != OWN_VERSION:
-        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {OWN_VERSION}; finish it with that version")
+        raise StoreError(f"{target}: was begun with thalweg {begun}, this is {OWN_VERSION}; {what} with that version")

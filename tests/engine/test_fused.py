@@ -1,6 +1,7 @@
 """The fused executor against the array executor: every rule on every formula, every option, bits, divergence, vector code."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -224,9 +225,11 @@ def test_bits_do_not_depend_on_calls_threads_or_other_seeds(seeds, precision, mo
     expected, _ = collected(FusedSimulation(shard))
     monkeypatch.setattr(fused, "CALL_WORK", 7 * 3 * seeds * 2)
     monkeypatch.setattr(fused, "TILE_BYTES", 5000)
-    found, _ = collected(FusedSimulation(shard, threads=2))
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)
+    with ThreadPoolExecutor(2) as pool:
+        for made in (FusedSimulation(shard, threads=2), FusedSimulation(shard, pool=pool)):
+            found, _ = collected(made)
+            for name, values in expected.items():
+                np.testing.assert_array_equal(found[name], values)
     if seeds == 100:
         (fewer,) = shards({**spec, "seeds": 70})
         for name, values in collected(FusedSimulation(fewer))[0].items():
