@@ -182,8 +182,8 @@ def draw(rates: dict[str, dict[str, float]], path: Path) -> None:
     for panel, (name, contestants) in zip(axes, rates.items(), strict=True):
         labels, values = list(contestants), list(contestants.values())
         bars = panel.barh(range(len(labels)), values, color=["C0" if "thalweg" in label else "0.6" for label in labels])
-        panel.bar_label(bars, fmt="{:,.1f}", padding=3, fontsize=8)
-        panel.set(yticks=range(len(labels)), yticklabels=labels, xscale="log", title=f"{name}: {CASES[name][0]}")
+        panel.bar_label(bars, fmt="{:,.3g}", padding=3, fontsize=8)
+        panel.set(yticks=range(len(labels)), yticklabels=labels, xscale="log", title=f"{name}: {CASES[name][0].partition(' (JAX')[0]}")
         panel.tick_params(axis="y", labelsize=8)
         panel.title.set_fontsize(9)
         panel.invert_yaxis()
