@@ -72,6 +72,11 @@ def indices(symbols: Any, pattern: str) -> list[int]:
     return sorted(int(found[1]) for s in symbols if (found := re.fullmatch(pattern, s.name)))
 
 
+def along(expressions: list[Any], atoms: list[Any], tangents: list[Any]) -> list[Any]:
+    """The derivatives of these expressions along a direction: sum_a dE/da da."""
+    return [sum((e.diff(a) * d for a, d in zip(atoms, tangents, strict=True)), 0 * e) for e in expressions]
+
+
 class _Term:
     """One reduction: its term, the atoms it depends on, and compiled functions."""
 
@@ -81,13 +86,16 @@ class _Term:
         self.offsets = indices(free, r"x\[i([+-]\d+)\]")
         self.components = indices(free, r"x\[(\d+)\]")
         self.atoms = [*map(local, self.offsets), *map(fixed, self.components)]
-        self.args = [*self.atoms, symbol("i"), *parameters]
+        self.args, self.compile = [*self.atoms, symbol("i"), *parameters], compile_
         self.value = compile_(self.args, [reduction.term])
-        first = [reduction.term.diff(a) for a in self.atoms]
-        self.first = compile_(self.args, [reduction.term, *first])
+        self.outputs = [reduction.term, *(reduction.term.diff(a) for a in self.atoms)]
+        self.first = compile_(self.args, self.outputs)
+
+    @functools.cached_property
+    def second(self) -> Any:
+        """The outputs of `first`, and their derivatives along the tangents; seldom wanted, and long where the term is."""
         tangents = [symbol(f"d {a}") for a in self.atoms]
-        along = [sum((e.diff(a) * d for a, d in zip(self.atoms, tangents, strict=True)), 0 * e) for e in [reduction.term, *first]]
-        self.second = compile_([*self.args, *tangents], [reduction.term, *first, *along])
+        return self.compile([*self.args, *tangents], [*self.outputs, *along(self.outputs, self.atoms, tangents)])
 
     def inputs(self, x: Any, p: Arrays, xp: Any) -> list[Any]:
         r = self.reduction
@@ -114,15 +122,18 @@ class _Evaluator:
         used = set().union(*(e.free_symbols for e in everything))
         self.components = indices(used, r"x\[(\d+)\]")
         self.atoms = [*map(fixed, self.components), *(r.symbol for r in parsed.reductions)]
-        args = [*self.atoms, *parameters]
-        self.outer = compile_(args, [parsed.value])
-        first = [parsed.value.diff(a) for a in self.atoms]
-        self.outer_first = compile_(args, [parsed.value, *first])
-        tangents = [symbol(f"d {a}") for a in self.atoms]
-        along = [sum((e.diff(a) * d for a, d in zip(self.atoms, tangents, strict=True)), 0 * e) for e in first]
-        self.outer_second = compile_([*args, *tangents], [*first, *along])
-        self.observables = compile_(args, list(parsed.observables.values()))
+        self.args, self.compile = [*self.atoms, *parameters], compile_
+        self.outer = compile_(self.args, [parsed.value])
+        self.slopes = [parsed.value.diff(a) for a in self.atoms]
+        self.outer_first = compile_(self.args, [parsed.value, *self.slopes])
+        self.observables = compile_(self.args, list(parsed.observables.values()))
         self.names = list(parsed.observables)
+
+    @functools.cached_property
+    def outer_second(self) -> Any:
+        """The slopes of the outer function, and their derivatives along the tangents."""
+        tangents = [symbol(f"d {a}") for a in self.atoms]
+        return self.compile([*self.args, *tangents], [*self.slopes, *along(self.slopes, self.atoms, tangents)])
 
     def reduced(self, x: Any, p: Arrays) -> list[Any]:
         """The value of every reduction at x."""
@@ -187,12 +198,12 @@ class _Evaluator:
         speed = [xp.sum(e * dt, axis=-1) for (e, _), (_, _, dt, _) in zip(others, inner, strict=True)]
         made = self.outer_second(*self.outer_inputs(x, reduced, p), *(v[..., c] for c in self.components), *speed)
         made = [spread(m, x[..., 0]) for m in made]
-        first, along = made[: len(self.atoms)], made[len(self.atoms) :]
+        first, turned = made[: len(self.atoms)], made[len(self.atoms) :]
         result = xp.zeros(x.shape, dtype=x.dtype)
-        for c, d in zip(self.components, along, strict=False):
+        for c, d in zip(self.components, turned, strict=False):
             result[..., c] = d
         skip = len(self.components)
-        for term, (_, partials, _, dpartials), (e, de), f, df in zip(self.terms, inner, others, first[skip:], along[skip:], strict=True):
+        for term, (_, partials, _, dpartials), (e, de), f, df in zip(self.terms, inner, others, first[skip:], turned[skip:], strict=True):
             f, df = f[..., None], df[..., None]
             self.scatter(result, term, [(df * e + f * de) * a + f * e * da for a, da in zip(partials, dpartials, strict=True)])
         return result
