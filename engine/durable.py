@@ -19,9 +19,6 @@ from zarr.storage import LocalStore
 
 from .places import PARTIAL
 
-LARGE = 2**20
-"""Bytes of a file that is flushed as soon as it is written."""
-
 
 def is_mark(key: str) -> bool:
     """Whether others count on this file: a shard's completion mark, the root's metadata."""
@@ -45,8 +42,6 @@ class DurableStore(LocalStore):
         else:
             await super().set(key, value)
             self.pending.append(self.root / key)
-            if len(value) >= LARGE:  # the disk then works beside the computation, and a mark need not wait for all of it
-                await asyncio.to_thread(flush, self.root / key)
 
     async def set_if_not_exists(self, key: str, value: Any) -> None:
         await super().set_if_not_exists(key, value)

@@ -252,31 +252,6 @@ def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch):
     assert not (tmp_path / "s" / "status").exists()
 
 
-def test_a_large_file_does_not_wait_for_the_mark(tmp_path, monkeypatch):
-    from thalweg.engine import durable
-
-    out, found, flush = tmp_path / "s.zarr", [], durable.flush
-    chunk = out / "sgd" / "loss" / "c" / "0" / "0"
-
-    def watched(path):
-        if path == chunk:
-            found.append(chunk.stat().st_size)
-        flush(path)
-
-    def mark(self, path, content):
-        if "status" in path.parts:
-            found.append("mark")
-        own(self, path, content)
-
-    own = durable.DurableStore.mark
-    monkeypatch.setattr(durable, "LARGE", 2000)
-    monkeypatch.setattr(durable, "flush", watched)
-    monkeypatch.setattr(durable.DurableStore, "mark", mark)
-    thalweg.run({**SMALL, "optimizers": ["sgd"], "seeds": 400, "record": {"compression": "none"}}, out, threads=1)
-    assert found[0] > 2000
-    assert "mark" in found
-
-
 def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monkeypatch):
     """Files may move, and the study may be named by another path; their content may not change."""
     (tmp_path / "u").mkdir()
