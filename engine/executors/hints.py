@@ -33,9 +33,12 @@ def at_address(signature: Any) -> Any:
 
 
 @functools.cache
-def address(function: Any) -> int:
-    """Where the machine code of a compiled function of one signature lies, from now on for good."""
-    (made,) = function.overloads.values()
+def address(function: Any, signature: Any) -> int:
+    """Where the machine code of a function compiled with this signature lies, from now on for good. Raises TypeError if it has another: a call
+    through an address would not notice."""
+    made = function.overloads.get(signature.args)
+    if made is None or made.signature.return_type != signature.return_type:
+        raise TypeError(f"{function.py_func.__name__} is not compiled as {signature}")
     return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
 
 

@@ -75,10 +75,15 @@ class Sources:
         lanes = load(_own("lanes", self.precision, self.lanes))
         driver = load(_driver(self.driver, self.precision, self.lanes, seldom, lanes.__name__))
         landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
-        functions = (landscape.landscape, landscape.observe, rule.prelude, rule.rule, average.prelude, average.rule)
+        functions = [
+            (landscape.landscape, lanes.LANDSCAPE),
+            (landscape.observe, lanes.OBSERVE),
+            *((f, s) for made in (rule, average) for f, s in ((made.prelude, lanes.PRELUDE), (made.rule, lanes.RULE))),
+        ]
         if self.driver == "drive_points":
-            functions += (landscape.slope, landscape.slope_far) if self.apart else (landscape.landscape,) * 2
-        return driver.drive, tuple(map(address, functions))
+            slopes = (landscape.slope, landscape.slope_far) if self.apart else (landscape.landscape,) * 2
+            functions += [(f, lanes.LANDSCAPE) for f in slopes]
+        return driver.drive, tuple(address(f, s) for f, s in functions)
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from thalweg.engine.executors import fused
 from thalweg.engine.executors.array import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
+from thalweg.engine.executors.hints import address
 from thalweg.engine.executors.recorder import DIVERGED, STOPPED, Block
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
@@ -308,3 +309,13 @@ def test_every_formula_becomes_vector_code(formula):
 def test_what_cannot_be_fused_says_why():
     quadratic = check({**RIVER, "landscape": "quadratic", "optimizers": ["sgd"]}).groups[0]
     assert why_not(quadratic) == "the landscape quadratic is not a formula"
+
+
+def test_a_function_of_another_signature_has_no_address():
+    from numba import njit, types
+
+    function = njit(types.int64(types.int64))(lambda x: x)
+    assert address(function, types.int64(types.int64)) > 0
+    for other in (types.int64(types.float64), types.float64(types.int64)):
+        with pytest.raises(TypeError, match="is not compiled as"):
+            address(function, other)

@@ -15,9 +15,8 @@ CLI = [sys.executable, "-m", "thalweg.engine.cli"]
 def test_an_interrupted_run_says_how_to_finish_it(tmp_path):
     spec = ["run", "river_valley", "--set", "seeds=400", "--set", "steps=3000", "--set", "record.every=500"]
     command = [*CLI, *spec, "--executor", "array", "--threads", "2", "--out", "cut.zarr"]
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # where this is a shell's background job, Ctrl-C is ignored, and inherited so
+    # a shell's background jobs ignore Ctrl-C, and so would a process they start
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     for _ in range(600):
