@@ -4,6 +4,7 @@ Start, numbers and addresses of random numbers are those of the array executor a
 cuda.py. On one device the bits do not depend on shards, launches or other runs.
 """
 
+import sys
 import threading
 from typing import Any
 
@@ -137,8 +138,9 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
 
 
 def complete_simulator() -> None:
-    """Give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once."""
-    from numba.cuda.simulator.kernelapi import FakeCUDAModule
+    """Give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once; and one
+    shared array a line, even if two threads come to it together (numba-cuda 0.30 looks first and makes one then)."""
+    from numba.cuda.simulator.kernelapi import FakeCUDAModule, FakeCUDAShared
 
     def shfl_xor_sync(_: Any, mask: int, value: Any, distance: int) -> Any:
         thread: Any = threading.current_thread()
@@ -149,4 +151,10 @@ def complete_simulator() -> None:
         thread.syncthreads()
         return found
 
+    def array(shared: Any, shape: Any, dtype: Any) -> np.ndarray:
+        caller = sys._getframe(1)
+        made: np.ndarray = shared._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
+        return made
+
     FakeCUDAModule.shfl_xor_sync = shfl_xor_sync  # type: ignore[attr-defined]
+    FakeCUDAShared.array = array  # type: ignore[attr-defined]

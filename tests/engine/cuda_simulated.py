@@ -8,9 +8,12 @@ import itertools
 import json
 import sys
 import tempfile
+import threading
+import time
 import traceback
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
@@ -225,6 +228,32 @@ def swarm_checkpoints():
     return ""
 
 
+def one_shared_array_a_line():
+    """Threads of a block that come to it together get the same one."""
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+    cuda_swarm.complete_simulator()
+    shared, together, found = FakeCUDAShared(0), threading.Barrier(4), []
+
+    def thread():
+        together.wait()
+        found.append(shared.array((2, 3), np.float32))
+
+    def slow(*given, empty=np.empty):
+        time.sleep(0.05)
+        return empty(*given)
+
+    with mock.patch.object(np, "empty", slow):
+        threads = [threading.Thread(target=thread) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert len(found) == 4
+    assert all(array is found[0] for array in found)
+    return ""
+
+
 def too_large_a_swarm():
     """Where a block's memory does not do, there is a reason."""
     optimizer = swarm_of("cbo", particles=2, average={"kind": "polyak"})
@@ -263,7 +292,7 @@ CASES = {
     **{f"cbo on {formula}": (on_formula, formula) for formula in ("beale", "river_valley_nd")},
     **{f"swarm: {name}": (swarm_option, name, "float64") for name in SWARM_OPTIONS},
     **{f"{case.__name__}, {p}": (case, p) for case in (far_swarm, swarm_in_memory, swarm_of_warps) for p in ("float64", "float32")},
-    **{case.__name__: (case,) for case in (swarm_launches, swarm_checkpoints, too_large_a_swarm)},
+    **{case.__name__: (case,) for case in (swarm_launches, swarm_checkpoints, one_shared_array_a_line, too_large_a_swarm)},
 }
 
 
