@@ -4,25 +4,32 @@ Landscape, rule and average come as functions compiled on their own (formula.py,
 compiles nothing here. Loaded as lanes.py is, once a precision and lane width, and again with what is SELDOM used.
 """
 
-import numpy as np
+import math
+
 from numba import njit, types
 
-from .hints import aligned, flush_subnormals, restore_mode
+from . import double, single
+from .hints import INNER, flush_subnormals, restore_mode, vectorised
 from .lanes import (
     A1,
+    A2,
     A3,
     A4,
     B2,
     DRAWN,
+    FAST,
     GAUSSIAN,
     JIT,
     N1,
     N2,
     REFRESH,
     RUNNING,
+    S1,
+    SINGLE,
     STOPPED,
     STUDENT_T,
     U2,
+    VALUE,
     F,
     W,
     add_noise,
@@ -31,9 +38,11 @@ from .lanes import (
     call_observe,
     call_prelude,
     call_rule,
-    clip,
+    cell32,
+    cell64,
     copy,
     count,
+    draw,
     end,
     keep,
     normals,
@@ -41,21 +50,77 @@ from .lanes import (
     put_vectors,
     restore,
     spread,
-    student,
     tell,
+    turn,
 )  # fmt: skip
 
 SELDOM = True
 """Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
+power = single.pow if SINGLE else double.pow
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
     *(A3, A4, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
     *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
     *(A1, N1, A1, U2),  # component, choices, limits, keys
+    *(types.UniTuple(A2, 11), types.UniTuple(A3, 3), U2, S1),  # own, drawing, words, fine
     *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
     *(types.intp,) * 8,  # addresses of the generated functions
 )
+
+
+@njit(forceinline=True, **FAST, **INNER)
+def bailey(u, v, df, exponent):
+    """A Student-t number from two uniforms; `exponent` is -2 / df."""
+    s, c = turn(v)
+    return math.sqrt(df * (power(u, exponent) - F(1))) * c
+
+
+@njit(**JIT, **INNER)
+def to_student(N, block, words, df, exponent):
+    """In float32 components 2 block and 2 block + 1 of N[0] from one block of words, in float64 component `block`."""
+    vectorised()
+    if SINGLE:
+        for l in range(W):
+            n0 = bailey(cell32(words[0, l]), cell32(words[1, l]), df[l], exponent[l])
+            n1 = bailey(cell32(words[2, l]), cell32(words[3, l]), df[l], exponent[l])
+            N[0, 2 * block, l], N[0, 2 * block + 1, l] = n0, n1
+    else:
+        for l in range(W):
+            N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], exponent[l])
+
+
+@njit(**JIT, **INNER)
+def student(N, seeds, step, dim, key, words, df, exponent):
+    """Student-t numbers N[0] (dim, W) of one step."""
+    vectorised()
+    for block in range((dim + 1) // 2 if SINGLE else dim):
+        draw(words, seeds, block, step, key)
+        to_student(N, block, words, df, exponent)
+
+
+@njit(**JIT, **INNER)
+def clip(G, at, kind, norm):
+    """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
+    vectorised()
+    if kind == VALUE:
+        for d in range(G.shape[0]):
+            for l in range(W):
+                g = G[d, l]
+                g = max(g, -at[l])
+                G[d, l] = min(g, at[l])
+        return
+    for l in range(W):
+        norm[l] = F(0)
+    for d in range(G.shape[0]):
+        for l in range(W):
+            norm[l] += G[d, l] * G[d, l]
+    for l in range(W):
+        n = math.sqrt(norm[l])
+        norm[l] = at[l] / n if n > at[l] else F(1)
+    for d in range(G.shape[0]):
+        for l in range(W):
+            G[d, l] *= norm[l]
 
 
 @njit(DRIVE, **JIT)
@@ -64,6 +129,7 @@ def drive(
     X, S, A, status, last_step, seeds, run, valid,
     P, at_p, H, HA, Q, at_h, C, at_c,
     component, choices, limits, keys,
+    own, drawing, words, fine,
     marks, place, scalars, params, averages,
     landscape, observe, prelude, rule, average_prelude, average_rule, slope, slope_far,
 ):  # fmt: skip
@@ -72,26 +138,20 @@ def drive(
     State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
     run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
     the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
-    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; rows of Z, O, R, the average's R, K, the average's
-    K, and of what a rule sums over components; the observables to record. limits: diverge above, loss below,
+    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; the observables to record. limits: diverge above, loss below,
     and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
+    own, drawing, words, fine: this call's own room for what is not kept: FusedSimulation.room.
     Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
     """
     mode = flush_subnormals()
     noise, clipping, has_xi, has_average, stops, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
     keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
-    wanted, dim, above, below, box = choices[17:], X.shape[1], limits[0], limits[1], limits[2]
-    padded = dim + dim % 2
-    four, G, spare = aligned(4, W, F), aligned(dim, W, F), aligned(dim, W, F)
-    Z, O, words = aligned(choices[10], W, F), aligned(choices[11], W, F), aligned(4, W, np.uint32)
-    R, RA, numbers = aligned(choices[12], W, F), aligned(choices[13], W, F), aligned(4, W, F)
-    K, KA, ROWS = aligned(choices[14], W, F), aligned(choices[15], W, F), aligned(choices[16], W, F)
-    N, XI = aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W), aligned(DRAWN * padded, W, F).reshape(DRAWN, padded, W)
-    L, T, factor, scratch, fine = four[0], four[1], four[2], four[3], np.empty(W, np.int8)
-    key, key_xi = keys[0], keys[1]
+    wanted, dim, above, below, box = choices[10:], X.shape[1], limits[0], limits[1], limits[2]
+    four, G, spare, Z, O, R, RA, K, KA, ROWS, numbers = own
+    N, XI, tile = drawing
+    L, T, factor, scratch, key, key_xi = four[0], four[1], four[2], four[3], keys[0], keys[1]
     scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
-    tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
     for b in range(first, last):
         x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
         c, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]

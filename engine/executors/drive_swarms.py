@@ -7,52 +7,111 @@ numbers. The landscape is asked for values alone; its G is not written. Compiled
 import numpy as np
 from numba import njit, types
 
-from .hints import aligned, flush_subnormals, restore_mode
+from . import double, single
+from .hints import INNER, flush_subnormals, restore_mode, vectorised
 from .lanes import (
     A1,
+    A2,
     A3,
     A4,
     A5,
     B2,
+    DIVERGED,
     DRAWN,
     JIT,
+    LOWEST,
     N1,
     N2,
     REFRESH,
     RUNNING,
+    S1,
+    SINGLE,
     STOPPED,
     U2,
     F,
     W,
-    anneal,
     blank,
     call_landscape,
     call_observe,
     call_prelude,
     call_rule,
-    consensus,
     copy,
     count,
     end,
-    gather,
     keep,
     normals,
     put_scalars,
-    put_swarm,
     put_vectors,
     restore,
     spread,
     tell,
 )  # fmt: skip
 
+exp, power = (single.exp, single.pow) if SINGLE else (double.exp, double.pow)
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
     *(A4, A5, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
     *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
     *(N1, A1, U2),  # choices, limits, keys
+    *(types.UniTuple(A2, 12), types.UniTuple(A3, 3), U2, S1),  # own, drawing, words, fine
     *(N1, types.int64, A3, A3, A3, A4),  # marks, place, scalars, params, averages, swarms
     *(types.intp,) * 6,  # addresses of the generated functions
 )
+
+
+@njit(**JIT, **INNER)
+def anneal(alpha, numbers, t):
+    """alpha <- min(alpha_0 growth^t, largest), from numbers (3, W)."""
+    vectorised()
+    time = F(t)
+    for l in range(W):
+        alpha[l] = min(numbers[0, l] * power(numbers[1, l], time), numbers[2, l])
+
+
+@njit(**JIT, **INNER)
+def consensus(x, f, alpha, C, low, total, w):
+    """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
+    vectorised()
+    for l in range(W):
+        low[l], total[l] = F(np.inf), F(0)
+    for i in range(x.shape[0]):
+        for l in range(W):
+            low[l] = f[i, l] if (f[i, l] < low[l]) & (f[i, l] >= LOWEST) else low[l]
+    for d in range(C.shape[0]):
+        for l in range(W):
+            C[d, l] = F(0)
+    for i in range(x.shape[0]):
+        for l in range(W):
+            z = exp(-alpha[l] * (f[i, l] - low[l]))
+            w[l] = z if abs(f[i, l]) <= -LOWEST else F(0)
+            total[l] += w[l]
+        for d in range(C.shape[0]):
+            for l in range(W):
+                C[d, l] += w[l] * x[i, d, l] if w[l] > F(0) else F(0)
+    for l in range(W):
+        w[l] = F(1) / total[l]
+    for d in range(C.shape[0]):
+        for l in range(W):
+            C[d, l] *= w[l]
+
+
+@njit(**JIT, **INNER)
+def gather(x, C, state):
+    """The particles of a swarm that has diverged go to C, whose numbers are harmless."""
+    vectorised()
+    for i in range(x.shape[0]):
+        for d in range(x.shape[1]):
+            for l in range(W):
+                x[i, d, l] = C[d, l] if state[l] == DIVERGED else x[i, d, l]
+
+
+@njit(**JIT, **INNER)
+def put_swarm(x, state, swarms, run, valid, place):
+    """All particles of a block, from (particles, dim, W) to (runs, records, particles, dim)."""
+    for l in range(valid):
+        for i in range(x.shape[0]):
+            for d in range(x.shape[1]):
+                swarms[run + l, place, i, d] = np.nan if state[l] == DIVERGED else x[i, d, l]
 
 
 @njit(DRIVE, **JIT)
@@ -61,31 +120,25 @@ def drive(
     X, S, A, status, last_step, seeds, run, valid,
     P, at_p, H, HA, Q, at_h, C, at_c,
     choices, limits, keys,
+    own, drawing, words, fine,
     marks, place, scalars, params, averages, swarms,
     landscape, observe, prelude, rule, average_prelude, average_rule,
 ):  # fmt: skip
     """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py, of X (blocks, particles, dim, W) and S (blocks, particles,
     states, dim, W); the iterate is the consensus, and A its average. Q holds alpha, its growth a step, and its largest value.
-    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; rows
-    of Z, O, R, the average's R, K, the average's K, and of what the rule sums over components and the loss; the observables to record.
+    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; the observables to record.
     """
     mode = flush_subnormals()
     has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]
     keep_loss, keep_params, keep_average_loss, keep_average, keep_swarm = choices[4], choices[5], choices[6], choices[7], choices[8]
-    wanted, particles, dim, above, below = choices[16:], X.shape[1], X.shape[2], limits[0], limits[1]
-    eight, c, spare, values = aligned(8, W, F), aligned(dim, W, F), aligned(dim, W, F), aligned(particles, W, F)
-    Z, O, words = aligned(choices[9], W, F), aligned(choices[10], W, F), aligned(4, W, np.uint32)
-    R, RA, numbers = aligned(choices[11], W, F), aligned(choices[12], W, F), aligned(3, W, F)
-    K, KA, ROWS = aligned(choices[13], W, F), aligned(choices[14], W, F), aligned(choices[15], W, F)
-    size = particles * dim
-    drawn_rows = (size + size % 2) * has_xi
-    N = aligned(DRAWN * drawn_rows, W, F).reshape(DRAWN, drawn_rows, W)
-    XI0 = N[0].reshape(-1)[: size * has_xi * W].reshape(particles * has_xi, dim, W)
-    XI1 = N[DRAWN - 1].reshape(-1)[: size * has_xi * W].reshape(particles * has_xi, dim, W)
-    L, T, factor, scratch, low, total, alpha = eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6]
-    fine, key, nothing = np.empty(W, np.int8), keys[1], np.empty((0, dim, W), F)
+    wanted, particles, dim, above, below = choices[9:], X.shape[1], X.shape[2], limits[0], limits[1]
+    rows, c, spare, Z, O, R, RA, K, KA, ROWS, numbers, values = own
+    N, tile, nothing = drawing
+    size = particles * dim * has_xi
+    XI0 = N[0].reshape(-1)[: size * W].reshape(particles * has_xi, dim, W)
+    XI1 = N[DRAWN - 1].reshape(-1)[: size * W].reshape(particles * has_xi, dim, W)
+    L, T, factor, scratch, low, total, alpha, key = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], keys[1]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
-    tile = np.empty((marks.shape[0], scalar_rows + dim * (keep_params + keep_average), W), F)
     for b in range(first, last):
         x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
         factors, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
@@ -146,7 +199,7 @@ def drive(
                 break
             if has_xi and drawn != t >> DRAWN - 1:
                 drawn = t >> DRAWN - 1
-                normals(N, seed, t, size, key, words)
+                normals(N, seed, t, particles * dim, key, words)
             column = 0 if per_lane else t - t0 & W - 1
             if per_lane or column == 0:
                 fresh = t & REFRESH - 1 == 0 if per_lane else True

@@ -196,7 +196,6 @@ class FusedSimulation:
             *(kinds.get(type(noise), 0), kinds.get(type(optimizer.clip), 0), takes_xi, optimizer.average is not None),
             *(stop.loss_below is not None, not self.uniform),
             *(name in names for name in ("loss", "params", "average_loss", "average_params")),
-            *self.sources.sizes(len(observables)),
         ]
         most = float(np.finfo(self.dtype).max)
         above = most if stop.diverge_above is None else min(stop.diverge_above, most)
@@ -234,9 +233,8 @@ class FusedSimulation:
                 if t in self.states:
                     yield Block(self.states[t], self.states[t] + 1, {"state": self.whole(state)})
                 C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
-                where, calls = (t, t1, study.steps), (choices, limits, keys, some, place)
-                given: tuple[Any, ...] = (*where, *state, *numbers, C, at_c, *component, *calls, *out, *functions)
-                list(apply(lambda ends, given=given: drive(*ends, *given), bounds))
+                before = (t, t1, study.steps, *state, *numbers, C, at_c, *component, choices, limits, keys)
+                self.move(apply, bounds, drive, before, (some, place, *out, *functions))
                 tick(min(t1, study.steps) - t)
                 t = t1
                 if checkpoint.due():
@@ -245,6 +243,36 @@ class FusedSimulation:
             yield Block(start, start + len(marks), self.named(out))
             del out
         yield self.outcome(state[3], state[4])
+
+    def move(self, apply: Any, bounds: list[Any], drive: Any, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+        """Call the driver for all blocks, with room of its own for every call."""
+        list(apply(lambda ends: drive(*ends, *before, *self.room(len(after[0])), *after), bounds))
+
+    def room(self, records: int) -> tuple[Any, ...]:
+        """`own`, `drawing`, `words`, `fine` of the driver: memory for what it does not keep."""
+        dim, made = self.dim, self.empty
+        own = (4, dim, dim, *self.sources.sizes(len(self.parts.landscape.observable_names)), 4)
+        drawing = (self.drawn, dim + dim % 2), (self.drawn, dim + dim % 2), (records, self.tile_rows)
+        return tuple(made(rows) for rows in own), tuple(made(*shape) for shape in drawing), *self.words()
+
+    def empty(self, *shape: int) -> np.ndarray:
+        """Numbers of a block, (..., W), not initialised."""
+        return aligned((*shape, self.W), self.dtype)
+
+    def words(self) -> tuple[np.ndarray, np.ndarray]:
+        """Room for a Philox block of every lane, and for a mark."""
+        return aligned((4, self.W), np.dtype(np.uint32)), aligned((self.W,), np.dtype(np.int8))
+
+    @property
+    def drawn(self) -> int:
+        """Steps whose normals one Philox block yields."""
+        return 2 if self.dtype == np.float32 else 1
+
+    @property
+    def tile_rows(self) -> int:
+        """Numbers of a record of a run."""
+        names = self.shard.group.recorded
+        return sum(self.dim if name in ("params", "average_params") else 1 for name in names)
 
     @property
     def seldom(self) -> bool:

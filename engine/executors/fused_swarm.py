@@ -32,6 +32,13 @@ class FusedSwarm(FusedSimulation):
         (_, _, *made), limits = super().choices()
         return np.array([*made[:8], "swarm" in self.shard.group.recorded, *made[8:]], dtype=np.int64), limits
 
+    def room(self, records: int) -> tuple[Any, ...]:
+        dim, particles, made = self.dim, self.base.particles, self.empty
+        own = (8, dim, dim, *self.sources.sizes(len(self.parts.landscape.observable_names)), 3, particles)
+        rows = -(-particles * dim // 2) * 2 if "xi" in self.rule.inputs() else 0
+        drawing = (self.drawn, rows), (records, self.tile_rows), (0, dim)
+        return tuple(made(rows) for rows in own), tuple(made(*shape) for shape in drawing), *self.words()
+
     def state(self) -> tuple[Any, ...]:
         optimizer, particles = self.rule, self.base.particles
         X = align(self.swarms(self.base.start()))

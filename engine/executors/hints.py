@@ -1,9 +1,9 @@
 """What a generated kernel tells LLVM and the processor; Numba has no option for any of it."""
 
 import functools
+import inspect
 from typing import Any
 
-import numpy as np
 from llvmlite import binding, ir
 from numba import njit
 from numba.core import types
@@ -30,6 +30,29 @@ def at_address(signature: Any) -> Any:
         return context.call_conv.call_function(builder, function, signature.return_type, signature.args, args[1:])[1]
 
     return signature.return_type(types.intp, *signature.args), generate
+
+
+def linked(signature: Any, **options: Any) -> Any:
+    """As njit(signature), for a function that several others call: these are compiled without it and find it by its symbol. Numba would compile
+    a copy of it, and of all that it calls, into each of them. No exception comes through. Arrays must be of exactly the signature's types."""
+
+    def made(function: Any) -> Any:
+        symbol = f"{function.__module__}.{function.__name__}"
+        binding.add_symbol(symbol, address(njit(signature, **options)(function), signature))
+
+        def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
+            kind = context.call_conv.get_function_type(signature.return_type, signature.args)
+            callee = builder.module.globals.get(symbol) or ir.Function(builder.module, kind, symbol)
+            return context.call_conv.call_function(builder, callee, signature.return_type, signature.args, args)[1]
+
+        def call(context: Any, *args: Any) -> Any:
+            return signature, generate
+
+        named, own = inspect.signature(function), inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY)
+        call.__signature__ = named.replace(parameters=[own, *named.parameters.values()])  # type: ignore[attr-defined]
+        return intrinsic(functools.wraps(function, assigned=("__name__", "__doc__"), updated=())(call))
+
+    return made
 
 
 @functools.cache
@@ -89,15 +112,6 @@ def estimates(context):
         return context.get_dummy_value()
 
     return types.none(), generate
-
-
-@njit
-def aligned(rows, lanes, kind):
-    """An uninitialised array (rows, lanes) that begins at a multiple of 64 bytes: a vector of 512 bits that straddles two lines of the
-    cache costs two accesses."""
-    raw = np.empty(rows * lanes + 64, kind)
-    skip = -raw.ctypes.data % 64 // raw.itemsize
-    return raw[skip : skip + rows * lanes].reshape(rows, lanes)
 
 
 def _x86() -> bool:

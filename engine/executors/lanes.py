@@ -1,9 +1,8 @@
 """What a step of a block of W runs is made of: random numbers, noise, clipping, ends, records.
 
 A block's runs lie side by side as lanes, structure of arrays: X is (dim, W). Every function is a loop over lanes that LLVM turns into
-vector instructions. The drivers (drive_points.py, drive_swarms.py) call them. This file is loaded through cache.load, once a precision
-and lane width, which it takes from the two names below; a function is compiled when a driver that calls it is. Random numbers are those
-of philox.py.
+vector instructions. Both drivers (drive_points.py, drive_swarms.py) call them. This file is loaded through cache.load, once a precision
+and lane width, which it takes from the two names below. Random numbers are those of philox.py.
 """
 
 import math
@@ -13,7 +12,7 @@ from numba import njit, types, uint32, uint64
 from numba.extending import intrinsic
 
 from . import double, single
-from .hints import INNER, at_address, vectorised
+from .hints import INNER, at_address, linked, vectorised
 
 PRECISION, W = "float64", 64
 F = np.float32 if PRECISION == "float32" else np.float64
@@ -26,22 +25,21 @@ REFRESH = 64
 SQUARE = 16
 """Side of the squares in which records are transposed: the numbers in a line of the cache."""
 LOWEST = -np.finfo(F).max
-log_unit, power, turn = (single.log_unit, single.pow, single.turn) if SINGLE else (double.log_unit, double.pow, double.turn)
-exp = single.exp if SINGLE else double.exp
+log_unit, turn = (single.log_unit, single.turn) if SINGLE else (double.log_unit, double.turn)
 FAST = dict(error_model="numpy", fastmath={"contract", "arcp"})
 JIT = dict(cache=True, nogil=True, **FAST)
 
 _F = getattr(types, PRECISION)
 A1, A2, A3, A4, A5 = (types.Array(_F, n, "C") for n in (1, 2, 3, 4, 5))
 N1, N2 = types.Array(types.int64, 1, "C"), types.Array(types.int64, 2, "C")
-S1 = types.Array(types.int8, 1, "C")
+I, S1 = types.int64, types.Array(types.int8, 1, "C")
 B2, U1, U2 = types.Array(types.int8, 2, "C"), types.Array(types.uint32, 1, "C"), types.Array(types.uint32, 2, "C")
 
 LANDSCAPE = types.int64(A2, A1, A2, A2, A2, _F)
 OBSERVE = types.int64(A2, A2, A2, A2, _F)
 PRELUDE = types.void(A1, A1, A2, A2, A2, types.int64)
 RULE = types.void(A2, A2, A1, A3, A2, A2, A2, types.int64)
-"""The generated functions of formula.py and rule.py, which a driver gets as addresses."""
+"""Of the generated functions of formula.py and rule.py, which a driver gets as addresses."""
 
 GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
 RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
@@ -77,7 +75,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(U2, U1, I, I, U1), **JIT, **INNER)
 def draw(words, seeds, block, tick, key):
     """words (4, W) <- the Philox block at counter (block, tick, seed)."""
     vectorised()
@@ -109,13 +107,6 @@ def box_muller(u, v):
     return r * c, r * s
 
 
-@njit(forceinline=True, **FAST, **INNER)
-def bailey(u, v, df, exponent):
-    """A Student-t number from two uniforms; `exponent` is -2 / df."""
-    s, c = turn(v)
-    return math.sqrt(df * (power(u, exponent) - F(1))) * c
-
-
 @njit(**JIT, **INNER)
 def to_normals(N, pair, words):
     """Components 2 pair and 2 pair + 1 of N from one block of words: in float64 of one step, in float32 of two."""
@@ -131,21 +122,7 @@ def to_normals(N, pair, words):
             N[0, 2 * pair, l], N[0, 2 * pair + 1, l] = n0, n1
 
 
-@njit(**JIT, **INNER)
-def to_student(N, block, words, df, exponent):
-    """In float32 components 2 block and 2 block + 1 of N[0] from one block of words, in float64 component `block`."""
-    vectorised()
-    if SINGLE:
-        for l in range(W):
-            n0 = bailey(cell32(words[0, l]), cell32(words[1, l]), df[l], exponent[l])
-            n1 = bailey(cell32(words[2, l]), cell32(words[3, l]), df[l], exponent[l])
-            N[0, 2 * block, l], N[0, 2 * block + 1, l] = n0, n1
-    else:
-        for l in range(W):
-            N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], exponent[l])
-
-
-@njit(**JIT, **INNER)
+@linked(types.void(A3, U1, I, I, U1, U2), **JIT, **INNER)
 def normals(N, seeds, step, dim, key, words):
     """Standard normals N (1, dim, W) of one step; in float32 N (2, dim, W), those of the even step and of the odd one after it."""
     vectorised()
@@ -154,16 +131,7 @@ def normals(N, seeds, step, dim, key, words):
         to_normals(N, pair, words)
 
 
-@njit(**JIT, **INNER)
-def student(N, seeds, step, dim, key, words, df, exponent):
-    """Student-t numbers N[0] (dim, W) of one step."""
-    vectorised()
-    for block in range((dim + 1) // 2 if SINGLE else dim):
-        draw(words, seeds, block, step, key)
-        to_student(N, block, words, df, exponent)
-
-
-@njit(**JIT, **INNER)
+@linked(types.void(A2, A2, A1, A1), **JIT, **INNER)
 def add_noise(G, N, scale, component):
     """G += scale component N."""
     vectorised()
@@ -173,31 +141,7 @@ def add_noise(G, N, scale, component):
             G[d, l] += scale[l] * c * N[d, l]
 
 
-@njit(**JIT, **INNER)
-def clip(G, at, kind, norm):
-    """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
-    vectorised()
-    if kind == VALUE:
-        for d in range(G.shape[0]):
-            for l in range(W):
-                g = G[d, l]
-                g = max(g, -at[l])
-                G[d, l] = min(g, at[l])
-        return
-    for l in range(W):
-        norm[l] = F(0)
-    for d in range(G.shape[0]):
-        for l in range(W):
-            norm[l] += G[d, l] * G[d, l]
-    for l in range(W):
-        n = math.sqrt(norm[l])
-        norm[l] = at[l] / n if n > at[l] else F(1)
-    for d in range(G.shape[0]):
-        for l in range(W):
-            G[d, l] *= norm[l]
-
-
-@njit(**JIT, **INNER)
+@linked(types.void(A2, A1, A3, A2, S1, N1, I, _F, S1), **JIT, **INNER)
 def end(X, L, S, A, state, last_step, t, limit, fine):
     """Runs whose loss is not finite or above `limit`, or whose iterate is not finite, have diverged; their lanes from now on shadow a
     neighbour's, whose numbers are harmless."""
@@ -223,7 +167,7 @@ def end(X, L, S, A, state, last_step, t, limit, fine):
                 A[d, l] = A[d, healthy]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A2, A2, I, I), **JIT, **INNER)
 def spread(table, rows, lanes, count):
     """rows (count, W) <- table (count, 1 or W)."""
     vectorised()
@@ -232,7 +176,7 @@ def spread(table, rows, lanes, count):
             rows[r, l] = table[r, 0 if lanes == 1 else l]
 
 
-@njit(**JIT, **INNER)
+@linked(I(S1, I), **JIT, **INNER)
 def count(state, kind):
     """How many lanes are in this state."""
     vectorised()
@@ -242,7 +186,7 @@ def count(state, kind):
     return number
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A1, S1, A1), **JIT, **INNER)
 def keep(values, state, place):
     """place <- values, NaN where the run has diverged."""
     vectorised()
@@ -250,7 +194,7 @@ def keep(values, state, place):
         place[l] = np.nan if state[l] == DIVERGED else values[l]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A1, A1, A2, I, I, I), **JIT, **INNER)
 def tell(T, factor, table, t, row, ahead):
     """What a prelude reads: the numbers of the updates (of step t, or with `ahead` of W steps from t on) and the schedule's factors."""
     vectorised()
@@ -268,7 +212,7 @@ def tell(T, factor, table, t, row, ahead):
             T[l], factor[l] = first, table[row, l]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A2, A2), **JIT, **INNER)
 def copy(x, spare):
     """spare <- x."""
     vectorised()
@@ -277,7 +221,7 @@ def copy(x, spare):
             spare[d, l] = x[d, l]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A2, A2, S1), **JIT, **INNER)
 def restore(x, spare, state):
     """Runs that have stopped stay where they were."""
     vectorised()
@@ -286,7 +230,7 @@ def restore(x, spare, state):
             x[d, l] = spare[d, l] if state[l] == STOPPED else x[d, l]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A3, I), **JIT, **INNER)
 def blank(tile, first):
     """The records that a block's runs did not live to see are NaN."""
     vectorised()
@@ -296,7 +240,7 @@ def blank(tile, first):
                 tile[k, row, l] = np.nan
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A3, I, A2, I, I, I), **JIT, **INNER)
 def put_scalars(tile, row, scalars, run, valid, place):
     """One variable of a block, from (records, W) to (runs, records); whole squares in loops of a known length."""
     vectorised()
@@ -312,7 +256,7 @@ def put_scalars(tile, row, scalars, run, valid, place):
                         scalars[run + l, place + k] = tile[k, row, l]
 
 
-@njit(**JIT, **INNER)
+@linked(types.void(A3, I, A3, I, I, I), **JIT, **INNER)
 def put_vectors(tile, row, vectors, run, valid, place):
     """The iterates of a block, from (records, dim, W) to (runs, records, dim)."""
     vectorised()
@@ -320,58 +264,3 @@ def put_vectors(tile, row, vectors, run, valid, place):
         for k in range(tile.shape[0]):
             for d in range(vectors.shape[2]):
                 vectors[run + l, place + k, d] = tile[k, row + d, l]
-
-
-@njit(**JIT, **INNER)
-def anneal(alpha, numbers, t):
-    """alpha <- min(alpha_0 growth^t, largest), from numbers (3, W)."""
-    vectorised()
-    time = F(t)
-    for l in range(W):
-        alpha[l] = min(numbers[0, l] * power(numbers[1, l], time), numbers[2, l])
-
-
-@njit(**JIT, **INNER)
-def consensus(x, f, alpha, C, low, total, w):
-    """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
-    vectorised()
-    for l in range(W):
-        low[l], total[l] = F(np.inf), F(0)
-    for i in range(x.shape[0]):
-        for l in range(W):
-            low[l] = f[i, l] if (f[i, l] < low[l]) & (f[i, l] >= LOWEST) else low[l]
-    for d in range(C.shape[0]):
-        for l in range(W):
-            C[d, l] = F(0)
-    for i in range(x.shape[0]):
-        for l in range(W):
-            z = exp(-alpha[l] * (f[i, l] - low[l]))
-            w[l] = z if abs(f[i, l]) <= -LOWEST else F(0)
-            total[l] += w[l]
-        for d in range(C.shape[0]):
-            for l in range(W):
-                C[d, l] += w[l] * x[i, d, l] if w[l] > F(0) else F(0)
-    for l in range(W):
-        w[l] = F(1) / total[l]
-    for d in range(C.shape[0]):
-        for l in range(W):
-            C[d, l] *= w[l]
-
-
-@njit(**JIT, **INNER)
-def gather(x, C, state):
-    """The particles of a swarm that has diverged go to C, whose numbers are harmless."""
-    vectorised()
-    for i in range(x.shape[0]):
-        for d in range(x.shape[1]):
-            for l in range(W):
-                x[i, d, l] = C[d, l] if state[l] == DIVERGED else x[i, d, l]
-
-
-@njit(**JIT, **INNER)
-def put_swarm(x, state, swarms, run, valid, place):
-    """All particles of a block, from (particles, dim, W) to (runs, records, particles, dim)."""
-    for l in range(valid):
-        for i in range(x.shape[0]):
-            for d in range(x.shape[1]):
-                swarms[run + l, place, i, d] = np.nan if state[l] == DIVERGED else x[i, d, l]
