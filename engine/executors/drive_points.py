@@ -138,8 +138,8 @@ def drive(
     State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
     run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
     the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
-    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params; the observables to record. limits: diverge above, loss below,
-    and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
+    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss,
+    params, average loss, average params; the observables to record. limits: diverge above, loss below, and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
     own, drawing, words, fine: this call's own room for what is not kept: FusedSimulation.room.
     Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
     """

@@ -126,7 +126,8 @@ def drive(
 ):  # fmt: skip
     """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py, of X (blocks, particles, dim, W) and S (blocks, particles,
     states, dim, W); the iterate is the consensus, and A its average. Q holds alpha, its growth a step, and its largest value.
-    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; the observables to record.
+    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; the
+    observables to record.
     """
     mode = flush_subnormals()
     has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]

@@ -61,7 +61,8 @@ def width(dim: int, precision: str, group: int) -> int:
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """A C-contiguous array, not initialised, that begins at a multiple of 64 bytes."""
+    """A C-contiguous array, not initialised, that begins at a multiple of 64 bytes: a vector of 512 bits that straddles two lines of the cache
+    costs two accesses."""
     size = math.prod(shape)
     raw = np.empty(size + 64, dtype)
     skip = -raw.ctypes.data % 64 // raw.itemsize

@@ -1,4 +1,4 @@
-"""What a step of a block of W runs is made of: random numbers, noise, clipping, ends, records.
+"""What a step of a block of W runs is made of: random numbers, noise, ends, records.
 
 A block's runs lie side by side as lanes, structure of arrays: X is (dim, W). Every function is a loop over lanes that LLVM turns into
 vector instructions. Both drivers (drive_points.py, drive_swarms.py) call them. This file is loaded through cache.load, once a precision
