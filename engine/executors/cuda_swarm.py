@@ -4,8 +4,6 @@ Start, numbers and addresses of random numbers are those of the array executor a
 cuda.py. On one device the bits do not depend on shards, launches or other runs.
 """
 
-import sys
-import threading
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,9 @@ import numpy as np
 from ..plan import Group, Parts, Shard
 from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
+from .cuda_simulator import complete_simulator
 from .cuda_swarm_kernel import Features, kernel_source
-from .device import Arrays, CupyArrays, namespace, simulated
+from .device import Arrays, CupyArrays, namespace
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
 from .kernels import Sources
@@ -81,8 +80,7 @@ def kernel(shard: Shard, parts: Parts) -> Any:
     """The compiled-on-first-use kernel of a shard, from the cache on disk where it is there."""
     from .cache import load
 
-    if simulated():
-        complete_simulator()
+    complete_simulator()
     made = thread_sources(parts, shard.group.study.precision)
     names = [load(text).__name__ for text in (made.landscape, made.rule, made.average)]
     return load(kernel_source(features(shard, parts, made), *names)).drive
@@ -135,26 +133,3 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
     def host(self, out: list[np.ndarray]) -> dict[str, Any]:
         """The kernel's output by variable, (points, seeds, records, ...)."""
         return self.named((*out[:3], np.swapaxes(out[3], 2, 3)))
-
-
-def complete_simulator() -> None:
-    """Give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once; and one
-    shared array a line, even if two threads come to it together (numba-cuda 0.30 looks first and makes one then)."""
-    from numba.cuda.simulator.kernelapi import FakeCUDAModule, FakeCUDAShared
-
-    def shfl_xor_sync(_: Any, mask: int, value: Any, distance: int) -> Any:
-        thread: Any = threading.current_thread()
-        told = vars(thread._manager).setdefault("told", {})
-        told[thread.thread_id] = value
-        thread.syncthreads()
-        found = told[thread.thread_id ^ distance]
-        thread.syncthreads()
-        return found
-
-    def array(shared: Any, shape: Any, dtype: Any) -> np.ndarray:
-        caller = sys._getframe(1)
-        made: np.ndarray = shared._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
-        return made
-
-    FakeCUDAModule.shfl_xor_sync = shfl_xor_sync  # type: ignore[attr-defined]
-    FakeCUDAShared.array = array  # type: ignore[attr-defined]

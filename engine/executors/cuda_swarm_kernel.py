@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cuda_kernel import REFRESH, indent, local, types_of
+from .cuda_warp import exchange
 from .device import simulated
 from .recorder import DIVERGED, RUNNING, STOPPED
 
@@ -266,17 +267,11 @@ def step(f: Features) -> list[str]:
     return made + ([f"if state == {RUNNING}:", *indent(moved, 1)] if f.below else moved)
 
 
-def exchange(f: Features, name: str, new: str) -> list[str]:
-    """Lanes of a warp put together their `name`, all in the same order: log2(warp) exchanges."""
-    distances = [f.warp >> k for k in range(1, f.warp.bit_length())]
-    return [f"{name} = {new.format(f'cuda.shfl_xor_sync(ALL, {name}, {distance})')}" for distance in distances]
-
-
 def least(f: Features) -> list[str]:
     """low <- the least finite value."""
     mine = [*each(f, f"y[d, 0] = {at(f, 'x')}"), "landscape(y, L, c, p, Z, above)", "values[i] = L[0]"]
     mine = own(*mine, "low = L[0] if (L[0] < low) & (L[0] >= LOWEST) else low")
-    made = ["low = INFINITY", *mine, *exchange(f, "low", "minimum(low, {})")]
+    made = ["low = INFINITY", *mine, *exchange(f.warp, "low", "minimum(low, {})")]
     made += ["if lane == 0:", "    least[warp] = low", "cuda.syncthreads()"]
     return [*made, "low = least[0]", *(f"low = minimum(low, least[{w}])" for w in range(1, f.warps))]
 
@@ -298,7 +293,7 @@ def consensus(f: Features) -> list[str]:
     summed += ["if i < PARTICLES:", *indent(add, 1)]
     guard = rows % f.warps != 0
     made += [f"if row < {rows}:", *indent(summed, 1)] if guard else summed
-    made += exchange(f, "total", "total + {}") + exchange(f, "moment", "moment + {}")
+    made += exchange(f.warp, "total", "total + {}") + exchange(f.warp, "moment", "moment + {}")
     put = "c[d, 0] = moment / total" if f.parts == 1 else "totals[part, d], moments[part, d] = total, moment"
     made += [f"if (lane == 0) & (row < {rows}):" if guard else "if lane == 0:", f"    {put}"]
     made = [f"for turn in range({-(-rows // f.warps)}):", f"    row = warp + turn * {f.warps}", *indent(made, 1), "cuda.syncthreads()"]

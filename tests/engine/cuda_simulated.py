@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine import checkpoint
-from thalweg.engine.executors import cuda, cuda_swarm, fused
+from thalweg.engine.executors import cuda, cuda_simulator, cuda_swarm, fused
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
 from thalweg.engine.executors.recorder import DIVERGED, STOPPED
@@ -120,19 +120,58 @@ def stopped():
     return ""
 
 
-def launches():
+def launches(seeds=2, steps=67, **given):
     """Bits do not depend on where launches are cut, nor on other seeds."""
     optimizer = {"kind": "adam", "lr": [0.01, 0.02, 0.03], "average": {"kind": "tail"}, "schedule": {"kind": "cosine"}}
-    spec = {**RIVER, "seeds": 2, "steps": 67, "precision": "float32", "optimizers": [optimizer], "record": {"every": 3}}
+    spec = {**RIVER, "seeds": seeds, "steps": steps, "precision": "float32", "optimizers": [optimizer], "record": {"every": 3}, **given}
     (shard,), (fewer,) = shards(spec), shards({**spec, "seeds": 1})
     expected, _ = collected(CudaSimulation(shard))
-    with settings(cuda, LAUNCH_WORK=7 * 6 * 2):
+    with settings(cuda, LAUNCH_WORK=7 * 3 * seeds * shard.group.iterate_size):
         found, _ = collected(CudaSimulation(shard))
     less, _ = collected(CudaSimulation(fewer))
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
         np.testing.assert_array_equal(less[name], values[:, :1])
     return ""
+
+
+SHARED = {
+    "noise, clip by norm, average": {
+        "optimizer": {"kind": "sgd", "momentum": 0.5, "clip": {"kind": "norm", "at": 5.0}, "average": {"kind": "ema", "decay": 0.9}},
+        "init": {"kind": "normal", "std": 0.3},
+    },
+    "student_t, clip by value, schedule": {
+        "optimizer": {"kind": "sgd", "momentum": 0.5, "clip": {"kind": "value", "at": 5.0}, "schedule": {"kind": "cosine"}},
+        "noise": {"kind": "student_t", "scale": 0.1, "df": 3.0},
+    },
+    "own numbers, stop early": {"optimizer": {"kind": "sgld"}, "stop": {"loss_below": 65.0}, "noise": {"kind": "none"}},
+    "sums over components": {"optimizer": {"kind": "spherical_langevin", "inverse_temperature": 2.0}, "init": {"kind": "sphere"}},
+    "a loss of sums": {"optimizer": {"kind": "sgd"}, "landscape": {"kind": "ackley", "dim": 5}},
+    "some diverge": {"optimizer": {"kind": "sgd", "lr": [0.001, 0.2]}, "stop": {"diverge_above": 200.0}},
+}
+"""Studies whose runs are each shared by a warp."""
+
+
+def on_a_warp(name, precision):
+    """The trajectories of the processor, of components that are no multiple of anything."""
+    given = dict(SHARED[name])
+    optimizer = {"lr": [0.001, 0.002], **given.pop("optimizer")}
+    spec = {**RIVER, "landscape": {"kind": "rastrigin", "dim": 7}, "init": {"kind": "point", "at": 0.4}, **given}
+    spec |= {"optimizers": [optimizer], "precision": precision, "seeds": 1, "steps": 13, "record": {"every": 3}}
+    with warps():
+        (shard,) = shards(spec)
+        assert cuda.run_sources(shard.parts(), precision)[1] == cuda.WARP
+        return differs(spec, 1e-10 if precision == "float64" else 1e-3)
+
+
+def launches_of_warps():
+    with warps():
+        return launches(seeds=1, steps=20, landscape={"kind": "rastrigin", "dim": 5}, init={"kind": "normal"})
+
+
+def warps():
+    """Runs of five components and more are shared by warps of two threads, a block each."""
+    return settings(cuda, WARP=2, WARP_DIM=5, THREADS=2, FEW_THREADS=2)
 
 
 @contextlib.contextmanager
@@ -232,7 +271,7 @@ def one_shared_array_a_line():
     """Threads of a block that come to it together get the same one."""
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
-    cuda_swarm.complete_simulator()
+    cuda_simulator.complete_simulator()
     shared, together, found = FakeCUDAShared(0), threading.Barrier(4), []
 
     def thread():
@@ -286,8 +325,9 @@ CASES = {
     **{f"{formula} {rule}": (pair, formula, rule) for formula, rule in PAIRS},
     **{f"{name}, float64": (option, name, "float64") for name in OPTIONS},
     **{f"{name}, float32": (option, name, "float32") for name in ("student_t in three dimensions", "noise per component", "tail")},
+    **{f"on a warp: {name}, {p}": (on_a_warp, name, p) for name, p in (*itertools.product(SHARED, ["float64"]), (next(iter(SHARED)), "float32"))},
     **{f"own_numbers, {p}": (own_numbers, p) for p in ("float64", "float32")},
-    **{case.__name__: (case,) for case in (both_executors, norms, divergence, stopped, launches, uniforms)},
+    **{case.__name__: (case,) for case in (both_executors, norms, divergence, stopped, launches, launches_of_warps, uniforms)},
     **{f"{kind} of particles, {p}": (swarm, kind, p) for kind in SWARMS for p in ("float64", "float32")},
     **{f"cbo on {formula}": (on_formula, formula) for formula in ("beale", "river_valley_nd")},
     **{f"swarm: {name}": (swarm_option, name, "float64") for name in SWARM_OPTIONS},

@@ -25,6 +25,11 @@ RASTRIGIN = {"landscape": {"kind": "rastrigin", "dim": 10}, "noise": {"kind": "n
 KERNELS = {
     "noisy Adam on the river": {"optimizers": [ADAM]},
     "SGD with momentum on Rastrigin": {**RASTRIGIN, "optimizers": [{"kind": "sgd", "lr": 1e-3, "momentum": 0.9}]},
+    "a run a warp": {
+        "landscape": {"kind": "rastrigin", "dim": 100},
+        "optimizers": [{"kind": "sgd", "lr": 1e-3, "momentum": 0.9, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "polyak"}}],
+        "record": {"every": 10, "variables": ["loss", "params", "average_loss"]},
+    },
     "a schedule, clipping and an average": {
         "optimizers": [{**ADAM, "schedule": {"kind": "wsd"}, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "tail"}}],
         "stop": {"loss_below": 1e-3},
