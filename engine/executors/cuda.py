@@ -22,7 +22,7 @@ from .array import NOTHING, Tick
 from .cuda_kernel import MOST_STEPS, Features, kernel_source
 from .cuda_simulator import complete_simulator
 from .cuda_warp import shared
-from .device import Arrays, arrays
+from .device import Arrays, CupyArrays, arrays, namespace
 from .fused import FusedSimulation
 from .inline import NotFusable
 from .kernels import Sources, sources
@@ -140,17 +140,30 @@ class CudaSimulation(FusedSimulation):
         self.lay_out()
 
     def lay_out(self) -> None:
-        """Nothing to lay out: runs are in their own order, and numbers stay in tables of the points."""
-        self.blocks, self.block_point = 1, np.zeros(1, np.int64)
+        """Nothing to lay out: runs are in their own order, and numbers stay in one table of the points."""
 
-    def by_run(self, values: Any) -> np.ndarray:
+    def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (points or 1, ...) -> one table (1, rows, points or 1)."""
+        columns = [np.asarray(c, dtype=self.dtype).reshape(-1) for c in columns]
+        made = np.empty((1, len(columns), max(map(len, columns), default=1)), self.dtype)
+        for row, column in zip(made[0], columns, strict=True):
+            row[...] = column
+        return made, np.zeros(1, np.int64)
+
+    def by_run(self, values: Any) -> Any:
         """(points, seeds, dim) -> (dim, runs)."""
-        return np.ascontiguousarray(np.broadcast_to(values, (self.points, self.seeds, self.dim)).reshape(self.runs, self.dim).T)
+        made = np.broadcast_to(values, (self.points, self.seeds, self.dim)) if isinstance(values, np.ndarray) else values
+        return made.reshape(self.runs, self.dim).T
 
-    def start(self) -> np.ndarray:
+    def drawn_start(self) -> Any:
+        """The start of every run, made on the device where its arrays are CuPy's: a processor would take longer for it than for the steps."""
+        there = isinstance(self.device, CupyArrays)
+        return (self.reference(self.shard, namespace()) if there else self.base).start()
+
+    def start(self) -> Any:
         """The iterates at the start, (dim, runs), or (dim, 1) where they are all the same."""
         init = self.parts.init
-        return self.base.vector(init.at)[:, None] if isinstance(init, Point) else self.by_run(self.base.start())
+        return self.base.vector(init.at)[:, None] if isinstance(init, Point) else self.by_run(self.drawn_start())
 
     def state(self) -> list[Any]:
         """X, S, A, status, last_step of the kernel, at the start, on the device."""
@@ -170,7 +183,7 @@ class CudaSimulation(FusedSimulation):
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
         P, _, H, HA, Q, _ = self.numbers()
-        return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[:, :, 0].T) for table in (P, H, HA, Q))
+        return self.base.seeds.astype(np.uint32), *(table[0] for table in (P, H, HA, Q))
 
     def launcher(self) -> Any:
         """The kernel, with its grid of threads."""

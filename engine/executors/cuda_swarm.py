@@ -13,7 +13,7 @@ from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
 from .cuda_simulator import complete_simulator
 from .cuda_swarm_kernel import Features, kernel_source
-from .device import Arrays, CupyArrays, namespace
+from .device import Arrays
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
 from .kernels import Sources
@@ -97,12 +97,9 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
         return kernel(self.shard, self.parts)[self.runs, self.needs.threads]
 
     def start(self) -> Any:
-        """X of the kernel: drawn on the device where its arrays are CuPy's, since a processor would take longer for it than for the steps."""
-        there = isinstance(self.device, CupyArrays)
-        xp: Any = namespace() if there else np
-        x = (self.reference(self.shard, xp) if there else self.base).start()
-        x = xp.permute_dims(xp.reshape(x, (self.runs, self.needs.particles, self.dim)), (0, 2, 1))
-        return xp.reshape(x, (-1,)) if there else self.device.put(x.reshape(-1))
+        """X of the kernel."""
+        x = self.drawn_start().reshape(self.runs, self.needs.particles, self.dim).transpose(0, 2, 1).reshape(-1)
+        return self.device.put(x) if isinstance(x, np.ndarray) else x
 
     def state(self) -> list[Any]:
         """X, S, W, A, status, last_step of the kernel, at the start, on the device."""
@@ -120,7 +117,7 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
         P, _, H, HA, Q, _ = self.numbers()
-        return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[:, :, 0]) for table in (P, H, HA, Q))
+        return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[0].T) for table in (P, H, HA, Q))
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages`, `swarms` of the kernel; what is not recorded is one number that nothing reads."""

@@ -20,10 +20,11 @@ from thalweg.engine.executors.choose import array_simulation, on_device, simulat
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
 from thalweg.engine.executors.cuda_array import DeviceSimulation
 from thalweg.engine.executors.recorder import DIVERGED
+from thalweg.engine.plan import refit
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from cuda_simulated import OPTIONS
+from cuda_simulated import OPTIONS, SHARED
 from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 
 pytestmark = pytest.mark.gpu
@@ -74,6 +75,13 @@ def shake(x, rng):
     return x + 4 * np.finfo(x.dtype).eps * (1 + np.abs(x)) * rng.standard_normal(x.shape)
 
 
+def whole(spec):
+    """The study's runs in one shard, as a device with the memory for it takes them."""
+    plan = check(spec)
+    (shard,) = refit(plan, {group.name: group.runs for group in plan.groups}).groups[0].shards()
+    return shard
+
+
 def by_arrays(shard):
     return DeviceSimulation(array_simulation(shard, device.namespace()))
 
@@ -96,6 +104,35 @@ def test_kernels_with_every_option(option, precision):
     optimizer = {"kind": "sgd", "lr": [0.005, 0.02], "momentum": 0.5, **wrapper}
     for shard in shards({**RIVER, "optimizers": [optimizer], "precision": precision, **given}):
         agree(collected(CudaSimulation(shard)), collected(simulation(shard, "fused")), TOLERANCE[precision])
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("dim", [64, 101, 1000])
+@pytest.mark.parametrize("rule", [*RULES, "spherical_langevin"])
+def test_runs_that_a_warp_shares(rule, dim, precision):
+    spec = {
+        **RIVER,
+        "landscape": {"kind": "rastrigin", "dim": dim},
+        "init": {"kind": "sphere"},
+        "optimizers": [{"kind": rule, "lr": [1e-4, 1e-3]}],
+    }
+    for shard in shards({**spec, "seeds": 9, "steps": 50, "record": {"every": 10}, "precision": precision}):
+        assert cuda_executor.run_sources(shard.parts(), precision)[1] == 32
+        expected = collected(array_simulation(shard))
+        agree(collected(CudaSimulation(shard)), expected, TOLERANCE[precision], partial(shaken, shard, expected))
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("option", SHARED)
+def test_runs_that_a_warp_shares_with_options(option, precision):
+    given = {"landscape": {"kind": "rastrigin", "dim": 77}, "init": {"kind": "normal"}, **SHARED[option]}
+    optimizer = {"lr": [0.0005, 0.001], **given.pop("optimizer")}
+    given["landscape"] = {**given["landscape"], "dim": 77}
+    for shard in shards({**RIVER, **given, "optimizers": [optimizer], "precision": precision, "seeds": 9, "steps": 40}):
+        expected = collected(array_simulation(shard))
+        agree(collected(CudaSimulation(shard)), expected, TOLERANCE[precision], partial(shaken, shard, expected))
 
 
 def swarms_agree(spec, precision):
@@ -148,7 +185,8 @@ def test_bits_of_swarms_do_not_depend_on_launches_or_other_runs(particles, monke
         "cbo_adam", particles=particles, lr=[0.01, 0.02], average={"kind": "ema", "decay": 0.9}, schedule={"kind": "cosine"}
     )
     spec = {**SQUARE, "landscape": {"kind": "rastrigin", "dim": 5}, "seeds": 300, "optimizers": [optimizer], "precision": "float32"}
-    (shard,), (fewer,) = shards({**spec, "record": {"every": 3}}), shards({**spec, "seeds": 70, "record": {"every": 3}})
+    spec["record"] = {"every": 3}
+    shard, fewer = whole(spec), whole({**spec, "seeds": 70})
     expected, less = collected(on_device(shard, "fused-cuda"))[0], collected(on_device(fewer, "fused-cuda"))[0]
     monkeypatch.setattr(cuda_executor, "LAUNCH_WORK", 7 * 600 * particles * 5)
     found = collected(on_device(shard, "fused-cuda"))[0]
@@ -215,12 +253,13 @@ def test_records_that_fill_several_blocks_are_copied_beside_the_computing():
 
 
 @fused
-def test_bits_do_not_depend_on_launches_or_other_runs(monkeypatch):
+@pytest.mark.parametrize("landscape", ["river_valley", {"kind": "rastrigin", "dim": 70}])
+def test_bits_do_not_depend_on_launches_or_other_runs(landscape, monkeypatch):
     optimizer = {"kind": "adam", "lr": [0.01, 0.02, 0.03], "average": {"kind": "tail"}, "schedule": {"kind": "cosine"}}
-    spec = {**RIVER, "seeds": 1000, "optimizers": [optimizer], "record": {"every": 3}, "precision": "float32"}
-    (shard,), (fewer,) = shards(spec), shards({**spec, "seeds": 70})
+    spec = {**RIVER, "landscape": landscape, "seeds": 1000, "optimizers": [optimizer], "record": {"every": 3}, "precision": "float32"}
+    shard, fewer = whole(spec), whole({**spec, "seeds": 70})
     expected, less = collected(CudaSimulation(shard))[0], collected(CudaSimulation(fewer))[0]
-    monkeypatch.setattr(cuda_executor, "LAUNCH_WORK", 7 * 3 * 1000 * 2)
+    monkeypatch.setattr(cuda_executor, "LAUNCH_WORK", 7 * 3 * 1000 * shard.group.iterate_size)
     found = collected(CudaSimulation(shard))[0]
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
