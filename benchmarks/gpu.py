@@ -1,6 +1,6 @@
 """thalweg and its peers on a CUDA device: python -m benchmarks.gpu [--runs 1048576] [--steps 2000] [--rounds 5] [--out benchmarks/RESULTS.md]
 
-Cases a, b and c (benchmarks/cases.py) with a run a thread, beside JAX, torch and, in a, CuPy's elementwise kernels on the same card, in
+Cases a, b and c (benchmarks/cases.py) with a run a thread, or a warp where it has 64 components or more, beside JAX, torch and, in a, CuPy's elementwise kernels on the same card, in
 turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
 With case a the kernel's own time by CUDA events against a roofline. Then Muon on 64 x 64 matrices against the rate of batched products of
 that size, and consensus-based optimization, a block of threads a run, beside torch and CuPy arrays.
@@ -25,7 +25,13 @@ from .cases import CASES, CBO, LAST, MUON, OURS_ALONE, RIVER
 
 HEADING = "# On a CUDA device"
 OURS = "thalweg, kernel"
+MORE_POINTS = {"lr": {"logspace": [1e-4, 1e-1, 100]}, "beta1": {"linspace": [0.5, 0.95, 100]}, "beta2": {"linspace": [0.9, 0.999, 100]}}
 Contestant = Callable[[], np.ndarray]
+FILLING: dict[str, tuple[str, dict[str, Any]]] = {
+    "b32": ("65,536 runs", {"seeds": 65_536}),
+    "c32": ("1,000,000 runs", {"optimizers": [{**CASES["c32"][1]["optimizers"][0], **MORE_POINTS}]}),
+}
+"""The cases whose runs take milliseconds, with more of them: what they are called, and what of the study differs."""
 SLOTS = {"landscape, checks, loop": 70, "Philox": 32, "normals": 52, "corrections, noise and Adam": 64}
 """Instructions of a run and step of case a, counted in the kernel's machine code (numba-cuda 0.30, CUDA 13.0, sm_90, by nvdisasm) along the
 way that takes no rare branch; 147 of them serve two steps and count half, a wide product (20 of the 147) counts twice. Eight a step are
@@ -52,6 +58,7 @@ def main() -> None:
     for name in ("b32", "c32"):
         title, study = CASES[name]
         beside(lines, f"{name[0]}: {title}", study, given.rounds)
+        beside(lines, f"{name[0]}, filling the card: {FILLING[name][0]}", {**study, **FILLING[name][1]}, given.rounds)
     if missing_arrays() is None:
         muon(lines, given.matrices, given.rounds)
     else:

@@ -80,7 +80,8 @@ def run_sources(parts: Parts, precision: str) -> tuple[Sources, int]:
     if dim < WARP_DIM:
         return made, 1
     try:
-        texts = {name: shared(getattr(made, name), dim, WARP) for name in ("landscape", "rule", "average")}
+        itemsize = np.dtype(precision).itemsize
+        texts = {name: shared(getattr(made, name), dim, WARP, itemsize) for name in ("landscape", "rule", "average")}
     except NotFusable:
         return made, 1
     vars(made).update(texts)

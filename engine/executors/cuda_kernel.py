@@ -259,7 +259,10 @@ def noise(f: Features) -> list[str]:
     word, add = "w0, w1, w2, w3 = philox(np.uint32({}), np.uint32(t), seed, ZERO, key0, key1)", "g[{0}, 0] += weight[{0}, 0] * bailey({1})"
     if f.precision == "float64":
         return each(f, word.format("d"), add.format("slot", "cell64(w0, w1), cell64(w2, w3), df, exponent"))
-    first, second = add.format("2 * pair", "cell32(w0), cell32(w1), df, exponent"), add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, exponent")
+    first, second = (
+        add.format("2 * pair", "cell32(w0), cell32(w1), df, exponent"),
+        add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, exponent"),
+    )
     return pairs(f, word.format("j"), first, *([f"if 2 * j + 1 < {f.dim}:", f"    {second}"] if f.dim % 2 else [second]))
 
 

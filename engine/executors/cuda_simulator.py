@@ -10,7 +10,7 @@ from .device import simulated
 
 
 def complete_simulator() -> None:
-    """Where kernels are simulated, give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once; and one
+    """Where kernels are simulated, give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once; warps that wait, where a block is one; and one
     shared array a line, even if two threads come to it together (numba-cuda 0.30 looks first and makes one then)."""
     if not simulated():
         return
@@ -30,5 +30,9 @@ def complete_simulator() -> None:
         made: np.ndarray = shared._allocations.setdefault((caller.f_code, caller.f_lineno), np.empty(shape, dtype))
         return made
 
-    FakeCUDAModule.shfl_xor_sync = shfl_xor_sync  # type: ignore[attr-defined]
+    def syncwarp(_: Any) -> None:
+        thread: Any = threading.current_thread()
+        thread.syncthreads()
+
+    FakeCUDAModule.shfl_xor_sync, FakeCUDAModule.syncwarp = shfl_xor_sync, syncwarp  # type: ignore[attr-defined]
     FakeCUDAShared.array = array  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
 from .cuda_simulator import complete_simulator
 from .cuda_swarm_kernel import Features, kernel_source
+from .cuda_warp import SHARED_BYTES
 from .device import Arrays
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
@@ -23,8 +24,6 @@ WARP = 32
 """Threads that exchange numbers without waiting."""
 MOST_THREADS = 256
 """Of a block: two and more then fit on a multiprocessor, and one works while another waits."""
-SHARED_BYTES = 48 * 2**10
-"""Shared memory of a block."""
 
 
 def why_not(group: Group) -> str | None:

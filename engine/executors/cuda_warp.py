@@ -1,13 +1,18 @@
 """From functions for one thread of a CUDA device to functions for a warp of them, which shares a run of many components.
 
 Components are dealt out in pairs, since a Philox block makes two: the thread in lane k holds components 2 (k + 32 j) and the next, j = 0, 1, ...
-A loop over components becomes a loop over the thread's own, which its slots hold, and a sum over them is then added up over the warp. The sum is made by
+A loop over components becomes a loop over the thread's own, which its slots hold, and a sum over them is then added up over the warp: by
 exchanges, x <- x + x of the lane at distance 16, 8, 4, 2, 1, so that all lanes get the same bits, and all of them take the same branches.
-What needs a component that another thread holds (neighbours, x[0], products) is not shared.
+
+A landscape whose terms take more than one component (neighbours, x[0]) puts the iterate into shared memory, and gathers its gradient there:
+each of 32 terms at a time adds to one component, then each to its next one. Products, whose factors wait for each other, are not shared.
 """
 
 import ast
+import copy
 import functools
+import itertools
+from collections.abc import Iterable
 
 from .inline import NotFusable
 
@@ -15,15 +20,36 @@ OWN = {"X": 0, "G": 0, "XI": 0, "S": 1}
 """Arrays with the thread's components alone, and which of their indices is the component."""
 LOOPS = ("i", "d")
 """Names that loops over components give them."""
-HEAD = '''
-
+COUPLED = ("landscape", "observe")
+"""Functions whose terms may take any component."""
+SHARED_BYTES = 48 * 2**10
+"""Shared memory of a block."""
+BLOCK_WARPS = 4
+"""Most warps of a block; each has room of its own."""
+HEAD = """from numba import cuda
 ALL, WARP = 0xFFFFFFFF, {warp}
 
 
 @device
 def together(total):
-{exchanges}    return total
-'''
+    {exchanges}
+    return total
+"""
+BEFORE = """
+of_warps = cuda.shared.array(({arrays}, {warps}, {dim}), F)
+at, gradient = of_warps[0, cuda.threadIdx.x // WARP], of_warps[{arrays} - 1, cuda.threadIdx.x // WARP]
+for slot in range({slots}):
+    d = {component}
+    if d < {dim}:
+        at[d] = X[slot, 0]
+cuda.syncwarp()
+"""
+AFTER = """
+for slot in range({slots}):
+    d = {component}
+    if d < {dim}:
+        G[slot, 0] = gradient[d]
+"""
 
 
 def slots(dim: int, warp: int) -> int:
@@ -43,40 +69,62 @@ def exchange(warp: int, name: str, new: str) -> list[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def shared(text: str, dim: int, warp: int) -> str:
-    """The module (source.py) for a warp. Raises NotFusable where its threads would need each other's components."""
-    tree = ast.parse(text)
-    tree = ast.fix_missing_locations(_Dealer(dim, warp).visit(tree))
-    exchanges = "".join(f"    {line}\n" for line in exchange(warp, "total", "total + {}"))
-    first = next(k for k, node in enumerate(tree.body) if isinstance(node, ast.FunctionDef))
-    made = [*tree.body[:first], *ast.parse("from numba import cuda" + HEAD.format(warp=warp, exchanges=exchanges)).body, *tree.body[first:]]
-    return ast.unparse(ast.Module(made, [])) + "\n"
+def shared(text: str, dim: int, warp: int, itemsize: int) -> str:
+    """The module (source.py) for a warp. Raises NotFusable where its threads would need each other's components and cannot have them."""
+    made: list[ast.stmt] = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            if not any(isinstance(m, ast.FunctionDef) for m in made):
+                head = HEAD.format(warp=warp, exchanges="\n    ".join(exchange(warp, "total", "total + {}")))
+                made += ast.parse(head).body
+            made.append(dealt_function(node, dim, warp, itemsize))
+        else:
+            made.append(node)
+    return ast.unparse(ast.fix_missing_locations(ast.Module(made, []))) + "\n"
 
 
-class _Dealer(ast.NodeTransformer):
-    """Deals out the loops over components."""
+def dealt_function(function: ast.FunctionDef, dim: int, warp: int, itemsize: int) -> ast.FunctionDef:
+    try:
+        return _Dealt(dim, warp).function(copy.deepcopy(function))
+    except NotFusable:
+        if function.name not in COUPLED or 2 * BLOCK_WARPS * dim * itemsize > SHARED_BYTES:
+            raise
+    return _Gathered(dim, warp).function(function)
+
+
+def lines(*text: str) -> list[ast.stmt]:
+    return ast.parse("\n".join(text)).body
+
+
+class _Dealt(ast.NodeTransformer):
+    """Deals out the loops over components, none of which needs another."""
 
     def __init__(self, dim: int, warp: int):
         self.dim, self.warp = dim, warp
         self.index: str | None = None
         self.added: dict[str, None] = {}
 
+    def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        self.visit(function)
+        if any(isinstance(node, ast.Name) and node.id == "slot" for node in ast.walk(function)):
+            function.body[:0] = lines("lane = cuda.threadIdx.x % WARP")
+        return function
+
     def visit_For(self, loop: ast.For) -> ast.AST | list[ast.stmt]:
-        assert isinstance(loop.target, ast.Name)
-        if loop.target.id not in LOOPS:
+        name = ast.unparse(loop.target)
+        if name not in LOOPS:
             return self.generic_visit(loop)
         if self.index or ast.unparse(loop.iter) not in (f"range({self.dim})", f"range(0, {self.dim})", "range(X.shape[0])"):
             raise NotFusable(f"a loop over {ast.unparse(loop.iter)}")
-        self.index, self.added = loop.target.id, {}
+        self.index, self.added = name, {}
         body = [self.visit(statement) for statement in loop.body]
-        name, self.index = self.index, None
-        lines = f"for slot in range({slots(self.dim, self.warp)}):", f"    {name} = {component('slot', 'lane')}", f"    if {name} < {self.dim}: pass"
-        dealt = ast.parse("\n".join(lines))
-        (outer,) = dealt.body
-        assert isinstance(outer, ast.For)
-        assert isinstance(outer.body[1], ast.If)
-        outer.body[1].body = body
-        return [outer, *ast.parse("".join(f"for l in range(W): {place} = together({place})\n" for place in self.added)).body]
+        self.index = None
+        held = f"    {name} = {component('slot', 'lane')}", f"    if {name} < {self.dim}: pass"
+        (dealt,) = lines(f"for slot in range({slots(self.dim, self.warp)}):", *held)
+        assert isinstance(dealt, ast.For)
+        assert isinstance(dealt.body[1], ast.If)
+        dealt.body[1].body = body
+        return [dealt, *lines(*(f"for l in range(W): {place} = together({place})" for place in self.added))]
 
     def visit_AugAssign(self, add: ast.AugAssign) -> ast.AST:
         if self.index and not self.own(add.target):
@@ -92,21 +140,109 @@ class _Dealer(ast.NodeTransformer):
         return self.generic_visit(assign)
 
     def own(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in OWN
+        return isinstance(node, ast.Subscript) and ast.unparse(node.value) in OWN
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         if not self.own(node):
             return self.generic_visit(node)
-        assert isinstance(node.value, ast.Name)
         assert isinstance(node.slice, ast.Tuple)
-        index, at = node.slice.elts, OWN[node.value.id]
+        index, at = node.slice.elts, OWN[ast.unparse(node.value)]
         if self.index is None or ast.unparse(index[at]) not in (self.index, f"{self.index} + 0"):
             raise NotFusable(f"component {ast.unparse(index[at])}")
         index[at] = ast.Name("slot", ast.Load())
         return node
 
-    def visit_FunctionDef(self, function: ast.FunctionDef) -> ast.AST:
-        self.generic_visit(function)
-        if any(isinstance(node, ast.Name) and node.id == "slot" for node in ast.walk(function)):
-            function.body[:0] = ast.parse("lane = cuda.threadIdx.x % WARP").body
+
+class _Gathered(ast.NodeTransformer):
+    """Deals out the terms of a landscape; `at` and `gradient` of the run are in shared memory."""
+
+    def __init__(self, dim: int, warp: int):
+        self.dim, self.warp = dim, warp
+        self.numbers = itertools.count()
+
+    def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        *statements, end = self.flat(function.body)
+        assert isinstance(end, ast.Return)
+        gradient = function.name == "landscape"
+        sizes = {"dim": self.dim, "slots": slots(self.dim, self.warp), "warps": BLOCK_WARPS, "component": component("slot", "lane")}
+        sizes["arrays"] = 1 + gradient
+        body = lines("lane = cuda.threadIdx.x % WARP", BEFORE.format(**sizes))
+        for statement in statements:
+            body += self.loop(statement) if isinstance(statement, ast.For) else self.once(statement)
+        function.body = [*body, *(lines(AFTER.format(**sizes)) if gradient else []), *lines("cuda.syncwarp()"), end]
         return function
+
+    def flat(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
+        """The statements, those for the block's one lane without a loop."""
+        made: list[ast.stmt] = []
+        for statement in statements:
+            one_lane = isinstance(statement, ast.For) and ast.unparse(statement.target) == "l"
+            made += self.flat(statement.body) if one_lane else [statement]
+        return [s if isinstance(s, ast.For) else self.visit(s) for s in made]
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Constant(0) if node.id == "l" else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        array = {"X": "at", "G": "gradient"}.get(ast.unparse(node.value))
+        if array and isinstance(node.slice, ast.Tuple):
+            return ast.Subscript(ast.Name(array, ast.Load()), node.slice.elts[0], node.ctx)
+        return node
+
+    def once(self, statement: ast.stmt) -> list[ast.stmt]:
+        """A statement outside the loops over terms: all lanes do it; what is shared, the first."""
+        if stored(statement, "gradient"):
+            return lines("if lane == 0:", f"    {ast.unparse(statement)}", "cuda.syncwarp()")
+        return [statement]
+
+    def loop(self, loop: ast.For) -> list[ast.stmt]:
+        """A loop over terms, dealt out: a term a lane at a time."""
+        name, statements = ast.unparse(loop.target), self.flat(loop.body)
+        assert isinstance(loop.iter, ast.Call)
+        bounds = [ast.literal_eval(a) if isinstance(a, ast.Constant) else None for a in loop.iter.args]
+        start, stop = (0, *bounds)[-2:]
+        if len(bounds) > 2 or start is None or stop is None:
+            raise NotFusable(f"a loop over {ast.unparse(loop.iter)}")
+        inside: list[str] = []
+        first: list[tuple[str, str]] = []
+        then: list[tuple[str, str]] = []
+        total: dict[str, str] = {}
+        sums: list[str] = []
+        for statement in statements:
+            target = stored(statement)
+            adds = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+            if target is None or isinstance(target, ast.Name):
+                inside.append(ast.unparse(statement))
+                continue
+            place, fixed = ast.unparse(target), not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(target))
+            if not adds and (fixed or not isinstance(statement, ast.Assign) or not stored(statement, "gradient")):
+                raise NotFusable("terms that wait for each other")
+            if fixed:
+                total.setdefault(place, f"_sum{next(self.numbers)}")
+                inside.append(f"{total[place]} += {ast.unparse(statement.value)}")  # type: ignore[attr-defined]
+                continue
+            if not stored(statement, "gradient"):
+                raise NotFusable("numbers that are kept for every term")
+            kept = f"_part{next(self.numbers)}"
+            inside.append(f"{kept} = {ast.unparse(statement.value)}")  # type: ignore[attr-defined]
+            (then if adds else first).append((f"{place} {'+' * adds}=", kept))
+        made = [*(f"{value} = F(0)" for value in total.values()), f"for turn in range({-(-(stop - start) // self.warp)}):"]
+        made += [f"    {name} = {start} + lane + turn * WARP", *(f"    {kept} = F(0)" for _, kept in first + then)]
+        made += [f"    if {name} < {stop}:", *(f"        {line}" for line in inside or ["pass"])]
+        for store, kept in first + then:
+            made += [f"    if {name} < {stop}:", f"        {store} {kept}", "    cuda.syncwarp()"]
+        for place, value in total.items():
+            made.append(f"{value} = together({value})")
+            sums += [f"{place} += {value}"]
+        made_sums = [s for line in sums for s in self.once(lines(line)[0])]
+        return [*lines(*made), *made_sums]
+
+
+def stored(statement: ast.stmt, array: str = "") -> ast.expr | None:
+    """What a statement stores to, if it is this array; to any place without one."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target] if isinstance(statement, ast.AugAssign) else []
+    for target in targets:
+        if not array or (isinstance(target, ast.Subscript) and ast.unparse(target.value) == array):
+            return target
+    return None

@@ -147,6 +147,12 @@ SHARED = {
     "own numbers, stop early": {"optimizer": {"kind": "sgld"}, "stop": {"loss_below": 65.0}, "noise": {"kind": "none"}},
     "sums over components": {"optimizer": {"kind": "spherical_langevin", "inverse_temperature": 2.0}, "init": {"kind": "sphere"}},
     "a loss of sums": {"optimizer": {"kind": "sgd"}, "landscape": {"kind": "ackley", "dim": 5}},
+    "neighbours": {"optimizer": {"kind": "adam", "lr": [1e-4, 2e-4]}, "landscape": {"kind": "rosenbrock", "dim": 7}},
+    "a component in all terms": {
+        "optimizer": {"kind": "sgd", "lr": [1e-4, 2e-4], "average": {"kind": "polyak"}},
+        "landscape": {"kind": "river_valley_nd", "dim": 6},
+    },
+    "single components": {"optimizer": {"kind": "sgd", "lr": [1e-4, 2e-4]}, "landscape": {"kind": "levy", "dim": 5}},
     "some diverge": {"optimizer": {"kind": "sgd", "lr": [0.001, 0.2]}, "stop": {"diverge_above": 200.0}},
 }
 """Studies whose runs are each shared by a warp."""
@@ -325,7 +331,10 @@ CASES = {
     **{f"{formula} {rule}": (pair, formula, rule) for formula, rule in PAIRS},
     **{f"{name}, float64": (option, name, "float64") for name in OPTIONS},
     **{f"{name}, float32": (option, name, "float32") for name in ("student_t in three dimensions", "noise per component", "tail")},
-    **{f"on a warp: {name}, {p}": (on_a_warp, name, p) for name, p in (*itertools.product(SHARED, ["float64"]), (next(iter(SHARED)), "float32"))},
+    **{
+        f"on a warp: {name}, {p}": (on_a_warp, name, p)
+        for name, p in (*itertools.product(SHARED, ["float64"]), (next(iter(SHARED)), "float32"))
+    },
     **{f"own_numbers, {p}": (own_numbers, p) for p in ("float64", "float32")},
     **{case.__name__: (case,) for case in (both_executors, norms, divergence, stopped, launches, launches_of_warps, uniforms)},
     **{f"{kind} of particles, {p}": (swarm, kind, p) for kind in SWARMS for p in ("float64", "float32")},

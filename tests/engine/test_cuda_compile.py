@@ -30,6 +30,7 @@ KERNELS = {
         "optimizers": [{"kind": "sgd", "lr": 1e-3, "momentum": 0.9, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "polyak"}}],
         "record": {"every": 10, "variables": ["loss", "params", "average_loss"]},
     },
+    "neighbours in shared memory": {"landscape": {"kind": "rosenbrock", "dim": 100}, "noise": {"kind": "none"}, "optimizers": [ADAM]},
     "a schedule, clipping and an average": {
         "optimizers": [{**ADAM, "schedule": {"kind": "wsd"}, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "tail"}}],
         "stop": {"loss_below": 1e-3},
