@@ -113,10 +113,8 @@ def shared(study: dict[str, Any]) -> dict[str, Any]:
     from thalweg.engine.executors.array import Simulation
 
     shards = [s for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups for s in group.shards()]
-    if study["name"] == "muon":
+    if study["name"] in ("muon", "rastrigin"):
         return {"start": np.concatenate([Simulation(shard).start()[0] for shard in shards])}
-    if study["name"] == "rastrigin":
-        return {"start": Simulation(shards[0]).start()[0]}
     if study["name"] == "rosenbrock":
         columns = [shard.columns()["optimizer"] for shard in shards]
         return {"grid": [np.concatenate([c[(field,)] for c in columns]) for field in ("lr", "beta1", "beta2")]}

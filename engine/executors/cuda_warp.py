@@ -176,8 +176,10 @@ class _Gathered(ast.NodeTransformer):
         """The statements, those for the block's one lane without a loop."""
         made: list[ast.stmt] = []
         for statement in statements:
-            one_lane = isinstance(statement, ast.For) and ast.unparse(statement.target) == "l"
-            made += self.flat(statement.body) if one_lane else [statement]
+            if isinstance(statement, ast.For) and ast.unparse(statement.target) == "l":
+                made += self.flat(statement.body)
+            else:
+                made.append(statement)
         return [s if isinstance(s, ast.For) else self.visit(s) for s in made]
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
