@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resumable).
 """
 
+import gc
 import importlib
 import sys
 from typing import Any
@@ -11,6 +12,8 @@ import typer
 
 COMMANDS = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
 """In the order of --help. engine/commands/NAME.py holds a function of that name."""
+SELDOM = 100_000
+"""Objects made before garbage is looked for: importing libraries makes many that stay, and looking a hundred times takes a fifth of a second."""
 
 app = typer.Typer(
     help="Simulate optimizers on landscapes: YAML studies in, labelled trajectories out.",
@@ -24,7 +27,16 @@ for name in COMMANDS:
 
 
 def main() -> None:
-    """The console command: errors that thalweg raises on purpose, and wrong options, become lines on stderr and an exit code."""
+    """The console command."""
+    gc.set_threshold(SELDOM, 50, 50)
+    try:
+        answer()
+    finally:
+        gc.freeze()  # at its end Python would look through all modules for garbage once more: a fifth of a second
+
+
+def answer() -> None:
+    """Run the command: errors that thalweg raises on purpose, and wrong options, become lines on stderr and an exit code."""
     from ..specs.errors import ThalwegError
 
     try:

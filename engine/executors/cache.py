@@ -1,4 +1,4 @@
-"""Generated kernels on disk: compiled once a machine, not once a process.
+"""Generated kernels on disk: compiled once a machine, not once a process; the first time by two processes, if there are processors for them.
 
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
@@ -12,12 +12,15 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +28,16 @@ from ...specs.errors import ThalwegError
 
 DEFAULT_SIZE = "500MB"
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+HELPER = """
+import json, sys
+sys.path, sources = json.load(sys.stdin)
+from thalweg.engine.executors import cache, hints
+hints.DECLARED = True
+for source in sources: cache.load(source)
+"""
+"""The program of a process that compiles for another, which compiles what is `linked`."""
+PATIENCE = 60.0
+"""Seconds to wait for it at most."""
 DIGEST = re.compile(r"[0-9a-f]{16}")
 
 _modules: dict[str, ModuleType] = {}
@@ -40,6 +53,33 @@ def load(source: str) -> ModuleType:
             if new:
                 prune(keep=[Path(m.__file__ or "") for m in _modules.values()])
         return _modules[source]
+
+
+@contextlib.contextmanager
+def ahead(sources: Iterable[str]) -> Iterator[None]:
+    """While the block runs, compile these in a process of its own; `load` then finds them on disk, and compiles as ever what is not there."""
+    helper = None
+    if processors() > 1 and sys.executable and folder().parent == directory():
+        with contextlib.suppress(OSError):
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            helper = subprocess.Popen([sys.executable, "-c", HELPER], stdin=subprocess.PIPE, text=True, encoding="utf-8", **quiet)
+    try:
+        if helper and helper.stdin:
+            with contextlib.suppress(OSError), helper.stdin as pipe:
+                json.dump([sys.path, [*sources]], pipe)
+        yield
+        if helper:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                helper.wait(PATIENCE)
+    finally:
+        if helper:
+            helper.kill()
+            helper.wait()
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def place(source: str) -> Path:

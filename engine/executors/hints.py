@@ -14,6 +14,8 @@ ESTIMATES = bool(binding.get_host_cpu_features().get("avx512f"))
 wider than 256 bits), on those with AVX2 (measured on Zen 3) the units for roots and quotients work beside all others."""
 
 
+NOWHERE = 1
+"""An address that is not 0, which LLVM would take for a symbol it cannot find."""
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled ones call, and never Python, where that would crash: they take a fifth less time to compile."""
 
@@ -32,13 +34,17 @@ def at_address(signature: Any) -> Any:
     return signature.return_type(types.intp, *signature.args), generate
 
 
+DECLARED = False
+"""Whether `linked` functions are left uncompiled, in a process that compiles their callers but calls nothing."""
+
+
 def linked(signature: Any, **options: Any) -> Any:
     """As njit(signature), for a function that several others call: these are compiled without it and find it by its symbol. Numba would compile
     a copy of it, and of all that it calls, into each of them. No exception comes through. Arrays must be of exactly the signature's types."""
 
     def made(function: Any) -> Any:
         symbol = f"{function.__module__}.{function.__name__}"
-        binding.add_symbol(symbol, address(njit(signature, **options)(function), signature))
+        binding.add_symbol(symbol, NOWHERE if DECLARED else address(njit(signature, **options)(function), signature))
 
         def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
             kind = context.call_conv.get_function_type(signature.return_type, signature.args)

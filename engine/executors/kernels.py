@@ -1,5 +1,6 @@
 """What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
 
+import contextlib
 import functools
 import re
 from pathlib import Path
@@ -69,12 +70,15 @@ class Sources:
 
     def load(self, seldom: bool = True) -> tuple[Any, ...]:
         """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded. `seldom` is that of drive_points.py."""
-        from .cache import load
-        from .hints import address
+        from .cache import ahead, load, place
 
-        lanes = load(_own("lanes", self.precision, self.lanes))
-        driver = load(_driver(self.driver, self.precision, self.lanes, seldom, lanes.__name__))
-        landscape, rule, average = map(load, (self.landscape, self.rule, self.average))
+        own = _own("lanes", self.precision, self.lanes)
+        text = _driver(self.driver, self.precision, self.lanes, seldom, place(own).stem)
+        with contextlib.nullcontext() if place(text).is_file() else ahead([own, text, self.landscape]):  # half of the work
+            lanes, rule, average = map(load, (own, self.rule, self.average))
+        driver, landscape = load(text), load(self.landscape)
+        from .hints import address  # imports Numba, which the other process need not wait for
+
         functions = [
             (landscape.landscape, lanes.LANDSCAPE),
             (landscape.observe, lanes.OBSERVE),
