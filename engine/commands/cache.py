@@ -22,5 +22,5 @@ def cache(
         found = kernels.entries()
         size = nice_bytes(sum(size for _, size, _ in found))
         print(
-            f"{kernels.directory()}: {len(found)} kernels, {size} of at most {nice_bytes(kernels.limit())}; thalweg cache clear empties it"
+            f"{kernels.directory()}: {kernels.count(found)} kernels, {size} of at most {nice_bytes(kernels.limit())}; thalweg cache clear empties it"
         )

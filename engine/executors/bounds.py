@@ -5,7 +5,6 @@ bound is one on what a kernel computes, in any order of its sums and products: e
 of its parts, and no part may come near overflow. Source of the method: Moore, Interval Analysis, 1966.
 """
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from ...optimizers._particles import ParticleOptimizer
 from ...specs.expression import Formula, Parsed, parse, symbol
 from ...specs.landscapes.base import SymbolicLandscape
 from ..plan import Group, Parts
+from .cache import kept
 
 REACH = {"float32": 2.0**17, "float64": 2.0**30}
 """Largest arguments of vecmath's sin, cos and tan."""
@@ -47,7 +47,7 @@ def within(group: Group, parts: Parts) -> float:
     return _box(land.definition(), tuple(numbers.items()), limit, precision)
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _box(formula: Formula, numbers: tuple[tuple[str, Interval], ...], limit: float, precision: str) -> float:
     found = box(parse(formula), dict(numbers), limit, precision, REACH[precision])
     return found if found >= LEAST_BOX else 0.0

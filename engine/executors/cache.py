@@ -2,7 +2,8 @@
 
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
-everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy.
+everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy. What is
+derived from a formula by SymPy, whose import alone takes as long as all the rest of a second start, is `kept` beside it as t_<hash>.json.
 
 DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
 process. Its size stays below $THALWEG_CACHE_SIZE (500MB): the digests and kernels used longest ago go first.
@@ -20,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ...specs.errors import ThalwegError
 
@@ -58,11 +60,11 @@ def load(source: str) -> ModuleType:
 @contextlib.contextmanager
 def ahead(sources: Iterable[str]) -> Iterator[None]:
     """While the block runs, compile these in a process of its own; `load` then finds them on disk, and compiles as ever what is not there."""
-    helper = None
-    if processors() > 1 and sys.executable and folder().parent == directory():
+    helper, program = None, Path(sys.executable or "").name.lower()  # where Python is embedded, the program is another
+    if processors() > 1 and program.startswith("python") and folder().parent == directory():
         with contextlib.suppress(OSError):
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            helper = subprocess.Popen([sys.executable, "-c", HELPER], stdin=subprocess.PIPE, text=True, encoding="utf-8", **quiet)
+            command, nowhere = [sys.executable, "-c", HELPER], subprocess.DEVNULL
+            helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, text=True, encoding="utf-8")
     try:
         if helper and helper.stdin:
             with contextlib.suppress(OSError), helper.stdin as pipe:
@@ -84,7 +86,38 @@ def processors() -> int:
 
 def place(source: str) -> Path:
     """The file of this source."""
-    return folder() / f"k_{hashlib.sha256(source.encode()).hexdigest()[:16]}.py"
+    return folder() / f"k_{hashed(source)}.py"
+
+
+def hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def kept(function: Callable[..., Any]) -> Any:
+    """The function, whose results (text and numbers, of arguments that their repr tells apart) stay on disk too. What it raises does not."""
+
+    @functools.lru_cache(maxsize=256)
+    @functools.wraps(function)
+    def found(*given: Any) -> Any:
+        path = folder() / f"t_{hashed(f'{function.__qualname__}{given!r}')}.json"
+        with contextlib.suppress(OSError, ValueError):
+            made = json.loads(path.read_text(encoding="utf-8"))
+            used(path)
+            return made
+        made = function(*given)
+        with contextlib.suppress(OSError):
+            write(path, json.dumps(made))
+            used(path)
+        return made
+
+    return found
+
+
+def used(path: Path) -> None:
+    """Note that this file was used now."""
+    with contextlib.suppress(OSError):
+        os.utime(path.parent)
+        path.with_suffix(".used").touch()
 
 
 def _import(source: str) -> ModuleType:
@@ -92,9 +125,7 @@ def _import(source: str) -> ModuleType:
     name = path.stem
     if not path.is_file():
         write(path, source)
-    with contextlib.suppress(OSError):
-        os.utime(path.parent)
-        (path.parent / f"{name}.used").touch()
+    used(path)
     try:
         return _execute(name, path)
     except Exception:  # noqa: BLE001 a damaged or vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
@@ -165,13 +196,16 @@ def directory() -> Path:
 
 @functools.cache
 def digest() -> str:
-    """What machine code depends on besides the kernel's source: the modules here, and the versions of what compiles it."""
+    """What machine code depends on besides the kernel's source: the modules here, those that read formulas, and the versions of what compiles it."""
     from importlib.metadata import PackageNotFoundError, version
 
-    parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy"))]
+    from ...specs import calculus, expression
+
+    parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy", "sympy"))]
     with contextlib.suppress(PackageNotFoundError):
         parts.append(f"numba-cuda {version('numba-cuda')}")
-    parts += [p.read_text(encoding="utf-8") for p in sorted(Path(__file__).parent.glob("*.py"))]
+    modules = [*Path(__file__).parent.glob("*.py"), *map(Path, (calculus.__file__, expression.__file__))]
+    parts += [p.read_text(encoding="utf-8") for p in sorted(modules)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -185,14 +219,14 @@ def limit() -> int:
 
 
 def entries() -> list[tuple[Path, int, float]]:
-    """(source file, bytes with its machine code, when last used) of every kernel in the cache."""
+    """(file, bytes with its machine code, when last used) of every kernel's source and every derived text in the cache."""
     made = []
-    for path in sorted(directory().glob("*/k_*.py")):
+    for path in sorted([*directory().glob("*/k_*.py"), *directory().glob("*/t_*.json")]):
         if DIGEST.fullmatch(path.parent.name):
             with contextlib.suppress(OSError):
                 files = [path, *path.parent.glob(f"__pycache__/{path.stem}.*")]
-                used = path.with_suffix(".used")
-                when = used.stat().st_mtime if used.exists() else path.parent.stat().st_mtime
+                last = path.with_suffix(".used")
+                when = last.stat().st_mtime if last.exists() else path.parent.stat().st_mtime
                 made.append((path, sum(f.stat().st_size for f in files), when))
     return made
 
@@ -216,4 +250,9 @@ def clear() -> tuple[int, int]:
         for inner in (folder_ / "__pycache__", folder_):
             with contextlib.suppress(OSError):
                 inner.rmdir()
-    return len(found), freed
+    return count(found), freed
+
+
+def count(found: list[tuple[Path, int, float]]) -> int:
+    """How many of these are kernels."""
+    return sum(path.suffix == ".py" for path, _, _ in found)

@@ -16,6 +16,7 @@ from ...specs.landscapes.base import SymbolicLandscape
 from ...specs.noise import SAMPLED
 from ...specs.sweep import resolved
 from ..plan import Parts
+from .cache import kept
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
 from .rule import average_source, rule_source
@@ -52,8 +53,7 @@ class Sources:
         self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False
     ):
         swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
-        self.landscape = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
-        self.scratch = scratch_rows(parse(formula))
+        self.landscape, self.scratch = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
         self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
         if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
             raise NotFusable(f"an average of kind {optimizer.average.kind}")
@@ -90,9 +90,11 @@ class Sources:
         return driver.drive, tuple(address(f, s) for f, s in functions)
 
 
-@functools.lru_cache(maxsize=64)
-def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> str:
-    return formula_source(parse(formula), precision, lanes, uniform, gradient, apart)
+@kept
+def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> tuple[str, int]:
+    """A landscape's module, and the rows of Z it takes."""
+    parsed = parse(formula)
+    return formula_source(parsed, precision, lanes, uniform, gradient, apart), scratch_rows(parsed)
 
 
 @functools.cache

@@ -84,6 +84,81 @@ def test_many_processes_at_once(folder):
     assert not list(folder.rglob("*.part"))
 
 
+AHEAD = """
+from thalweg.engine.executors import cache
+with cache.ahead([{source!r}]):
+    pass
+module = cache.load({source!r})
+print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "hits"),
+    [
+        ("", "1"),
+        ("cache.processors = lambda: 1", "0"),
+        ("import sys; sys.executable = ''", "0"),
+        ("import sys; sys.executable = '/nowhere/python'", "0"),
+        ("cache.HELPER = 'raise SystemExit(1)'", "0"),
+        ("cache.HELPER, cache.PATIENCE = 'import time; time.sleep(60)', 0.1", "0"),
+    ],
+)
+def test_another_process_compiles_meanwhile_or_this_one_does(folder, before, hits):
+    source = KERNEL.format(number=8)
+    program = f"from thalweg.engine.executors import cache\n{before}\n{AHEAD.format(source=source)}"
+    if not before and cache.processors() < 2:
+        pytest.skip("there is one processor here")
+    environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["9.0", hits]
+
+
+def test_a_driver_compiled_without_what_is_linked_finds_it(folder):
+    """The first start of a study, in two processes, gives the bits of the second."""
+    if cache.processors() < 2:
+        pytest.skip("there is one processor here")
+    program = """
+import thalweg
+spec = {"name": "t", "landscape": "river_valley", "optimizers": ["adam"], "seeds": 3, "steps": 70, "noise": {"kind": "gaussian", "scale": 0.1}}
+print(thalweg.run(spec, executor="fused")["adam"].loss.values.tobytes().hex())
+"""
+    environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}
+    made = [
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+
+
+def test_what_is_derived_is_kept(folder):
+    calls = []
+
+    @cache.kept
+    def derived(name, number):
+        calls.append(name)
+        if number < 0:
+            raise ValueError("negative")
+        return f"{name} {number}", 0.1
+
+    assert derived("a", 2) == derived("a", 2) == ("a 2", 0.1)
+    derived.cache_clear()  # as in a new process
+    assert tuple(derived("a", 2)) == ("a 2", 0.1)
+    assert calls == ["a"]
+    (path,) = folder.rglob("t_*.json")
+    path.write_text("[")
+    derived.cache_clear()
+    assert derived("a", 2) == ("a 2", 0.1)
+    assert calls == ["a", "a"]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="negative"):
+            derived("a", -1)
+    size = path.stat().st_size
+    assert cache.clear() == (0, size)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc", ".py"])
 def test_a_damaged_file_is_compiled_again(folder, suffix):
     source = KERNEL.format(number=5)
