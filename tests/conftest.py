@@ -1,11 +1,21 @@
-"""Kernels that tests compile go to a cache of their own, kept between runs. No test fails because the machine is busy: hypothesis has no deadlines."""
+"""Kernels that tests compile go to a cache of their own, kept between runs; each worker compiles its own alone, since there are as many as
+processors. No test fails because the machine is busy: hypothesis has no deadlines."""
 
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+from thalweg.engine.executors import cache
 
 os.environ["THALWEG_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "thalweg")
 
 settings.register_profile("thalweg", deadline=None)
 settings.load_profile("thalweg")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _alone():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "processors", lambda: 1)
+        yield

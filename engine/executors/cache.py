@@ -13,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -38,12 +40,17 @@ hints.DECLARED = True
 for source in sources: cache.load(source)
 """
 """The program of a process that compiles for another, which compiles what is `linked`."""
+PRUNED_AFTER = 8
+"""New kernels between two looks at the size of all; with thousands of them a look takes a twentieth of a second."""
 PATIENCE = 60.0
 """Seconds to wait for it at most."""
 DIGEST = re.compile(r"[0-9a-f]{16}")
+KINDS = {"k_": "py", "t_": "json"}
+"""How files that stand for an entry begin and end: kernels, derived texts."""
 
 _modules: dict[str, ModuleType] = {}
 _lock = threading.Lock()
+_new = itertools.count()
 
 
 def load(source: str) -> ModuleType:
@@ -52,7 +59,7 @@ def load(source: str) -> ModuleType:
         if source not in _modules:
             new = not place(source).is_file()
             _modules[source] = _import(source)
-            if new:
+            if new and next(_new) % PRUNED_AFTER == 0:
                 prune(keep=[Path(m.__file__ or "") for m in _modules.values()])
         return _modules[source]
 
@@ -221,14 +228,34 @@ def limit() -> int:
 def entries() -> list[tuple[Path, int, float]]:
     """(file, bytes with its machine code, when last used) of every kernel's source and every derived text in the cache."""
     made = []
-    for path in sorted([*directory().glob("*/k_*.py"), *directory().glob("*/t_*.json")]):
-        if DIGEST.fullmatch(path.parent.name):
-            with contextlib.suppress(OSError):
-                files = [path, *path.parent.glob(f"__pycache__/{path.stem}.*")]
-                last = path.with_suffix(".used")
-                when = last.stat().st_mtime if last.exists() else path.parent.stat().st_mtime
-                made.append((path, sum(f.stat().st_size for f in files), when))
+    for home in filter(is_ours, directory().glob("*")):
+        size: Counter[str] = Counter()
+        sources, last, otherwise = {}, {}, 0.0
+        with contextlib.suppress(OSError):
+            otherwise = home.stat().st_mtime
+        for part in (home, home / "__pycache__"):
+            for name, stat in listed(part):
+                stem, _, kind = name.partition(".")
+                size[stem] += stat.st_size
+                if kind == "used":
+                    last[stem] = stat.st_mtime
+                elif name == f"{stem}.{KINDS.get(stem[:2])}" and part == home:
+                    sources[stem] = home / name
+        made += [(path, size[stem], last.get(stem, otherwise)) for stem, path in sorted(sources.items())]
     return made
+
+
+def is_ours(path: Path) -> bool:
+    return DIGEST.fullmatch(path.name) is not None
+
+
+def listed(folder_: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Names and sizes of the files in a folder, of those that do not vanish meanwhile; each folder is read once, since thousands may lie there."""
+    with contextlib.suppress(OSError), os.scandir(folder_) as found:
+        for entry in found:
+            with contextlib.suppress(OSError):
+                if entry.is_file():
+                    yield entry.name, entry.stat()
 
 
 def prune(keep: list[Path]) -> None:
