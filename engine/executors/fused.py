@@ -251,10 +251,17 @@ class FusedSimulation:
 
     def room(self, records: int) -> tuple[Any, ...]:
         """`own`, `drawing`, `words`, `fine` of the driver: memory for what it does not keep."""
-        dim, made = self.dim, self.empty
-        own = (4, dim, dim, *self.sources.sizes(len(self.parts.landscape.observable_names)), 4)
-        drawing = (self.drawn, dim + dim % 2), (self.drawn, dim + dim % 2), (records, self.tile_rows)
-        return tuple(made(rows) for rows in own), tuple(made(*shape) for shape in drawing), *self.words()
+        sizes, made = self.sources.sizes(len(self.parts.landscape.observable_names)), self.empty
+        return tuple(made(rows) for rows in self.own(sizes)), tuple(made(*shape) for shape in self.drawing(records)), *self.words()
+
+    def own(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Rows of the arrays in `own`, in the driver's order; `sizes` are those of `Sources.sizes`."""
+        return 4, self.dim, self.dim, *sizes, 4
+
+    def drawing(self, records: int) -> tuple[tuple[int, int], ...]:
+        """Shapes of those in `drawing`, but for their lanes."""
+        normals = (self.drawn, self.dim + self.dim % 2)
+        return normals, normals, (records, self.tile_rows)
 
     def empty(self, *shape: int) -> np.ndarray:
         """Numbers of a block, (..., W), not initialised."""

@@ -32,12 +32,12 @@ class FusedSwarm(FusedSimulation):
         (_, _, *made), limits = super().choices()
         return np.array([*made[:8], "swarm" in self.shard.group.recorded, *made[8:]], dtype=np.int64), limits
 
-    def room(self, records: int) -> tuple[Any, ...]:
-        dim, particles, made = self.dim, self.base.particles, self.empty
-        own = (8, dim, dim, *self.sources.sizes(len(self.parts.landscape.observable_names)), 3, particles)
-        rows = -(-particles * dim // 2) * 2 if "xi" in self.rule.inputs() else 0
-        drawing = (self.drawn, rows), (records, self.tile_rows), (0, dim)
-        return tuple(made(rows) for rows in own), tuple(made(*shape) for shape in drawing), *self.words()
+    def own(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        return 8, self.dim, self.dim, *sizes, 3, self.base.particles
+
+    def drawing(self, records: int) -> tuple[tuple[int, int], ...]:
+        rows = -(-self.base.particles * self.dim // 2) * 2 if "xi" in self.rule.inputs() else 0
+        return (self.drawn, rows), (records, self.tile_rows), (0, self.dim)
 
     def state(self) -> tuple[Any, ...]:
         optimizer, particles = self.rule, self.base.particles

@@ -1,4 +1,5 @@
-"""Studies through the CUDA executor in Numba's simulator, each against the processor's executors; prints {case: what is wrong or ""} as JSON.
+"""Studies through the CUDA executor in Numba's simulator, each against the processor's executors; prints {case: what is wrong or ""} of the part of
+them whose number it is given, as JSON.
 
 Run by test_cuda_simulator.py as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
 """
@@ -345,6 +346,14 @@ CASES = {
 }
 
 
+PARTS = 4
+"""Processes that all cases are given to, one after the other, so that two workers of pytest-xdist both find work."""
+
+
+def part_of(name):
+    return list(CASES).index(name) * PARTS // len(CASES)
+
+
 def main():
     warnings.simplefilter("ignore")
     sys.setswitchinterval(1e-5)  # threads of a block wait for each other all the time
@@ -352,6 +361,8 @@ def main():
     made = {}
     with np.errstate(all="ignore"):
         for name, (case, *given) in CASES.items():
+            if part_of(name) != int(sys.argv[1]):
+                continue
             try:
                 made[name] = case(*given)
             except Exception:  # noqa: BLE001 told to the test of this case
