@@ -200,45 +200,51 @@ class _Gathered(ast.NodeTransformer):
 
     def loop(self, loop: ast.For) -> list[ast.stmt]:
         """A loop over terms, dealt out: a term a lane at a time."""
-        name, statements = ast.unparse(loop.target), self.flat(loop.body)
+        name, terms = ast.unparse(loop.target), _Terms()
         assert isinstance(loop.iter, ast.Call)
         bounds = [ast.literal_eval(a) if isinstance(a, ast.Constant) else None for a in loop.iter.args]
         start, stop = (0, *bounds)[-2:]
         if len(bounds) > 2 or start is None or stop is None:
             raise NotFusable(f"a loop over {ast.unparse(loop.iter)}")
-        inside: list[str] = []
-        first: list[tuple[str, str]] = []
-        then: list[tuple[str, str]] = []
-        total: dict[str, str] = {}
-        sums: list[str] = []
-        for statement in statements:
-            target = stored(statement)
-            adds = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
-            if target is None or isinstance(target, ast.Name):
-                inside.append(ast.unparse(statement))
-                continue
-            place, fixed = ast.unparse(target), not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(target))
-            if not adds and (fixed or not isinstance(statement, ast.Assign) or not stored(statement, "gradient")):
-                raise NotFusable("terms that wait for each other")
-            if fixed:
-                total.setdefault(place, f"_sum{next(self.numbers)}")
-                inside.append(f"{total[place]} += {ast.unparse(statement.value)}")  # type: ignore[attr-defined]
-                continue
-            if not stored(statement, "gradient"):
-                raise NotFusable("numbers that are kept for every term")
-            kept = f"_part{next(self.numbers)}"
-            inside.append(f"{kept} = {ast.unparse(statement.value)}")  # type: ignore[attr-defined]
-            (then if adds else first).append((f"{place} {'+' * adds}=", kept))
-        made = [*(f"{value} = F(0)" for value in total.values()), f"for turn in range({-(-(stop - start) // self.warp)}):"]
-        made += [f"    {name} = {start} + lane + turn * WARP", *(f"    {kept} = F(0)" for _, kept in first + then)]
-        made += [f"    if {name} < {stop}:", *(f"        {line}" for line in inside or ["pass"])]
-        for store, kept in first + then:
-            made += [f"    if {name} < {stop}:", f"        {store} {kept}", "    cuda.syncwarp()"]
-        for place, value in total.items():
-            made.append(f"{value} = together({value})")
-            sums += [f"{place} += {value}"]
-        made_sums = [s for line in sums for s in self.once(lines(line)[0])]
-        return [*lines(*made), *made_sums]
+        for statement in self.flat(loop.body):
+            terms.take(statement, name, f"_{next(self.numbers)}")
+        shares = terms.first + terms.then
+        made = [*(f"{total} = F(0)" for total in terms.totals.values()), f"for turn in range({-(-(stop - start) // self.warp)}):"]
+        made += [f"    {name} = {start} + lane + turn * WARP", *(f"    {share} = F(0)" for _, share in shares)]
+        made += [f"    if {name} < {stop}:", *(f"        {line}" for line in terms.inside)]
+        for store, share in shares:
+            made += [f"    if {name} < {stop}:", f"        {store} {share}", "    cuda.syncwarp()"]
+        made += [f"{total} = together({total})" for total in terms.totals.values()]
+        sums = [self.once(*lines(f"{place} += {total}")) for place, total in terms.totals.items()]
+        return [*lines(*made), *itertools.chain(*sums)]
+
+
+class _Terms:
+    """What a lane does with its term: `inside` computes it; `first` and `then` are (store, name) of its shares of the gradient, which set a
+    component or add to it; `totals` name what is added up over the terms, by place."""
+
+    def __init__(self) -> None:
+        self.inside: list[str] = []
+        self.first: list[tuple[str, str]] = []
+        self.then: list[tuple[str, str]] = []
+        self.totals: dict[str, str] = {}
+
+    def take(self, statement: ast.stmt, index: str, new: str) -> None:
+        """One statement of a loop over `index`; `new` is a name for what it stores."""
+        target, adds = stored(statement), isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+        if target is None or isinstance(target, ast.Name):
+            self.inside.append(ast.unparse(statement))
+            return
+        assert isinstance(statement, (ast.Assign, ast.AugAssign))
+        place, value = ast.unparse(target), ast.unparse(statement.value)
+        moves = any(isinstance(n, ast.Name) and n.id == index for n in ast.walk(target))
+        if adds and not moves:
+            self.inside.append(f"{self.totals.setdefault(place, new)} += {value}")
+        elif stored(statement, "gradient") and moves and (adds or isinstance(statement, ast.Assign)):
+            self.inside.append(f"{new} = {value}")
+            (self.then if adds else self.first).append((f"{place} {'+' * adds}=", new))
+        else:
+            raise NotFusable("terms that wait for each other")
 
 
 def stored(statement: ast.stmt, array: str = "") -> ast.expr | None:
