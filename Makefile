@@ -16,7 +16,7 @@ demo: .venv/.ok
 	$(BIN)/thalweg compare $(OUT)/river_valley.zarr
 	$(BIN)/thalweg plot $(OUT)/river_valley.zarr -o $(OUT)/river_valley.png
 
-# What needs one core each runs side by side. The small versions of the claims are among the tests (tests/engine/test_gallery.py).
+# What needs one core each runs side by side; three workers, since some tests wait. The small versions of the claims are among the tests (tests/engine/test_gallery.py).
 test: .venv/.ok
 	$(MAKE) --no-print-directory -j 2 -O lint types wheel
 	$(MAKE) --no-print-directory unit
@@ -29,7 +29,7 @@ types: .venv/.ok
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 unit: .venv/.ok
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 wheel: .venv/.ok
 	$(BIN)/python tests/wheel_check.py
@@ -37,7 +37,7 @@ wheel: .venv/.ok
 # The report's page in Chromium. Needs a browser and a driver, which it does not install: apt-get install chromium (or a Chrome of your
 # own in CHROMIUM=path) and .venv/bin/python -m pip install playwright.
 test-browser: .venv/.ok
-	$(BIN)/python -m pytest tests/browser -m browser -rs
+	$(BIN)/python -m pytest tests/browser -m browser -rs -n 2
 
 # The bundled studies' claims in their small versions, with what was measured; `verify` runs them at full size, in about half an hour.
 claims: .venv/.ok
