@@ -37,7 +37,7 @@ wheel: .venv/.ok
 # The report's page in Chromium. Needs a browser and a driver, which it does not install: apt-get install chromium (or a Chrome of your
 # own in CHROMIUM=path) and .venv/bin/python -m pip install playwright.
 test-browser: .venv/.ok
-	$(BIN)/python -m pytest tests/browser -m browser -rs -n 2
+	$(BIN)/python -m pytest tests/browser -m browser -rs
 
 # The bundled studies' claims in their small versions, with what was measured; `verify` runs them at full size, in about half an hour.
 claims: .venv/.ok
