@@ -1,7 +1,7 @@
 """thalweg and its peers on a CUDA device: python -m benchmarks.gpu [--runs 1048576] [--steps 2000] [--rounds 5] [--out benchmarks/RESULTS.md]
 
-Cases a, b and c (benchmarks/cases.py) with a run a thread, or a warp where it has 64 components or more, beside JAX, torch and, in a, CuPy's elementwise kernels on the same card, in
-turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
+Cases a, b and c (benchmarks/cases.py) with a run a thread, or a warp where it has 64 components or more, beside JAX, torch
+and, in a, CuPy's elementwise kernels on the same card, in turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
 With case a the kernel's own time by CUDA events against a roofline. Then Muon on 64 x 64 matrices against the rate of batched products of
 that size, and consensus-based optimization, a block of threads a run, beside torch and CuPy arrays.
 The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.

@@ -3,10 +3,10 @@
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
 everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy. What is
-derived from a formula by SymPy, whose import alone takes as long as all the rest of a second start, is `kept` beside it as t_<hash>.json.
+derived from a formula by SymPy, whose import is a good part of a second start, is `kept` beside it as t_<hash>.json.
 
 DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
-process. Its size stays below $THALWEG_CACHE_SIZE (500MB): the digests and kernels used longest ago go first.
+process. Its size is kept below $THALWEG_CACHE_SIZE (500MB), but for the newest kernels: those used longest ago go first.
 """
 
 import contextlib
@@ -40,10 +40,10 @@ hints.DECLARED = True
 for source in sources: cache.load(source)
 """
 """The program of a process that compiles for another, which compiles what is `linked`."""
-PRUNED_AFTER = 8
-"""New kernels between two looks at the size of all; with thousands of them a look takes a twentieth of a second."""
 PATIENCE = 60.0
 """Seconds to wait for it at most."""
+PRUNED_AFTER = 8
+"""New kernels between two looks at the size of all; with thousands of them a look takes a twentieth of a second."""
 DIGEST = re.compile(r"[0-9a-f]{16}")
 KINDS = {"k_": "py", "t_": "json"}
 """How files that stand for an entry begin and end: kernels, derived texts."""
@@ -57,7 +57,7 @@ def load(source: str) -> ModuleType:
     """The module made of this source, from this process, from disk, or new. Any number of threads and processes may call at once."""
     with _lock:
         if source not in _modules:
-            new = not place(source).is_file()
+            new = not known(source)
             _modules[source] = _import(source)
             if new and next(_new) % PRUNED_AFTER == 0:
                 prune(keep=[Path(m.__file__ or "") for m in _modules.values()])
@@ -96,12 +96,18 @@ def place(source: str) -> Path:
     return folder() / f"k_{hashed(source)}.py"
 
 
+def known(source: str) -> bool:
+    """Whether this process has the module of this source, or the disk its text."""
+    return source in _modules or place(source).is_file()
+
+
 def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def kept(function: Callable[..., Any]) -> Any:
-    """The function, whose results (text and numbers, of arguments that their repr tells apart) stay on disk too. What it raises does not."""
+    """The function, whose results stay on disk too, but for what it raises: text and numbers, or a tuple of them, which comes back from there
+    as a list. Its arguments must be told apart by their repr."""
 
     @functools.lru_cache(maxsize=256)
     @functools.wraps(function)

@@ -35,8 +35,10 @@ THREADS = 128
 FEW_THREADS = 32
 SPREAD = 2**15
 """Below so many threads blocks are small, so that all multiprocessors get some."""
-WARP, WARP_DIM = 32, 64
-"""Threads that share a run, and from how many components on they do: two for each. Whether they do depends on nothing else, so that bits do not either."""
+WARP = 32
+"""Threads that exchange numbers without waiting."""
+WARP_DIM = 64
+"""From so many components on a warp shares a run: two for each thread. Whether it does depends on nothing else, so that bits do not either."""
 LOCAL_BYTES = 2**15
 """Most memory of a thread for its arrays; beyond, the array executor's wide operations serve better."""
 LAUNCH_WORK = 10**10

@@ -13,8 +13,9 @@ study needs. Arrays on the device have the run as their last axis, so that neigh
     scalars            (variables, records, runs)   params, averages (records, dim, runs)
 
 A thread of a warp holds some of the components, in slots of its arrays: component d in `slot`; the numbers of the run are the same in all
-of them, and its first lane writes them. A thread whose run has diverged leaves the loop; its records from then on are NaN. Step numbers have 32 bits, and what the loop reads again
-and again is in locals: a multiprocessor issues one instruction a cycle for a warp, so each one in the loop counts.
+of them, and its first lane writes them. A thread whose run has diverged leaves the loop; its records from then on are NaN. Step numbers have
+32 bits, and what the loop reads again and again is in locals: a multiprocessor issues one instruction a cycle for a warp, so each one in the
+loop counts.
 """
 
 import importlib
@@ -44,8 +45,9 @@ MOST_STEPS = 2**31 - 2
 
 @dataclass(frozen=True)
 class Features:
-    """What a kernel is made for. `warp` is how many threads share a run, `noise` is "", "gaussian" or "student_t", `clip` "", "value" or "norm"; `wanted` are the observables to
-    record; `rows` those of Z, O, R, the average's R, K, the average's K, and of what a rule sums over components."""
+    """What a kernel is made for. `warp` is how many threads share a run, `noise` is "", "gaussian" or "student_t", `clip` "", "value" or "norm";
+    `wanted` are the observables to record; `rows` those of Z, O, R, the average's R, K, the average's K, and of what a rule sums over
+    components."""
 
     precision: str
     dim: int

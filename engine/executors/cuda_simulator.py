@@ -10,8 +10,9 @@ from .device import simulated
 
 
 def complete_simulator() -> None:
-    """Where kernels are simulated, give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of a block at once; warps that wait, where a block is one; and one
-    shared array a line, even if two threads come to it together (numba-cuda 0.30 looks first and makes one then)."""
+    """Where kernels are simulated, give Numba's simulator what it lacks: a number from the lane at some distance, asked for by all threads of
+    a block at once; warps that wait, where a block is one; and one shared array a line, even if two threads come to it together (numba-cuda
+    0.30 looks first and makes one then)."""
     if not simulated():
         return
     from numba.cuda.simulator.kernelapi import FakeCUDAModule, FakeCUDAShared

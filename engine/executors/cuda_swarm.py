@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..plan import Group, Parts, Shard
-from .cuda import LOCAL_BYTES, CudaSimulation, landscape_numbers, thread_sources
+from .cuda import LOCAL_BYTES, WARP, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
 from .cuda_simulator import complete_simulator
 from .cuda_swarm_kernel import Features, kernel_source
@@ -20,8 +20,6 @@ from .inline import NotFusable
 from .kernels import Sources
 from .recorder import RUNNING
 
-WARP = 32
-"""Threads that exchange numbers without waiting."""
 MOST_THREADS = 256
 """Of a block: two and more then fit on a multiprocessor, and one works while another waits."""
 

@@ -20,8 +20,8 @@ OWN = {"X": 0, "G": 0, "XI": 0, "S": 1}
 """Arrays with the thread's components alone, and which of their indices is the component."""
 LOOPS = ("i", "d")
 """Names that loops over components give them."""
-COUPLED = ("landscape", "observe")
-"""Functions whose terms may take any component."""
+COUPLED = {"landscape": 2, "observe": 1}
+"""Functions whose terms may take any component, and the vectors that each then has in shared memory."""
 SHARED_BYTES = 48 * 2**10
 """Shared memory of a block."""
 BLOCK_WARPS = 4
@@ -36,8 +36,8 @@ def together(total):
     return total
 """
 BEFORE = """
-of_warps = cuda.shared.array(({arrays}, {warps}, {dim}), F)
-at, gradient = of_warps[0, cuda.threadIdx.x // WARP], of_warps[{arrays} - 1, cuda.threadIdx.x // WARP]
+of_warps = cuda.shared.array(({vectors}, {warps}, {dim}), F)
+at, gradient = of_warps[0, cuda.threadIdx.x // WARP], of_warps[{vectors} - 1, cuda.threadIdx.x // WARP]
 for slot in range({slots}):
     d = {component}
     if d < {dim}:
@@ -72,24 +72,21 @@ def exchange(warp: int, name: str, new: str) -> list[str]:
 def shared(text: str, dim: int, warp: int, itemsize: int) -> str:
     """The module (source.py) for a warp. Raises NotFusable where its threads would need each other's components and cannot have them."""
     made: list[ast.stmt] = []
+    vectors = 0
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef):
-            if not any(isinstance(m, ast.FunctionDef) for m in made):
-                head = HEAD.format(warp=warp, exchanges="\n    ".join(exchange(warp, "total", "total + {}")))
-                made += ast.parse(head).body
-            made.append(dealt_function(node, dim, warp, itemsize))
-        else:
+        if not isinstance(node, ast.FunctionDef):
             made.append(node)
+            continue
+        if not any(isinstance(m, ast.FunctionDef) for m in made):
+            made += lines(HEAD.format(warp=warp, exchanges="\n    ".join(exchange(warp, "total", "total + {}"))))
+        try:
+            made.append(_Dealt(dim, warp).function(copy.deepcopy(node)))
+        except NotFusable:
+            vectors += COUPLED.get(node.name, 0)
+            if node.name not in COUPLED or vectors * BLOCK_WARPS * dim * itemsize > SHARED_BYTES:
+                raise
+            made.append(_Gathered(dim, warp).function(node))
     return ast.unparse(ast.fix_missing_locations(ast.Module(made, []))) + "\n"
-
-
-def dealt_function(function: ast.FunctionDef, dim: int, warp: int, itemsize: int) -> ast.FunctionDef:
-    try:
-        return _Dealt(dim, warp).function(copy.deepcopy(function))
-    except NotFusable:
-        if function.name not in COUPLED or 2 * BLOCK_WARPS * dim * itemsize > SHARED_BYTES:
-            raise
-    return _Gathered(dim, warp).function(function)
 
 
 def lines(*text: str) -> list[ast.stmt]:
@@ -163,10 +160,9 @@ class _Gathered(ast.NodeTransformer):
     def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
         *statements, end = self.flat(function.body)
         assert isinstance(end, ast.Return)
-        gradient = function.name == "landscape"
-        sizes = {"dim": self.dim, "slots": slots(self.dim, self.warp), "warps": BLOCK_WARPS, "component": component("slot", "lane")}
-        sizes["arrays"] = 1 + gradient
-        body = lines("lane = cuda.threadIdx.x % WARP", BEFORE.format(**sizes))
+        gradient, vectors = function.name == "landscape", COUPLED[function.name]
+        sizes = {"dim": self.dim, "slots": slots(self.dim, self.warp), "component": component("slot", "lane")}
+        body = lines("lane = cuda.threadIdx.x % WARP", BEFORE.format(**sizes, warps=BLOCK_WARPS, vectors=vectors))
         for statement in statements:
             body += self.loop(statement) if isinstance(statement, ast.For) else self.once(statement)
         function.body = [*body, *(lines(AFTER.format(**sizes)) if gradient else []), *lines("cuda.syncwarp()"), end]

@@ -13,9 +13,6 @@ ESTIMATES = bool(binding.get_host_cpu_features().get("avx512f"))
 """Whether roots and quotients in float32 are quicker from estimates: on processors with AVX-512 twice as quick (their units for both are no
 wider than 256 bits), on those with AVX2 (measured on Zen 3) the units for roots and quotients work beside all others."""
 
-
-NOWHERE = 1
-"""An address that is not 0, which LLVM would take for a symbol it cannot find."""
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """For functions that only compiled ones call, and never Python, where that would crash: they take a fifth less time to compile."""
 
@@ -36,6 +33,8 @@ def at_address(signature: Any) -> Any:
 
 DECLARED = False
 """Whether `linked` functions are left uncompiled, in a process that compiles their callers but calls nothing."""
+NOWHERE = 1
+"""Their address then: not 0, which LLVM would take for a symbol it cannot find."""
 
 
 def linked(signature: Any, **options: Any) -> Any:

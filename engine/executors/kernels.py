@@ -70,11 +70,12 @@ class Sources:
 
     def load(self, seldom: bool = True) -> tuple[Any, ...]:
         """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded. `seldom` is that of drive_points.py."""
-        from .cache import ahead, load, place
+        from .cache import ahead, known, load, place
 
         own = _own("lanes", self.precision, self.lanes)
         text = _driver(self.driver, self.precision, self.lanes, seldom, place(own).stem)
-        with contextlib.nullcontext() if place(text).is_file() else ahead([own, text, self.landscape]):  # half of the work
+        other_half = contextlib.nullcontext() if known(text) else ahead([own, text, self.landscape])
+        with other_half:
             lanes, rule, average = map(load, (own, self.rule, self.average))
         driver, landscape = load(text), load(self.landscape)
         from .hints import address  # imports Numba, which the other process need not wait for

@@ -1,11 +1,12 @@
 """Which functions a warp shares, and how; that they compute the right thing is tested in test_cuda_simulator.py and on a device."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from thalweg.engine.executors.cuda import WARP, WARP_DIM, features, run_sources, thread_sources, why_not
-from thalweg.engine.executors.cuda_warp import component, shared, slots
+from thalweg.engine.executors.cuda_warp import SHARED_BYTES, component, shared, slots
 from thalweg.engine.executors.inline import NotFusable
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,9 +46,15 @@ def test_landscapes_are_shared_from_some_size_on(landscape):
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float32", 1536), ("float64", 768)])
-def test_shared_memory_has_an_end(precision, most):
+@pytest.mark.parametrize(("landscape", "share"), [("rosenbrock", 1.0), ("river_valley_nd", 2 / 3)])
+def test_shared_memory_has_an_end(landscape, share, precision, most):
+    """Observables take an iterate more."""
+    most = round(share * most)
     for dim, threads in ((most, WARP), (most + 1, 1)):
-        assert run_sources(shard_of("rosenbrock", dim, precision=precision).parts(), precision)[1] == threads
+        made, warp = run_sources(shard_of(landscape, dim, precision=precision).parts(), precision)
+        assert warp == threads
+        arrays = [int(n) * int(w) * int(d) for n, w, d in re.findall(r"shared\.array\(\((\d+), (\d+), (\d+)\)", made.landscape)]
+        assert sum(arrays) * (4 if precision == "float32" else 8) <= SHARED_BYTES
 
 
 def test_products_are_left_to_a_thread():
