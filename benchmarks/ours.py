@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from .cases import LAST, OURS_ALONE, RIVER, ROSENBROCK
 
 
 def contestant(study: dict[str, Any], executor: str) -> Any:
-    """() -> final losses of every run, compiled."""
+    """() -> final losses of every run, compiled. Its threads live as long as it does, as those of the peers."""
     from thalweg.engine import check
     from thalweg.engine.executors.choose import simulation
 
@@ -27,14 +27,14 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
     shards = [s for group in plan.groups for s in group.shards()]
     cores = os.cpu_count() or 1
     workers = min(cores, len(shards))
+    kernels, pool, libraries = ThreadPoolExecutor(cores), ThreadPoolExecutor(workers), ThreadpoolController()
+
+    def one(shard: Any) -> np.ndarray:
+        block, _ = simulation(shard, executor, max(1, cores // workers), kernels).run()
+        return np.asarray(block.data["loss"])[..., 0].ravel()
 
     def run() -> np.ndarray:
-        with threadpool_limits(1), ThreadPoolExecutor(cores) as kernels, ThreadPoolExecutor(workers) as pool:
-
-            def one(shard: Any) -> np.ndarray:
-                block, _ = simulation(shard, executor, max(1, cores // workers), kernels).run()
-                return np.asarray(block.data["loss"])[..., 0].ravel()
-
+        with libraries.limit(limits=1):
             return np.concatenate(list(pool.map(one, shards)))
 
     return run

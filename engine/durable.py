@@ -2,7 +2,8 @@
 
 Zarr's own LocalStore renames every file into place, so no process sees half of one. But what the system has not flushed yet is lost with the
 power, in any order: a completion mark could outlive the data it speaks of. Here everything written is flushed before a mark is, and a mark
-before it gets its name. Flushes go out side by side: sixteen then take hardly longer than one.
+before it gets its name. Flushes go out side by side: sixteen then take hardly longer than one. Those of large files go out as soon as
+they are written, so that the disk works while the processor does.
 """
 
 import asyncio
@@ -11,13 +12,16 @@ import os
 import threading
 import uuid
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from zarr.storage import LocalStore
 
 from .places import PARTIAL
+
+LARGE = 2**20
+"""Bytes of a file from which on its flush does not wait for the next mark."""
 
 
 def is_mark(key: str) -> bool:
@@ -31,6 +35,9 @@ class DurableStore(LocalStore):
     def __init__(self, root: "Path | str", *, read_only: bool = False):
         super().__init__(root, read_only=read_only)
         self.pending: deque[Path] = deque()
+        self.begun: deque[Future[None]] = deque()
+        """Flushes of large files that are under way."""
+        self.flushers = ThreadPoolExecutor(4)
         self.flushing = threading.Lock()
         self.known: set[Path] = set()
         """Folders whose own name is on the disk."""
@@ -41,7 +48,7 @@ class DurableStore(LocalStore):
             await asyncio.to_thread(self.mark, self.root / key, value.as_buffer_like())
         else:
             await super().set(key, value)
-            self.pending.append(self.root / key)
+            self.wrote(key, len(value))
 
     async def set_if_not_exists(self, key: str, value: Any) -> None:
         await super().set_if_not_exists(key, value)
@@ -53,7 +60,13 @@ class DurableStore(LocalStore):
             self.mark(self.root / key, value.as_buffer_like())
         else:
             super().set_sync(key, value)
-            self.pending.append(self.root / key)
+            self.wrote(key, len(value))
+
+    def wrote(self, key: str, size: int) -> None:
+        """Remember that a file is to be flushed, and begin with it if it is large."""
+        self.pending.append(self.root / key)
+        if size >= LARGE:
+            self.begun.append(self.flushers.submit(flush, self.root / key))
 
     def mark(self, path: Path, content: Any) -> None:
         """Write a file that says that what was written before is there."""
@@ -86,6 +99,8 @@ class DurableStore(LocalStore):
                     folder = folder.parent
                     folders.add(folder)
             try:
+                while self.begun:
+                    self.begun.popleft().result()
                 with ThreadPoolExecutor(16) as pool:
                     list(pool.map(flush, [*files, *(() if os.name == "nt" else folders)]))
             except OSError:

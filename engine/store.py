@@ -116,22 +116,27 @@ class Store:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
         group = self.root[shard.group.name]
         blocks = shard.parts().landscape.blocks
+
+        def array(name: str) -> Any:
+            """To write to. Whether a chunk holds nothing but NaN is not asked: the answer costs a third of compressing it."""
+            return group[name].with_config({"write_empty_chunks": True})
+
         for name, values in data.items():
             values = np.asarray(values)
             where = (*shard.box, slice(start, stop))
             if name in ("swarm", "state", *SINGULAR):
                 own = values.shape[3:]
-                group[name][(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
+                array(name)[(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
                 continue
             if name not in VECTORS:
-                group[name][where] = values.reshape(*shard.shape, stop - start)
+                array(name)[where] = values.reshape(*shard.shape, stop - start)
                 continue
             at = 0
             for block, shape in blocks.items():
                 size = int(np.prod(shape))
                 part = values[..., at : at + size].reshape(*shard.shape, stop - start, *shape)
                 at += size
-                group[block_variable(name, block, blocks)][(*where, *(slice(0, n) for n in shape))] = part
+                array(block_variable(name, block, blocks))[(*where, *(slice(0, n) for n in shape))] = part
 
     def executors(self) -> dict[str, str]:
         """The executor of every group, as the store was begun."""

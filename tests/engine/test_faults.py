@@ -234,11 +234,12 @@ def test_data_are_on_the_disk_before_the_mark_gets_its_name(tmp_path, monkeypatc
     assert {out, tmp_path} <= flushed
 
 
-def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch):
+@pytest.mark.parametrize("size", [0, 2**20], ids=["small", "large"])
+def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch, size):
+    """Whether it waits for the mark or, of a large file, has begun before."""
     from thalweg.engine.durable import DurableStore
 
     store = DurableStore(tmp_path / "s")
-    store.pending.append(tmp_path / "s" / "loss")
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "loss").touch()
 
@@ -246,6 +247,8 @@ def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "fsync", full)
+    store.wrote("loss", size)
+    assert len(store.begun) == (size > 0)
     with pytest.raises(OSError, match="Input/output error"):
         store.mark(tmp_path / "s" / "status", b"\1")
     assert list(store.pending) == [tmp_path / "s" / "loss"]
