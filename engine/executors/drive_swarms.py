@@ -209,7 +209,8 @@ def drive(
                 if has_average:
                     call_prelude(average_prelude, T, factor, ha, RA, KA, fresh)
             xi = XI1 if t & DRAWN - 1 else XI0
-            ROWS[ROWS.shape[0] - 1] = L
+            for l in range(W):
+                ROWS[ROWS.shape[0] - 1, l] = L[l]
             for i in range(particles):
                 if stopped:
                     copy(x[i], spare)
