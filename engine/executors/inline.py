@@ -4,8 +4,8 @@ The array executor calls a rule as it stands. Here its source is read instead, s
 scalar of one run, literals get the working precision, `if` on plain fields is decided now, and what depends on nothing but the
 hyperparameters and the step (bias corrections, 1 - beta1) is hoisted into a prelude that runs once a block of runs and not once a run.
 A sum over the last axis, kept, becomes a loop of its own over the components before the one that updates them.
-Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step; what
-roots and divisions remain in the loop are vecmath's `root` and `divide`.
+Division by a hoisted value becomes multiplication by its hoisted reciprocal, and beta**t a product that grows from step to step; roots that
+remain in the loop, and all divisions, are vecmath's `root` and `divide`.
 """
 
 import ast
@@ -237,10 +237,10 @@ class _Inliner:
             return literal(0.0)
         if isinstance(op, ast.Add) and 0.0 in (a.literal, b.literal):
             return b if a.literal == 0.0 else a
-        if isinstance(op, ast.Div) and b.level < RUN == a.level:
-            return self.binary(ast.Mult(), a, Value(f"(F(1.0) / {b.text})", b.level))
-        if isinstance(op, ast.Div) and b.level == RUN:
+        if isinstance(op, ast.Div):
             self.made.functions.add("divide")
+            if b.level < RUN == a.level:
+                return self.binary(ast.Mult(), a, Value(f"divide(F(1.0), {b.text})", b.level))
             return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         made = self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
         if isinstance(op, ast.Mult) and min(a.level, b.level) < WHOLE and max(a.level, b.level) == RUN:

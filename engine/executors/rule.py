@@ -108,6 +108,7 @@ def _module(
 @njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
 def prelude(T, C, H, R, K, fresh):
     vectorised()
+    estimates()
 {wide}    if fresh:
 {_loop(8, [*hyper, *made.fixed, *fresh])}    else:
 {_loop(8, [*hyper, *made.fixed, *grown])}
