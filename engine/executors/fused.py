@@ -347,7 +347,8 @@ class FusedSimulation:
         if self.base.factors(0, 1).shape[0] > 1:
             most_steps = max(1, min(most_steps, FACTOR_BYTES // (self.blocks * self.W * self.dtype.itemsize)))
         while t < stop:
-            end = min([stop, t + most_steps, *(s for s in self.states if s > t)])
+            most = stop - t if stop - t <= 1.5 * most_steps else most_steps  # a short last call would cost more than its steps
+            end = min([t + most, *(s for s in self.states if s > t)])
             place, beyond = np.searchsorted(marks, [t, end])
             if beyond - place > most_marks:
                 beyond = place + most_marks
