@@ -45,6 +45,18 @@ def verify(
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    console.print(", ".join(f"{n} {name}" for name, n in counts.items()))
+    console.print(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(specs[0], out, quick)}")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
+
+
+def following(spec: str, out: str | None, quick: bool) -> str:
+    """What to look at next: the runs, where they are kept; else the claims at full size; else a run that keeps them."""
+    from ..places import is_store
+
+    kept = spec if is_store(spec) else f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out and spec != "all" else None
+    if kept:
+        return f"thalweg compare {kept}, thalweg report {kept}"
+    if quick:
+        return f"thalweg verify {spec}"
+    return "thalweg run STUDY" if spec == "all" else f"thalweg run {spec}"

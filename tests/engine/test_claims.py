@@ -243,7 +243,7 @@ def test_command(tmp_path):
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 0, result.output
     assert "| passed | the best WSD run" in (tmp_path / "c.md").read_text()
-    assert "1 passed" in result.output
+    assert f"1 passed, 0 undecided, 0 failed; next: thalweg compare {tmp_path}/river_valley.zarr" in result.output
     assert (tmp_path / "river_valley.zarr").exists()
     with pytest.raises(StoreError, match="exists already"):
         CliRunner().invoke(app, given, catch_exceptions=False)
@@ -257,6 +257,8 @@ def test_command(tmp_path):
     assert resumed.exit_code == 0, resumed.output
     assert "1 passed" in resumed.output
     np.testing.assert_array_equal(zarr.open_group(tmp_path / "river_valley.zarr")["sgd_wsd"]["loss"][:], loss)
+    stored = str(tmp_path / "river_valley.zarr")
+    assert f"next: thalweg compare {stored}, thalweg report {stored}" in CliRunner().invoke(app, ["verify", stored]).output
     with pytest.raises(StoreError, match="no folder"):
         CliRunner().invoke(app, ["verify", "river_valley", "--report", str(tmp_path / "no" / "c.md")], catch_exceptions=False)
 

@@ -65,6 +65,8 @@ def test_a_starter_study_runs_and_its_claim_holds(tmp_path, monkeypatch):
     assert "next: thalweg run mine.yaml" in shown.output
     shown = runner.invoke(app, ["verify", "mine.yaml"])
     assert shown.exit_code == 0, shown.output
+    assert "next: thalweg run mine.yaml" in shown.output
+    assert "next: thalweg verify mine.yaml" in runner.invoke(app, ["verify", "mine.yaml", "--quick"]).output
     assert runner.invoke(app, ["new", "mine"]).exit_code != 0
     assert runner.invoke(app, ["new", "../mine"]).exit_code != 0
     assert runner.invoke(app, ["new", "bad name"]).exit_code != 0
