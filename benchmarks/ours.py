@@ -22,12 +22,13 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
     """() -> final losses of every run, compiled. Its threads live as long as it does, as those of the peers."""
     from thalweg.engine import check
     from thalweg.engine.executors.choose import simulation
+    from thalweg.engine.executors.pool import kernel_pool
 
     plan = check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST})
     shards = [s for group in plan.groups for s in group.shards()]
     cores = os.cpu_count() or 1
     workers = min(cores, len(shards))
-    kernels, pool, libraries = ThreadPoolExecutor(cores), ThreadPoolExecutor(workers), ThreadpoolController()
+    kernels, pool, libraries = kernel_pool(cores), ThreadPoolExecutor(workers), ThreadpoolController()
 
     def one(shard: Any) -> np.ndarray:
         block, _ = simulation(shard, executor, max(1, cores // workers), kernels).run()

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from ..specs.errors import RunError, StoreError, ThalwegError
 from .checkpoint import Checkpoint
 from .executors.choose import DEVICE, choose, simulation
+from .executors.pool import kernel_pool
 from .executors.recorder import Block
 from .places import remote
 from .plan import Plan, Shard
@@ -82,7 +83,7 @@ def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, 
     over = threading.Event()
     with (
         threadpool_limits(limits=1),
-        ThreadPoolExecutor(most) as kernels,
+        kernel_pool(most) as kernels,
         ThreadPoolExecutor(workers) as pool,
         ThreadPoolExecutor(workers) as writers,
     ):
