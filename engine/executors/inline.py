@@ -25,7 +25,7 @@ ELEMENTWISE = {
     "pow": "pow",
 }
 """NumPy or array-API function -> the scalar function that generated code calls."""
-OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 MAX_POWER = 16
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -231,17 +231,17 @@ class _Inliner:
         if isinstance(op, (ast.BitAnd, ast.BitOr)):
             sign = "&" if isinstance(op, ast.BitAnd) else "|"
             return self.together(lambda x, y: f"({x} {sign} {y})", a, b)
+        if isinstance(op, ast.Div):  # never `/`, which `estimates()` would leave unrefined
+            self.made.functions.add("divide")
+            if b.level < RUN == a.level:
+                return self.binary(ast.Mult(), a, Value(f"divide(F(1.0), {b.text})", b.level))
+            return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         if type(op) not in OPERATORS:
             raise NotFusable(f"its rule uses the operator {type(op).__name__}")
         if isinstance(op, ast.Mult) and 0.0 in (a.literal, b.literal):
             return literal(0.0)
         if isinstance(op, ast.Add) and 0.0 in (a.literal, b.literal):
             return b if a.literal == 0.0 else a
-        if isinstance(op, ast.Div):
-            self.made.functions.add("divide")
-            if b.level < RUN == a.level:
-                return self.binary(ast.Mult(), a, Value(f"divide(F(1.0), {b.text})", b.level))
-            return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         made = self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
         if isinstance(op, ast.Mult) and min(a.level, b.level) < WHOLE and max(a.level, b.level) == RUN:
             number, rest = (a, b) if a.level < b.level else (b, a)

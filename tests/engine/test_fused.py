@@ -12,6 +12,7 @@ from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
 from thalweg.engine.executors.hints import address
 from thalweg.engine.executors.recorder import DIVERGED, STOPPED, Block
+from thalweg.engine.executors.rule import FUSABLE
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape
@@ -294,6 +295,15 @@ def test_a_rule_of_particles_becomes_vector_code(noise):
     assert PACKED.search(text)
     assert not CALLS.search(text)
     assert not DOUBLE.search(text)
+
+
+@pytest.mark.parametrize("rule", [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), FUSABLE)])
+def test_no_quotient_of_a_rule_is_an_unrefined_estimate(rule):
+    """As `/` would be in its functions, with 14 bits, on some processors."""
+    spec = {**SQUARE, "optimizers": [swarm_of(rule) if rule in SWARMS else rule], "precision": "float32"}
+    skip_if_not_fusable(spec)
+    (shard,) = shards(spec)
+    assert "/" not in simulation(shard, "fused").sources.rule.split("@njit", 1)[1]
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
