@@ -52,7 +52,7 @@ class DurableStore(LocalStore):
 
     async def set_if_not_exists(self, key: str, value: Any) -> None:
         await super().set_if_not_exists(key, value)
-        self.pending.append(self.root / key)
+        self.wrote(key, len(value))
 
     def set_sync(self, key: str, value: Any) -> None:
         if is_mark(key):

@@ -18,6 +18,7 @@ from .executors.recorder import Block, Outcome
 from .plan import Shard
 
 SEEDS = 256
+"""Transposed at a time."""
 SKETCH = 512
 FAN = 16
 
@@ -56,13 +57,15 @@ def summary(values: np.ndarray, record: Record, alone: bool) -> Summary:
     """Of values (points, seeds, records, ...) over the seeds, NaN left out."""
     rows = seeds_last(values)
     rows.sort(axis=-1)  # NaN last
-    gaps = bool(np.isnan(rows[..., -1]).any())
-    missing = np.isnan(rows) if gaps else np.zeros((), bool)
-    count = np.sum(~missing, axis=-1) if gaps else np.full(rows.shape[:-1], rows.shape[-1])
+    missing = np.isnan(rows) if np.isnan(rows[..., -1]).any() else None
+    count, kept = np.full(rows.shape[:-1], rows.shape[-1]), rows
+    if missing is not None:
+        count -= np.count_nonzero(missing, axis=-1)
+        kept = np.where(missing, rows.dtype.type(0), rows)
     most = np.maximum(count, 1)
-    mean = np.sum(np.where(missing, rows.dtype.type(0), rows) if gaps else rows, axis=-1, dtype=np.float64) / most
-    away = rows - mean[..., None]
-    if gaps:
+    mean = np.sum(kept, axis=-1, dtype=np.float64) / most
+    away = kept - mean[..., None]
+    if missing is not None:
         away[missing] = 0.0
     squares = np.sum(np.square(away, out=away), axis=-1)
     if "quantiles" not in record.stats:

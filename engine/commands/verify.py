@@ -31,10 +31,10 @@ def verify(
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
     console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
-    for spec in [*gallery()] if specs == ["all"] else specs:
+    studies = [*gallery()] if specs == ["all"] else specs
+    for spec in studies:
         began = time.perf_counter()
-        target = f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
-        study, made = verify_study(spec, settings or (), quick, target, executor=executor, overwrite=overwrite, resume=resume)
+        study, made = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
         verdicts += made
         if made:
             pages.append(markdown(study, made))
@@ -45,18 +45,23 @@ def verify(
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    console.print(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(specs[0], out, quick)}")
+    console.print(
+        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, ' '.join(specs) if quick else None)}"
+    )
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
 
 
-def following(spec: str, out: str | None, quick: bool) -> str:
-    """What to look at next: the runs, where they are kept; else the claims at full size; else a run that keeps them."""
+def place(spec: str, out: str | None) -> str | None:
+    """The store of a study's runs in the folder `out`, if there is one."""
+    return f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
+
+
+def following(spec: str, out: str | None, quick: str | None) -> str:
+    """What to do after this study: look at its runs where they are kept, else check what was `quick` at full size, else keep its runs."""
     from ..places import is_store
 
-    kept = spec if is_store(spec) else f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out and spec != "all" else None
+    kept = spec if is_store(spec) else place(spec, out)
     if kept:
         return f"thalweg compare {kept}, thalweg report {kept}"
-    if quick:
-        return f"thalweg verify {spec}"
-    return "thalweg run STUDY" if spec == "all" else f"thalweg run {spec}"
+    return f"thalweg verify {quick}" if quick else f"thalweg run {spec}"

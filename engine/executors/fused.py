@@ -8,7 +8,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from .array import NOTHING, Simulation, Tick
 from .bounds import within
 from .inline import NotFusable
 from .kernels import sources
+from .pool import kernel_pool
 from .recorder import FINISHED, RUNNING, Block, Outcome
 
 UNIFORM_SEEDS = 64
@@ -207,7 +208,7 @@ class FusedSimulation:
         """As Simulation.run of the array executor."""
         tick = tick or (lambda steps: None)
         if self.pool is None and self.threads > 1:
-            with ThreadPoolExecutor(self.threads) as pool:
+            with kernel_pool(self.threads) as pool:
                 yield from self._run(tick, pool.map, checkpoint)
         else:
             yield from self._run(tick, self.pool.map if self.pool else map, checkpoint)
