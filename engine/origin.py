@@ -25,7 +25,7 @@ def provenance(study: Study) -> dict[str, Any]:
         "study": json.dumps(study.model_dump(mode="json")),
         "title": study.title or study.name,
         "source": study.source,
-        "packages": {name: version(name) for name in ("numpy", "zarr", "sympy", "pydantic")} | {"python": platform.python_version()},
+        "packages": {name: version(name) for name in ("numpy", "zarr", "pydantic")} | {"python": platform.python_version()},
         "device": f"cpu ({platform.machine()}, {sys.platform})",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "complete": False,

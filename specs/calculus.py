@@ -1,4 +1,4 @@
-r"""Exact derivatives of a formula, derived symbolically once and evaluated on whole batches of points.
+r"""Exact derivatives of a formula, derived once (derivative.py) and evaluated on whole batches of points.
 
 A formula is an outer function F(x_c..., R_k...) of fixed components x_c and of reductions R_k = sum_i t_k(i) or prod_i t_k(i), whose
 terms use x[i+o]. So the gradient is
@@ -6,17 +6,25 @@ terms use x[i+o]. So the gradient is
     g_j = F_{x_j} + sum_k F_{R_k} (sum_o E_k(j-o) t_k,o(j-o) + [j fixed in t_k] sum_i E_k(i) t_k,x_j(i)),
 
 E_k = 1 for a sum, and for a product E_k(i) = prod_{l != i} t_k(l), from prefix and suffix products so that zeros do no harm. The
-Hessian-vector product differentiates this once more along a direction v. Cost: O(dim) for value, gradient and Hessian-vector product.
+Hessian-vector product differentiates this once more along a direction v. Where it is NaN, infinity less infinity or 0 times infinity at a
+kink, it is the limit from points around, if that exists (`limit`). Cost: O(dim) for value, gradient and Hessian-vector product.
 Points have shape (..., dim); parameters broadcast against (...); `xp` is the array namespace (NumPy, CuPy, array_api_strict).
 """
 
 import functools
-import re
 from typing import Any
 
-from .expression import Formula, Parsed, Reduction, fixed, local, parse, symbol
+from .derivative import derivatives, lowered
+from .expression import Formula, Parsed, Reduction, fixed, local, parse
+from .tree import INDEX, ONE, Node, indices, ordered, parameter, symbol
+from .written import Writer
 
 Arrays = dict[str, Any]
+FUNCTIONS = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign", "where", "maximum", "minimum")
+NEAR = 2.0**-24
+"""How far from a point, of 1 + its size, the Hessian is taken for its limit there."""
+AGREE = 1e-4
+"""How much of their size what is around a point may differ by if there is a limit."""
 
 
 class Calculus:
@@ -38,7 +46,26 @@ class Calculus:
 
     def hvp(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
         """Hessian at x times v; x and v broadcast to (..., dim)."""
-        return _evaluator(self, xp).hvp(x, v, p)
+        x, v = x + 0 * v, v + 0 * x
+        made = _evaluator(self, xp).hvp(x, v, p)
+        known = xp.all(xp.isfinite(made), axis=-1)
+        return made if xp.all(known) else xp.where(known[..., None], made, self.limit(x, v, p, xp))
+
+    def limit(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
+        """The Hessian at x times v as a limit: what it is at four points around x, on two lines and at two distances, if they agree, else
+        NaN. In float64; relative error about 1e-7 for a function that is smooth at x."""
+        wide = [xp.asarray(a, dtype=xp.float64) for a in (x, v)]
+        numbers = {name: xp.asarray(a, dtype=xp.float64) for name, a in p.items()}
+        count = xp.arange(1, self.dim + 1, dtype=xp.float64)
+        reach = NEAR * (1 + xp.max(xp.abs(wide[0]), axis=-1))[..., None]
+        away = [s * reach * xp.cos(k * count) for s, k in ((1.0, 0.7), (-1.0, 0.7), (2.0, 1.9), (-2.0, 1.9))]
+        around = [_evaluator(self, xp).hvp(wide[0] + a, wide[1], numbers) for a in away]
+        middle = (around[0] + around[1]) / 2
+        size = xp.max(xp.abs(middle), axis=-1)[..., None]
+        apart = functools.reduce(xp.maximum, (xp.abs(a - middle) for a in around))
+        sound = xp.isfinite(self.value(x, p, xp))
+        agree = sound & xp.all(apart <= AGREE * (size + xp.max(xp.abs(wide[1]), axis=-1)[..., None]), axis=-1)
+        return xp.asarray(xp.where(agree[..., None], middle, xp.nan), dtype=x.dtype)
 
     def hessian(self, x: Any, p: Arrays, xp: Any) -> Any:
         """The Hessian at x (..., dim) -> (..., dim, dim): one Hessian-vector product with each unit vector."""
@@ -67,35 +94,28 @@ def _evaluator(calc: Calculus, xp: Any) -> "_Evaluator":
     return _Evaluator(calc.parsed, xp)
 
 
-def indices(symbols: Any, pattern: str) -> list[int]:
-    """The numbers in the names of those symbols that match, increasing."""
-    return sorted(int(found[1]) for s in symbols if (found := re.fullmatch(pattern, s.name)))
-
-
-def along(expressions: list[Any], atoms: list[Any], tangents: list[Any]) -> list[Any]:
-    """The derivatives of these expressions along a direction: sum_a dE/da da."""
-    return [sum((e.diff(a) * d for a, d in zip(atoms, tangents, strict=True)), 0 * e) for e in expressions]
-
-
 class _Term:
     """One reduction: its term, the atoms it depends on, and compiled functions."""
 
-    def __init__(self, reduction: Reduction, parameters: list[Any], compile_: Any):
+    def __init__(self, reduction: Reduction, parameters: list[Node], compile_: Any):
         self.reduction = reduction
-        free = reduction.term.free_symbols
-        self.offsets = indices(free, r"x\[i([+-]\d+)\]")
-        self.components = indices(free, r"x\[(\d+)\]")
+        free = reduction.term.free
+        self.offsets = indices(free, "x[i")
+        self.components = indices(free, "x[")
         self.atoms = [*map(local, self.offsets), *map(fixed, self.components)]
-        self.args, self.compile = [*self.atoms, symbol("i"), *parameters], compile_
+        self.args, self.compile = [*self.atoms, INDEX, *parameters], compile_
         self.value = compile_(self.args, [reduction.term])
-        self.outputs = [reduction.term, *(reduction.term.diff(a) for a in self.atoms)]
+        self.partials = [derivatives([reduction.term], {a: ONE})[0] for a in self.atoms]
+        self.outputs = [reduction.term, *self.partials]
         self.first = compile_(self.args, self.outputs)
+        self.steep, self.rough = any(e.steep for e in self.partials), reduction.term.rough
 
     @functools.cached_property
     def second(self) -> Any:
         """The outputs of `first`, and their derivatives along the tangents; seldom wanted, and long where the term is."""
-        tangents = [symbol(f"d {a}") for a in self.atoms]
-        return self.compile([*self.args, *tangents], [*self.outputs, *along(self.outputs, self.atoms, tangents)])
+        tangents = [symbol(f"d {a.name}") for a in self.atoms]
+        moved = derivatives(self.outputs, dict(zip(self.atoms, tangents, strict=True)))
+        return self.compile([*self.args, *tangents], [*self.outputs, *moved], limits=False)
 
     def inputs(self, x: Any, p: Arrays, xp: Any) -> list[Any]:
         r = self.reduction
@@ -115,25 +135,26 @@ class _Evaluator:
 
     def __init__(self, parsed: Parsed, xp: Any):
         self.xp, self.formula = xp, parsed.formula
-        parameters = [symbol(name) for name in parsed.formula.parameters]
+        parameters = [parameter(name) for name in parsed.formula.parameters]
         compile_ = functools.partial(_compile, namespace=_namespace(xp))
         self.terms = [_Term(r, parameters, compile_) for r in parsed.reductions]
         everything = [parsed.value, *parsed.observables.values()]
-        used = set().union(*(e.free_symbols for e in everything))
-        self.components = indices(used, r"x\[(\d+)\]")
+        self.components = indices(set().union(*(e.free for e in everything)), "x[")
         self.atoms = [*map(fixed, self.components), *(r.symbol for r in parsed.reductions)]
         self.args, self.compile = [*self.atoms, *parameters], compile_
         self.outer = compile_(self.args, [parsed.value])
-        self.slopes = [parsed.value.diff(a) for a in self.atoms]
+        self.slopes = [derivatives([parsed.value], {a: ONE})[0] for a in self.atoms]
         self.outer_first = compile_(self.args, [parsed.value, *self.slopes])
         self.observables = compile_(self.args, list(parsed.observables.values()))
         self.names = list(parsed.observables)
+        self.rough = parsed.value.rough
 
     @functools.cached_property
     def outer_second(self) -> Any:
         """The slopes of the outer function, and their derivatives along the tangents."""
-        tangents = [symbol(f"d {a}") for a in self.atoms]
-        return self.compile([*self.args, *tangents], [*self.slopes, *along(self.slopes, self.atoms, tangents)])
+        tangents = [symbol(f"d {a.name}") for a in self.atoms]
+        moved = derivatives(self.slopes, dict(zip(self.atoms, tangents, strict=True)))
+        return self.compile([*self.args, *tangents], [*self.slopes, *moved], limits=False)
 
     def reduced(self, x: Any, p: Arrays) -> list[Any]:
         """The value of every reduction at x."""
@@ -167,12 +188,20 @@ class _Evaluator:
         gradient = xp.zeros(x.shape, dtype=x.dtype)
         for c, d in zip(self.components, partial, strict=False):
             gradient[..., c] = spread(d, x[..., 0])
-        for term, (t, partials), d in zip(self.terms, inner, partial[len(self.components) :], strict=True):
+        slopes = self.slopes[len(self.components) :]
+        for term, (t, partials), d, slope in zip(self.terms, inner, partial[len(self.components) :], slopes, strict=True):
             weight = spread(d, x[..., 0])[..., None]
             if term.reduction.kind == "prod":
                 weight = weight * _others(t, xp)
-            self.scatter(gradient, term, [weight * each for each in partials])
+            self.scatter(gradient, term, [self.chained(weight, each, slope, term) for each in partials])
         return value, gradient
+
+    def chained(self, weight: Any, partial: Any, slope: Node, term: _Term) -> Any:
+        """weight partial as `chain` of derivative.py has it."""
+        made = weight * partial
+        if slope.steep and not term.rough:
+            return _without(partial, made, self.xp)
+        return _without(weight, made, self.xp) if term.steep and not slope.rough else made
 
     def scatter(self, gradient: Any, term: _Term, partials: list[Any]) -> None:
         """Add a term's derivatives, each (..., n) or broadcast to it, to the components they belong to."""
@@ -184,9 +213,7 @@ class _Evaluator:
             gradient[..., c] += self.xp.sum(spread(d, like), axis=-1)
 
     def hvp(self, x: Any, v: Any, p: Arrays) -> Any:
-        xp = self.xp
-        x, v = x + 0 * v, v + 0 * x
-        inner = []
+        xp, inner = self.xp, []
         for term in self.terms:
             size = len(term.atoms) + 1
             made = term.second(*term.inputs(x, p, xp), *term.tangents(v))
@@ -234,14 +261,19 @@ def _others_along(t: Any, dt: Any, xp: Any) -> tuple[Any, Any]:
     return xp.stack([e for e, _ in pairs], axis=-1), xp.stack([d for _, d in pairs], axis=-1)
 
 
+def _without(factor: Any, product: Any, xp: Any) -> Any:
+    """The product, 0 where the factor is."""
+    return xp.where(factor + xp.zeros_like(product) == 0, xp.zeros_like(product), product)
+
+
 def _namespace(xp: Any) -> dict[str, Any]:
     """The functions that compiled programs may call, taken from the array namespace."""
-    names = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "abs", "sign", "where", "atan")
-    older = {"atan": "arctan"}
-    return {name: getattr(xp, name, None) or getattr(xp, older.get(name, name)) for name in names} | {"power": _power, "ones": xp.ones}
+    arctan = getattr(xp, "atan", None) or xp.arctan
+    more = {"arctan": arctan, "log1p": xp.log1p, "expm1": xp.expm1, "whole": _whole, "ones": xp.ones}
+    return {name: getattr(xp, name) for name in FUNCTIONS} | more
 
 
-def _power(base: Any, exponent: int) -> Any:
+def _whole(base: Any, exponent: int) -> Any:
     """base ** exponent for a whole exponent >= 2, by repeated squaring: faster than pow, the same on every backend."""
     result = None
     while exponent:
@@ -252,75 +284,36 @@ def _power(base: Any, exponent: int) -> Any:
     return result
 
 
-def _typed(expression: Any, one: Any) -> Any:
-    """`expression` with every constant branch c of a where(...) written c*one, so that the result has the type of the points."""
-    import sympy
-
-    def constant(e: Any) -> Any:
-        return e.func(*((value * one if value.is_number else value, condition) for value, condition in e.args))
-
-    return expression.replace(lambda e: isinstance(e, sympy.Piecewise), constant)
-
-
-def real_and_smooth(outputs: list[Any]) -> list[Any]:
-    """Derivatives as every backend computes them: without the delta functions at kinks, and x**a / x as x**(a - 1)."""
-    import sympy
-
-    outputs = [e.replace(sympy.DiracDelta, lambda *a: sympy.Integer(0)).doit() if e.has(sympy.DiracDelta) else e for e in outputs]
-    return [sympy.powsimp(e, combine="exp") if any(b.exp.free_symbols for b in e.atoms(sympy.Pow)) else e for e in outputs]
+def _compile(args: list[Node], outputs: list[Node], namespace: dict[str, Any], limits: bool = True) -> Any:
+    """A function of `args` that returns the list of outputs, what they share computed once. `limits` is that of `lowered`."""
+    outputs = lowered(outputs, limits)
+    writer = _ArrayWriter({arg: f"a{k}" for k, arg in enumerate(args)})  # names that nothing else in the program has
+    lines = [f"def program({', '.join(writer.text.values())}):"]
+    if any(_needs_type(e) for e in ordered(outputs)):
+        lines.append("    one = ones((), dtype=a0.dtype)")
+    lines += [f"    {name} = {shown}" for _, name, shown in writer.statements(outputs)]
+    lines.append(f"    return [{', '.join(writer.text[e] for e in outputs)}]")
+    made: dict[str, Any] = dict(namespace)
+    exec(compile("\n".join(lines), "<formula>", "exec"), made)  # noqa: S102 names, numbers and operations of our own
+    return made["program"]
 
 
-def _compile(args: list[Any], outputs: list[Any], namespace: dict[str, Any]) -> Any:
-    """A function of `args` that returns the list of outputs, common subexpressions shared."""
-    import sympy
-    from sympy.printing.lambdarepr import LambdaPrinter
+def _needs_type(e: Node) -> bool:
+    """Whether a number here must be given the type of the points: functions of the array standard take arrays."""
+    return e.kind in FUNCTIONS and any(a.is_number for a in e.args)
 
-    class ArrayPrinter(LambdaPrinter):
-        """Prints SymPy trees that our own parser made as calls into `namespace`; constants become plain Python floats."""
 
-        def _print(self, expr, **kwargs):
-            if isinstance(expr, sympy.Expr) and expr.is_number and not expr.is_Atom:
-                return repr(float(expr))
-            return super()._print(expr, **kwargs)
+class _ArrayWriter(Writer):
+    """Writes calls into the namespace; constants are plain Python floats."""
 
-        def _print_Pow(self, expr, rational=False):
-            base, exponent = expr.as_base_exp()
-            text = self._print(base)
-            if exponent.is_Integer and 2 <= abs(int(exponent)) <= 64:
-                made = f"power({text}, {abs(int(exponent))})"
-                return made if exponent > 0 else f"(1/{made})"
-            if exponent == -1:
-                return f"(1/({text}))"
-            if exponent == sympy.Rational(1, 2):
-                return f"sqrt({text})"
-            if exponent == sympy.Rational(-1, 2):
-                return f"(1/sqrt({text}))"
-            return f"({text})**({self._print(exponent)})"
+    def number(self, value: float) -> str:
+        return repr(value) if value >= 0 and value < float("inf") else f"({value!r})" if value > -float("inf") else f"float('{value}')"
 
-        def _print_Piecewise(self, expr):
-            *branches, (text, _) = expr.args
-            made = self._print(text)
-            for value, condition in reversed(branches):
-                made = f"where({self._print(condition)}, {self._print(value)}, {made})"
-            return made
-
-        def _print_sign(self, expr):
-            return f"sign({self._print(expr.args[0])})"
-
-        def _print_Rational(self, expr):
-            return repr(float(expr)) if expr.q != 1 else str(expr.p)
-
-        def _print_Float(self, expr):
-            return repr(float(expr))
-
-        _print_Exp1 = _print_Pi = lambda self, expr: repr(float(expr))
-
-    outputs = real_and_smooth(outputs)
-    safe = {arg: sympy.Symbol(f"_{k}", real=True) for k, arg in enumerate(args)}  # names that nothing else in the program has
-    one = sympy.Symbol("_one", real=True)
-    args, outputs = list(safe.values()), [_typed(e.xreplace(safe), one) for e in outputs]
-    printer = ArrayPrinter({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
-    if not any(e.has(one) for e in outputs):
-        return sympy.lambdify(args, outputs, modules=[namespace], printer=printer, cse=True)
-    program = sympy.lambdify([*args, one], outputs, modules=[namespace], printer=printer, cse=True)
-    return lambda *given: program(*given, namespace["ones"]((), dtype=given[0].dtype))
+    def function(self, e: Node) -> str:
+        given = [self.text[a] for a in e.args]
+        if e.kind == "whole":
+            made = f"whole({given[0]}, {abs(e.data)})"
+            return made if e.data > 0 else f"(1 / {made})"
+        if e.kind == "power":
+            return f"({given[0]} ** {given[1]})"
+        return f"{e.kind}({', '.join(f'{t} * one' if a.is_number else t for a, t in zip(e.args, given, strict=True))})"

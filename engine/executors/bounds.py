@@ -1,4 +1,4 @@
-"""How far from the origin a formula is certain to stay finite and below a limit: interval arithmetic over its SymPy tree.
+"""How far from the origin a formula is certain to stay finite and below a limit: interval arithmetic over its tree.
 
 Where every component is within such a box, a kernel needs the value only for records; the test for divergence would find nothing. The
 bound is one on what a kernel computes, in any order of its sums and products: every number is widened by `SLACK`, relative to the largest
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...optimizers._particles import ParticleOptimizer
-from ...specs.expression import Formula, Parsed, parse, symbol
+from ...specs.expression import Formula, Parsed, parse
 from ...specs.landscapes.base import SymbolicLandscape
+from ...specs.tree import COMPARISONS, INDEX, OF_NUMBERS, Node, ordered, parameter
 from ..plan import Group, Parts
 from .cache import kept
 
@@ -26,9 +27,16 @@ SLACK = 1e-3
 """More than 10,000 roundings in float32."""
 EXPONENTS = range(-10, 64)
 """Boxes are powers of two in these bounds."""
-CURVED = {"sin": 1.0, "cos": 1.0, "tanh": 1.0, "sign": 1.0, "atan": math.pi / 2}
+CURVED = {"sin": 1.0, "cos": 1.0, "tanh": 1.0, "sign": 1.0, "arctan": math.pi / 2}
 """Functions bounded by a number."""
-RISING = {"exp": math.exp, "sinh": math.sinh, "log": math.log}
+RISING = {
+    **{name: OF_NUMBERS[name] for name in ("exp", "sinh", "log", "log1p", "expm1", "sigmoid", "softplus")},
+    "sqrt": math.sqrt,
+}
+BOTH_RISING = {name: OF_NUMBERS[name] for name in ("maximum", "minimum", "logaddexp")}
+"""Functions that rise with their argument, or both of them."""
+LEAST = {"log": 0.0, "log1p": -1.0}
+"""What an argument must be above."""
 
 
 class _Unbounded(Exception):
@@ -67,13 +75,13 @@ class _Box:
     def __init__(self, parsed: Parsed, numbers: Mapping[str, Interval], size: float, precision: str, reach: float):
         self.parsed, self.size, self.reach = parsed, size, reach
         self.most = 0.5 * float(np.finfo(precision).max)
-        self.known: dict[Any, Interval] = {symbol(name): self.wide(*ends) for name, ends in numbers.items()}
+        self.known: dict[Node, Interval] = {parameter(name): self.wide(*ends) for name, ends in numbers.items()}
 
     def within(self, limit: float) -> bool:
         try:
             for r in self.parsed.reductions:
-                if r.symbol in self.parsed.value.free_symbols:
-                    self.known[symbol("i")] = (r.start, max(r.start, r.stop - 1))
+                if r.symbol in self.parsed.value.free:
+                    self.known[INDEX] = (r.start, max(r.start, r.stop - 1))
                     self.known[r.symbol] = self.reduced(r.kind, self.of(r.term), r.stop - r.start)
             low, high = self.of(self.parsed.value)
         except (_Unbounded, OverflowError):
@@ -105,30 +113,35 @@ class _Box:
                 raise _Unbounded
         return made
 
-    def of(self, e: Any) -> Interval:
+    def of(self, e: Node) -> Interval:
         """The interval of an expression."""
-        if e in self.known:
-            return self.known[e]
-        if e.is_number:
-            value = float(e)
-            return self.wide(value, value)
-        if e.is_Symbol:
-            return (-self.size, self.size)
-        name = type(e).__name__
-        if e.is_Add:
-            each = [self.of(a) for a in e.args]
-            parts = sum(map(largest, each)) if any(a < 0 for a, _ in each) else 0.0
-            return self.wide(sum(a for a, _ in each), sum(b for _, b in each), parts)
-        if e.is_Mul:
-            return self.times([self.of(a) for a in e.args])
-        if e.is_Pow:
-            return self.power(self.of(e.base), self.of(e.exp), e.exp)
-        if name == "Piecewise":
-            each = [self.of(value) for value, _ in e.args]
-            return min(a for a, _ in each), max(b for _, b in each)
-        if not e.is_Function:
-            raise _Unbounded
-        return self.function(name, self.of(e.args[0]))
+        found: dict[Node, Interval] = {}
+        for part in ordered([e]):
+            if part.kind not in (*COMPARISONS, "truth"):
+                found[part] = self.known.get(part) or self.one(part, [found[a] for a in part.args if a in found])
+        return found[e]
+
+    def one(self, e: Node, each: list[Interval]) -> Interval:
+        """The interval of an operation on numbers in these."""
+        match e.kind:
+            case "number":
+                return self.wide(e.value, e.value)
+            case "symbol":
+                return (-self.size, self.size)
+            case "add":
+                parts = sum(map(largest, each)) if any(a < 0 for a, _ in each) else 0.0
+                return self.wide(sum(a for a, _ in each), sum(b for _, b in each), parts)
+            case "multiply":
+                return self.times(each)
+            case "divide":
+                return self.times([each[0], self.wide(*self.inverse(each[1]))])
+            case "whole":
+                return self.whole(each[0], e.data)
+            case "power":
+                return self.power(*each)
+            case "where":
+                return min(a for a, _ in each), max(b for _, b in each)
+        return self.function(e.kind, each)
 
     def times(self, each: list[Interval]) -> Interval:
         self.product([largest(a) for a in each])
@@ -138,15 +151,17 @@ class _Box:
             low, high = min(ends), max(ends)
         return self.wide(low, high)
 
-    def power(self, base: Interval, exponent: Interval, e: Any) -> Interval:
+    def whole(self, base: Interval, n: int) -> Interval:
+        """A whole power."""
+        if n < 0:
+            return self.wide(*self.inverse(self.whole(base, -n)))
         low, high = base
-        if e.is_Integer and int(e) > 0:
-            n, ends = int(e), [low ** int(e), high ** int(e)]
-            self.product([largest(base)] * min(n, 2048))
-            return self.wide(0.0 if n % 2 == 0 and low < 0 < high else min(ends), max(ends))
-        if e.is_Integer and (low > 0 or high < 0):
-            return self.wide(*self.inverse(self.power(base, exponent, -e)))
-        if low > 0 or (low == 0 and exponent[0] > 0):
+        ends = [low**n, high**n]
+        self.product([largest(base)] * n)
+        return self.wide(0.0 if n % 2 == 0 and low < 0 < high else min(ends), max(ends))
+
+    def power(self, base: Interval, exponent: Interval) -> Interval:
+        if base[0] > 0 or (base[0] == 0 and exponent[0] > 0):
             ends = [a**b for a in base for b in exponent]
             return self.wide(min(ends), max(ends))
         raise _Unbounded
@@ -156,16 +171,19 @@ class _Box:
             raise _Unbounded
         return 1 / a[1], 1 / a[0]
 
-    def function(self, name: str, a: Interval) -> Interval:
+    def function(self, name: str, each: list[Interval]) -> Interval:
+        a = each[0]
         if name in ("sin", "cos", "tan") and not largest(a) < self.reach:
             raise _Unbounded
         if name in CURVED:
             return self.wide(-CURVED[name], CURVED[name])
-        if name == "Abs":
+        if name == "abs":
             return (0.0 if a[0] < 0 < a[1] else min(map(abs, a)), largest(a))
         if name == "cosh":
             return self.wide(1.0, math.cosh(largest(a)))
-        if name in RISING and (name != "log" or a[0] > 0):
+        if name in BOTH_RISING:
+            return self.wide(*(BOTH_RISING[name](*ends) for ends in zip(*each, strict=True)))
+        if name in RISING and a[0] > LEAST.get(name, -math.inf) and (name != "sqrt" or a[0] >= 0):
             return self.wide(*map(RISING[name], a))
         raise _Unbounded
 

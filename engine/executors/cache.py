@@ -3,7 +3,7 @@
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
 everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy. What is
-derived from a formula by SymPy, whose import is a good part of a second start, is `kept` beside it as t_<hash>.json.
+derived from a formula is `kept` beside it as t_<hash>.json.
 
 DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
 process. Its size is kept below $THALWEG_CACHE_SIZE (500MB), but for the newest kernels: those used longest ago go first.
@@ -212,12 +212,12 @@ def digest() -> str:
     """What machine code depends on besides the kernel's source: the modules here, those that read formulas, and the versions of what compiles it."""
     from importlib.metadata import PackageNotFoundError, version
 
-    from ...specs import calculus, expression
+    from ...specs import derivative, expression, tree, written
 
-    parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy", "sympy"))]
+    parts = [sys.version, *(f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy"))]
     with contextlib.suppress(PackageNotFoundError):
         parts.append(f"numba-cuda {version('numba-cuda')}")
-    modules = [*Path(__file__).parent.glob("*.py"), *map(Path, (calculus.__file__, expression.__file__))]
+    modules = [*Path(__file__).parent.glob("*.py"), *map(Path, (derivative.__file__, expression.__file__, tree.__file__, written.__file__))]
     parts += [p.read_text(encoding="utf-8") for p in sorted(modules)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 

@@ -16,22 +16,25 @@ loop adds to the gradient at once; otherwise a second loop follows, once dF/dR_k
 from collections.abc import Iterable
 from typing import Any
 
-from ...specs.calculus import indices, real_and_smooth
-from ...specs.expression import Parsed, Reduction, fixed, local, symbol
+from ...specs import tree
+from ...specs.derivative import chain, derivative, lowered, steep, times
+from ...specs.expression import Parsed, Reduction, fixed, local
+from ...specs.tree import INDEX, ZERO, Node, indices, node, parameter
+from ...specs.written import Writer
 from .inline import NotFusable
 from .source import HALF_TURNS, PAIRED, REACHING, THREAD, module
 
-FUNCTIONS = {
-    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sign", *HALF_TURNS)},
-    "atan": "arctan",
-    "Abs": "absolute",
-}
+ABSOLUTE = {"abs": "absolute"}
+"""Functions that generated code has by another name."""
 UNROLLED = 4
 """Up to so many components the check that the iterate is finite is written out."""
 LANDSCAPE = ("A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit")
 """Types and names of the arguments of `landscape` and `slope`."""
 WITHIN = "far = max(far, magnitude({}))"
-RELATIONS = {"StrictLessThan": "<", "LessThan": "<=", "StrictGreaterThan": ">", "GreaterThan": ">="}
+WEIGHTS = {rough: tree.symbol("weight", rough=rough) for rough in (False, True)}
+"""The slope of the outer function at a reduction, without and with a root in it."""
+MAX_PARTS = 4000
+"""A loop of more operations would take minutes to compile."""
 
 
 def formula_source(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool = False) -> str:
@@ -57,7 +60,7 @@ class _Formula:
         self.alone = False
         """Whether only the gradient is written; then near the origin no argument is checked, but every component."""
         self.fresh = range(0)
-        self.parameters = {symbol(name): f"p{k}" for k, name in enumerate(parsed.formula.parameters)}
+        self.parameters = {parameter(name): f"p{k}" for k, name in enumerate(parsed.formula.parameters)}
         self.rows: dict[Any, int] = {}
         row = 1
         for r in parsed.reductions:
@@ -93,7 +96,7 @@ class _Formula:
     def libm(self, text: str) -> set[str]:
         """The functions in this text that reach as far as the library's."""
         found = {f"far_{f}" for f in (*REACHING, *PAIRED.values()) if f"far_{f}(" in text}
-        return found | ({"REACH"} if found else set())
+        return found | ({"REACH", "magnitude"} if found else set())
 
     def near_and_far(self, name: str, signature: tuple[str, str], write: Any, far_too: str = "") -> str:
         """A function that redoes the block with libm where an argument of sin, cos or tan was beyond vecmath's reach."""
@@ -115,7 +118,7 @@ class _Formula:
         return self.outputs([("L[l] = {}", self.parsed.value)], far)
 
     def outputs(self, outputs: list[tuple[str, Any]], far: bool) -> str:
-        used = set().union(*(e.free_symbols for _, e in outputs)) if outputs else set()
+        used = set().union(*(e.free for _, e in outputs))
         lines = ["    " + s for s in self.numbers()]
         for r in self.parsed.reductions:
             if r.symbol in used:
@@ -133,15 +136,10 @@ class _Formula:
     def gradient(self, far: bool) -> str:
         """Value and gradient, or the gradient alone."""
         value = self.parsed.value
-        reductions = [r for r in self.parsed.reductions if r.symbol in value.free_symbols]
+        reductions = [r for r in self.parsed.reductions if r.symbol in value.free]
         lines = ["    " + s for s in self.numbers()]
-        slopes = {r.symbol: self.smooth([value.diff(r.symbol)])[0] for r in reductions}
-        varying = (
-            {fixed(c) for c in range(self.dim)}
-            if not reductions
-            else {r.symbol for r in self.parsed.reductions} | set(map(fixed, indices(value.free_symbols, r"x\[(\d+)\]")))
-        )
-        linear = {r.symbol for r in reductions if r.kind == "sum" and not slopes[r.symbol].free_symbols & varying}
+        slopes = {r.symbol: derivative(value, r.symbol) for r in reductions}
+        linear = {r.symbol for r in reductions if r.kind == "sum" and slopes[r.symbol].still}
         ordered = sorted(reductions, key=lambda r: r.symbol not in linear)
         self.fresh = self.first_touch(ordered[0]) if ordered else range(0)
         for low, high in ((0, self.fresh.start), (self.fresh.stop, self.dim)) if reductions else ():
@@ -152,29 +150,29 @@ class _Formula:
         for r in reductions:
             lines += self.first_pass(r, slopes[r.symbol] if r.symbol in linear else None, far)
         checks = [WITHIN.format(f"X[{c}, l]") for c in range(self.dim)] if self.alone and not far and not reductions else []
-        components = indices(value.free_symbols, r"x\[(\d+)\]")
+        components = indices(value.free, "x[")
         plus = "+" if reductions else ""
         outputs = [
             *([] if self.alone else [("L[l] = {}", value)]),
-            *((f"G[{c}, l] {plus}= {{}}", value.diff(fixed(c))) for c in components),
+            *((f"G[{c}, l] {plus}= {{}}", derivative(value, fixed(c))) for c in components),
         ]
         outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
-        outputs += [] if reductions else [(f"G[{c}, l] = {{}}", 0 * value) for c in range(self.dim) if c not in components]
+        outputs += [] if reductions else [(f"G[{c}, l] = {{}}", ZERO) for c in range(self.dim) if c not in components]
         lines += [] if self.alone else self.sum_of_zeros()
         lines += self.loop(4, outputs, far, checks=checks)
         for r in reductions:
             if r.symbol not in linear:
-                lines += self.second_pass(r, far)
+                lines += self.second_pass(r, slopes[r.symbol], far)
         self.first = None
         return "\n".join(lines) + "\n"
 
     def first_touch(self, r: Reduction) -> range:
         """The components whose gradient the loop of `r`, if it comes first, may set instead of adding to: those at its largest offset."""
-        offsets = indices(r.term.free_symbols, r"x\[i([+-]\d+)\]")
+        offsets = indices(r.term.free, "x[i")
         if r.kind == "prod" or not offsets:
             return range(0)
         reached = range(r.start + max(offsets), r.stop + max(offsets))
-        return range(0) if any(c in reached for c in indices(r.term.free_symbols, r"x\[(\d+)\]")) else reached
+        return range(0) if any(c in reached for c in indices(r.term.free, "x[")) else reached
 
     # loops over the terms of a reduction
 
@@ -187,21 +185,23 @@ class _Formula:
         else:
             outputs = [(f"Z[{row}, l] += {{}}", r.term)]
         if slope is not None:
-            outputs = outputs * (not self.alone) + [(place, slope * e) for place, e in self.partials(r)]
+            outputs = outputs * (not self.alone) + [(place, times(slope, e)) for place, e in self.partials(r)]
             if self.alone:
                 return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
         head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
         return [*head, *self.loop(8, outputs, far)]
 
-    def second_pass(self, r: Reduction, far: bool) -> list[str]:
+    def second_pass(self, r: Reduction, slope: Node, far: bool) -> list[str]:
         """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
-        row, weight = self.rows[r.symbol], symbol("weight")
+        row, weight = self.rows[r.symbol], WEIGHTS[slope.rough]
+        weight = steep(weight) if slope.steep else weight
+        partials = [(place, chain(weight, e, r.term)) for place, e in self.partials(r)]
         if r.kind == "sum":
-            outputs = [(place, weight * e) for place, e in self.partials(r)]
+            outputs = partials
             head = f"    for i in range({r.start}, {r.stop}):"
             return [head, *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]"], self.newest(r, far))]
         after = f"Z[{row + 2 + r.stop - r.start}, l]"
-        outputs = [*((place, weight * e) for place, e in self.partials(r)), (f"{after} *= {{}}", r.term)]
+        outputs = [*partials, (f"{after} *= {{}}", r.term)]
         return [
             "    for l in range(W):",
             f"        {after} = F(1.0)",
@@ -216,12 +216,12 @@ class _Formula:
 
     def partials(self, r: Reduction) -> list[tuple[str, Any]]:
         """(where it adds to the gradient, derivative of the term) for everything the term depends on."""
-        free = r.term.free_symbols
-        made = [(f"G[i + {o}, l] += {{}}" if o >= 0 else f"G[i - {-o}, l] += {{}}", local(o)) for o in indices(free, r"x\[i([+-]\d+)\]")]
+        free = r.term.free
+        made = [(f"G[i + {o}, l] += {{}}" if o >= 0 else f"G[i - {-o}, l] += {{}}", local(o)) for o in indices(free, "x[i")]
         if made and r.symbol is self.first:
             made[-1] = (made[-1][0].replace("+=", "="), made[-1][1])
-        made += [(f"G[{c}, l] += {{}}", fixed(c)) for c in indices(free, r"x\[(\d+)\]")]
-        return [(place, r.term.diff(atom)) for place, atom in made]
+        made += [(f"G[{c}, l] += {{}}", fixed(c)) for c in indices(free, "x[")]
+        return [(place, derivative(r.term, atom)) for place, atom in made]
 
     # one lane loop
 
@@ -229,20 +229,20 @@ class _Formula:
         self, indent: int, outputs: list[tuple[str, Any]], far: bool, extra: Iterable[str] = (), checks: Iterable[str] = ()
     ) -> list[str]:
         """`for l in range(W)` with the outputs' statements; what does not vary from lane to lane stands before it."""
-        import sympy
-
         if not outputs:
             return []
-        expressions = self.smooth([e for _, e in outputs])
+        expressions = lowered([e for _, e in outputs])
         if not self.thread:
-            expressions = [half_turns(e) for e in expressions]
-        free = set().union(*(e.free_symbols for e in expressions))
-        names = {**self.parameters, symbol("i"): "F(i)", symbol("weight"): "weight"}
+            expressions = half_turns(expressions)
+        if len(tree.ordered(expressions)) > MAX_PARTS:
+            raise NotFusable(f"a formula with a loop of more than {MAX_PARTS} operations")
+        free = set().union(*(e.free for e in expressions))
+        names = {**self.parameters, INDEX: "F(i)", **dict.fromkeys(WEIGHTS.values(), "weight")}
         loads = list(extra)
-        for c in indices(free, r"x\[(\d+)\]"):
+        for c in indices(free, "x["):
             names[fixed(c)] = f"c{c}"
             loads.append(f"c{c} = X[{c}, l]")
-        for o in indices(free, r"x\[i([+-]\d+)\]"):
+        for o in indices(free, "x[i"):
             names[local(o)] = name = f"u{o}".replace("-", "m")
             loads.append(f"{name} = X[i + {o}, l]" if o >= 0 else f"{name} = X[i - {-o}, l]")
         for r in self.parsed.reductions:
@@ -251,24 +251,13 @@ class _Formula:
                 loads.append(f"r{self.rows[r.symbol]} = Z[{self.rows[r.symbol]}, l]")
         if not self.uniform:
             loads += [f"{name} = P[{name[1:]}, l]" for s, name in self.parameters.items() if s in free]
-        still = {symbol("i"), *(self.parameters if self.uniform else ())}
-        lanes = free - still
-        shared, reduced = sympy.cse(expressions, symbols=sympy.numbered_symbols("s"), order="none")
-        before: list[str] = []
-        inside: list[str] = []
-        every: list[Any] = [*reduced, *(e for _, e in shared)]
-        sines, cosines = ({a.args[0] for e in every for a in e.atoms(f)} for f in (sympy.sin, sympy.cos))
-        printer = _Printer(names, lanes, before, far, set() if self.thread else sines & cosines)
-        for s, e in shared:
-            if e.free_symbols & printer.lanes:
-                printer.lanes.add(s)
-                inside.append(f"{s.name} = {printer.lane(e)}")
-            else:
-                before.append(f"{s.name} = {printer.show(e)}")
-            names[s] = s.name
-        inside += [place.format(printer.lane(e)) for (place, _), e in zip(outputs, reduced, strict=True)]
-        self.functions |= printer.functions
-        checks = [*checks, *([] if far or self.alone else [WITHIN.format(text) for text in printer.checked])]
+        writer = _Kernel(names, {INDEX, *(self.parameters if self.uniform else ())}, far, expressions, self.thread)
+        before, inside = [], []
+        for e, name, shown in writer.statements(expressions):
+            (before if writer.same(e) else inside).append(f"{name} = {shown}")
+        inside += [place.format(writer.text[e]) for (place, _), e in zip(outputs, expressions, strict=True)]
+        self.functions |= writer.functions | (set() if self.thread else self.libm("\n".join(before)))
+        checks = [*checks, *([] if far or self.alone else [WITHIN.format(text) for text in writer.checked])]
         if any(place.startswith("L[l]") for place, _ in outputs):
             finite = "".join(f" + F(0.0) * X[{d}, l]" for d in range(self.dim)) if self.dim <= UNROLLED else " + Z[0, l]"
             checks += [f"z = L[l]{finite}", "bad = np.int32(bad | (0 if (z <= limit) & (z >= LOWEST) else 1))"]
@@ -278,129 +267,64 @@ class _Formula:
     def numbers(self) -> list[str]:
         return [f"{name} = P[{name[1:]}, 0]" for name in self.parameters.values()] if self.uniform else []
 
-    def smooth(self, expressions: list[Any]) -> list[Any]:
-        import sympy
 
-        return [sympy.factor_terms(e) for e in real_and_smooth(expressions)]
-
-
-def half_turns(e: Any) -> Any:
-    """The expression with sin_pi(x) for sin(pi x), and cos_pi(x) for cos(pi x): there is less to reduce, and nothing to round."""
-    import sympy
-
-    def within(a: Any) -> bool:
-        return bool(a.is_Mul and a.has(sympy.pi) and not (a / sympy.pi).has(sympy.pi))
-
-    for f, name in ((sympy.sin, "sin_pi"), (sympy.cos, "cos_pi")):
-        e = e.replace(lambda s, f=f: s.func is f and within(s.args[0]), lambda s, name=name: sympy.Function(name)(s.args[0] / sympy.pi))
-    return e
+def half_turns(outputs: list[Node]) -> list[Node]:
+    """The outputs with sin_pi(x) for sin(pi x), and cos_pi(x) for cos(pi x): there is less to reduce, and nothing to round."""
+    made: dict[Node, Node] = {}
+    for e in tree.ordered(outputs):
+        args = tuple(made[a] for a in e.args)
+        turns = _turns(args[0]) if e.kind in ("sin", "cos") else None
+        made[e] = node(f"{e.kind}_pi", turns) if turns else node(e.kind, *args, data=e.data) if args != e.args else e
+    return [made[e] for e in outputs]
 
 
-class _Printer:
-    """SymPy trees as text. In a lane expression, parts that do not vary from lane to lane are computed before the loop."""
+def _turns(e: Node) -> Node | None:
+    """e / pi, of a product that begins with a multiple of pi."""
+    if e.is_number:
+        return tree.number(e.data[1]) if e.data[1] is not None else None
+    if e.kind not in ("multiply", "divide"):
+        return None
+    first = _turns(e.args[0])
+    if first is None:
+        return None
+    return tree.multiply(first, e.args[1]) if e.kind == "multiply" else node("divide", first, e.args[1])
 
-    def __init__(self, names: dict[Any, str], lanes: set[Any], before: list[str], far: bool, both: set[Any]):
-        self.names, self.lanes, self.before, self.far, self.both = names, lanes, before, far, both
+
+class _Kernel(Writer):
+    """Writes lane expressions; parts that do not vary from lane to lane get names of their own, to be computed before the loop."""
+
+    def __init__(self, names: dict[Node, str], steady: set[Node], far: bool, outputs: list[Node], thread: bool):
+        super().__init__(names)
+        self.steady, self.far = frozenset(steady), far
         self.functions: set[str] = set()
         self.checked: list[str] = []
-        self.kept: dict[str, str] = {}
+        sines, cosines = ({e.args[0] for e in tree.ordered(outputs) if e.kind == kind} for kind in ("sin", "cos"))
+        self.both = set() if thread else sines & cosines
 
-    def still(self, e: Any) -> bool:
-        return not e.free_symbols & self.lanes
+    def same(self, e: Node) -> bool:
+        """Whether e does not vary from lane to lane."""
+        return e.free <= self.steady
 
-    def lane(self, e: Any) -> str:
-        """Text inside the loop."""
-        if e.is_number or e.is_Symbol or not self.still(e):
-            return self.show(e)
-        text = self.show(e)
-        return self.kept.get(text) or self.keep(text)
+    def apart(self, e: Node, a: Node) -> bool:
+        return self.same(a) and not self.same(e)
 
-    def keep(self, text: str) -> str:
-        name = f"k{len(self.kept)}"
-        self.kept[text] = name
-        self.before.append(f"{name} = {text}")
-        return name
+    def number(self, value: float) -> str:
+        return f"F({value!r})" if abs(value) < float("inf") else f"F(np.{'inf' if value > 0 else '-inf' if value < 0 else 'nan'})"
 
-    def show(self, e: Any) -> str:
-        """Text of a tree; its still parts through `lane`."""
-        if e.is_Symbol:
-            return self.names[e]
-        if e.is_number:
-            return f"F({float(e)!r})"
-        rule = getattr(self, f"on_{type(e).__name__}", None)
-        if rule:
-            return rule(e)
-        if type(e).__name__ in RELATIONS:  # a condition that several branches share
-            return self.condition(e)
-        name = FUNCTIONS.get(type(e).__name__)
-        if name is None:
-            raise NotFusable(f"the formula has a {type(e).__name__}, which has no scalar form here")
-        return self.call(name, e.args)
+    def function(self, e: Node) -> str:
+        given = [self.text[a] for a in e.args]
+        if e.kind == "whole":
+            made = self.call(f"power{abs(e.data)}", given)
+            return made if e.data > 0 else f"(F(1.0) / {made})"
+        if e.kind not in REACHING:
+            return self.call({"power": "pow", **ABSOLUTE}.get(e.kind, e.kind), given)
+        name = PAIRED[e.kind] if e.args[0] in self.both and e.kind in PAIRED else e.kind
+        if self.far or self.same(e):
+            return "far_" + self.call(name, given)
+        if given[0] not in self.checked:
+            self.checked.append(given[0])
+        return self.call(name, given)
 
-    def call(self, name: str, args: Any) -> str:
-        given, reach = [self.lane(a) for a in args], name in REACHING
-        name = PAIRED[name] if args[0] in self.both and name in PAIRED else name
+    def call(self, name: str, given: list[str]) -> str:
         self.functions.add(name)
-        if reach:
-            if self.far:
-                name = f"far_{name}"
-            elif given[0] not in self.checked and not self.still(args[0]):
-                self.checked.append(given[0])
         return f"{name}({', '.join(given)})"
-
-    def parts(self, e: Any) -> list[Any]:
-        """The operands of a sum or product, those that do not vary gathered in one."""
-        if self.still(e):
-            return list(e.args)
-        still, varying = e.as_independent(*self.lanes, as_Add=e.is_Add)
-        rest = list(varying.args) if type(varying) is type(e) else [varying]
-        return rest if still == (0 if e.is_Add else 1) else [still, *rest]
-
-    def on_Add(self, e: Any) -> str:
-        text = ""
-        for part in self.parts(e):
-            negative = part.could_extract_minus_sign() and not part.is_Symbol
-            shown = self.lane(-part if negative else part)
-            text += (" - " if text else "-") + shown if negative else (" + " if text else "") + shown
-        return f"({text})"
-
-    def on_Mul(self, e: Any) -> str:
-        above, below = [], []
-        for part in self.parts(e):
-            base, exponent = part.as_base_exp()
-            inverse = part.is_Pow and exponent.is_number and exponent.is_negative and not self.still(part)
-            (below if inverse else above).append(base**-exponent if inverse else part)
-        sign = ""
-        if above and above[0] == -1 and len(above) > 1:
-            sign, above = "-", above[1:]
-        text = " * ".join(map(self.lane, above)) or "F(1.0)"
-        if below:
-            under = " * ".join(map(self.lane, below))
-            text = f"{text} / ({under})" if len(below) > 1 else f"{text} / {under}"
-        return f"({sign}{text})"
-
-    def on_Pow(self, e: Any) -> str:
-        base, exponent = e.as_base_exp()
-        if exponent.is_number and exponent.is_negative:
-            return f"(F(1.0) / {self.lane(base**-exponent)})"
-        if exponent.is_number and float(exponent) == 0.5:
-            return self.call("sqrt", [base])
-        if exponent.is_Integer and 2 <= exponent <= 64:
-            return self.call(f"power{exponent}", [base])
-        return self.call("pow", [base, exponent])
-
-    def on_Piecewise(self, e: Any) -> str:
-        self.functions.add("where")
-        *branches, (last, _) = e.args
-        text = self.lane(last)
-        for value, condition in reversed(branches):
-            text = f"where({self.condition(condition)}, {self.lane(value)}, {text})"
-        return text
-
-    def condition(self, e: Any) -> str:
-        if e.is_Symbol:
-            return self.names[e]
-        kind = RELATIONS.get(type(e).__name__)
-        if kind is None:
-            raise NotFusable(f"the formula has the condition {e}, which has no scalar form here")
-        return f"({self.lane(e.lhs)} {kind} {self.lane(e.rhs)})"

@@ -1,0 +1,252 @@
+r"""Derivatives of formula trees, and the one convention that every executor keeps where a derivative is a matter of choice or of a limit.
+
+    abs, sign       slope 0 at 0 (of sign everywhere)
+    min, max        at a tie each operand has half of the slope; an operand that is NaN makes the value NaN
+    where           that of the branch that is taken
+    x**y            by x: y x**(y - 1), 0 where y is 0. By y: x**y log(x), 0 where x is 0 and y is not negative. 0**0 is 1
+    roots           sqrt(u), and u**r with 0 < r < 1, have an infinite slope s at u = 0. In the chain rule 0 s = 0 for a factor 0 that has no such
+                    root in itself ("strong zero"). So |x| and sqrt(x**2 + y**2) have slope 0 at 0, and so has x*sqrt(x); sqrt(x) has an infinite
+                    one. For r < 1/2 that holds only where u cannot be negative, since else u**r need not be smooth where u is.
+    all others      IEEE arithmetic: log(x) at 0 has an infinite slope, 0 infinity = NaN
+
+Sources: Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, chapter 14 (kinks); ties, powers and |x| are as in JAX and PyTorch. In
+second derivatives all these are NaN; calculus.py takes the limit there, if there is one.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from .tree import HALF, MINUS, NEGATIVE, ONE, POSITIVE, TWO, ZERO, Node, add, call, divide, negative, node, number, ordered, power, where
+
+NAN = number(float("nan"))
+
+# sums and products of derivatives: zeros vanish, numbers and what is the same for every run come first
+
+
+def split(e: Node) -> tuple[Node, Node]:
+    """(what is the same for every run, the rest) as factors of a product."""
+    if e.still:
+        return e, ONE
+    return (e.args[0], e.args[1]) if e.kind == "multiply" and e.args[0].still else (ONE, e)
+
+
+def times(*factors: Node) -> Node:
+    still, rest = ONE, ONE
+    for factor in factors:
+        if factor is ZERO:
+            return ZERO
+        s, r = split(factor)
+        still = _still_product(still, s)
+        rest = r if rest is ONE else rest if r is ONE else node("multiply", rest, r)
+    return still if rest is ONE else rest if still is ONE else node("multiply", still, rest)
+
+
+def _still_product(a: Node, b: Node) -> Node:
+    """The product of factors that are the same for every run, their numbers as one."""
+    (c, r), (d, s) = ((x, ONE) if x.is_number else x.args if x.kind == "multiply" and x.args[0].is_number else (ONE, x) for x in (a, b))
+    value = c.value * d.value
+    if not 1e-30 < abs(value) < 1e30:
+        return b if a is ONE else a if b is ONE else node("multiply", a, b)
+    rest = s if r is ONE else r if s is ONE else node("multiply", r, s)
+    turns = c.data[1] if d is ONE else d.data[1] if c is ONE else None
+    both = number(value, turns)
+    return both if rest is ONE else rest if both is ONE else node("multiply", both, rest)
+
+
+def plus(a: Node, b: Node) -> Node:
+    if a is ZERO or b is ZERO:
+        return b if a is ZERO else a
+    (c, r), (d, s) = split(a), split(b)
+    if r is s and c.is_number and d.is_number:
+        return times(number(c.value + d.value), r)
+    if b.is_number and a.kind == "add" and a.args[1].is_number:
+        return plus(a.args[0], number(a.args[1].value + b.value))
+    return node("add", a, b)
+
+
+def over(a: Node, b: Node) -> Node:
+    """a / b."""
+    if a is ZERO:
+        return ZERO
+    still, rest = split(a)
+    return divide(still, b) if rest is ONE else times(still, divide(rest, b))
+
+
+def strong(slope: Node, factor: Node) -> Node:
+    """slope factor, where a slope that is infinite counts for nothing if the factor is 0."""
+    if factor.is_number:
+        return times(slope, factor)
+    if slope.kind == "strong" and not slope.args[1].steep:
+        return strong(slope.args[0], times(slope.args[1], factor))
+    return node("strong", slope, factor)
+
+
+def chain(partial: Node, tangent: Node, inside: Node) -> Node:
+    """The product of an outer slope and that of what is inside, `inside`, of which one or both may be infinite."""
+    if ZERO in (partial, tangent):
+        return ZERO
+    if partial.steep:
+        return times(partial, tangent) if inside.rough else strong(partial, tangent)
+    return strong(tangent, partial) if tangent.steep and not partial.rough else times(partial, tangent)
+
+
+def steep(slope: Node) -> Node:
+    """Marks a slope that may be infinite where the value is not."""
+    return node("steep", slope)
+
+
+# the rules
+
+
+def derivatives(outputs: Iterable[Node], along: Mapping[Node, Node]) -> list[Node]:
+    """The derivative of every output when the symbols move: `along` says how fast each does, those it lacks stay."""
+    outputs, moving, found = list(outputs), frozenset(along), {}
+    for e in ordered(outputs):
+        found[e] = along.get(e, ZERO) if e.kind == "symbol" or e.free.isdisjoint(moving) else _rule(e, [found[a] for a in e.args])
+    return [found[e] for e in outputs]
+
+
+def derivative(e: Node, by: Node) -> Node:
+    """The partial derivative by a symbol."""
+    return derivatives([e], {by: ONE})[0]
+
+
+def _rule(e: Node, moved: list[Node]) -> Node:
+    """The derivative of a node whose arguments have the derivatives `moved`."""
+    a, b = (*e.args, ONE)[:2]
+    da, db = (*moved, ZERO)[:2]
+    match e.kind:
+        case "add":
+            return plus(da, db)
+        case "multiply":
+            return plus(chain(b, da, a), chain(a, db, b))
+        case "divide":
+            return over(plus(da, times(MINUS, chain(e, db, b))), b)
+        case "whole":
+            return chain(times(number(e.data), power(a, number(e.data - 1))), da, a)
+        case "power":
+            return plus(_by_base(a, b, da), chain(_by_exponent(a, b), db, b))
+        case "sqrt":
+            slope = divide(HALF, e)
+            return chain(slope if a.signs == POSITIVE else steep(slope), da, a)
+        case "maximum" | "minimum":
+            first, second = (a, b) if e.kind == "maximum" else (b, a)
+            return da if da is db else node("of larger", first, second, da, db)
+        case "where":
+            return where(a, moved[1], moved[2])
+        case "of larger":
+            return node("of larger", a, b, moved[2], moved[3])
+        case "strong":
+            return plus(chain(b, da, a), chain(a, db, b))
+        case "steep":
+            return da if da is ZERO else steep(da)
+        case "by exponent":
+            base, exponent, logarithm = a, b, call("log", a)
+            first = plus(chain(logarithm, _by_base(base, exponent, da), base), times(power(base, plus(exponent, MINUS)), da))
+            return plus(first, chain(times(e, logarithm), db, exponent))
+        case "logaddexp":
+            less = add(a, negative(b))
+            return plus(chain(call("sigmoid", less), da, a), chain(call("sigmoid", negative(less)), db, b))
+        case "sign" | "truth":
+            return ZERO
+    if e.is_condition:
+        return ZERO
+    if e.kind in ("log", "log1p"):
+        return over(da, a if e.kind == "log" else plus(ONE, a))
+    if e.kind == "arctan":
+        return over(da, plus(ONE, node("whole", a, data=2)))
+    return chain(_slope(e, a), da, a)
+
+
+def _slope(e: Node, a: Node) -> Node:
+    """The derivative of a function of one argument by it."""
+    square = node("whole", e, data=2)
+    match e.kind:
+        case "sin":
+            return call("cos", a)
+        case "cos":
+            return times(MINUS, call("sin", a))
+        case "tan":
+            return plus(ONE, square)
+        case "sinh":
+            return call("cosh", a)
+        case "cosh":
+            return call("sinh", a)
+        case "tanh":
+            return plus(ONE, times(MINUS, square))
+        case "exp":
+            return e
+        case "expm1":
+            return call("exp", a)
+        case "abs":
+            return call("sign", a)
+        case "softplus":
+            return call("sigmoid", a)
+        case "sigmoid":
+            return times(e, call("sigmoid", negative(a)))
+    raise LookupError(e.kind)
+
+
+def _by_base(a: Node, b: Node, da: Node) -> Node:
+    """What a**b changes by when a moves by da."""
+    if da is ZERO:
+        return ZERO
+    less = plus(b, MINUS)
+    slope = power(a, less)
+    if not less.signs & NEGATIVE or a.signs == POSITIVE:
+        return chain(times(b, slope), da, a)
+    if b.is_number:
+        kink = b.value > 0 and (b.value >= 0.5 or not a.signs & NEGATIVE)
+        return chain(times(b, steep(slope)), da, a) if kink else times(b, slope, da)
+    inner = times(b, da)
+    return times(steep(slope), inner) if a.rough or da.steep else strong(steep(slope), inner)
+
+
+def _by_exponent(a: Node, b: Node) -> Node:
+    """What a**b changes by with b."""
+    return node("by exponent", a, b) if a.signs != POSITIVE else times(power(a, b), call("log", a))
+
+
+# to what every executor has
+
+
+def lowered(outputs: Iterable[Node], limits: bool = True) -> list[Node]:
+    """The outputs with nothing but arithmetic, comparisons, where and elementary functions. Without `limits` every kink is NaN, and so is 0 s."""
+    outputs, found = list(outputs), {}
+    for e in ordered(outputs):
+        args = tuple(found[a] for a in e.args)
+        found[e] = _lower(e.kind, args, limits) or (node(e.kind, *args, data=e.data) if args != e.args else e)
+    return [found[e] for e in outputs]
+
+
+def _lower(kind: str, args: tuple[Node, ...], limits: bool) -> Node | None:
+    match kind:
+        case "steep":
+            return args[0]
+        case "sign" if not limits:
+            return where(node("==", args[0], ZERO), NAN, node("sign", *args))
+        case "of larger":
+            a, b, da, db = args
+            tie = times(HALF, plus(da, db)) if limits else NAN
+            return where(node(">", a, b), da, where(node("<", a, b), db, tie))
+        case "strong":
+            product = node("multiply", *args)
+            return where(node("==", args[1], ZERO), ZERO, product) if limits else product
+        case "by exponent":
+            product = node("multiply", power(*args), node("log", args[0]))
+            limit = where(node("==", args[0], ZERO), where(node(">=", args[1], ZERO), ZERO, product), product)
+            return limit if limits else product
+        case "sigmoid":
+            small = _small(args[0])
+            return node("divide", where(node(">=", args[0], ZERO), ONE, small), node("add", ONE, small))
+        case "softplus":
+            return node("add", node("maximum", args[0], ZERO), node("log1p", _small(args[0])))
+        case "logaddexp":
+            a, b = args
+            rest = node("log1p", _small(node("add", a, negative(b))))
+            return where(node("==", a, b), node("add", a, call("log", TWO)), node("add", node("maximum", a, b), rest))
+    return None
+
+
+def _small(u: Node) -> Node:
+    """exp(-|u|)"""
+    return node("exp", negative(node("abs", u)))

@@ -1,0 +1,73 @@
+"""Names in formulas and claims: how they are compared, and which words Python's parser takes for its own.
+
+Python reads identifiers in Unicode's form NFKC: the micro sign is the Greek mu, the script l an l. So do studies, wherever a name is given
+or used. A name may be a word of Python's that means nothing here, such as lambda or class.
+"""
+
+import ast
+import keyword
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from .errors import SpecError
+
+SYNTAX = frozenset({"and", "or", "not", "if", "else", "in", "is", "for", "None", "True", "False"})
+"""Python's words that are no names here either."""
+FREE = frozenset(keyword.kwlist) - SYNTAX
+"""Python's words that may be names."""
+WORD = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w.])\d[\w.]*|\w+")
+HIDDEN = "_python_"
+
+
+def normal(name: str) -> str:
+    """The name as Python's parser reads it."""
+    return unicodedata.normalize("NFKC", name)
+
+
+def normal_names(given: Any, what: str) -> Any:
+    """A list or dict with its names normalised; anything else as it is. Raises SpecError if two names become one."""
+    if not isinstance(given, (list, tuple, dict)) or not all(isinstance(name, str) for name in given):
+        return given
+    seen: dict[str, str] = {}
+    for name in given:
+        other = seen.setdefault(normal(name), name)
+        if other != name:
+            raise SpecError(f"{what}: '{other}' and '{name}' are one name ({normal(name)}); rename one of them")
+    return {normal(name): value for name, value in given.items()} if isinstance(given, dict) else type(given)(map(normal, given))
+
+
+def why_no_name(name: str) -> str | None:
+    """What is wrong with a name, or None."""
+    if name in SYNTAX:
+        return f"'{name}' cannot be a name: it is a word of Python's that formulas may not use as one; choose another"
+    if not name.isidentifier() or name.startswith("_"):
+        return f"'{name}' is not a name: use letters, digits and underscores, beginning with a letter"
+    return None
+
+
+def parse_expression(text: str, words: Collection[str] = FREE) -> ast.expr:
+    """Python's syntax tree of an expression in which `words`, some of FREE, are names. Raises what ast.parse does."""
+    flat = " ".join(text.split())
+    used = frozenset(words) & FREE
+    if not used or not used.intersection(WORD.findall(flat)):
+        return ast.parse(flat, mode="eval").body
+    hidden = WORD.sub(lambda found: HIDDEN + found[0] if found[0] in used else found[0], flat)
+    try:
+        tree = ast.parse(hidden, mode="eval").body
+    except SyntaxError as error:
+        error.msg = error.msg.replace(HIDDEN, "")
+        raise
+    for n in ast.walk(tree):
+        for field in ("id", "attr", "arg"):
+            name = getattr(n, field, None)
+            if isinstance(name, str):
+                setattr(n, field, name.removeprefix(HIDDEN))
+    return tree
+
+
+def same(name: str, known: Iterable[str], default: Callable[[str], Any] = str) -> Any:
+    """The known name that is this one, or what `default` makes of it."""
+    wanted = normal(name)
+    return next((k for k in known if isinstance(k, str) and normal(k) == wanted), default(name))
