@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from .base import NonNegative, Spec
 from .errors import suggest
+from .names import parse_expression
 
 FUNCTIONS = (
     *("mean", "median", "min", "max", "std", "var", "sum", "quantile", "fraction", "argmin", "argmax", "at_argmin"),
@@ -54,7 +55,7 @@ def parse_claim(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"an expression of {len(text)} characters; at most {MAX_LENGTH} are allowed")
     try:
-        tree = ast.parse(" ".join(text.split()), mode="eval").body
+        tree = parse_expression(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ValueError(f"'{text[:80]}' is not an expression ({error.msg if isinstance(error, SyntaxError) else error})") from None
     nodes = list(ast.walk(tree))

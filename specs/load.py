@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .errors import SpecError, suggest
+from .errors import PlacedError, SpecError, suggest
+from .names import same
 from .study import Study
 
 MAX_BYTES, MAX_NODES, MAX_DEPTH = 4_000_000, 200_000, 60
@@ -259,7 +260,7 @@ def apply_setting(source: Source, setting: str) -> None:
     target: Any = source.data
     for position, part in enumerate(parts):
         last = position == len(parts) - 1
-        step: Any = part
+        step: Any = same(part, target) if isinstance(target, dict) else part
         if isinstance(target, list):
             step = int(part) if part.isdigit() else labels.get(part, -1)
             if not 0 <= step < len(target):
@@ -309,6 +310,9 @@ def describe(source: Source, error: Any) -> str:
     kind = error["type"]
     if kind == "value_error":
         message = message.removeprefix("Value error, ")
+        cause = error.get("ctx", {}).get("error")
+        if isinstance(cause, PlacedError):
+            path, message = (*path, *cause.path), cause.problem
         named = re.match(r"(\w+(?:\.\w+)*): (?=.)", message) if not path else None
         if named and named[1].split(".")[0] in Study.model_fields:
             path, message = tuple(named[1].split(".")), message[named.end() :]

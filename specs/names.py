@@ -8,10 +8,10 @@ import ast
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from .errors import SpecError
+from .errors import PlacedError
 
 SYNTAX = frozenset({"and", "or", "not", "if", "else", "in", "is", "for", "None", "True", "False"})
 """Python's words that are no names here either."""
@@ -26,15 +26,16 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def normal_names(given: Any, what: str) -> Any:
-    """A list or dict with its names normalised; anything else as it is. Raises SpecError if two names become one."""
+def normal_names(given: Any) -> Any:
+    """A list or dict with its names normalised; anything else as it is. Raises PlacedError if two names become one."""
     if not isinstance(given, (list, tuple, dict)) or not all(isinstance(name, str) for name in given):
         return given
     seen: dict[str, str] = {}
-    for name in given:
+    for k, name in enumerate(given):
         other = seen.setdefault(normal(name), name)
         if other != name:
-            raise SpecError(f"{what}: '{other}' and '{name}' are one name ({normal(name)}); rename one of them")
+            place = name if isinstance(given, dict) else k
+            raise PlacedError((place,), f"'{other}' and '{name}' are one name to Python's parser ({normal(name)}); rename one of them")
     return {normal(name): value for name, value in given.items()} if isinstance(given, dict) else type(given)(map(normal, given))
 
 
@@ -67,7 +68,6 @@ def parse_expression(text: str, words: Collection[str] = FREE) -> ast.expr:
     return tree
 
 
-def same(name: str, known: Iterable[str], default: Callable[[str], Any] = str) -> Any:
-    """The known name that is this one, or what `default` makes of it."""
-    wanted = normal(name)
-    return next((k for k in known if isinstance(k, str) and normal(k) == wanted), default(name))
+def same(name: str, known: Iterable[str]) -> str:
+    """The known name that is this one to Python's parser; itself if there is none."""
+    return next((k for k in known if normal(k) == normal(name)), name)

@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Count, Index, Probability, Spec
+from .names import normal
 
 Statistic = Literal["mean", "var", "quantiles"]
 
@@ -57,6 +58,11 @@ class Record(Spec):
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = Field(
         default=(0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"
     )
+
+    @field_validator("variables")
+    @classmethod
+    def _as_formulas_read_them(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(map(normal, names))
 
     @model_validator(mode="after")
     def _one_form(self):

@@ -11,6 +11,7 @@ from .claim import OWN_NAMES, Claim, names, parse_claim
 from .errors import suggest
 from .init import AnyInit, File, Init, Point
 from .landscapes.base import Landscape
+from .names import normal
 from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, Online, StudentT
 from .record import DIAGNOSTICS, VECTORS, Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
@@ -46,6 +47,12 @@ class Study(Spec):
     stop: Stop = Field(default=Stop(), description="when a run ends early")
     claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
     quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
+
+    @field_validator("zip")
+    @classmethod
+    def _as_formulas_read_them(cls, together: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        """Names after the part's, or the label, in the form that formulas have them in."""
+        return tuple(tuple(owner + dot + normal(rest) for owner, dot, rest in (n.partition(".") for n in names)) for names in together)
 
     @field_validator("optimizers")
     @classmethod

@@ -7,7 +7,6 @@ of its parts, and no part may come near overflow. Source of the method: Moore, I
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 

@@ -22,7 +22,7 @@ from ...specs.expression import Parsed, Reduction, fixed, local
 from ...specs.tree import INDEX, ZERO, Node, indices, node, parameter
 from ...specs.written import Writer
 from .inline import NotFusable
-from .source import HALF_TURNS, PAIRED, REACHING, THREAD, module
+from .source import PAIRED, REACHING, THREAD, module
 
 ABSOLUTE = {"abs": "absolute"}
 """Functions that generated code has by another name."""

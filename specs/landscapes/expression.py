@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ..base import Count, Real, Spec
 from ..expression import Formula, parse
+from ..names import normal, normal_names
 from ..sweep import Swept
 from .base import SymbolicLandscape
 
@@ -15,6 +16,11 @@ class Vector(Spec):
 
     name: str = "x"
     dim: Count
+
+    @field_validator("name")
+    @classmethod
+    def _as_formulas_read_it(cls, name: str) -> str:
+        return normal(name)
 
 
 class Expression(SymbolicLandscape):
@@ -33,6 +39,11 @@ class Expression(SymbolicLandscape):
     define: dict[str, str] = {}
 
     model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
+
+    @field_validator("variables", "parameters", "observables", "define", mode="before")
+    @classmethod
+    def _as_formulas_read_them(cls, names: Any) -> Any:
+        return normal_names(names)
 
     @model_validator(mode="after")
     def _parses(self):
