@@ -12,9 +12,10 @@ Points have shape (..., dim); parameters broadcast against (...); `xp` is the ar
 """
 
 import functools
+import math
 from typing import Any
 
-from .derivative import derivatives, lowered
+from .derivative import derivatives, half_turns, lowered
 from .expression import Formula, Parsed, Reduction, fixed, local, parse
 from .tree import INDEX, ONE, Node, indices, ordered, parameter, symbol
 from .written import Writer
@@ -48,8 +49,8 @@ class Calculus:
         """Hessian at x times v; x and v broadcast to (..., dim)."""
         x, v = x + 0 * v, v + 0 * x
         made = _evaluator(self, xp).hvp(x, v, p)
-        known = xp.all(xp.isfinite(made), axis=-1)
-        return made if xp.all(known) else xp.where(known[..., None], made, self.limit(x, v, p, xp))
+        unknown = xp.isnan(made)
+        return xp.where(unknown, self.limit(x, v, p, xp), made) if xp.any(unknown) else made
 
     def limit(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
         """The Hessian at x times v as a limit: what it is at four points around x, on two lines and at two distances, if they agree, else
@@ -192,7 +193,8 @@ class _Evaluator:
         for term, (t, partials), d, slope in zip(self.terms, inner, partial[len(self.components) :], slopes, strict=True):
             weight = spread(d, x[..., 0])[..., None]
             if term.reduction.kind == "prod":
-                weight = weight * _others(t, xp)
+                others = _others(t, xp)
+                partials = [others * each for each in partials]
             self.scatter(gradient, term, [self.chained(weight, each, slope, term) for each in partials])
         return value, gradient
 
@@ -270,6 +272,12 @@ def _namespace(xp: Any) -> dict[str, Any]:
     """The functions that compiled programs may call, taken from the array namespace."""
     arctan = getattr(xp, "atan", None) or xp.arctan
     more = {"arctan": arctan, "log1p": xp.log1p, "expm1": xp.expm1, "whole": _whole, "ones": xp.ones}
+
+    def turned(x: Any) -> Any:
+        """pi x less whole turns, which are exact before the product with pi is rounded."""
+        return math.pi * (x - 2 * xp.round(x / 2))
+
+    more |= {"sin_pi": lambda x: xp.sin(turned(x)), "cos_pi": lambda x: xp.cos(turned(x))}
     return {name: getattr(xp, name) for name in FUNCTIONS} | more
 
 
@@ -286,7 +294,7 @@ def _whole(base: Any, exponent: int) -> Any:
 
 def _compile(args: list[Node], outputs: list[Node], namespace: dict[str, Any], limits: bool = True) -> Any:
     """A function of `args` that returns the list of outputs, what they share computed once. `limits` is that of `lowered`."""
-    outputs = lowered(outputs, limits)
+    outputs = half_turns(lowered(outputs, limits))
     writer = _ArrayWriter({arg: f"a{k}" for k, arg in enumerate(args)})  # names that nothing else in the program has
     lines = [f"def program({', '.join(writer.text.values())}):"]
     if any(_needs_type(e) for e in ordered(outputs)):

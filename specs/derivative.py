@@ -15,7 +15,26 @@ second derivatives all these are NaN; calculus.py takes the limit there, if ther
 
 from collections.abc import Iterable, Mapping
 
-from .tree import HALF, MINUS, NEGATIVE, ONE, POSITIVE, TWO, ZERO, Node, add, call, divide, negative, node, number, ordered, power, where
+from .tree import (
+    HALF,
+    MINUS,
+    NEGATIVE,
+    ONE,
+    POSITIVE,
+    TWO,
+    ZERO,
+    Node,
+    add,
+    call,
+    divide,
+    multiply,
+    negative,
+    node,
+    number,
+    ordered,
+    power,
+    where,
+)
 
 NAN = number(float("nan"))
 
@@ -250,3 +269,28 @@ def _lower(kind: str, args: tuple[Node, ...], limits: bool) -> Node | None:
 def _small(u: Node) -> Node:
     """exp(-|u|)"""
     return node("exp", negative(node("abs", u)))
+
+
+def half_turns(outputs: list[Node]) -> list[Node]:
+    """The outputs with sin_pi(x) for sin(pi x), and cos_pi(x) for cos(pi x): there is less to reduce, and nothing to round."""
+    made: dict[Node, Node] = {}
+    for e in ordered(outputs):
+        args = tuple(made[a] for a in e.args)
+        turns = _turns(args[0]) if e.kind in ("sin", "cos") else None
+        again = e if args == e.args else node(e.kind, *args, data=e.data)
+        made[e] = again if turns is None else node(f"{e.kind}_pi", turns)
+    return [made[e] for e in outputs]
+
+
+def _turns(e: Node) -> Node | None:
+    """e / pi, of a product that begins with a multiple of pi."""
+    spine = []
+    while e.kind in ("multiply", "divide"):
+        spine.append(e)
+        e = e.args[0]
+    if not e.is_number or e.data[1] is None:
+        return None
+    made = number(e.data[1])
+    for each in reversed(spine):
+        made = multiply(made, each.args[1]) if each.kind == "multiply" else node("divide", made, each.args[1])
+    return made

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...specs import tree
-from ...specs.derivative import chain, derivative, lowered, steep, times
+from ...specs.derivative import chain, derivative, half_turns, lowered, steep, times
 from ...specs.expression import Parsed, Reduction, fixed, local
-from ...specs.tree import INDEX, ZERO, Node, indices, node, parameter
+from ...specs.tree import INDEX, ONE, ZERO, Node, indices, parameter
 from ...specs.written import Writer
 from .inline import NotFusable
 from .source import PAIRED, REACHING, THREAD, module
@@ -33,6 +33,8 @@ LANDSCAPE = ("A2, A1, A2, A2, A2, _F", "X, L, G, P, Z, limit")
 WITHIN = "far = max(far, magnitude({}))"
 WEIGHTS = {rough: tree.symbol("weight", rough=rough) for rough in (False, True)}
 """The slope of the outer function at a reduction, without and with a root in it."""
+OTHERS = tree.symbol("others")
+"""The product of all factors but one."""
 MAX_PARTS = 4000
 """A loop of more operations would take minutes to compile."""
 
@@ -195,7 +197,8 @@ class _Formula:
         """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
         row, weight = self.rows[r.symbol], WEIGHTS[slope.rough]
         weight = steep(weight) if slope.steep else weight
-        partials = [(place, chain(weight, e, r.term)) for place, e in self.partials(r)]
+        others = OTHERS if r.kind == "prod" else ONE
+        partials = [(place, chain(weight, times(others, e), r.term)) for place, e in self.partials(r)]
         if r.kind == "sum":
             outputs = partials
             head = f"    for i in range({r.start}, {r.stop}):"
@@ -206,7 +209,7 @@ class _Formula:
             "    for l in range(W):",
             f"        {after} = F(1.0)",
             f"    for i in range({r.stop - 1}, {r.start - 1}, -1):",
-            *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l] * Z[{row + 2 - r.start} + i, l] * {after}"]),
+            *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]", f"others = Z[{row + 2 - r.start} + i, l] * {after}"]),
         ]
 
     def newest(self, r: Reduction, far: bool) -> list[str]:
@@ -237,7 +240,7 @@ class _Formula:
         if len(tree.ordered(expressions)) > MAX_PARTS:
             raise NotFusable(f"a formula with a loop of more than {MAX_PARTS} operations")
         free = set().union(*(e.free for e in expressions))
-        names = {**self.parameters, INDEX: "F(i)", **dict.fromkeys(WEIGHTS.values(), "weight")}
+        names = {**self.parameters, INDEX: "F(i)", OTHERS: "others", **dict.fromkeys(WEIGHTS.values(), "weight")}
         loads = list(extra)
         for c in indices(free, "x["):
             names[fixed(c)] = f"c{c}"
@@ -266,28 +269,6 @@ class _Formula:
 
     def numbers(self) -> list[str]:
         return [f"{name} = P[{name[1:]}, 0]" for name in self.parameters.values()] if self.uniform else []
-
-
-def half_turns(outputs: list[Node]) -> list[Node]:
-    """The outputs with sin_pi(x) for sin(pi x), and cos_pi(x) for cos(pi x): there is less to reduce, and nothing to round."""
-    made: dict[Node, Node] = {}
-    for e in tree.ordered(outputs):
-        args = tuple(made[a] for a in e.args)
-        turns = _turns(args[0]) if e.kind in ("sin", "cos") else None
-        made[e] = node(f"{e.kind}_pi", turns) if turns else node(e.kind, *args, data=e.data) if args != e.args else e
-    return [made[e] for e in outputs]
-
-
-def _turns(e: Node) -> Node | None:
-    """e / pi, of a product that begins with a multiple of pi."""
-    if e.is_number:
-        return tree.number(e.data[1]) if e.data[1] is not None else None
-    if e.kind not in ("multiply", "divide"):
-        return None
-    first = _turns(e.args[0])
-    if first is None:
-        return None
-    return tree.multiply(first, e.args[1]) if e.kind == "multiply" else node("divide", first, e.args[1])
 
 
 class _Kernel(Writer):

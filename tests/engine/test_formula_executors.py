@@ -1,0 +1,164 @@
+"""Formulas in both executors: the same value, gradient and status, whatever the point and the order of arguments."""
+
+import re
+
+import numpy as np
+import pytest
+from numba import njit
+from thalweg.engine import run
+from thalweg.engine.executors.cache import load
+from thalweg.engine.executors.formula import formula_source, scratch_rows
+from thalweg.engine.executors.fused import align
+from thalweg.engine.executors.recorder import DIVERGED, FINISHED
+from thalweg.specs.calculus import calculus
+from thalweg.specs.expression import Formula, parse
+
+TEXTS = [
+    *(
+        "max(log(x), 0)",
+        "max(0, log(x))",
+        "min(0, log(x))",
+        "max(0, x)",
+        "max(x, 0)",
+        "min(x, 1)",
+        "maximum(x, -x)",
+        "abs(x)",
+        "sign(x)*x**2",
+    ),
+    *(
+        "exp(x)/(1 + exp(x))",
+        "1/(1 + exp(-x))",
+        "log(1 + exp(x))",
+        "sigmoid(x)*sigmoid(-x)",
+        "softplus(x)",
+        "logaddexp(x, 2*x)",
+        "log1p(x)",
+    ),
+    *(
+        "expm1(x)/x",
+        "exp(log(x))",
+        "sqrt(x)**2",
+        "x/x",
+        "log(x) - log(x)",
+        "0*log(x)",
+        "x**0",
+        "exp(x) - exp(x)",
+        "1/(1/x)",
+        "exp(x)/(2 + exp(x))",
+    ),
+    *(
+        "x**x",
+        "abs(x)**x",
+        "sqrt(x**2)",
+        "sqrt(abs(x))",
+        "x*sqrt(x)",
+        "sqrt(x)",
+        "x**0.25",
+        "x**1.5",
+        "x**-2",
+        "(x**2)**(x**2 + 1)",
+        "2**x",
+    ),
+    *(
+        "where(x > 0, log(x), 0)",
+        "where(log(x) > 0, 1, 2)*x",
+        "exp(-1/x**2)",
+        "x*log(x)",
+        "sin(sqrt(x**2))**2",
+        "tanh(x)",
+        "arctan(x)",
+        "cos(pi*x)",
+    ),
+    *(
+        "x**64",
+        "x**65",
+        "cosh(x)",
+        "x**(1/3)",
+        "e**x",
+        "log(exp(x) + exp(-x))",
+        "x*abs(x)**2.5",
+        "sin(3*x) + cos(3*x)",
+        "k**x",
+        "x**k",
+        "max(k, x)",
+    ),
+]
+POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-12, 1e-30, 60.0, 90.0, -90.0, 800.0, -800.0, 1e30, -1e30]
+LANES = 64
+
+
+def in_a_kernel(parsed, x, p, uniform):
+    """(loss, gradient, observables) at x (dim, LANES), as the fused executor's module computes them."""
+    precision = x.dtype.name
+    module = load(formula_source(parsed, precision, LANES, uniform, True))
+    shapes = LANES, x.shape, (max(1, len(parsed.observables)), LANES), (scratch_rows(parsed), LANES)
+    loss, gradient, seen, scratch = (align(np.zeros(shape, x.dtype)) for shape in shapes)
+    x, p, limit = align(x), align(p), np.finfo(precision).max
+    landscape, observe = module.landscape, module.observe
+
+    @njit  # kernels are compiled without reference counts, for callers that are compiled too
+    def call(x, loss, gradient, seen, p, scratch, limit):
+        landscape(x, loss, gradient, p, scratch, limit)
+        observe(x, seen, p, scratch, limit)
+
+    call(x, loss, gradient, seen, p, scratch, limit)
+    return loss, gradient, seen
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_values_and_gradients_are_the_same_in_both(precision, uniform):
+    """Every formula in a variable of its own; a kernel's gradient and observables at once."""
+    names = tuple(f"x{k}" for k in range(len(TEXTS)))
+    each = tuple(re.sub(r"\bx\b", name, text) for text, name in zip(TEXTS, names, strict=True))
+    formula = Formula(" + ".join(each), names, None, ("k",), tuple(zip((f"o{k}" for k in range(len(names))), each, strict=True)))
+    parsed = parse(formula)
+    x = np.tile(np.resize(np.array(POINTS, precision), LANES), (len(names), 1))
+    p = np.full((1, 1 if uniform else LANES), 1.5, precision)
+    gradient, seen = in_a_kernel(parsed, x, p, uniform)[1:]
+    with np.errstate(all="ignore"):
+        c, numbers = calculus(formula), {"k": p[0]}
+        slopes, values = c.value_and_grad(x.T, numbers, np)[1].T, c.observe(x.T, numbers, np)
+    tolerance, rounding = {"float32": (2e-5, 3e-7), "float64": (1e-13, 4e-16)}[precision]
+    for k, text in enumerate(TEXTS):
+        wanted = values[f"o{k}"]
+        np.testing.assert_allclose(seen[k], wanted, rtol=tolerance, atol=rounding, err_msg=text)
+        known = np.isfinite(wanted)  # elsewhere the run has ended
+        np.testing.assert_allclose(gradient[k][known], slopes[k][known], rtol=tolerance, atol=rounding, err_msg=text)
+
+
+BRANCHED = [
+    ("max(log(x), 0)", -1.0, "diverged"),
+    ("max(0, log(x))", -1.0, "diverged"),
+    ("exp(x)/(1 + exp(x))", 60.0, "finished"),
+    ("exp(log(x))", -1.0, "diverged"),
+    ("x/x", 0.0, "diverged"),
+    ("sqrt(x**2)", 0.0, "finished"),
+]
+
+
+@pytest.mark.parametrize(("text", "start", "status"), BRANCHED)
+@pytest.mark.parametrize("executor", ["array", "fused"])
+def test_a_run_ends_alike_in_both(text, start, status, executor):
+    land = {"kind": "expression", "variables": ["x"], "value": text}
+    spec = {"name": "a", "landscape": land, "init": {"kind": "point", "at": start}, "optimizers": [{"kind": "sgd", "lr": 0.1}], "steps": 2}
+    made = run({**spec, "precision": "float32", "record": {"every": 1}}, executor=executor)["sgd"]
+    assert made.status.item() == (FINISHED if status == "finished" else DIVERGED)
+    assert np.isnan(made.loss.values).all() == (status == "diverged")
+
+
+REDUCED = ["sqrt(sum(x[i]**2))", "sqrt(prod(x[i]))", "sin(sqrt(sum(x[i]**2)))**2", "sum(sqrt(abs(x[i])))**2", "prod(x[i]**i)", "max(sum(x[i]), prod(x[i]))",
+           "sum(x[i]**i) + sqrt(x[0]**2 + sum(abs(x[i])))", "sum((x[i]**2)**(x[i+1]**2+1) + (x[i+1]**2)**(x[i]**2+1))"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REDUCED)
+def test_sums_and_products_too(text):
+    formula = Formula(text, vector=("x", 3))
+    x = np.random.default_rng(0).choice([0.0, 1.0, -1.0, 0.5], (3, LANES))
+    x[:, 0] = 0
+    loss, gradient, _ = in_a_kernel(parse(formula), x, np.zeros((1, 1)), True)
+    with np.errstate(all="ignore"):
+        value, slopes = calculus(formula).value_and_grad(x.T, {}, np)
+    np.testing.assert_allclose(loss, value, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(gradient, slopes.T, rtol=1e-14, atol=1e-15)
+    assert not np.isnan(gradient[:, 0]).any()
