@@ -22,8 +22,8 @@ HIDDEN = "_python_"
 
 
 def normal(name: str) -> str:
-    """The name as Python's parser reads it."""
-    return unicodedata.normalize("NFKC", name)
+    """The name as Python's parser reads it; what is no name stays, so that a subscript is no digit."""
+    return unicodedata.normalize("NFKC", name) if name.isidentifier() else name
 
 
 def normal_names(given: Any) -> Any:

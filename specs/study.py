@@ -52,7 +52,7 @@ class Study(Spec):
     @classmethod
     def _as_formulas_read_them(cls, together: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         """Names after the part's, or the label, in the form that formulas have them in."""
-        return tuple(tuple(owner + dot + normal(rest) for owner, dot, rest in (n.partition(".") for n in names)) for names in together)
+        return tuple(tuple(".".join((owner, *map(normal, rest))) for owner, *rest in (n.split(".") for n in names)) for names in together)
 
     @field_validator("optimizers")
     @classmethod
