@@ -24,7 +24,10 @@ class Vector(Spec):
 
 
 class Expression(SymbolicLandscape):
-    """A formula in scalar variables, or in one vector with sum(...) over its components; see the formula language.
+    """A formula in scalar variables, or in one vector with sum(...) over its components.
+
+    Functions: sin, cos, tan, sinh, cosh, tanh, arctan, exp, log, sqrt, abs, sign, min, max, where, log1p, expm1, sigmoid, softplus, logaddexp.
+    docs/howto/own_formula.md says what the gradient is at kinks.
 
     `variables: [x, y]` or `vector: {name: x, dim: 100}`; every number in `parameters` can be swept; `observables` are recorded along the
     trajectory; `define` names parts of the formula for reuse.

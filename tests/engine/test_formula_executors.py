@@ -1,6 +1,11 @@
 """Formulas in both executors: the same value, gradient and status, whatever the point and the order of arguments."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +92,13 @@ POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-12, 1e-30, 60.0, 90.0, -90.0,
 LANES = 64
 
 
+def separate(texts):
+    """One formula, the sum of all, each in a variable of its own and an observable too: so one kernel computes every value and slope."""
+    names = tuple(f"x{k}" for k in range(len(texts)))
+    each = [re.sub(r"\bx\b", name, text) for text, name in zip(texts, names, strict=True)]
+    return Formula(" + ".join(each), names, None, ("k",), tuple((f"o{k}", text) for k, text in enumerate(each)))
+
+
 def in_a_kernel(parsed, x, p, uniform):
     """(loss, gradient, observables) at x (dim, LANES), as the fused executor's module computes them."""
     precision = x.dtype.name
@@ -109,9 +121,8 @@ def in_a_kernel(parsed, x, p, uniform):
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_values_and_gradients_are_the_same_in_both(precision, uniform):
     """Every formula in a variable of its own; a kernel's gradient and observables at once."""
-    names = tuple(f"x{k}" for k in range(len(TEXTS)))
-    each = tuple(re.sub(r"\bx\b", name, text) for text, name in zip(TEXTS, names, strict=True))
-    formula = Formula(" + ".join(each), names, None, ("k",), tuple(zip((f"o{k}" for k in range(len(names))), each, strict=True)))
+    formula = separate(TEXTS)
+    names = formula.variables
     parsed = parse(formula)
     x = np.tile(np.resize(np.array(POINTS, precision), LANES), (len(names), 1))
     p = np.full((1, 1 if uniform else LANES), 1.5, precision)
@@ -162,3 +173,12 @@ def test_sums_and_products_too(text):
     np.testing.assert_allclose(loss, value, rtol=1e-14, atol=1e-15)
     np.testing.assert_allclose(gradient, slopes.T, rtol=1e-14, atol=1e-15)
     assert not np.isnan(gradient[:, 0]).any()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install 'thalweg[test]'")
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_source_for_a_cuda_device_too(precision):
+    script = Path(__file__).with_name("formulas_simulated.py")
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    done = subprocess.run([sys.executable, str(script), precision], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
