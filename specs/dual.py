@@ -347,7 +347,9 @@ STEP = float.fromhex("0x1p-52") ** (1 / 3)
 """Relative step of a central difference in float64: rounding and truncation weigh the same."""
 
 
-def derivative(function: Callable[..., Sequence[Any]], arguments: Sequence[Any], tangents: Sequence[Any], xp: Any) -> tuple[list[Any], list[Any]]:
+def derivative(
+    function: Callable[..., Sequence[Any]], arguments: Sequence[Any], tangents: Sequence[Any], xp: Any
+) -> tuple[list[Any], list[Any]]:
     """(values, derivatives) of `function(xp, *arguments)`, a tuple of arrays, where the arguments move along the tangents, shaped as they are.
 
     Exact by dual numbers; where the function calls something without a rule for them (a singular value decomposition, say) by central
@@ -361,23 +363,30 @@ def derivative(function: Callable[..., Sequence[Any]], arguments: Sequence[Any],
     return [m.value for m in made], [m.slope for m in made]
 
 
-def differences(function: Callable[..., Sequence[Any]], arguments: Sequence[Any], tangents: Sequence[Any], xp: Any) -> tuple[list[Any], list[Any]]:
+def differences(
+    function: Callable[..., Sequence[Any]], arguments: Sequence[Any], tangents: Sequence[Any], xp: Any
+) -> tuple[list[Any], list[Any]]:
     """`derivative` by central differences."""
-    lead = len(arguments[0].shape) - 1
-    h: Any = None
-    for a, d in list(zip(arguments, tangents, strict=True))[1:] or [(arguments[0], tangents[0])]:  # rules are linear in the point, the first
-        axes = tuple(range(lead, len(a.shape)))
-        size, moves = xp.max(xp.abs(a), axis=axes), xp.max(xp.abs(d), axis=axes)
-        moved = xp.where(moves > 0, moves, xp.ones_like(moves))
-        share = xp.abs(d) / along(moved, d, xp)
-        scale = xp.sum(share * xp.abs(a), axis=axes) / xp.where(moves > 0, xp.sum(share * share, axis=axes), xp.ones_like(moves))
-        scale = xp.where(scale > 0, scale, size)  # of the components that move; else of all
-        own = xp.where((moves > 0) & (scale > 0), STEP * scale / moved, float("inf") + 0 * moves)
-        h = own if h is None else xp.minimum(h, own)
-    h = xp.where(xp.isfinite(h), h, STEP + 0 * h)
-    ends = [function(xp, *(a + sign * along(h, a, xp) * d for a, d in zip(arguments, tangents, strict=True))) for sign in (1, -1)]
+    pairs = list(zip(arguments, tangents, strict=True))
+    first, *others = (reach(a, d, len(arguments[0].shape) - 1, xp) for a, d in pairs)
+    h = functools.reduce(xp.minimum, others) if others else first  # of a rule the first argument is the point, in which it is linear
+    h = xp.where(xp.isfinite(h), h, first)
+    h = xp.where(xp.isfinite(h), h, STEP * xp.ones_like(h))
+    ends = [function(xp, *(a + sign * along(h, a, xp) * d for a, d in pairs)) for sign in (1, -1)]
     slopes = [(up - down) / (2 * along(h, up, xp)) for up, down in zip(*ends, strict=True)]
     return list(function(xp, *arguments)), slopes
+
+
+def reach(a: Any, d: Any, lead: int, xp: Any) -> Any:
+    """How far along d an argument should go, (...): STEP of the components that move, or of all where these are 0; infinite where nothing
+    moves or all is 0."""
+    axes = tuple(range(lead, len(a.shape)))
+    size, moves = xp.max(xp.abs(a), axis=axes), xp.max(xp.abs(d), axis=axes)
+    moved = xp.where(moves > 0, moves, xp.ones_like(moves))
+    share = xp.abs(d) / along(moved, d, xp)
+    scale = xp.sum(share * xp.abs(a), axis=axes) / xp.where(moves > 0, xp.sum(share * share, axis=axes), xp.ones_like(moves))
+    scale = xp.where(scale > 0, scale, size)
+    return xp.where((moves > 0) & (scale > 0), STEP * scale / moved, float("inf") * xp.ones_like(moves))
 
 
 def along(a: Any, like: Any, xp: Any) -> Any:

@@ -9,6 +9,7 @@ run. Sources: Lanczos 1950, doi:10.6028/jres.045.026; Benettin et al. 1980, doi:
 
 import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from ..checkpoint import flat, nested
 
 FULL = 32
 """Components up to which the Hessian is formed; and Lanczos vectors that are kept at a time above."""
+LOOK = 8
+"""Products between two looks at what they have found."""
 CYCLES = 64
 """Beginnings of Lanczos's iteration at most."""
-CONVERGED, ENOUGH, ROUNDING = 1e-9, 1e-6, 1e-12
+CONVERGED, ENOUGH, ROUNDING = 1e-8, 1e-6, 1e-12
 """Residual over eigenvalue at which the iteration ends; above which, at its end, the eigenvalue counts as not found and is NaN; and residual
 over the largest of the Hessian's eigenvalues in absolute value, which rounding may leave in either case."""
 
@@ -73,7 +76,9 @@ class Watch:
             other = copy.copy(simulation)
             other.xp = space
             other.rule = other.make_rule()
-            new, after = other.move(x, other.clipped(g) if t is None else other.disturbed(g, t), nested(state, list(held)), simulation.given)
+            new, after = other.move(
+                x, other.clipped(g) if t is None else other.disturbed(g, t), nested(state, list(held)), simulation.given
+            )
             return new, *flat(after)
 
         return derivative(update, (x, gradient, *map(self.exact, flat(state))), (v, turn, *tangent), self.xp)[1]
@@ -138,49 +143,51 @@ class Watch:
 
     def lanczos(self, x: Any) -> tuple[Any, Any]:
         """The top by products alone. Every run ends when it has converged, whatever the others do."""
-        xp, begin = self.xp, self.direction(x)
-        value, vector = xp.zeros(x.shape[:-1], dtype=x.dtype), xp.zeros_like(x)
-        going = xp.ones(x.shape[:-1], dtype=xp.bool)
+        xp, begin, shape = self.xp, self.direction(x), x.shape[:-1]
+        value, vector, going = xp.zeros(shape, dtype=x.dtype), xp.zeros_like(x), xp.ones(shape, dtype=xp.bool)
+        enough = going
         for _ in range(CYCLES):
-            theta, ritz, residual, most = self.cycle(x, begin)
-            value, vector = xp.where(going, theta, value), xp.where(going[..., None], ritz, vector)
-            begin = ritz / self.norm(ritz)[..., None]
-            off, size = xp.where(going, residual, 0 * residual), xp.abs(theta)
-            going = going & (off > xp.maximum(CONVERGED * size, ROUNDING * most))
-            if not xp.any(going):
-                return value, vector
-        found = ~(going & (off > xp.maximum(ENOUGH * size, ROUNDING * most)))
-        return self.where(found, value), self.where(found, vector)
+            for theta, ritz, residual, most in self.cycle(x, begin):
+                value, vector = xp.where(going, theta, value), xp.where(going[..., None], ritz, vector)
+                size = xp.abs(theta)
+                enough = xp.where(going, residual <= xp.maximum(ENOUGH * size, ROUNDING * most), enough)
+                going = going & (residual > xp.maximum(CONVERGED * size, ROUNDING * most))
+                begin = ritz / self.norm(ritz)[..., None]
+                if not xp.any(going):
+                    return value, vector
+        return self.where(enough, value), self.where(enough, vector)
 
-    def cycle(self, x: Any, q: Any) -> tuple[Any, Any, Any, Any]:
-        """FULL products from the unit vector q on: the largest eigenvalue of the projected Hessian, its vector (0 where the Hessian is, NaN
-        where it is not finite), the residual, and the largest eigenvalue in absolute value."""
-        xp, basis, count = self.xp, [], FULL
-        projected, left = xp.zeros((*x.shape[:-1], count, count), dtype=x.dtype), None
-        for j in range(count):
-            basis.append(q)
-            w = self.landscape.hvp(x, q, self.p, xp)
+    def cycle(self, x: Any, q: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """FULL products from the unit vector q on, and at every LOOK of them: the largest eigenvalue of the projected Hessian, its vector (0
+        where the Hessian is, NaN where it is not finite), the residual, and the largest eigenvalue in absolute value."""
+        xp = self.xp
+        projected = xp.zeros((*x.shape[:-1], FULL, FULL), dtype=x.dtype)
+        basis = xp.zeros((*x.shape[:-1], FULL, x.shape[-1]), dtype=x.dtype)
+        for j in range(FULL):
+            basis[..., j, :] = q
+            w, known = self.landscape.hvp(x, q, self.p, xp), basis[..., : j + 1, :]
             size = self.norm(w)
             for _ in range(2):  # once leaves what rounding has put back
-                for i, old in enumerate(basis):
-                    along = xp.sum(w * old, axis=-1)
-                    if i in (j - 1, j):
-                        projected[..., i, j] += along
-                    w = w - along[..., None] * old
+                along = xp.matmul(known, w[..., None])
+                projected[..., max(0, j - 1) : j + 1, j] += along[..., max(0, j - 1) :, 0]
+                w = w - xp.matmul(xp.matrix_transpose(known), along)[..., 0]
             left = self.norm(w)
             fresh = left > 1e-14 * size
-            left = xp.where(fresh, left, 0 * left)
+            left = xp.where(fresh | ~xp.isfinite(left), left, 0 * left)
             q = xp.where(fresh[..., None], w / xp.where(fresh, left, xp.ones_like(left))[..., None], xp.zeros_like(w))
             if j:
                 projected[..., j, j - 1] = projected[..., j - 1, j]
-                ended = xp.sum(basis[j] ** 2, axis=-1) == 0  # in an invariant subspace; a number below its largest eigenvalue keeps the place
+                ended = xp.all(
+                    basis[..., j, :] == 0, axis=-1
+                )  # in an invariant subspace; a number below its largest eigenvalue keeps the place
                 below = projected[..., 0, 0] - xp.abs(projected[..., 0, 0]) - xp.abs(projected[..., 0, 1])
                 projected[..., j, j] = xp.where(ended, below, projected[..., j, j])
-        values, vectors, finite = self.eigen(projected)
-        ritz = sum((vectors[..., j, -1][..., None] * basis[j] for j in range(count)), xp.zeros_like(x))
-        ritz = xp.where(xp.any(projected != 0, axis=(-2, -1))[..., None], ritz, xp.zeros_like(ritz))
-        residual = xp.where(finite, left * xp.abs(vectors[..., -1, -1]), xp.zeros_like(left))
-        return self.where(finite, values[..., -1]), self.where(finite, ritz), residual, xp.max(xp.abs(values), axis=-1)
+            if (j + 1) % LOOK == 0:
+                values, vectors, finite = self.eigen(projected[..., : j + 1, : j + 1])
+                ritz = xp.matmul(xp.matrix_transpose(known), vectors[..., :, -1:])[..., 0]
+                ritz = xp.where(xp.any(projected != 0, axis=(-2, -1))[..., None], ritz, xp.zeros_like(ritz))
+                residual = xp.where(finite, left * xp.abs(vectors[..., -1, -1]), xp.zeros_like(left))
+                yield self.where(finite, values[..., -1]), self.where(finite, ritz), residual, xp.max(xp.abs(values), axis=-1)
 
     def curl(self, x: Any, state: Any) -> Any:
         """|J - J^T|_F / (2 |J|_F) for the Jacobian J of the noiseless update, the optimizer's state held; 0 for every gradient, NaN where J

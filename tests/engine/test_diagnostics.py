@@ -157,7 +157,9 @@ def test_clipping_and_noise_are_part_of_the_map():
 
 DECOMPOSED = ("fismo", "muon", "shampoo", "soap")
 """Optimizers that decompose matrices; the derivatives of their rules come from differences."""
-SINGLE = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), RuleOptimizer) and "particles" not in OPTIMIZERS.load(k).model_fields]
+SINGLE = [
+    k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), RuleOptimizer) and "particles" not in OPTIMIZERS.load(k).model_fields
+]
 
 
 @pytest.mark.parametrize("kind", SINGLE)
@@ -167,7 +169,8 @@ def test_a_tangent_is_what_two_near_runs_do(kind, monkeypatch):
         monkeypatch.setattr(dual, "differences", lambda *given: pytest.fail("by differences"))
     land = {"kind": "matrix_rosenbrock", "rows": 3}
     spec = {"name": "t", "landscape": land, "init": {"kind": "normal", "std": 0.6}, "steps": 5, "seeds": 2}
-    spec |= {"optimizers": [{"kind": kind, "lr": 1e-3}]}
+    more = {"eps": 1e-2} if kind == "soap" else {}  # its first step divides what is 0 but for rounding by eps
+    spec |= {"optimizers": [{"kind": kind, "lr": 1e-3, **more}]}
     spec |= {"record": {"last": True, "variables": ["params", "lyapunov"]}}
     (shard,) = check(spec).groups[0].shards()
     plain = array_simulation(shard)
@@ -179,7 +182,7 @@ def test_a_tangent_is_what_two_near_runs_do(kind, monkeypatch):
         moved = array_simulation(shard)
         v = Watch.direction(_Space(), x)
         monkeypatch.setattr(moved, "start", lambda sign=sign, v=v: x + sign * h * v)
-        ends.append(list(moved.run())[0].data)
+        ends.append(next(iter(moved.run())).data)
     rate = np.linalg.norm(ends[0]["params"] - ends[1]["params"], axis=-1)[..., -1] / (2 * h)
     assert np.isfinite(rate).all()
     np.testing.assert_allclose(ends[2]["lyapunov"][..., -1], np.log(rate) / 5, atol=2e-4)
@@ -211,7 +214,14 @@ def test_bits_do_not_depend_on_how_runs_are_split(monkeypatch):
     monkeypatch.setattr(split, "LARGE", 1)
     land = {"kind": "outlier_network", "hidden": 4, "activation": "tanh", "signals": 9, "samples": 40}
     variables = ["hessian_top", "hessian_vector", "lyapunov", "gradient_norm", "curl"]
-    spec = {"name": "s", "landscape": land, "init": {"kind": "fan_in"}, "steps": 6, "seeds": 5, "record": {"every": 3, "variables": variables}}
+    spec = {
+        "name": "s",
+        "landscape": land,
+        "init": {"kind": "fan_in"},
+        "steps": 6,
+        "seeds": 5,
+        "record": {"every": 3, "variables": variables},
+    }
     (shard,) = check({**spec, "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}]}).groups[0].shards()
 
     def whole(made):

@@ -6,12 +6,15 @@ from thalweg.specs import dual
 from thalweg.specs.dual import Dual, Unknown, derivative, differences, namespace
 from thalweg.specs.registry import LANDSCAPES
 
+
 def placed(kind, more=None, seed=0):
     """(landscape, point, p, direction) of the example of this kind, two seeds."""
     land = LANDSCAPES.load(kind)
     land = land.model_validate((land.example() if hasattr(land, "example") else {}) | (more or {}))
     rng = np.random.default_rng(seed)
-    p = {path[-1]: np.full((1, 1), float(value)) for path, value, structural in land.fields() if isinstance(value, float) and not structural}
+    p = {
+        path[-1]: np.full((1, 1), float(value)) for path, value, structural in land.fields() if isinstance(value, float) and not structural
+    }
     p |= {name: v[None] for name, v in land.disorder(lambda count: rng.standard_normal((2, count))).items()}
     low, high = land.domain
     x, v = rng.uniform(low, high, (1, 2, land.size)) / 2 + high / 7, rng.standard_normal((1, 2, land.size))
@@ -78,7 +81,9 @@ def test_the_hessian_is_of_the_loss_and_the_derivative_of_what_optimizers_get():
 FUNCTIONS = {
     "power": lambda xp, a: a**3 + a**0.5 + 2.0**a + a**a + a**0 + a**-1,
     "elementary": lambda xp, a: xp.sqrt(a) * xp.exp(-a) + xp.log1p(a) / xp.log(1 + a * a) + xp.sin(a) * xp.cos(a) - xp.tanh(a) + xp.sinh(a),
-    "reductions": lambda xp, a: a * xp.mean(a, axis=-1, keepdims=True) + xp.max(a, axis=-1, keepdims=True) * xp.sum(a * a, axis=-1, keepdims=True),
+    "reductions": lambda xp, a: (
+        a * xp.mean(a, axis=-1, keepdims=True) + xp.max(a, axis=-1, keepdims=True) * xp.sum(a * a, axis=-1, keepdims=True)
+    ),
     "shapes": lambda xp, a: xp.concat([a[..., 1:], 2 * a[..., :1]], axis=-1) * xp.reshape(xp.stack([a, a * a], axis=-1)[..., 1], a.shape),
     "choices": lambda xp, a: xp.where(a > 1, a * a, xp.abs(-a)) + xp.maximum(a, 1 / a) * xp.minimum(a, 1.0) + xp.clip(a, 0.5, 0.9),
     "products": lambda xp, a: (a[..., None] * a[..., None, :]) @ a[..., None] * xp.einsum("...i,...i->...", a, a)[..., None, None],
