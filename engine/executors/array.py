@@ -233,7 +233,10 @@ class Simulation:
 
     def disturbed(self, g: Any, t: int) -> Any:
         """The gradient as the rule sees it: with the study's noise, clipped."""
-        g, clip = self.noise(g, t), self.optimizer.clip
+        return self.clipped(self.noise(g, t))
+
+    def clipped(self, g: Any) -> Any:
+        clip = self.optimizer.clip
         return g if clip is None else type(clip).apply(g, self.optimizer_p[("clip", "at")], self.xp)
 
     def point(self, x: Any) -> Any:
@@ -315,7 +318,7 @@ class Simulation:
                 break
             new, moved = self.move(x, self.disturbed(g, t), state, self.given)
             if watch is not None:
-                watch.step(t, x, new, moved)
+                watch.step(t, x, new, state, status == RUNNING)
             state = moved
             if study.stop.loss_below is not None:
                 new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base import Unit
 from ..calculus import Calculus, calculus
+from ..dual import derivative
 from ..expression import Formula
 from ..init import Init, Point
 from ..sweep import resolved
@@ -110,6 +111,16 @@ class Landscape(Unit):
         (seeds, size, sample_size) standard normal numbers to make them of (online noise)."""
         raise NotImplementedError
 
+    def gradient_along(self, x: Any, v: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        """The gradient at x that optimizers get, and its derivative along v, which is shaped as x: (..., dim) each, in float64. By default
+        exact, by dual numbers through `value_and_grad`; by central differences where that calls what they do not know."""
+        (gradient,), (slope,) = derivative(lambda space, at: (self.value_and_grad(at, p, space, batch)[1],), (x,), (v,), xp)
+        return gradient, slope
+
+    def hvp(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
+        """The Hessian of the noiseless loss at x times v, which is shaped as x, in float64."""
+        return self.gradient_along(x, v, p, xp)[1]
+
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         """Every observable at x, each (...)."""
         return {}
@@ -144,6 +155,12 @@ class SymbolicLandscape(Landscape):
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         return self.calculus.value_and_grad(x, p, xp)
+
+    def gradient_along(self, x: Any, v: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        return self.calculus.value_and_grad(x, p, xp)[1], self.hvp(x, v, p, xp)
+
+    def hvp(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
+        return self.calculus.hvp(x, v, p, xp)
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         return self.calculus.observe(x, p, xp)

@@ -83,6 +83,13 @@ class Quadratic(Landscape):
         force = self.eigenvalues(p, x.dtype, xp)[..., None, :] * self._rotated(xp.eye(self.size, dtype=x.dtype), True, xp)
         return self._rotated(force, False, xp) + 0 * x[..., None]
 
+    def gradient_along(self, x: Any, v: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
+        return self.value_and_grad(x, p, xp)[1], self.hvp(x, v, p, xp)
+
+    def hvp(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
+        """Q diag(l) Q^T v."""
+        return self._rotated(self.eigenvalues(p, x.dtype, xp) * self._rotated(v, True, xp), False, xp) + 0 * x
+
     def _rotated(self, v: Any, back: bool, xp: Any) -> Any:
         """Q v, or Q^T v if `back`, one column after the other: a run's bits do not depend on how many runs there are."""
         seed = resolved(self.rotation_seed)

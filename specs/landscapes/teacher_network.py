@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..base import Count, Positive
+from ..dual import derivative
 from ..init import FanIn, Init
 from ..sweep import Structural, Swept, resolved
 from ._two_layer import TwoLayer, picked, slope
@@ -84,6 +85,10 @@ class TeacherNetwork(TwoLayer):
 
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         return self.descended(x, p, xp, batch, resolved(self.backward))
+
+    def hvp(self, x: Any, v: Any, p: Arrays, xp: Any) -> Any:
+        """Of the loss, whatever `backward` makes of its gradient."""
+        return derivative(lambda space, at: (self.descended(at, p, space, None, "exact")[1],), (x,), (v,), xp)[1][0]
 
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         error = self.loss(x, p["unseen"], self.taught(p["unseen"], p, xp), xp)
