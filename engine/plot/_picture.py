@@ -14,9 +14,10 @@ import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.landscapes.base import Landscape
-from ...specs.study import PARTS, Study
+from ...specs.study import PARTS
 from ..claims import Results
 from ..comparison import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..comparison.runs import read_study
 from ._theme import Theme
 
 PANELS = 4
@@ -58,7 +59,7 @@ class Problem:
     landscape: Landscape
 
     def bests(self) -> dict[str, Best]:
-        """Each optimizer at the best point of its sweep, by the median of the final loss on this problem."""
+        """Each optimizer at the best point of its sweep on this problem, see engine/comparison/best.py."""
         return {name: tuned(dataset, name) for name, dataset in self.groups.items()}
 
 
@@ -69,7 +70,10 @@ class Picture:
         tree = opened(source)
         if "study" not in tree.attrs:
             raise StoreError("plot: no study in the store's attributes: this is not a store of thalweg's")
-        self.study = Study.model_validate(json.loads(tree.attrs["study"]))
+        study, why = read_study(json.loads(tree.attrs["study"]))
+        if study is None:
+            raise StoreError(f"plot: {why}")
+        self.study = study
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
         self.all = groups(tree)
@@ -177,7 +181,7 @@ def tuned(dataset: Any, name: str) -> Best:
     zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and hyperparameter(c)}
     if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
         best = best_point(dataset, name)
-        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts)
+        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
     counts = {key: int((dataset["status"].values == code).sum()) for key, code in STATUS.items()}
     return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
 
