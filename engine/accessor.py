@@ -36,7 +36,7 @@ import xarray
 from ..specs.errors import SpecError
 from ..specs.study import Study
 from .comparison.best import lowest, split
-from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, read_study, sweep_dims, swept_coordinates
+from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
 from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
 from .ground import heights
@@ -239,10 +239,7 @@ class TreeAccessor:
 def study_of(source: Any) -> Study:
     """The study of an opened store; a study, its path, its name or plain data loaded."""
     if isinstance(source, xarray.DataTree):
-        study, why = read_study(json.loads(opened(source).root.attrs["study"]))
-        if study is None:
-            raise SpecError(why)
-        return study
+        return Study.model_validate(json.loads(opened(source).root.attrs["study"]))
     from ..specs.load import load_study
 
     return load_study(source)

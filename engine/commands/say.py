@@ -27,13 +27,17 @@ def to_look_at(store: object, *but: str) -> str:
 
     Without a loss nothing can be compared, and what was not recorded cannot be drawn; a page needs plotly, and a picture the study's units.
     """
+    from ...specs.errors import ThalwegError
     from ...specs.record import SINGULAR
-    from ..comparison.runs import read_study
+    from ...specs.study import Study
     from ..plot.spectrum import CURVES
     from ..store import stored_study
 
     raw = stored_study(store)  # type: ignore[arg-type]
-    study, _ = read_study(raw)
+    try:
+        study = Study.model_validate(raw)
+    except (ThalwegError, ValueError, OSError):  # a plug-in or a data file is gone
+        study = None
     record = raw.get("record") or {}
     variables, stats = record.get("variables"), record.get("stats") or ()
     loss = variables is None or "loss" in variables

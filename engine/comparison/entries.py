@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError
+from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
 from .best import Best, best_of, in_words, split
-from .runs import final_loss, groups, named, problem_dims, read_study, sweep_dims, swept_coordinates
+from .runs import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,10 @@ def entries(sources: Sequence[Any]) -> list[Entry]:
 def of_store(name: str, tree: Any) -> Iterator[Entry]:
     """The entries of one store."""
     attributes = json.loads(tree.attrs.get("study", "{}"))
-    study, _ = read_study(attributes)  # None for a unit of a plug-in that is gone: the losses can be compared all the same
+    try:
+        study = Study.model_validate(attributes) if attributes else None
+    except (ThalwegError, ValueError, OSError):  # a plug-in or a data file is gone: the losses can be compared all the same
+        study = None
     for group, dataset in groups(tree).items():
         dims, apart = sweep_dims(dataset), problem_dims(dataset)
         final = final_loss(dataset, group)

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError, StoreError, ThalwegError, suggest
-from ...specs.study import Study
+from ...specs.errors import SpecError, StoreError, suggest
 
 STATUS = {"unfinished": 0, "finished": 1, "diverged": 2, "stopped": 3}
 PARTS = ("landscape ", "init ", "noise ")
@@ -25,18 +24,6 @@ def opened(source: Any) -> Any:
 
         return open_run(source)
     return source
-
-
-def read_study(raw: dict[str, Any]) -> tuple[Study | None, str]:
-    """The study a store holds, or None and in one line why it cannot be made here: a plug-in or a data file is gone, for one."""
-    from ...specs.load import Source, validate
-
-    try:
-        return validate(Source("the stored study", raw)), ""
-    except ThalwegError as error:
-        return None, str(error).splitlines()[0]
-    except (ValueError, OSError) as error:
-        return None, f"the stored study: {str(error).strip().splitlines()[0]}"
 
 
 def groups(tree: Any) -> dict[str, Any]:

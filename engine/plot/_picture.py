@@ -14,10 +14,9 @@ import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.landscapes.base import Landscape
-from ...specs.study import PARTS
+from ...specs.study import PARTS, Study
 from ..claims import Results
 from ..comparison import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
-from ..comparison.runs import read_study
 from ._theme import Theme
 
 PANELS = 4
@@ -70,10 +69,7 @@ class Picture:
         tree = opened(source)
         if "study" not in tree.attrs:
             raise StoreError("plot: no study in the store's attributes: this is not a store of thalweg's")
-        study, why = read_study(json.loads(tree.attrs["study"]))
-        if study is None:
-            raise StoreError(f"plot: {why}")
-        self.study = study
+        self.study = Study.model_validate(json.loads(tree.attrs["study"]))
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
         self.all = groups(tree)

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 from ...specs.base import Spec
+from ...specs.errors import ThalwegError
 from ...specs.study import Study
 from ...specs.sweep import Sweep
 from ..comparison import groups
@@ -13,6 +14,14 @@ OWN = ("study", "claims", "title", "thalweg_format")
 """Root attributes that the page shows elsewhere."""
 LONGEST = 500
 """Characters of one fact."""
+
+
+def read_study(raw: dict[str, Any]) -> tuple[Study | None, str]:
+    """The study a store holds, or None and why it cannot be made anew here (its data file is gone, for one)."""
+    try:
+        return Study.model_validate(raw), ""
+    except (ThalwegError, ValueError, OSError) as error:
+        return None, str(error).strip().splitlines()[0][:LONGEST]
 
 
 def spare(spec: Spec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from ...specs.errors import StoreError
 from ...specs.study import Study
 from ...specs.text import printable
-from ..comparison.runs import problem_dims, read_study
+from ..comparison.runs import problem_dims
 from . import facts, lands, paths, swarms
 from .curves import Variable, curves, variables
 from .numbers import plain, thinned
@@ -20,7 +20,7 @@ def payload(tree: Any, name: str = "") -> dict[str, Any]:
     if "study" not in tree.attrs:
         raise StoreError("report: no study in the store's attributes: this is not a store of thalweg's")
     raw = json.loads(str(tree.attrs["study"]))
-    study, problem = read_study(raw)
+    study, problem = facts.read_study(raw)
     known: dict[str, Variable] = {}
     for child in tree.children.values():
         known |= {v.key: v for v in variables(child.to_dataset()) if v.key not in known} if "status" in child.data_vars else {}
