@@ -59,7 +59,8 @@ def check(
     )
     tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread"))
     console().print(tree)
-    say(f"next: {command('run', spec)}")
+    given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
+    say(f"next: {command('run', spec, *given)}")
 
 
 def check_store(store: str, repair: bool) -> None:

@@ -45,7 +45,9 @@ def verify(
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    say(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None)}")
+    say(
+        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None, settings or [])}"
+    )
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
 
@@ -55,11 +57,12 @@ def place(spec: str, out: str | None) -> str | None:
     return f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
 
 
-def following(spec: str, out: str | None, quick: list[str] | None) -> str:
+def following(spec: str, out: str | None, quick: list[str] | None, settings: list[str]) -> str:
     """What to do after this study: look at its runs where they are kept, else check what was `quick` at full size, else keep its runs."""
     from ..places import is_store
 
     kept = spec if is_store(spec) else place(spec, out)
     if kept and is_store(kept):  # a study without claims is not run
         return to_look_at(kept)
-    return command("verify", *quick) if quick else command("run", spec)
+    given = [word for setting in settings for word in ("--set", setting)]
+    return command("verify", *quick, *given) if quick else command("run", spec, *given)
