@@ -35,7 +35,7 @@ import xarray
 
 from ..specs.errors import SpecError
 from ..specs.study import Study
-from .comparison.best import lowest
+from .comparison.best import lowest, split
 from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
 from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
@@ -49,7 +49,7 @@ __all__ = ["GroupAccessor", "TreeAccessor"]
 class GroupAccessor:
     """The methods on one group. Raises SpecError where a variable that a method needs was not stored."""
 
-    def __init__(self, dataset: Any, study: "Study | None" = None):
+    def __init__(self, dataset: Any, study: Any = None):
         if "status" not in dataset.data_vars or "seed" not in dataset["status"].dims:
             raise SpecError(
                 "thalweg: this dataset is not a group of a thalweg store (it has no `status` along `seed`); take one, tree[name]"
@@ -60,20 +60,27 @@ class GroupAccessor:
         """The last stored loss of every run, (sweep dims..., seed): infinity where it diverged, NaN where it is not finished."""
         return self._runs(final_loss(self.dataset), "final_loss", "noiseless objective at the last step")
 
-    def best(self, by: str = "loss") -> Any:
-        """The group at the hyperparameters with the lowest median over the seeds of a variable at the last step, with seed and step.
+    def best(self, by: str = "loss", highest: bool | None = None) -> Any:
+        """The group at the best hyperparameters, with seed and step: those with the lowest median of a variable at the last step, or with
+        `highest` the highest one; by default that is taken of a variable whose name ends in `accuracy`, and the lowest of all others.
 
+        As in every picture, page and table (see `thalweg.compare`), the even seeds choose and runs that diverged count as worse than all
+        others; so `.isel(seed=slice(1, None, 2))` of the answer holds numbers that tuning does not flatter. A single seed chooses alone.
         Where the landscape, the start or the noise is swept, the hyperparameters are chosen for each of its points, and these
-        dimensions stay. All seeds choose: for numbers that tuning does not flatter see thalweg.compare.
+        dimensions stay. Raises SpecError for a variable that was not stored, or has not one number a run and step.
         """
         data = self.dataset
+        highest = by.endswith("accuracy") if highest is None else highest
         final = final_loss(data) if by == "loss" else final_value(data, by)
+        if highest:
+            final = np.where(np.isposinf(final), np.inf, -final)
         apart, dims = problem_dims(data), sweep_dims(data)
         own = [dim for dim in dims if dim not in apart]
         final = self._runs(final, by, by).transpose(*apart, *own, "seed").values
+        choose, *_ = split(data["seed"].values, int(np.prod([data.sizes[dim] for dim in own], dtype=int)))
         chosen = {dim: np.empty([data.sizes[a] for a in apart], dtype=int) for dim in own}
         for where in np.ndindex(*(data.sizes[a] for a in apart)):
-            for dim, at in zip(own, lowest(final[where]), strict=True):
+            for dim, at in zip(own, lowest(final[where][..., choose]), strict=True):
                 chosen[dim][where] = at
         return data.isel({dim: xarray.DataArray(at, dims=apart) if apart else int(at) for dim, at in chosen.items()})
 
@@ -151,10 +158,10 @@ class GroupAccessor:
 
     def _landscape(self, given: Any) -> tuple[Any, dict[str, float]]:
         """The landscape at the swept values that this group has, and its numbers by name."""
-        study = self.study if given is None else study_of(given)
-        if study is None:
+        source = self.study if given is None else given
+        if source is None:
             raise SpecError("on_landscape: a dataset does not hold its study; call it on the tree's node, or give study=")
-        changes = {}
+        study, changes = study_of(source), {}
         for key in set(map(str, self.dataset.coords)):
             owner, _, path = str(self.dataset[key].attrs.get("long_name", "")).partition(" ")
             if owner == "landscape":
@@ -197,9 +204,9 @@ class TreeAccessor:
         """See GroupAccessor.final."""
         return self._each("final")
 
-    def best(self, by: str = "loss") -> Any:
+    def best(self, by: str = "loss", highest: bool | None = None) -> Any:
         """See GroupAccessor.best."""
-        return self._each("best", by)
+        return self._each("best", by, highest)
 
     def reach(self, target: "float | Sequence[float]") -> Any:
         """See GroupAccessor.reach."""
@@ -220,7 +227,7 @@ class TreeAccessor:
     def _each(self, method: str, *given: Any) -> Any:
         from .comparison.runs import groups
 
-        study = study_of(self.tree.root) if "study" in self.tree.root.attrs else None
+        study = self.tree.root if "study" in self.tree.root.attrs else None  # read by what needs it: a plug-in may be gone
         if "status" in self.tree.data_vars:
             return getattr(GroupAccessor(self.tree.to_dataset(), study), method)(*given)
         made = {name: getattr(GroupAccessor(data, study), method)(*given) for name, data in groups(self.tree).items()}

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from .commands.say import say
+
 COMMANDS = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
 """In the order of --help. engine/commands/NAME.py holds a function of that name."""
 SELDOM = 100_000
@@ -43,8 +45,8 @@ def answer() -> None:
         code = app(prog_name="thalweg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except ThalwegError as error:
-        for problem in str(error).splitlines():
-            print(f"error: {problem}", file=sys.stderr)
+        for problem in getattr(error, "problems", None) or str(error).split("\n"):
+            say(f"error: {problem}", error=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -52,7 +54,7 @@ def answer() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
-        print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
+        say(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", error=True)
         sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):
@@ -66,7 +68,7 @@ def misused(error: Any) -> int:
     if len(sys.argv) == 1:
         error.show()  # the help, on its own
     else:
-        print(f"error: {error.format_message().rstrip('.')}; see: {where} --help", file=sys.stderr)
+        say(f"error: {error.format_message().rstrip('.')}; see: {where} --help", error=True)
     return int(error.exit_code)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..specs.errors import SpecError, suggest
 from .comparison import groups
+from .tables import Column, Table
 
 RTOL = 1e-6
 
@@ -53,16 +54,16 @@ def _part(x: np.ndarray, y: np.ndarray, axis: int, steps: np.ndarray, rtol: floa
     return (-1, 0.0, float(largest[-1])) if first is None else (int(steps[first]), float(largest[first]), float(largest[-1]))
 
 
-def table(made: Any) -> Any:
-    """The report as a rich Table."""
-    from rich.table import Table
-
-    shown = Table(box=None, padding=(0, 2, 0, 0), caption_justify="left")
-    for heading in ("variable", "first differs at step", "by", "at the end by"):
-        shown.add_column(heading, justify="left" if heading == "variable" else "right")
-    for k, name in enumerate(made["variable"].values):
-        step = int(made["step"][k])
-        apart = [f"{float(made[v][k]):.1e}" for v in ("size", "final")]
-        shown.add_row(str(name), *(["never", "", apart[1]] if step < 0 else [str(step), *apart]))
-    shown.caption = f"{made.attrs['first']} against {made.attrs['second']}, relative to the largest value; a difference is more than {made.attrs['rtol']:g}"
-    return shown
+def table(made: Any) -> Table:
+    """The report as a table for rich."""
+    steps = [int(step) for step in made["step"].values]
+    size, final = ([f"{float(v):.1e}" for v in made[name].values] for name in ("size", "final"))
+    columns = (
+        Column("variable", [str(name) for name in made["variable"].values], name=True),
+        Column("first differs at step", ["never" if step < 0 else f"{step:,}" for step in steps]),
+        Column("by", ["" if step < 0 else by for step, by in zip(steps, size, strict=True)]),
+        Column("at the end by", final),
+    )
+    about = made.attrs
+    note = f"{about['first']} against {about['second']}, relative to the largest value; a difference is more than {about['rtol']:g}"
+    return Table(columns, note=note)

@@ -84,15 +84,15 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding) -> str | No
 
 
 def table(findings: list[Finding]) -> Any:
-    """The findings as a rich Table."""
-    from rich.table import Table
-
+    """The findings as a table for rich."""
     from .store import nice_bytes
+    from .tables import Column, Table
 
-    made = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("group", "shards", "complete", "read", "damaged"):
-        made.add_column(heading, justify="left" if heading == "group" else "right", overflow="fold")
-    for f in findings:
-        why = f" ({f.damaged[0][1]})" if f.damaged else ""
-        made.add_row(f.group, str(f.shards), str(f.done), nice_bytes(f.bytes), f"{len(f.damaged)}{why}")
-    return made
+    columns = (
+        Column("group", [f.group for f in findings], name=True),
+        Column("shards", [f"{f.shards:,}" for f in findings]),
+        Column("complete", [f"{f.done:,}" for f in findings]),
+        Column("read", [nice_bytes(f.bytes) for f in findings], minor=True),
+        Column("damaged", [f"{len(f.damaged):,}" for f in findings]),
+    )
+    return Table(columns, note="\n".join(f"{f.group}: {f.damaged[0][1]}" for f in findings if f.damaged))

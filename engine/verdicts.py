@@ -245,17 +245,22 @@ def plain(value: Any) -> Any:
 
 
 def table(study: Study, verdicts: list[Verdict]) -> Any:
-    """The verdicts as a Rich table."""
-    from rich.table import Table
+    """The verdicts as a table for rich."""
+    from .tables import Column, Table
 
-    made = Table(title=f"{study.name}: {study.title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("verdict", "claim", "measured", "", "expected", "margin", "tolerance", "points"):
-        text = column in ("verdict", "claim", "")
-        made.add_column(column, justify="left" if text else "right", overflow="fold", no_wrap=column != "claim")
+    rows = list(lines(verdicts))
+    verdict, claim, measured, relation, expected, margin, tolerance, points = (list(cells) for cells in zip(*rows, strict=True))
     colours = {PASSED: "green", UNDECIDED: "yellow", FAILED: "red"}
-    for row in lines(verdicts):
-        made.add_row(f"[{colours[row[0]]}]{row[0]}[/]", *row[1:])
-    return made
+    columns = (
+        Column("verdict", verdict, text=True, styles=[colours[word] for word in verdict]),
+        Column("claim", claim, name=True),
+        Column("measured", measured),
+        Column("expected", [" ".join(pair) for pair in zip(relation, expected, strict=True)]),
+        Column("margin", margin, minor=True),
+        Column("tolerance", tolerance, minor=True),
+        Column("points", points, minor=True),
+    )
+    return Table(columns, title=f"{study.name}: {study.title}", otherwise="a wider terminal shows them, --report FILE has them all")
 
 
 def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
@@ -268,7 +273,10 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
 
 def markdown(study: Study, verdicts: list[Verdict]) -> str:
     """The verdicts as a section of a Markdown page."""
-    head = [f"## {study.title or study.name}", "", f"`thalweg verify {study.name}`. Source: {study.source or 'none'}.", ""]
+    from .escape import for_markdown
+
+    source = for_markdown(study.source) or "none"
+    head = [f"## {for_markdown(study.title or study.name)}", "", f"`thalweg verify {study.name}`. Source: {source}.", ""]
     rows = ["| | claim | measured | | expected | margin | tolerance | points |", "|---|---|---:|---|---:|---:|---:|---:|"]
-    rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines(verdicts)]
+    rows += ["| " + " | ".join([verdict, for_markdown(claim), *numbers]) + " |" for verdict, claim, *numbers in lines(verdicts)]
     return "\n".join([*head, *rows, ""])

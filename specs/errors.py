@@ -3,11 +3,19 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from .text import printable
+
 
 class ThalwegError(Exception):
-    """Base of every error that thalweg raises on purpose. `exit_code` is what the command line returns for it."""
+    """Base of every error that thalweg raises on purpose. `exit_code` is what the command line returns for it.
+
+    Its text can be shown on a terminal whatever a study or a file put into it.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n")
 
 
 class SpecError(ThalwegError, ValueError):

@@ -53,7 +53,7 @@ def command(line: str) -> str:
         return ""
     assert words[0] == "thalweg", f"no test for the command {line}"
     if "sign_mix" in line:
-        return ""  # needs the example's package; see test_the_example_plugin_is_found
+        return ""  # needs the example's package: test_the_example_plugin_is_found runs it
     result = CliRunner().invoke(app, small(words[1:]))
     if result.exit_code:
         raise AssertionError(f"{line}: exit code {result.exit_code}: {result.output} {result.exception}")
@@ -145,6 +145,27 @@ def test_the_example_plugin_is_found(tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / ".links"), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    shell = "".join(text for language, text in blocks(DOCS / "howto" / "own_optimizer.md") if language == "sh")
+    commands = [shlex.split(line, comments=True) for line in shell.splitlines() if line.startswith("thalweg ")]
+    assert any("sign_mix" in word for words in commands for word in words)
+    for words in commands:
+        env |= {"COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, "-m", "thalweg.engine.cli", *words[1:]], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "sign_mix" in done.stdout
+
+
+def test_links_to_sources_lead_to_the_whole_doi(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    from generate.text import escaped, markdown
+
+    doi = "10.1016/0893-6080(90)90029-K"
+    assert escaped(f"See doi:{doi}, page 2.") == f"See [doi:{doi}](<https://doi.org/{doi}>), page 2."
+    assert "](<https://doi.org/10.1287/mnsc.1050.0451>))." in escaped("x (Smith 2006, doi:10.1287/mnsc.1050.0451).")
+    assert "](<https://doi.org/10.1016/0041-5553(64)90137-5>)" in markdown(OPTIMIZERS.load("sgd"))
+    assert f"](<https://doi.org/{doi}>)" in markdown(LANDSCAPES.load("styblinski_tang"))
 
 
 @pytest.mark.parametrize("registry", [LANDSCAPES, OPTIMIZERS], ids=lambda r: r.noun)

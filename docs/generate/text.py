@@ -7,7 +7,8 @@ from typing import Any
 
 SPECIAL = re.compile(r"([\\*_\[\]<>#|~$^{}])")
 FORMULA = re.compile(r"^(?P<words>[^:=<]*?): (?P<formula>.*(?:<-|=).*)$", re.DOTALL)
-SOURCE = re.compile(r"(arXiv:[\w./-]+\d|doi:[^\s,;)]*[\w)]|https?://[^\s,;)]+[\w/])")
+SOURCE = re.compile(r"(arXiv:[\w./-]+\d|doi:(?:[^\s,;()]|\([^\s()]*\))*(?:\w|\([^\s()]*\))|https?://[^\s,;)]+[\w/])")
+"""Sources in a text. Brackets in a DOI, as in doi:10.1016/0893-6080(90)90029-K, belong to it; one that closes a remark around it does not."""
 
 
 def escaped(text: str) -> str:
@@ -34,7 +35,7 @@ def address(source: str) -> str | None:
         ("https://", "https://"),
     ):
         if source.startswith(prefix):
-            return base + source.removeprefix(prefix)
+            return base + source.removeprefix(prefix).replace("<", "%3C").replace(">", "%3E")
     return f"https://{source}" if re.match(r"[\w-]+(\.[\w-]+)+/", source) else None
 
 

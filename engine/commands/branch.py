@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import Quiet, Settings
+from .say import command, say, to_look_at
 from .terminal import interrupted, progress
 
 
@@ -33,4 +34,6 @@ def branch(
         except KeyboardInterrupt:
             interrupted(target)
     if not quiet:
-        print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target} fork")
+        both = to_look_at(target, "report")
+        more = [command("compare", store, target), command("plot", target, "fork")] if "compare" in both and "plot" in both else [both]
+        say(f"stored {target}; next: {', '.join(more)}")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from .say import say
+
 
 def cache(
     action: Annotated[str, typer.Argument(metavar="[clear]", help="clear empties the cache; without it, it is shown.")] = "",
@@ -15,12 +17,12 @@ def cache(
 
     if action == "clear":
         count, freed = kernels.clear()
-        print(f"cleared {count} kernels, {nice_bytes(freed)}, from {kernels.directory()}")
+        say(f"cleared {count} kernels, {nice_bytes(freed)}, from {kernels.directory()}")
     elif action:
         raise SpecError(f"cache: there is no action '{action}' (known: clear)")
     else:
         found = kernels.entries()
         size = nice_bytes(sum(size for _, size, _ in found))
-        print(
+        say(
             f"{kernels.directory()}: {kernels.count(found)} kernels, {size} of at most {nice_bytes(kernels.limit())}; thalweg cache clear empties it"
         )

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from ...specs.text import printable
 from .options import Outside, Settings
+from .say import command, say, to_look_at
 from .terminal import duration, estimate
 
 
@@ -21,8 +23,7 @@ def check(
     if is_store(spec):
         check_store(spec, repair)
         return
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
     from rich.tree import Tree
 
     from ..api import check as check_study
@@ -31,44 +32,50 @@ def check(
     from ..executors.device import described, runs_at_once
     from ..plan import refit
     from ..store import nice_bytes
+    from ..tables import console
+
+    def line(text: str, bold: str = "") -> Text:
+        return Text.assemble((printable(bold), "bold"), printable(text))
 
     plan = check_study(load_study(spec, settings or (), outside=outside))
     choices = {group.name: choose(group, "auto", device) for group in plan.groups}
     there = [group for group in plan.groups if choices[group.name].name.endswith(DEVICE)]
     plan = refit(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
-    tree = Tree(f"[bold]{study.name}[/] {study.title}")
-    tree.add(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}")
+    tree = Tree(line(f" {study.title}", study.name))
+    tree.add(line(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}"))
     for group in plan.groups:
         sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
-        branch = tree.add(f"[bold]{group.name}[/]: {sizes} = {group.runs:,} runs x {study.steps:,} steps")
+        branch = tree.add(line(f": {sizes} = {group.runs:,} runs x {study.steps:,} steps", group.name))
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
-        branch.add(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs")
+        branch.add(line(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs"))
         choice = choices[group.name]
-        branch.add(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}")
+        branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
-        branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
-    tree.add(f"device {escape(described(device, bool(there)))}")
-    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * bool(there)}")
-    tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
-    Console(soft_wrap=True, width=240).print(tree)  # a tree crops its lines at the width; the terminal wraps them
-    print(f"next: thalweg run {spec}")
+        branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))
+    tree.add(line(f"device {described(device, bool(there))}"))
+    tree.add(
+        line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * bool(there)}")
+    )
+    tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread"))
+    console().print(tree)
+    given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
+    say(f"next: {command('run', spec, *given)}")
 
 
 def check_store(store: str, repair: bool) -> None:
     """Print what is complete and what is damaged; exits with 1 if anything is."""
-    from rich.console import Console
-
     from ..examine import examine, table
+    from ..tables import console
 
     found = examine(store, repair)
-    Console().print(table(found))
+    console().print(table(found))
     unfinished, damaged = sum(f.shards - f.done for f in found), sum(len(f.damaged) for f in found)
     if damaged and not repair:
-        print(f"{damaged} damaged; mark them for another run with: thalweg check {store} --repair")
+        say(f"{damaged} damaged; mark them for another run with: {command('check', store, '--repair')}")
     elif damaged or unfinished:
-        print(f"{unfinished + damaged} shards to do; finish them with: thalweg run {store} --resume")
+        say(f"{unfinished + damaged} shards to do; finish them with: {command('run', store, '--resume')}")
     else:
-        print(f"whole; next: thalweg compare {store}, thalweg plot {store}")
+        say(f"whole; next: {to_look_at(store)}")
     if damaged or unfinished:
         raise typer.Exit(1)

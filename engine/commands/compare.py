@@ -1,13 +1,15 @@
 """thalweg compare."""
 
+import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from .say import command, say, to_look_at
+
 VIEWS = "final, targets, ecdf, performance, data, sensitivity, pairs or ranks."
-FURTHER = {"final": "pairs", "pairs": "ranks", "targets": "ecdf"}
-"""What to look at after a view."""
 
 
 def compare(
@@ -18,23 +20,36 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,
 ) -> None:
     """Compare the optimizers of one or more stores, each at hyperparameters chosen on other seeds than those that report."""
-    from rich.console import Console
-
     from ...specs.errors import SpecError, suggest
     from ..api import open_run
     from ..comparison import compare as compare_runs
     from ..comparison import save, table
     from ..comparison.render import FORMATS
+    from ..tables import console
 
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")
-    made = compare_runs(*(open_run(store) for store in stores), view=view or ("targets" if target else "final"), target=target)
+    trees = [open_run(store) for store in stores]
+    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target)
     if format == "table" and out is None:
-        console = Console()
-        console.print(table(made, narrow=console.width < 100))
-        shown, names = view or ("targets" if target else "final"), " ".join(stores)
-        more = f"thalweg compare {names} --view {FURTHER[shown]}, " if shown in FURTHER else ""
-        print(f"next: {more}thalweg report {stores[0]}")
+        console().print(table(made))
+        further = further_view(made) if len({json.loads(tree.attrs.get("study", "{}")).get("root_seed") for tree in trees}) == 1 else ""
+        more = command("compare", *stores, "--view", further) if further else ""
+        say(f"next: {', '.join(text for text in (more, to_look_at(stores[0], 'compare')) if text)}")
         return
     text = save(made, format, out)
-    print(f"wrote {out}" if out else text, end="\n" if out else "")
+    if out:
+        say(f"wrote {out}")
+    else:
+        print(text, end="")
+
+
+def further_view(made: Any) -> str:
+    """What to look at after a view, of stores that share their random numbers, where their runs are enough for that; '' where they are not."""
+    view = made.attrs["view"]
+    if view == "final":
+        return "pairs" if max(Counter(made["problem"].values.tolist()).values()) > 1 and made["seeds"].values.min() > 0 else ""
+    if view == "pairs":
+        names = {*made["first"].values.tolist(), *made["second"].values.tolist()}
+        return "ranks" if len({*made["problem"].values.tolist()}) == 1 and len(names) > 2 and made["seeds"].values.min() > 1 else ""
+    return "ecdf" if view == "targets" and "gap" in made.dims else ""

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from .say import say, to_look_at
+
 
 def differ(
     store: Annotated[str, typer.Argument(metavar="STORE")],
@@ -12,11 +14,10 @@ def differ(
     rtol: Annotated[float, typer.Option(help="What counts as a difference, relative to a variable's largest value.")] = 1e-6,
 ) -> None:
     """Say at which step two groups of a store part: two optimizers, or two conventions of one."""
-    from rich.console import Console
-
     from ..api import open_run
     from ..differ import differ as differ_runs
     from ..differ import table
+    from ..tables import console
 
-    Console().print(table(differ_runs(open_run(store), first, second, rtol)))
-    print(f"next: thalweg plot {store}, thalweg compare {store}")
+    console().print(table(differ_runs(open_run(store), first, second, rtol)))
+    say(f"next: {to_look_at(store)}")

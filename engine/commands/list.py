@@ -4,26 +4,24 @@ from typing import Annotated, Any
 
 import typer
 
+from .say import say
+
 
 def list(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, studies or schedules; all if left out.")] = "",
 ) -> None:
     """List what can stand in a study."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from ...specs.errors import SpecError, suggest
+    from ..tables import Column, Table, console
 
     known = {"landscapes": _units("LANDSCAPES"), "optimizers": _units("OPTIMIZERS"), "schedules": _schedules, "studies": _studies}
     if what and what not in known:
         raise SpecError(f"there is no list of '{what}'{suggest(what, known)} (known: {', '.join(known)})")
     for name in [what] if what else known:
-        table = Table(title=name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
-        for kind, text in known[name]().items():
-            table.add_row(f"[bold]{kind}[/]", escape(text))
-        Console(highlight=False).print(table)
-    print("next: thalweg new NAME, thalweg run STUDY")
+        units = known[name]()
+        names = Column(name, [*units], name=True, styles=["bold"] * len(units))
+        console().print(Table([names, Column("", [*units.values()], text=True)], title=name, headings=False))
+    say("next: thalweg new NAME, thalweg run STUDY")
 
 
 def _units(registry: str) -> Any:

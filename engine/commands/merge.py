@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from .say import say, to_look_at
 from .terminal import interrupted
 
 
@@ -20,4 +21,4 @@ def merge(
         join(stores, out, overwrite, threads)
     except KeyboardInterrupt:
         interrupted(out)
-    print(f"stored {out}; next: thalweg compare {out}")
+    say(f"stored {out}; next: {to_look_at(out)}")

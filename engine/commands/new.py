@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import bundled
+from .say import command, say
 
 
 def new(
@@ -29,4 +30,4 @@ def new(
         raise StoreError(f"{path}: exists already; choose another name") from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
-    print(f"wrote {path}; next: thalweg check {path}, thalweg run {path}")
+    say(f"wrote {path}; next: {command('check', path)}, {command('run', path)}")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .say import say, to_look_at
+
 KINDS = ", ".join(found.name for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "plot")]) if found.name[0] != "_")
 
 
@@ -41,7 +43,8 @@ def plot(
 
     target_ = out or store.rstrip("/").removesuffix(".zarr") + default_suffix(kind)
     options = {"value": value, "x": x, "y": y, "line": line, "seeds": seeds, "target": target, "groups": group, "at": _held(at)}
-    print(f"drew {draw(store, kind, target_, theme=theme, **options)}; next: thalweg report {store}")  # type: ignore[arg-type]
+    drawn = draw(store, kind, target_, theme=theme, **options)  # type: ignore[arg-type]
+    say(f"drew {drawn}; next: {to_look_at(store, 'plot')}")
 
 
 def _held(given: list[str] | None) -> dict[str, float] | None:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .say import say
+
 
 def report(
     store: Annotated[str, typer.Argument(metavar="STORE")],
@@ -15,4 +17,4 @@ def report(
     from ..store import nice_bytes
 
     made = write(store, out or store.rstrip("/").removesuffix(".zarr") + ".html")
-    print(f"wrote {made} ({nice_bytes(made.stat().st_size)}); open it in a browser")
+    say(f"wrote {made} ({nice_bytes(made.stat().st_size)}); open it in a browser")

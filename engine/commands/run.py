@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import Outside, Quiet, Settings, Spec
+from .say import say, to_look_at
 from .terminal import interrupted, progress
 
 
@@ -42,4 +43,4 @@ def run(
             given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
             interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")})
     if not quiet:
-        print(f"stored {target}; next: thalweg compare {target}, thalweg plot {target}")
+        say(f"stored {target}; next: {to_look_at(target)}")

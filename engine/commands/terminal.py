@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from ...specs.text import printable
 from ..progress import Progress
+from .say import command, say
 
 FUSED_RATE = 10**8
 """Components (runs x steps x dim) that the fused executor moves in a second and thread at least, see benchmarks/RESULTS.md."""
@@ -50,16 +52,13 @@ def duration(seconds: float) -> str:
 
 def interrupted(target: str, options: Mapping[str, Any] | None = None) -> NoReturn:
     """Say what finishes the store, which holds its study, after Ctrl-C, with the options that were given; exits with 130."""
-    import shlex
-    import sys
-
     from typer import Exit
 
     from ..places import is_store
 
-    words = [str(target), *(str(word) for option in (options or {}).items() for word in option), "--resume"]
-    how = f"finish it with: thalweg run {shlex.join(words)}" if is_store(target) else f"{target} was not begun yet"
-    print(f"interrupted; {how}", file=sys.stderr)
+    words = [word for option in (options or {}).items() for word in option]
+    how = f"finish it with: {command('run', target, *words, '--resume')}" if is_store(target) else f"{target} was not begun yet"
+    say(f"interrupted; {how}", error=True)
     raise Exit(130) from None
 
 
@@ -90,20 +89,23 @@ def sparkline(values: Any) -> str:
 
 
 class Live(Progress):
-    """A line an optimizer: bar, throughput, and the curve of the best point's median loss as far as it is known."""
+    """A line an optimizer: bar, throughput, and the lowest median loss of the runs so far along the steps.
+
+    The best point of the sweep is known only at the end (see engine/comparison/best.py): what is lowest at one step need not be so there.
+    """
 
     def __init__(self, planned: Any, console: Any):
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         fields = ("{task.description}", "{task.percentage:>3.0f}%", "{task.fields[rate]}", "{task.fields[curve]}")
-        name, percent, rate, curve = (TextColumn(field) for field in fields)
+        name, percent, rate, curve = (TextColumn(field, markup=False) for field in fields)
         self.bars = Bars(name, BarColumn(24), percent, rate, TimeRemainingColumn(compact=True), curve, console=console, transient=True)
         self.seconds = dict.fromkeys((g.name for g in planned.groups), 0.0)
         self.curves: dict[str, Any] = {}
         self.steps = {g.name: g.study.steps for g in planned.groups}
         work = {g.name: g.runs * (g.study.steps - g.study.first) for g in planned.groups}
-        self.tasks = {name: self.bars.add_task(name, total=total, rate="", curve="") for name, total in work.items()}
+        self.tasks = {name: self.bars.add_task(printable(name), total=total, rate="", curve="") for name, total in work.items()}
 
     def advanced(self, group: str, steps: int) -> None:
         task = self.tasks[group]
@@ -116,18 +118,20 @@ class Live(Progress):
         """Keeps, for each part of the way, the lowest median over (some of) the seeds."""
         import numpy as np
 
+        from ..comparison.spread import quantile
+
         if "loss" not in data or not len(steps):
             return
         curve = self.curves.setdefault(group, np.full(CURVE, np.nan))
         some = np.unique(np.linspace(0, len(steps) - 1, CURVE).astype(int))
         loss = np.asarray(data["loss"])[:64, :64][..., some]
-        best = np.nanmin(np.median(np.where(np.isfinite(loss), loss, np.inf), axis=1), axis=0)
+        best = quantile(np.where(np.isfinite(loss), loss, np.inf).swapaxes(1, 2), 0.5).min(0)
         place = np.asarray(steps)[some] * CURVE // (self.steps[group] + 1)
         for k, value in zip(place.tolist(), best.tolist(), strict=True):
             if np.isfinite(value):
                 curve[k] = np.fmin(curve[k], value)
         low = curve[np.isfinite(curve)]
-        self.bars.update(self.tasks[group], curve=f"{sparkline(curve)} {low[-1]:.3g}" if len(low) else "")
+        self.bars.update(self.tasks[group], curve=f"{sparkline(curve)} lowest median loss {low[-1]:.3g}" if len(low) else "")
 
     def finished(self, group: str, seconds: float) -> None:
         self.seconds[group] += seconds
@@ -137,9 +141,9 @@ class progress:
     """Shows a run's progress on a terminal; elsewhere nothing. At the end `slowest` says what took most of the time."""
 
     def __init__(self, study: Any, wanted: bool):
-        from rich.console import Console
+        from ..tables import console
 
-        self.study, self.live, self.console = study, None, Console(stderr=True)
+        self.study, self.live, self.console = study, None, console(stderr=True)
         self.wanted = wanted and self.console.is_terminal
 
     def __enter__(self) -> "Live | None":
@@ -159,4 +163,5 @@ class progress:
         if reason[0] is None and len(seconds) > 1 and sum(seconds.values()) > SLOW:
             name = max(seconds, key=lambda group: seconds[group])
             share, text = seconds[name] / sum(seconds.values()), duration(seconds[name])
-            self.console.print(f"[dim]slowest: {name}, {share:.0%} of the time ({text} of a core); thalweg check says on which executor[/]")
+            said = f"slowest: {name}, {share:.0%} of the time ({text} of a core); thalweg check says on which executor"
+            self.console.print(printable(said), style="dim")

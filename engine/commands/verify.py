@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .options import Settings
+from .say import command, say, to_look_at
 from .terminal import duration
 
 
@@ -22,15 +23,14 @@ def verify(
     """Run studies and check their claims; exits with 1 unless all pass."""
     import time
 
-    from rich.console import Console
-
     from ...specs.errors import StoreError
     from ...specs.load import gallery
+    from ..tables import console
     from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
-    console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
+    shown, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
     studies = [*gallery()] if specs == ["all"] else specs
     for spec in studies:
         began = time.perf_counter()
@@ -38,15 +38,15 @@ def verify(
         verdicts += made
         if made:
             pages.append(markdown(study, made))
-            console.print(table(study, made))
+            shown.print(table(study, made))
         else:
-            console.print(f"{study.name}: has no claims")
-        console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
+            say(f"{study.name}: has no claims")
+        shown.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    console.print(
-        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, ' '.join(specs) if quick else None)}"
+    say(
+        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None, settings or [])}"
     )
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
@@ -57,11 +57,12 @@ def place(spec: str, out: str | None) -> str | None:
     return f"{out.rstrip('/')}/{Path(spec).stem}.zarr" if out else None
 
 
-def following(spec: str, out: str | None, quick: str | None) -> str:
+def following(spec: str, out: str | None, quick: list[str] | None, settings: list[str]) -> str:
     """What to do after this study: look at its runs where they are kept, else check what was `quick` at full size, else keep its runs."""
     from ..places import is_store
 
     kept = spec if is_store(spec) else place(spec, out)
-    if kept:
-        return f"thalweg compare {kept}, thalweg report {kept}"
-    return f"thalweg verify {quick}" if quick else f"thalweg run {spec}"
+    if kept and is_store(kept):  # a study without claims is not run
+        return to_look_at(kept)
+    given = [word for setting in settings for word in ("--set", setting)]
+    return command("verify", *quick, *given) if quick else command("run", spec, *given)

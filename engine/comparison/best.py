@@ -1,10 +1,12 @@
-"""The best point of a sweep: the lowest median over seeds, of equal ones the fewest diverged runs, then the first.
+"""The best point of a sweep, for tables, pictures, pages and the accessor alike: the lowest median final loss, in which a run that diverged
+counts as infinite; of equal ones the point with the fewest diverged runs, then the first.
 
 The best of many points on the same seeds looks better than it is: its luck was chosen with it (the optimiser's curse, Smith and Winkler
-2006, doi:10.1287/mnsc.1050.0451). So the comparison chooses on the seeds with an even number and reports those with an odd one.
+2006, doi:10.1287/mnsc.1050.0451). So the seeds with an even number choose, and `thalweg compare` reports those with an odd one. Where an
+optimizer sweeps nothing there is nothing to choose and all seeds report; a single seed chooses and reports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,12 @@ from .runs import STATUS, final_loss, sweep_dims, swept_coordinates
 from .spread import quantile
 
 HELD_OUT, NO_CHOICE, SAME_RUNS = "held out", "nothing to choose", "same runs"
+CHOICES = {
+    HELD_OUT: "best: the lowest median final loss of the even seeds",
+    NO_CHOICE: "",
+    SAME_RUNS: "best: the lowest median final loss",
+}
+"""What is said wherever a best point is shown."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +33,13 @@ class Best:
     values: Mapping[str, Any]
     """Swept field -> its value there, zipped ones too."""
     median: float
-    """Of the final loss over the reported seeds; infinity where at least half diverged, NaN where no run is done."""
+    """Of the final loss over the seeds that report; infinity where at least half diverged, NaN where no run is done."""
     q25: float
     q75: float
     counts: Mapping[str, int]
     """Runs at this point: unfinished, finished, diverged, stopped."""
+    chosen: str = NO_CHOICE
+    """How the point was chosen: held out, nothing to choose, same runs."""
 
     @property
     def text(self) -> str:
@@ -47,13 +57,12 @@ class Best:
 
 
 def best_point(dataset: Any, name: str = "") -> Best:
-    """The best point of one group's sweep, chosen and reported on all its seeds. Raises SpecError if it has no loss."""
+    """The best point of one group's sweep. Raises SpecError if it has no loss."""
     final = final_loss(dataset, name)
-    every = np.ones(final.shape[-1], dtype=bool)
-    return best_of(dataset, final, every, every)
+    return best_of(dataset, final, *split(dataset["seed"].values, int(np.prod(final.shape[:-1], dtype=int))))
 
 
-def best_of(dataset: Any, final: np.ndarray, choose: np.ndarray, report: np.ndarray) -> Best:
+def best_of(dataset: Any, final: np.ndarray, choose: np.ndarray, report: np.ndarray, how: str = NO_CHOICE) -> Best:
     """The best point of values (sweep dims..., seed), chosen on some seeds (seed,) and reported on others."""
     dims = sweep_dims(dataset)
     status = dataset["status"].transpose(*dims, "seed").values
@@ -62,7 +71,12 @@ def best_of(dataset: Any, final: np.ndarray, choose: np.ndarray, report: np.ndar
     values = {str(key): dataset[key].isel(index, missing_dims="ignore").values.item() for key in swept_coordinates(dataset)}
     counts = {key: int((status[where] == code).sum()) for key, code in STATUS.items()}
     median, q25, q75 = (float(quantile(final[where][report], q)) for q in (0.5, 0.25, 0.75))
-    return Best(index, values, median, q25, q75, counts)
+    return Best(index, values, median, q25, q75, counts, how)
+
+
+def rule(bests: Iterable[Best]) -> str:
+    """What the best points are the best by, in words; empty where nothing was chosen."""
+    return "; ".join(dict.fromkeys(CHOICES[best.chosen] for best in bests if CHOICES[best.chosen]))
 
 
 def lowest(final: np.ndarray) -> tuple[int, ...]:

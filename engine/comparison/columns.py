@@ -1,30 +1,17 @@
 """What people see of each view: columns of short texts, and a note that says how the numbers came about."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .best import HELD_OUT, NO_CHOICE, SAME_RUNS
+from ..tables import Column
+from .best import CHOICES, HELD_OUT, NO_CHOICE, SAME_RUNS
 
-CHOICES = {
-    HELD_OUT: "hyperparameters chosen on even seeds, numbers from odd ones",
+REPORTED = {
+    HELD_OUT: f"{CHOICES[HELD_OUT]}, diverged runs counted as infinite; numbers are those of the odd seeds",
     NO_CHOICE: "nothing to choose, all seeds report",
-    SAME_RUNS: "hyperparameters chosen and reported on the same runs, which flatters",
+    SAME_RUNS: f"{CHOICES[SAME_RUNS]}, chosen and reported on the same runs, which flatters",
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column, its cells as shown."""
-
-    title: str
-    cells: Sequence[str]
-    text: bool = False
-    """Words, not numbers."""
-    minor: bool = False
-    """Left out of a narrow terminal."""
 
 
 def columns(dataset: Any) -> list[Column]:
@@ -53,7 +40,7 @@ def final_columns(dataset: Any) -> list[Column]:
         f"{a:,} ({b:,} at best)" if a else "0" for a, b in zip(dataset["diverged"].values, dataset["diverged_at_best"].values, strict=True)
     ]
     return [
-        Column("optimizer", words(dataset["optimizer"]), text=True),
+        Column("optimizer", words(dataset["optimizer"]), name=True),
         Column("best at", words(dataset["best"]), text=True),
         Column("median", median),
         Column("25 %", q25, minor=True),
@@ -83,7 +70,7 @@ def targets_columns(dataset: Any) -> list[Column]:
     rate = [f"{a}/{b}" for a, b in zip(counts(dataset["successes"]), counts(dataset["seeds"]), strict=True)]
     low, high = (each(name, lambda v: f"{v:.2f}") for name in ("low", "high"))
     return [
-        Column("optimizer", np.repeat(words(dataset["optimizer"]), n).tolist(), text=True),
+        Column("optimizer", np.repeat(words(dataset["optimizer"]), n).tolist(), name=True),
         Column("best at", np.repeat(words(dataset["best"]), n).tolist(), text=True, minor=True),
         *([Column("gap left", [number(g) for g in along] * dataset.sizes["optimizer"])] if dim == "gap" else []),
         Column("target", each("loss")),
@@ -115,7 +102,7 @@ def profile_columns(dataset: Any) -> list[Column]:
     cells = solved.values.reshape(-1, len(dataset[along]))
     names = words(dataset["optimizer"])
     made = [] if view == "ecdf" else [Column("accuracy", np.repeat([number(a) for a in dataset["accuracy"].values], len(names)).tolist())]
-    made.append(Column("optimizer", names * (len(cells) // len(names)), text=True))
+    made.append(Column("optimizer", names * (len(cells) // len(names)), name=True))
     return made + [Column(heading(float(dataset[along][k]), view), [f"{v:.2f}" for v in cells[:, k]], minor=k not in shown) for k in at]
 
 
@@ -144,16 +131,16 @@ def profile_note(dataset: Any) -> list[str]:
 
 def sensitivity_columns(dataset: Any) -> list[Column]:
     field = dataset.attrs["field"]
-    edge = {"": ""} | {k: f"sweep ends {k}" for k in ("below", "above")} | {"below and above": "whole sweep"}
+    edge = {"": "", "below": "ends below", "above": "ends above", "below and above": "whole"}
     return [
-        Column("optimizer", words(dataset["optimizer"]), text=True),
+        Column("optimizer", words(dataset["optimizer"]), name=True),
         Column(f"best {field}", [number(v) for v in dataset["best"].values]),
         Column("median", [number(v) for v in dataset["median"].values]),
         Column("decades", ["-" if np.isnan(v) else f"{v:.2f}" for v in dataset["width"].values]),
         Column("from", ["-" if np.isnan(v) else number(v) for v in dataset["low"].values]),
         Column("to", ["-" if np.isnan(v) else number(v) for v in dataset["high"].values]),
         Column("points", counts(dataset["points"])),
-        Column("", [edge[str(v)] for v in dataset["open"].values], text=True),
+        Column("sweep", [edge[str(v)] for v in dataset["open"].values], text=True),
     ]
 
 
@@ -166,8 +153,8 @@ def sensitivity_note(dataset: Any) -> list[str]:
 def pairs_columns(dataset: Any) -> list[Column]:
     won = zip(*(counts(dataset[name]) for name in ("wins", "ties", "losses")), strict=True)
     return [
-        Column("better", words(dataset["first"]), text=True),
-        Column("than", words(dataset["second"]), text=True),
+        Column("better", words(dataset["first"]), name=True),
+        Column("than", words(dataset["second"]), name=True),
         Column("difference", [number(v) for v in dataset["difference"].values]),
         Column("won-tied-lost", ["-".join(three) for three in won]),
         Column("p", [chance(v) for v in dataset["p"].values]),
@@ -181,12 +168,12 @@ def pairs_note(dataset: Any) -> list[str]:
 
 def ranks_columns(dataset: Any) -> list[Column]:
     return [
-        Column("optimizer", words(dataset["optimizer"]), text=True),
+        Column("optimizer", words(dataset["optimizer"]), name=True),
         Column("average rank", [f"{v:.2f}" for v in dataset["rank"].values]),
         Column(
             "cannot be told from",
             [others(str(c), str(o)) for c, o in zip(dataset["clique"].values, dataset["optimizer"].values, strict=True)],
-            text=True,
+            name=True,
         ),
     ]
 
@@ -218,7 +205,7 @@ def choices(dataset: Any) -> str:
     ways: dict[str, list[str]] = {}
     for name, way in zip(dataset["optimizer"].values, dataset["chosen"].values, strict=True):
         ways.setdefault(str(way), []).append(str(name))
-    return "; ".join(CHOICES[way] + (f" ({', '.join(names)})" if len(ways) > 1 else "") for way, names in ways.items())
+    return "; ".join(REPORTED[way] + (f" ({', '.join(names)})" if len(ways) > 1 else "") for way, names in ways.items())
 
 
 def words(values: Any) -> list[str]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pydantic
 
-from ...specs.errors import SpecError
+from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
 from .best import Best, best_of, in_words, split
 from .runs import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
@@ -36,8 +35,6 @@ class Entry:
     seeds: np.ndarray
     reports: np.ndarray
     """Which seeds report, (seed,)."""
-    chosen: str
-    """How the hyperparameters were chosen: held out, nothing to choose, same runs."""
     best: Best
     minimum: float | None
     """The lowest value of the landscape, where it is known."""
@@ -87,7 +84,7 @@ def of_store(name: str, tree: Any) -> Iterator[Entry]:
     attributes = json.loads(tree.attrs.get("study", "{}"))
     try:
         study = Study.model_validate(attributes) if attributes else None
-    except pydantic.ValidationError:  # a unit of a plug-in that is not installed: the losses can be compared all the same
+    except (ThalwegError, ValueError, OSError):  # a plug-in or a data file is gone: the losses can be compared all the same
         study = None
     for group, dataset in groups(tree).items():
         dims, apart = sweep_dims(dataset), problem_dims(dataset)
@@ -99,7 +96,7 @@ def of_store(name: str, tree: Any) -> Iterator[Entry]:
             here = dataset.isel(at)
             own = final[tuple(at.get(dim, slice(None)) for dim in dims)]
             choose, report, how = split(seeds, int(np.prod(own.shape[:-1], dtype=int)))
-            best = best_of(here, own, choose, report)
+            best = best_of(here, own, choose, report, how)
             values = {
                 key: dataset[key].isel(at, missing_dims="ignore").values.item()
                 for key in swept_coordinates(dataset)
@@ -109,7 +106,7 @@ def of_store(name: str, tree: Any) -> Iterator[Entry]:
             shared = {key: value for key, value in values.items() if owners[key][0] in PARTS}
             key, minimum, simplex = on(study, attributes, group, [(owners[k][0], owners[k][-1], v) for k, v in values.items()], best)
             problem = f"{name}, {in_words(shared)}" if shared else name
-            yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, report, how, best, minimum, simplex)
+            yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, report, best, minimum, simplex)
 
 
 def on(

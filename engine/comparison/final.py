@@ -31,6 +31,6 @@ def row(one: Entry, confidence: float) -> dict[str, Any]:
     best, status = one.best, one.dataset["status"].values
     low, high = interval(one.at_best[one.reports], confidence)
     made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
-    made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.chosen, "runs": status.size}
+    made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.best.chosen, "runs": status.size}
     made |= {key: int((status == code).sum()) for key, code in STATUS.items()}
     return made | {f"{key}_at_best": count for key, count in best.counts.items()}

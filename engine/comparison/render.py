@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
-from .columns import Column, columns, note
+from ...specs.text import printable
+from ..escape import for_csv, for_latex
+from ..tables import Column, Table, console
+from .columns import columns, note
 
 FORMATS = ("table", "csv", "latex", "json")
+PLAIN = 160
+"""Characters of a line in a file."""
 
 
 def save(dataset: Any, kind: str, out: "str | Path | None" = None) -> str:
@@ -33,46 +38,26 @@ def save(dataset: Any, kind: str, out: "str | Path | None" = None) -> str:
     return text
 
 
-def table(dataset: Any, narrow: bool = False) -> Any:
-    """The view for rich: a table, four significant digits, and the note below it; `narrow` leaves out some columns, for 80 characters."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None, padding=(0, 2, 0, 0))
-    shown = [column for column in columns(dataset) if not (narrow and column.minor)]
-    for column in shown:
-        made.add_column(
-            column.title,
-            overflow="fold" if column.text else "ellipsis",
-            justify="left" if column.text else "right",
-            no_wrap=not column.text,
-            min_width=min(20, max(len(word) for text in [column.title, *column.cells] for word in (text.split() or [""])))
-            if column.text
-            else None,
-        )
-    for row in zip(*(column.cells for column in shown), strict=True):
-        made.add_row(*map(Text, row))
-    return Group(made, Text(note(dataset), style="dim"))
+def table(dataset: Any) -> Table:
+    """The view for rich: a table, four significant digits, and the note below it; where it is too wide, columns are left out and named."""
+    return Table(columns(dataset), note=note(dataset), otherwise="a wider terminal shows them, --format csv has every number")
 
 
 def plain(dataset: Any) -> str:
-    """The table as text 160 columns wide."""
+    """The table as text."""
     import io
 
-    from rich.console import Console
-
     file = io.StringIO()
-    Console(width=160, file=file).print(table(dataset))
+    console(file=file, width=PLAIN).print(table(dataset))
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 def latex(dataset: Any) -> str:
     r"""A LaTeX tabular with the rules of booktabs (\usepackage{booktabs}), the note as a comment above it."""
     shown = columns(dataset)
-    lines = [f"% {line}" for line in note(dataset).splitlines()]
-    lines += [rf"\begin{{tabular}}{{{''.join('l' if column.text else 'r' for column in shown)}}}", r"\toprule"]
-    lines += [" & ".join(escaped(column.title) for column in shown) + r" \\", r"\midrule"]
+    lines = [f"% {printable(line)}" for line in note(dataset).split("\n")]
+    lines += [rf"\begin{{tabular}}{{{''.join('l' if column.text or column.name else 'r' for column in shown)}}}", r"\toprule"]
+    lines += [" & ".join(for_latex(column.title) for column in shown) + r" \\", r"\midrule"]
     lines += [" & ".join(cell(column, k) for column in shown) + r" \\" for k in range(len(shown[0].cells))]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
@@ -80,32 +65,16 @@ def latex(dataset: Any) -> str:
 def cell(column: Column, k: int) -> str:
     """A cell in LaTeX: numbers with a true minus sign and power of ten, infinity as its symbol."""
     text = column.cells[k]
-    if column.text:
-        return escaped(text)
+    if column.text or column.name:
+        return for_latex(text)
     if text == "inf":
         return r"$\infty$"
     mantissa, _, power = text.partition("e")
     try:
         float(text)
     except ValueError:
-        return escaped(text)
+        return for_latex(text)
     return f"${mantissa} \\times 10^{{{int(power)}}}$" if power else f"${text}$" if text.startswith("-") else text
-
-
-def escaped(text: str) -> str:
-    r"""Text that LaTeX sets as it is.
-
-    >>> print(escaped("sgd_wsd & 5 %"))
-    sgd\_wsd \& 5 \%
-    """
-    special = {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-    }
-    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
 
 
 def frame(dataset: Any) -> Any:
@@ -115,8 +84,12 @@ def frame(dataset: Any) -> Any:
 
 
 def csv(dataset: Any) -> str:
-    """Comma-separated values, full precision."""
-    return frame(dataset).to_csv(index=False, lineterminator="\n")
+    """Comma-separated values, full precision; no text that a spreadsheet would take for a formula."""
+    made = frame(dataset)
+    for name in made.columns:
+        if made[name].dtype.kind not in "iufb":
+            made[name] = [for_csv(value) for value in made[name]]
+    return made.to_csv(index=False, lineterminator="\n")
 
 
 def as_json(dataset: Any) -> str:

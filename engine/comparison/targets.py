@@ -43,7 +43,7 @@ def targets(found: Sequence[Entry], values: Sequence[float] = (), confidence: fl
         "optimizer": [one.label for one in found],
         "problem": ("optimizer", [one.problem for one in found]),
         "best": ("optimizer", [one.best.text for one in found]),
-        "chosen": ("optimizer", [one.chosen for one in found]),
+        "chosen": ("optimizer", [one.best.chosen for one in found]),
         dim: np.asarray(along, dtype=float),
     }
     attributes = {"view": "targets", "confidence": confidence}

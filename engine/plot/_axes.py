@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.text import printable
 from ..comparison import Best
+from ..comparison.best import rule
 from ._picture import Picture, Problem, short
 from ._values import quartiles
 
@@ -43,7 +45,7 @@ def words(name: str) -> str:
 
 def plain(text: Any) -> str:
     """Text in which Matplotlib sees no mathematics."""
-    return str(text).replace("$", r"\$")
+    return printable(text, keep="\n").replace("$", r"\$")
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -176,14 +178,14 @@ def legend(figure: Any, entries: Sequence[Any], notes: Sequence[str] = ()) -> No
 
 
 def best_notes(problems: Sequence[Problem], names: Iterable[str]) -> list[str]:
-    """Where each optimizer is shown, for panels of several problems: one line a panel."""
-    if len(problems) < 2:
-        return []
-    made = []
+    """Where each optimizer is shown, for panels of several problems one line a panel; and what that is the best by."""
+    made, every = [], []
     for problem in problems:
-        said = [f"{name}: {best.text}" for name, best in problem.bests().items() if best.text and best.known and name in names]
-        made += [f"at {problem.text}: {'; '.join(said)}"] if said else []
-    return made
+        bests = {name: best for name, best in problem.bests().items() if name in names}
+        every += bests.values()
+        said = [f"{name}: {best.text}" for name, best in bests.items() if best.text and best.known]
+        made += [f"at {problem.text}: {'; '.join(said)}"] if said and len(problems) > 1 else []
+    return [*made, rule(every)]
 
 
 def say(axes: Any, height: float, text: str) -> None:

@@ -58,7 +58,7 @@ class Problem:
     landscape: Landscape
 
     def bests(self) -> dict[str, Best]:
-        """Each optimizer at the best point of its sweep, by the median of the final loss on this problem."""
+        """Each optimizer at the best point of its sweep on this problem, see engine/comparison/best.py."""
         return {name: tuned(dataset, name) for name, dataset in self.groups.items()}
 
 
@@ -177,7 +177,7 @@ def tuned(dataset: Any, name: str) -> Best:
     zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and hyperparameter(c)}
     if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
         best = best_point(dataset, name)
-        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts)
+        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
     counts = {key: int((dataset["status"].values == code).sum()) for key, code in STATUS.items()}
     return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
 

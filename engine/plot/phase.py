@@ -12,6 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import sweep_dims
+from ..comparison.best import rule
 from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
 from ._line import theory
 from ._picture import Picture, is_problem, spread_out, tuned
@@ -19,6 +20,7 @@ from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
 
 OPTIONS = ("value", "x", "y", "line", "target", "groups", "at")
 PANELS = 6
+NOWHERE = (np.empty(0, dtype=int), np.empty(0, dtype=int))
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Map:
     y: Any
     values: np.ndarray
     """(y, x), increasing along both."""
+    best: tuple[np.ndarray, np.ndarray]
+    """Rows and columns of the best points: one for each problem where an axis is the problem's, none where both are, else one in all."""
+    rule: str
+    """What the best points are the best by; empty where nothing was chosen."""
+    tuned: bool
+    """Whether hyperparameters that lie on no axis are at the best point."""
 
 
 def draw(picture: Picture) -> Any:
@@ -53,7 +61,8 @@ def draw(picture: Picture) -> Any:
     bar = figure.colorbar(ScalarMappable(norm, shades), ax=made, label=said(picture, panels), pad=0.02)
     bar.outline.set_edgecolor(picture.theme.soft)
     missed = "the theory line lies outside the picture" if picture.options.line and not any(lines) else ""
-    legend(figure, entries(picture, panels, any(lines)), [note, missed])
+    shown = [panel.rule for panel in panels if marks_best(picture) or panel.tuned]
+    legend(figure, entries(picture, panels, any(lines)), [note, missed, "; ".join(dict.fromkeys(text for text in shown if text))])
     return figure
 
 
@@ -111,7 +120,8 @@ def maps(picture: Picture, x: str, y: str) -> list[Map]:
                     dataset = dataset.isel({dim: best.index[dim] for dim in rest})
                 value = finals(picture, picture.results({**problem.groups, name: dataset}), name)
             title = ", ".join(text for text in (name if len(picture.all) > 1 else "", problem.text, others) if text)
-            made.append(Map(title, name, dataset, axis[0], axis[1], over_grid(picture, value, axis[0], axis[1])))
+            cells, by = best_cells(problem.groups[name], name, axis) if rest or marks_best(picture) else (NOWHERE, "")
+            made.append(Map(title, name, dataset, axis[0], axis[1], over_grid(picture, value, axis[0], axis[1]), cells, by, bool(rest)))
     return made
 
 
@@ -157,7 +167,7 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
 
         axes.pcolor(edges(x), edges(y), lost, cmap=ListedColormap([theme.lost]), hatch="////", edgecolor=theme.soft, lw=0)
     if marks_best(picture) and np.isfinite(panel.values).any():
-        rows, columns = lowest(panel)
+        rows, columns = panel.best
         axes.plot(x[columns], y[rows], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
         best = f"best: {number(float(panel.values[rows[0], columns[0]]))}" if len(rows) == 1 else ""
     else:
@@ -171,19 +181,18 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
     return inside
 
 
-def lowest(panel: Map) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the lowest value: one for each problem where an axis is the problem's, else one in all."""
-    seen = np.where(np.isfinite(panel.values), panel.values, np.inf)
-    own = problem_dims(panel.group, [str(panel.y.dims[0]), str(panel.x.dims[0])])
-    if not own or len(own) == 2:
-        row, column = np.unravel_index(np.argmin(seen), seen.shape)
-        return np.array([row]), np.array([column])
-    if own[0] == panel.x.dims[0]:
-        rows, columns = seen.argmin(0), np.arange(seen.shape[1])
-    else:
-        rows, columns = np.arange(seen.shape[0]), seen.argmin(1)
-    kept = np.isfinite(seen[rows, columns])
-    return rows[kept], columns[kept]
+def best_cells(dataset: Any, name: str, axes: list[Any]) -> tuple[tuple[np.ndarray, np.ndarray], str]:
+    """Rows and columns of the best points on the axes x, y, and what they are the best by."""
+    across, along = (str(axis.dims[0]) for axis in axes)
+    own = problem_dims(dataset, [across, along])
+    if len(own) == 2:
+        return NOWHERE, rule([tuned(dataset.isel({across: 0, along: 0}), name)])
+    places = [{own[0]: k} for k in range(dataset.sizes[own[0]])] if own else [{}]
+    bests = [(place, tuned(dataset.isel(place), name)) for place in places]
+    found = [{**place, **best.index} for place, best in bests if best.known]
+    rank = {dim: np.argsort(np.argsort(axis.values)) for dim, axis in zip((across, along), axes, strict=True)}
+    rows, columns = (np.array([rank[dim][at[dim]] for at in found], dtype=int) for dim in (along, across))
+    return (rows, columns), rule(best for _, best in bests)
 
 
 def edges(values: np.ndarray) -> np.ndarray:
@@ -219,7 +228,7 @@ def scale(picture: Picture, values: np.ndarray) -> tuple[Any, Any]:
 
 
 def marks_best(picture: Picture) -> bool:
-    """Whether the lowest value is the best one: of the loss."""
+    """Whether the map shows what the best point is the best by: the final loss."""
     return picture.options.value in (None, "loss", "final_loss")
 
 
@@ -238,19 +247,9 @@ def entries(picture: Picture, panels: list[Map], line: bool) -> list[Any]:
     from matplotlib.patches import Patch
 
     theme, made = picture.theme, []
-    if marks_best(picture) and any(np.isfinite(panel.values).any() for panel in panels):
-        made.append(
-            Line2D(
-                [],
-                [],
-                marker="*",
-                color=theme.star,
-                ms=12,
-                ls="",
-                mec="black",
-                label="lowest median, for each problem" if any(len(lowest(p)[0]) > 1 for p in panels) else "lowest median",
-            )
-        )
+    if marks_best(picture) and any(len(panel.best[0]) for panel in panels):
+        label = "best point, for each problem" if any(len(panel.best[0]) > 1 for panel in panels) else "best point"
+        made.append(Line2D([], [], marker="*", color=theme.star, ms=12, ls="", mec="black", label=label))
     if any(np.isposinf(panel.values).any() for panel in panels):
         made.append(Patch(facecolor=theme.lost, edgecolor=theme.soft, hatch="////", lw=0, label="the median run diverged"))
     if line:

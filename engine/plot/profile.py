@@ -13,7 +13,7 @@ import numpy as np
 from ...specs.errors import SpecError
 from ..comparison import final_loss
 from ..comparison.profiles import count_within, ratios_of
-from ._axes import handles, legend, new_figure, say
+from ._axes import best_notes, handles, legend, new_figure, say
 from ._picture import Picture, Problem
 
 OPTIONS = ("value", "target", "groups", "at")
@@ -44,7 +44,9 @@ def draw(picture: Picture) -> Any:
         for one in axes:
             say(one, 0.5, "no run reaches the target" if of_steps else "every run diverged")
     count = f"{costs.shape[0]:,} instances ({len(problems)} problem{'s' * (len(problems) > 1)} x {picture.study.seeds} seeds)"
-    legend(figure, handles(picture, problems, points=True), [f"{count}{'; ' if aim else ''}{aim}"])
+    legend(
+        figure, handles(picture, problems, points=True), [f"{count}{'; ' if aim else ''}{aim}", best_notes(problems, picture.groups)[-1]]
+    )
     return figure
 
 

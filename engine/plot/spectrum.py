@@ -11,7 +11,21 @@ import numpy as np
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import SymbolicLandscape
 from ...specs.record import DIAGNOSTICS, SINGULAR
-from ._axes import band, grid_of, handles, legend, new_figure, number, panels_of, plain, scale_steps, scale_values, statistic, words
+from ._axes import (
+    band,
+    best_notes,
+    grid_of,
+    handles,
+    legend,
+    new_figure,
+    number,
+    panels_of,
+    plain,
+    scale_steps,
+    scale_values,
+    statistic,
+    words,
+)
 from ._picture import Picture, Problem
 
 OPTIONS = ("value", "groups", "at")
@@ -45,6 +59,7 @@ def draw(picture: Picture) -> Any:
     notes = [
         note,
         f"{statistic(picture)}, each optimizer at its best point",
+        best_notes([problem], picture.groups)[-1],
         "the larger the singular value, the stronger the line" * fading,
     ]
     legend(figure, handles(picture, [problem], points=True), notes)

@@ -44,10 +44,9 @@ def draw(picture: Picture) -> Any:
         what = "Final loss" if picture.options.value in (None, "final_loss") else words(str(picture.options.value))
         axes.set_title(plain(problem.text or f"{what} against {words(field)}"))
     notes = [note, "crosses at the top: the median run diverged" if lost else ""]
-    if problem_field and any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values()):
-        notes.append(f"hyperparameters are the best at each value of {field}")
-    elif len(shown) > 1 and any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values()):
-        notes += best_notes(shown, picture.groups)
+    if any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values()):
+        best = best_notes(shown, picture.groups)
+        notes += [f"hyperparameters are the best at each value of {field}", best[-1]] if problem_field else best
     outer_labels(panels, columns)
     legend(figure, handles(picture, shown, points=False), notes)
     return figure

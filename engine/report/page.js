@@ -63,23 +63,16 @@ function placesOf(g, p) {
 }
 const pointAt = (g, places) => sizes(g).reduce((p, size, k) => p * size + places[k], 0);
 
-// The point of the lowest median final loss on a landscape, of equal ones the one with the fewest diverged runs.
+// The best point on a landscape: of its first problem there, where the start or the noise is swept, too.
 function bestOn(g, land) {
-  const points = groups[g].points.map((_, p) => p).filter((p) => landOf(g, p) === land);
-  if (!points.length) return state.point[g];
-  if (points.includes(groups[g].best)) return groups[g].best;
-  const rank = (p) => {
-    const median = groups[g].points[p].final ? groups[g].points[p].final[1] : null;
-    return [median === null ? Infinity : median, groups[g].points[p].runs[DIVERGED]];
-  };
-  return points.reduce((a, b) => (rank(b)[0] < rank(a)[0] || (rank(b)[0] === rank(a)[0] && rank(b)[1] < rank(a)[1]) ? b : a));
+  const first = groups[g].points.findIndex((_, p) => landOf(g, p) === land);
+  return first < 0 ? state.point[g] : bestNear(g, first);
 }
+const bestNear = (g, p) => (groups[g].bests ? groups[g].bests[p] : p); // of the same problem
 
 function start() {
-  const medians = groups.map((group) => (group.best === null ? Infinity : group.points[group.best].final[1]));
-  const winner = medians.indexOf(lowest(medians));
-  state.land = winner < 0 ? 0 : landOf(winner, groups[winner].best ?? 0);
-  state.point = groups.map((_, g) => 0);
+  state.point = groups.map(() => 0);
+  state.land = landOf(0, 0);
   state.point = groups.map((_, g) => bestOn(g, state.land));
   state.frame = frames.length - 1;
 }
@@ -150,7 +143,7 @@ function drawOptimizers() {
       select.addEventListener("change", () => choose(g, pointAt(g, places.map((old, j) => (j === k ? Number(select.value) : old)))));
       return make("label", {}, name, select);
     });
-    const best = bestOn(g, state.land);
+    const best = bestNear(g, state.point[g]);
     if (group.best !== null && selects.length && best !== state.point[g]) {
       const button = make("button", { type: "button", textContent: "best" });
       button.addEventListener("click", () => choose(g, best));
@@ -182,6 +175,8 @@ function setUp() {
   element("description").textContent = data.description;
   element("description").hidden = !data.description;
   const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);
+  const rules = [...new Set(groups.map((group) => group.rule).filter(Boolean))];
+  element("rule").textContent = rules.length ? `Each starts at its best point (${rules.join("; ")}); lines and numbers are those of all seeds.` : "";
   element("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   element("notes").hidden = !notes.length;
 

@@ -7,10 +7,12 @@ import numpy as np
 
 from ...specs.errors import StoreError
 from ...specs.study import Study
+from ...specs.text import printable
+from ..comparison.runs import problem_dims
 from . import facts, lands, paths, swarms
 from .curves import Variable, curves, variables
 from .numbers import plain, thinned
-from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, chosen, dims, endings
+from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, bests, chosen, dims, endings
 
 
 def payload(tree: Any, name: str = "") -> dict[str, Any]:
@@ -42,16 +44,28 @@ def payload(tree: Any, name: str = "") -> dict[str, Any]:
     }
     stored = found[0].dataset.sizes["step"]
     made["notes"] = notes(found, stored, len(steps))
-    return made
+    return {key: value if key == "yaml" else visible(value) for key, value in made.items()}
+
+
+def visible(value: Any) -> Any:
+    """Plain data whose text holds nothing that hides or turns other text around. The YAML, which can be saved, is as it is."""
+    if isinstance(value, str):
+        return printable(value, keep="\n")
+    if isinstance(value, dict):
+        return {visible(key): visible(inner) for key, inner in value.items()}
+    return [visible(inner) for inner in value] if isinstance(value, list) else value
 
 
 def described(group: Shown, known: dict[str, Variable], steps: np.ndarray) -> dict[str, Any]:
     """One optimizer: its sweep, how the runs ended, its curves."""
+    best, by = bests(group)
     made: dict[str, Any] = {
         "name": group.name,
         "kind": str(group.dataset.attrs.get("optimizer", "")),
         "dims": dims(group),
         "best": group.best,
+        "bests": best,
+        "rule": by,
         "points": endings(group),
         "curves": {},
         "statistic": {},
@@ -111,6 +125,7 @@ def notes(found: list[Shown], stored: int, steps: int) -> list[str]:
     """What the page leaves out."""
     made = [
         f"{group.name}: {group.count:,} of the {group.count + group.left_out:,} points of its sweep, evenly spread, and the best"
+        f"{' of the first problem' if problem_dims(group.dataset) else ''}"
         for group in found
         if group.left_out
     ]

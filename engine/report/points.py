@@ -8,6 +8,8 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
+from ..comparison.best import best_of, rule, split
+from ..comparison.runs import problem_dims
 from .numbers import band, plain, spread
 
 POINTS = 400
@@ -28,7 +30,7 @@ class Shown:
     """Swept dimension -> the positions shown, in the order of the store's dimensions."""
     sizes: Mapping[str, int]
     best: int | None
-    """Which of the points shown has the lowest median final loss; None if no loss is stored, or no run ended well."""
+    """Which of the points shown is the best of the first problem; None if no loss is stored, or no run ended well."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,9 +61,10 @@ def shown(dataset: Any, name: str, most: int) -> Shown:
         longest = max(kept, key=lambda dim: kept[dim])
         others = int(np.prod([n for dim, n in kept.items() if dim != longest]))
         kept[longest] = max(1, min(kept[longest] - 1, max(most // others, kept[longest] * 3 // 4)))
+    first = dict.fromkeys(problem_dims(dataset), 0)
     try:
-        best = best_point(dataset, name)
-        index: Mapping[str, int] | None = best.index if best.known else None
+        best = best_point(dataset.isel(first), name)
+        index: Mapping[str, int] | None = {**first, **best.index} if best.known else None
     except SpecError:  # no loss is stored
         index = None
     places = {dim: spread(sizes[dim], kept[dim], index[dim] if index else None) for dim in dims}
@@ -71,6 +74,26 @@ def shown(dataset: Any, name: str, most: int) -> Shown:
             np.ravel_multi_index([int(np.searchsorted(places[d], index[d])) for d in dims], [len(places[d]) for d in dims]) if dims else 0
         )
     return Shown(name, dataset.isel(places), places, sizes, at)
+
+
+def bests(group: Shown) -> tuple[list[int] | None, str]:
+    """For every point shown the best one of its problem, among the points shown, and what it is the best by; None if no loss is stored."""
+    data, order = group.dataset, tuple(group.places)
+    try:
+        final = final_loss(data, group.name)
+    except SpecError:
+        return None, ""
+    apart, made, found = problem_dims(data), np.empty(group.shape, dtype=int), []
+    data = data[["status"]].load()
+    for where in np.ndindex(*(data.sizes[dim] for dim in apart)):
+        at = dict(zip(apart, where, strict=True))
+        box = tuple(at.get(dim, slice(None)) for dim in order)
+        own = final[box]
+        best = best_of(data.isel(at), own, *split(data["seed"].values, int(np.prod(own.shape[:-1], dtype=int))))
+        index = {**at, **best.index}
+        made[box] = np.ravel_multi_index([index[dim] for dim in order], group.shape) if order else 0
+        found.append(best)
+    return made.ravel().tolist(), rule(found)
 
 
 def dims(group: Shown) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ function pointsAlong(g, name) {
   return groups[g].dims[k].fields[0].values.map((_, at) => pointAt(g, places.map((old, j) => (j === k ? at : old))));
 }
 
-const labels = (dim) => dim.fields[0].values.map((_, k) => dim.fields.map((field) => short(field.values[k])).join(", "));
+const labels = (dim) => dim.fields[0].values.map((_, k) => safe(dim.fields.map((field) => short(field.values[k])).join(", ")));
 const numeric = (values) => values.every((v) => typeof v === "number");
 
 function drawSweep() {

@@ -21,7 +21,7 @@ function drawTables() {
   const wide = head.map((name, k) => make("th", { textContent: name, className: k > 1 && k !== 3 ? "number" : "", scope: "col" }));
   element("claims").replaceChildren(make("thead", {}, make("tr", {}, ...wide)), make("tbody", {}, ...rows));
   element("provenance").replaceChildren(make("tbody", {}, ...data.provenance.map(([name, value]) => make("tr", {}, make("th", { textContent: name, scope: "row" }), make("td", { textContent: value })))));
-  element("yaml").textContent = data.yaml;
+  element("yaml").textContent = data.yaml.replace(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`); // what hides
   element("save").addEventListener("click", () => {
     const url = URL.createObjectURL(new Blob([data.yaml], { type: "application/yaml" }));
     make("a", { href: url, download: `${data.name}.yaml` }).click();

@@ -181,13 +181,17 @@ def test_phase_shows_the_fraction_and_the_theory_line(trees):
 def test_phase_marks_the_best_cell_of_every_problem(trees):
     picture = pictured(trees.valleys, groups=("adam",))
     (one,) = phase.maps(picture, "b", "lr")
-    median = np.median(final_loss(trees.valleys["adam"].to_dataset().transpose("b", "lr", "beta1", "seed", ...)), -1)
-    best = median.reshape(*median.shape[:2], -1) if median.ndim == 3 else median
+    final = final_loss(trees.valleys["adam"].to_dataset().transpose("b", "lr", "beta1", "seed", ...))
+    dims = [dim for dim in trees.valleys["adam"].status.dims if dim != "seed"]
+    final = np.moveaxis(final, [dims.index(dim) for dim in ("b", "lr", "beta1")], [0, 1, 2])
     assert one.values.shape == (3, 2)
-    rows, columns = phase.lowest(one)
+    rows, columns = one.best
     assert list(columns) == [0, 1]
     for k in (0, 1):
-        assert one.values[rows[k], k] == best[k].min()
+        choosing = np.median(final[k][..., ::2], -1)  # the even seeds choose, and all are drawn
+        lr, beta1 = np.unravel_index(np.argmin(choosing), choosing.shape)
+        assert rows[k] == lr
+        assert one.values[rows[k], k] == np.median(final[k, lr, beta1])
     panels = drawn(trees.valleys, "phase", groups=("adam",), x="lr", y="beta1")
     assert len(panels) == 2  # one a landscape
     assert all("best: " in axes.get_title(loc="left") for axes in panels)

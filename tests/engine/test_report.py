@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine.comparison import best_point
+from thalweg.engine.comparison import best_point, final_loss
 from thalweg.engine.report import page
 from thalweg.engine.report.numbers import band, spread, thinned
 from thalweg.engine.report.payload import payload
@@ -228,8 +228,11 @@ def test_long_sweeps_are_thinned_keep_the_best_and_say_so(tmp_path):
     assert 100 < points <= 400
     assert any(f"{points} of the 3,000 points" in note for note in data["notes"])
     assert any("of the 601 stored steps" in note for note in data["notes"])
-    best = best_point(tree["adam"].to_dataset())
-    assert data["groups"][0]["points"][data["groups"][0]["best"]]["final"][1] == pytest.approx(best.median, rel=1e-3)
+    adam, shown = tree["adam"].to_dataset(), data["groups"][0]
+    there = np.median(final_loss(adam.isel(best_point(adam).index)))  # all seeds are shown, the even ones choose
+    assert shown["points"][shown["best"]]["final"][1] == pytest.approx(there, rel=1e-3)
+    assert set(shown["bests"]) == {shown["best"]}
+    assert shown["rule"] == "best: the lowest median final loss of the even seeds"
 
 
 def test_thinning():
