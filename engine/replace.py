@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ..specs.errors import StoreError
 from . import places
 from .durable import DurableStore, flush
 from .layout import put
+from .notice import say
 
 CHUNK = re.compile(r"zarr\.json|c(/\d+)*")
 """What an array consists of."""
@@ -150,7 +150,7 @@ def _refuse_clash(target: "str | Path", kept: list[str], files: Mapping[str, Any
 def _say_kept(target: "str | Path", kept: list[str]) -> None:
     if kept:
         more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
-        warnings.warn(f"{target}: kept what is not thalweg's: {', '.join(kept[:SHOWN])}{more}", stacklevel=2)
+        say(f"{target}: kept what is not thalweg's: {', '.join(kept[:SHOWN])}{more}")
 
 
 def _carry_over(old: Path, place: Path, target: "str | Path") -> None:
