@@ -26,7 +26,6 @@ On a group a method returns an array or a dataset, on a store a DataTree of thes
 ['sgd']
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +39,7 @@ from .comparison.runs import final_loss, final_value, needs_loss, opened, proble
 from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
 from .ground import heights
-from .store import block_variable
+from .store import block_variable, read_study
 
 __all__ = ["GroupAccessor", "TreeAccessor"]
 
@@ -239,7 +238,7 @@ class TreeAccessor:
 def study_of(source: Any) -> Study:
     """The study of an opened store; a study, its path, its name or plain data loaded."""
     if isinstance(source, xarray.DataTree):
-        return Study.model_validate(json.loads(opened(source).root.attrs["study"]))
+        return read_study(opened(source).root.attrs, "thalweg")
     from ..specs.load import load_study
 
     return load_study(source)

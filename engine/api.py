@@ -13,11 +13,12 @@ from ..specs.study import Study
 from . import places
 from .executors.choose import DEVICE, array_simulation, choose
 from .executors.device import known, runs_at_once
+from .origin import as_text
 from .plan import Plan, plan, refit
 from .progress import Progress
 from .simulate import simulate
 from .state import fits
-from .store import Store, nice_bytes, open_root, quiet
+from .store import Store, gathered, intact, legible, nice_bytes, open_root, quiet, study_in
 
 __all__ = ["check", "load_study", "open_run", "run"]
 
@@ -123,14 +124,19 @@ def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu"
 
 
 def open_run(path: "str | Path") -> Any:
-    """A store as an xarray.DataTree, read lazily. Raises StoreError if it is not one."""
+    """A store as an xarray.DataTree, read lazily. Raises StoreError if it is not one, or lacks a chunk that it must have."""
     import xarray
 
     from . import accessor  # noqa: F401  # registers .thalweg
 
-    complete = bool(open_root(path).attrs.get("complete"))
-    with quiet():
-        return xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=complete)  # type: ignore[arg-type]
+    root = open_root(path)
+    study_in(root.attrs, path)
+    with quiet(), places.reached(path), legible(path):
+        whole = gathered(root)
+        intact(whole or root, path)
+        tree = xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=whole is not None)  # type: ignore[arg-type]
+        tree.attrs = {name: as_text(value) for name, value in tree.attrs.items()}
+        return tree
 
 
 def room(planned: Plan, option: str, wanted: int) -> None:

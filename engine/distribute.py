@@ -15,6 +15,7 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
 from .origin import same_version
+from .places import real, remote
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive, kept
@@ -46,7 +47,7 @@ def distribute(
     """Run every shard that is not complete yet on `workers` local processes, or on the cluster of this scheduler's address."""
     from distributed import as_completed
 
-    text, name = store.plan.study.model_dump_json(), str(target) if "://" in str(target) else str(Path(target).absolute())
+    text, name = store.plan.study.model_dump_json(), str(target) if remote(target) else str(real(target))
     store.cut = True  # workers may die
     fitted = tuple(group.fitted for group in store.plan.groups)
     with cluster(workers, scheduler) as client:

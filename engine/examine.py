@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import StoreError
-from ..specs.study import Study
 from . import places
+from .chunks import is_ours, lost, run_dims
+from .layout import amiss, as_stored, group_notes
 from .plan import Group, Shard, plan
-from .store import Store, as_stored, laid_out, open_root
+from .store import Store, layout_of, mend, open_root, quiet, read_study
 
 RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
@@ -23,63 +23,77 @@ class Finding:
     shards: int
     done: int = 0
     bytes: int = 0
-    damaged: list[tuple[Shard, str]] = field(default_factory=list)
-    """Shards said to be complete that are not, and why."""
+    damaged: list[tuple[Shard | None, str]] = field(default_factory=list)
+    """Shards said to be complete that are not, and why; None for metadata and coordinates."""
 
 
 def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
-    """Read a whole store. With `repair`, damaged shards lose their completion mark, so that `thalweg run --resume` computes them again.
+    """Read a whole store. With `repair`, lost metadata and coordinates are put back, and damaged shards lose their completion mark, so that
+    `thalweg run --resume` computes them again.
 
     Raises StoreError if this is no store, or its study is not one that this version can plan.
     """
-    with places.held(target if repair else None):
+    with places.held(target if repair else None), quiet():
         return _examined(target, repair)
 
 
 def _examined(target: "str | Path", repair: bool) -> list[Finding]:
     root = open_root(target, mode="r+" if repair else "r")
-    try:
-        planned = as_stored(plan(Study.model_validate_json(str(root.attrs["study"]))), root)
-    except (KeyError, ValueError) as error:
-        raise StoreError(f"{target}: its study cannot be read: {error}") from None
+    planned = as_stored(plan(read_study(root.attrs, target)), root)
+    if "clearing" in root.attrs:  # nothing of the new store is there yet
+        return [Finding(group.name, sum(1 for _ in group.shards())) for group in planned.groups]
+    files = layout_of(root, planned, {})
+    wrong = amiss(root.store, {key: held for key, held in files.items() if key != "zarr.json"}, bool(root.attrs.get("every_chunk")))
+    begun = {
+        g.name for g in planned.groups if wrong.get(f"{g.name}/status/zarr.json") != "is missing"
+    }  # else it was cut off before its runs
+    mended = {name for name in begun if repair and group_notes(root, name)}
+    if mended:
+        with places.reached(target, "written"):
+            mend(root, {key: held for key, held in files.items() if key.partition("/")[0] in mended})
+        root = open_root(target, mode="r+")
     store, made = Store(root, planned), []
     for group in planned.groups:
-        found, there = Finding(group.name, 0), laid_out(root, group.name)
+        found, own = Finding(group.name, 0), {key: why for key, why in wrong.items() if key.partition("/")[0] == group.name}
+        if group.name in begun:
+            found.damaged = [(None, f"{key.removesuffix('/zarr.json')} {why}") for key, why in own.items()]
+        broken = set() if group.name in mended else {key.split("/")[1] for key in own}
+        gone = {} if broken else lost(root, group.name)
         for shard in group.shards():
             found.shards += 1
-            reason = _fault(store, group, shard, found) if there else None
+            reason = None if broken & {"status", "zarr.json"} else _fault(store, group, shard, found, gone, broken)
             if reason:
                 found.damaged.append((shard, reason))
                 if repair:
                     with places.reached(target, "written"):
                         store.reopen_shard(shard)
         made.append(found)
-    if repair and any(f.damaged for f in made):
-        root.attrs["complete"] = False
     return made
 
 
-def _fault(store: Store, group: Group, shard: Shard, found: Finding) -> str | None:
+def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[str, str], broken: set[str]) -> str | None:
     """Why a shard is not what it claims to be; None for one that is, or is not complete yet."""
-    data = store.root[group.name]
+    data, name = store.root[group.name], "status"
     try:
         status = np.asarray(data["status"][shard.box])
         if not (status != RUNNING).all():
             return None
         found.done += 1
+        if shard.key in gone:
+            return f"a chunk of {gone[shard.key]} is missing"
+        name = "last_step"
         last = np.asarray(data["last_step"][shard.box])
         if ((status < RUNNING) | (status > STOPPED)).any() or ((last < -1) | (last > group.study.steps)).any():
             return "status or last_step out of range"
         for name in sorted(data.array_keys()):
-            dims = data[name].metadata.dimension_names or ()
-            if "step" not in dims or len(dims) == 1:
+            if name in broken or not is_ours(data[name]) or (lead := run_dims(data, name)) is None:
                 continue
-            values = np.asarray(data[name][shard.box if "seed" in dims else shard.box[:-1]])
+            values = np.asarray(data[name][shard.box[:lead]])
             found.bytes += values.nbytes
             if name == "loss" and np.isnan(values[status == FINISHED][:, -1]).any():
                 return "a finished run has no loss at its last step"
-    except Exception as error:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
-        return f"unreadable ({error or type(error).__name__})"
+    except Exception:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
+        return f"a chunk of {name} cannot be read"
     return None
 
 

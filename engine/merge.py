@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..specs.errors import StoreError
-from ..specs.load import load_study
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from .executors.choose import DEVICE
 from .origin import same_version
 from .plan import Dim, Group, Plan, Shard, plan
-from .store import Store, as_stored, laid_out, open_root, stored_study
+from .store import Store, as_stored, intact, laid_out, legible, open_root, read_study
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""
@@ -29,7 +28,9 @@ class Part:
 
     def __init__(self, target: "str | Path"):
         self.target, self.root = target, open_root(target)
-        self.plan: Plan = as_stored(plan(load_study(stored_study(target))), self.root)
+        with legible(target):
+            intact(self.root, target)
+        self.plan: Plan = as_stored(plan(read_study(self.root.attrs, target)), self.root)
         self.groups = {group.name: group for group in self.plan.groups if laid_out(self.root, group.name)}
 
     def cover(self, group: Group) -> "list[np.ndarray] | None":
@@ -61,7 +62,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
 
     if len(targets) < 2:
         raise StoreError("merge: give at least two stores")
-    if any(str(Path(t).absolute()) == str(Path(out).absolute()) for t in targets):
+    if any(places.same(t, out) for t in targets):
         raise StoreError(f"{out}: is one of the stores to join; choose another --out")
     parts = [Part(t) for t in targets]
     for part in parts:
@@ -159,4 +160,4 @@ def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, lis
             found = np.asarray(data[name].oindex[source])
             own = found.shape[found.ndim - (values.ndim - len(here)) :]
             values[(*np.ix_(*kept), *(slice(0, n) for n in own))] = found.reshape(*here, *own)
-        target[name][shard.box] = values
+        store.writer(shard)(name)[shard.box] = values

@@ -14,22 +14,40 @@ from ..specs.init import File
 from ..specs.study import Study
 
 FORMAT_VERSION = 1
+PACKAGES = ("numpy", "zarr", "pydantic")
 OWN_VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 
 
 def provenance(study: Study) -> dict[str, Any]:
-    """Root attributes: the whole study and where, when and with what it ran."""
+    """Root attributes, text and numbers: the whole study and where, when and with what it ran. `every_chunk` says that a chunk of a complete
+    shard that is absent is lost; earlier versions left out those that held nothing."""
     return {
         "thalweg_format": FORMAT_VERSION,
         "thalweg_version": OWN_VERSION,
         "study": json.dumps(study.model_dump(mode="json")),
         "title": study.title or study.name,
         "source": study.source,
-        "packages": {name: version(name) for name in ("numpy", "zarr", "pydantic")} | {"python": platform.python_version()},
+        "packages": json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()}),
         "device": f"cpu ({platform.machine()}, {sys.platform})",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": False,
-    } | ({"data_sha256": found} if (found := digests(study)) else {})
+        "complete": 0,
+        "every_chunk": 1,
+    } | ({"data_sha256": json.dumps(found)} if (found := digests(study)) else {})
+
+
+def plain(value: Any) -> Any:
+    """A root attribute as plain data: lists and mappings are stored as JSON text, since NetCDF has neither, and by earlier versions as such."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def as_text(value: Any) -> Any:
+    """The same the other way round: what NetCDF has no attribute for as JSON text, a truth value as 0 or 1."""
+    return json.dumps(value) if isinstance(value, (dict, list)) else int(value) if isinstance(value, bool) else value
 
 
 def digests(study: Study) -> dict[str, str]:
@@ -48,7 +66,9 @@ def digests(study: Study) -> dict[str, str]:
 
 def same_study(root: Any, study: Study, target: "str | Path") -> None:
     """Raises StoreError that names what differs between the study a store holds and this one; files may have moved, but not changed."""
-    stored, wanted = json.loads(str(root.attrs.get("study", "{}"))), study.model_dump(mode="json")
+    stored, wanted = plain(root.attrs.get("study", "{}")), study.model_dump(mode="json")
+    if not isinstance(stored, dict):
+        raise StoreError(f"{target}: the study in its attributes is damaged; choose another --out, or --overwrite")
     for data in (stored, wanted):
         for unit in ((data.get("landscape") or {}).get("data"), data.get("init")):
             if isinstance(unit, dict):
@@ -56,7 +76,7 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
     differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
     if differing:
         raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
-    if (begun := root.attrs.get("data_sha256")) and begun != digests(study):
+    if (begun := plain(root.attrs.get("data_sha256"))) and begun != digests(study):
         raise StoreError(f"{target}: was begun with other data: the content of {', '.join(begun)} has changed; choose another --out")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ..specs.errors import StoreError
 
@@ -14,8 +16,27 @@ PARTIAL = ".partial"
 
 
 def remote(target: "str | Path") -> bool:
-    """Whether this is a URL and not a path."""
-    return "://" in str(target)
+    """Whether this is a URL and not a path; file:///runs/a.zarr is the path /runs/a.zarr."""
+    return "://" in str(target) and not str(target).startswith("file://")
+
+
+def path_of(target: "str | Path") -> Path:
+    """The path of a place that is not remote."""
+    text = str(target)
+    return Path(url2pathname(urlsplit(text).path) if text.startswith("file://") else text)
+
+
+def real(target: "str | Path") -> Path:
+    """The same, absolute, links followed. Raises StoreError for what cannot be the folder of a store."""
+    path = Path(os.path.realpath(path_of(target)))
+    if not str(target).strip() or not path.name:
+        raise StoreError(f"{str(target) or '(nothing)'}: cannot be a store; give a name, as in --out runs.zarr")
+    return path
+
+
+def same(a: "str | Path", b: "str | Path") -> bool:
+    """Whether these are one place."""
+    return str(a).rstrip("/") == str(b).rstrip("/") if remote(a) or remote(b) else real(a) == real(b)
 
 
 def opened(target: "str | Path", read_only: bool = False) -> Any:
@@ -23,7 +44,7 @@ def opened(target: "str | Path", read_only: bool = False) -> Any:
     if not remote(target):
         from .durable import DurableStore
 
-        return str(target) if read_only else DurableStore(Path(target))
+        return str(path_of(target)) if read_only else DurableStore(real(target))
     from zarr.storage import FsspecStore
 
     with reached(target):
@@ -35,9 +56,10 @@ def exists(target: "str | Path") -> bool:
     cannot be reached."""
     with reached(target):
         if not remote(target):
-            path = Path(target)
+            regain(target)
+            path = path_of(target)
             return any(not p.name.endswith(PARTIAL) for p in path.iterdir()) if path.is_dir() else path.exists()
-        system, path = _filesystem(target)
+        system, path = filesystem(target)
         return bool(system.exists(path) or system.exists(f"{path}/zarr.json"))
 
 
@@ -45,40 +67,49 @@ def is_store(target: "str | Path") -> bool:
     """Whether a Zarr group is there."""
     with reached(target):
         if not remote(target):
-            return (Path(target) / "zarr.json").is_file()
-        system, path = _filesystem(target)
+            regain(target)
+            return (path_of(target) / "zarr.json").is_file()
+        system, path = filesystem(target)
         return bool(system.exists(f"{path}/zarr.json"))
 
 
-def remove(target: "str | Path") -> None:
-    """Delete the store there."""
-    with reached(target, "written"):
-        if not remote(target):
-            shutil.rmtree(target)
-            return
-        system, path = _filesystem(target)
-        system.rm(path, recursive=True)
+def aside(target: "str | Path") -> tuple[Path, Path, Path, Path]:
+    """(the store's folder; beside it the new store while it is made, the old one once it is renamed, what is only to be deleted)."""
+    place = real(target)
+    return place, *(place.with_name(f".{place.name}.thalweg-{part}") for part in ("new", "old", "gone"))  # type: ignore[return-value]
+
+
+def regain(target: "str | Path") -> None:
+    """Where a process was killed just when a new store took the place of an old one, and none has the name, the new one gets it."""
+    if not path_of(target).exists() and path_of(target).name and aside(target)[2].exists():
+        with suppress(StoreError), held(target):
+            pass
 
 
 def keys(array: Any) -> set[str]:
-    """Which chunks of a Zarr array exist, as "0/3/1". An empty one (all fill value) is never kept."""
+    """Which chunks of a Zarr array exist, as "0/3/1"."""
     from zarr.core.sync import sync
     from zarr.storage import LocalStore
 
     prefix = f"{array.path}/c/"
     if isinstance(array.store, LocalStore):  # ten times as fast as Zarr's own listing
         top = str(array.store.root / prefix)
-        return {os.path.relpath(os.path.join(at, name), top).replace(os.sep, "/") for at, _, names in os.walk(top) for name in names}
+        return {
+            os.path.relpath(os.path.join(at, name), top).replace(os.sep, "/")
+            for at, _, names in os.walk(top)
+            for name in names
+            if name.isdigit()
+        }
 
     async def listed() -> set[str]:
-        return {key.removeprefix(prefix) async for key in array.store.list_prefix(prefix)}
+        return {key.removeprefix(prefix) async for key in array.store.list_prefix(prefix) if key[-1].isdigit()}
 
     return sync(listed())
 
 
-def tidy(folder: "str | Path") -> None:
+def tidy(target: "str | Path") -> None:
     """Remove what killed processes left half written in a store that nobody writes."""
-    for at, _, names in os.walk(folder):
+    for at, _, names in os.walk(path_of(target)):
         for name in names:
             if name.endswith(PARTIAL):
                 with suppress(OSError):
@@ -89,7 +120,7 @@ def free(target: "str | Path") -> int | None:
     """Free bytes on the disk of this path; None for a remote place, which does not say."""
     if remote(target):
         return None
-    folder = Path(target).absolute().parent
+    folder = real(target).parent
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
@@ -123,24 +154,39 @@ def held(target: "str | Path | None") -> Iterator[None]:
         return
     from filelock import FileLock, Timeout
 
-    path = Path(target).absolute()
+    path = real(target)
     file = path.with_name(f".{path.name}.lock")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(file, timeout=0, is_singleton=False)
         lock.acquire()
-    except Timeout:
-        raise StoreError(f"{target}: another process is writing it; wait for that one, or choose another --out") from None
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+    except (Timeout, OSError) as error:
+        raise StoreError(f"{target}: {_why_not_held(file, error)}") from None
     try:
+        if any(map(os.path.lexists, aside(target)[1:])):
+            from .replace import settle
+
+            with reached(target, "written"):
+                settle(target)
         yield
     finally:
         file.unlink(missing_ok=True)
         lock.release()
 
 
-def _filesystem(target: "str | Path") -> tuple[Any, str]:
+def _why_not_held(file: Path, error: Exception) -> str:
+    """What kept a lock from being taken: another process that has it, or a place that cannot be written, which looks the same to the lock."""
+    if not isinstance(error, OSError) or isinstance(error, TimeoutError):
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
+            return "another process is writing it; wait for that one, or choose another --out"
+        except OSError as other:
+            error = other
+    return f"cannot be written: {error.strerror or error}"
+
+
+def filesystem(target: "str | Path") -> tuple[Any, str]:
+    """What reaches a remote place, and the path there."""
     import fsspec
 
     return fsspec.core.url_to_fs(str(target))

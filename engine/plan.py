@@ -231,6 +231,11 @@ class Shard:
         return math.prod(self.shape[:-1])
 
     @property
+    def key(self) -> str:
+        """The key of its chunk of `status`, which is its completion mark."""
+        return "/".join(str(s.start // n) for s, n in zip(self.box, self.group.chunk, strict=True))
+
+    @property
     def seeds(self) -> np.ndarray:
         return np.arange(self.box[-1].start, self.box[-1].stop)
 

@@ -8,6 +8,7 @@ the interval has an end on each side the seeds are too few to tell.
 """
 
 import ast
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -220,11 +221,11 @@ def verify_study(
 
 
 def stored_study(tree: Any, where: Any) -> dict[str, Any]:
-    import json
+    from .store import study_in
 
     if not tree.attrs.get("complete"):
         raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
-    return json.loads(str(tree.attrs["study"]))
+    return study_in(tree.attrs, where)
 
 
 def note(store: "str | Path", verdicts: list[Verdict]) -> None:
@@ -233,10 +234,9 @@ def note(store: "str | Path", verdicts: list[Verdict]) -> None:
 
     from .store import quiet
 
-    root = zarr.open_group(places.opened(store), mode="r+", use_consolidated=False)
-    root.attrs["claims"] = [{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts]
     with quiet():
-        zarr.consolidate_metadata(root.store)
+        root = zarr.consolidate_metadata(places.opened(store))
+        root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """thalweg new."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,17 +18,14 @@ def new(
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import parse_study
     from ..starter import starter
+    from ..whole import write_whole
 
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
     if path.name != str(path):
         raise SpecError(f"new: '{name}' must be a name, not a path; change into the folder first")
     text = starter(path.stem, like)
     parse_study(text, path.name)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise StoreError(f"{path}: exists already; choose another name") from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
+    if os.path.lexists(path):
+        raise StoreError(f"{path}: exists already; choose another name")
+    write_whole(path, text)
     say(f"wrote {path}; next: {command('check', path)}, {command('run', path)}")

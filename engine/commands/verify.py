@@ -27,6 +27,7 @@ def verify(
     from ...specs.load import gallery
     from ..tables import console
     from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
+    from ..whole import write_whole
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
@@ -43,7 +44,7 @@ def verify(
             say(f"{study.name}: has no claims")
         shown.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
     if report:
-        report.write_text("\n".join(pages), encoding="utf-8")
+        write_whole(report, "\n".join(pages))
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
     say(
         f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None, settings or [])}"

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.errors import SpecError, suggest
 from ...specs.text import printable
 from ..escape import for_csv, for_latex
 from ..tables import Column, Table, console
+from ..whole import write_whole
 from .columns import columns, note
 
 FORMATS = ("table", "csv", "latex", "json")
@@ -31,10 +32,7 @@ def save(dataset: Any, kind: str, out: "str | Path | None" = None) -> str:
         raise SpecError(f"compare: there is no format '{kind}'{suggest(kind, FORMATS)} (known: {', '.join(FORMATS)})")
     text = {"table": plain, "csv": csv, "latex": latex, "json": as_json}[kind](dataset)
     if out is not None:
-        try:
-            Path(out).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StoreError(f"{out}: cannot be written: {error.strerror or error}") from error
+        write_whole(out, text)
     return text
 
 

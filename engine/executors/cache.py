@@ -3,16 +3,17 @@
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
 everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy. What is
-derived from a formula is `kept` beside it as t_<hash>.json.
+derived from a formula is `kept` beside it as t_<hash>.json. What is run is the source at hand, never the file's text; machine code and
+derived texts count as `trust` says.
 
 DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
 process. Its size is kept below $THALWEG_CACHE_SIZE (500MB), but for the newest kernels: those used longest ago go first.
 """
 
+import atexit
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import itertools
 import json
 import os
@@ -29,6 +30,8 @@ from types import ModuleType
 from typing import Any
 
 from ...specs.errors import ThalwegError
+from ..notice import say
+from . import trust
 
 DEFAULT_SIZE = "500MB"
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -48,6 +51,9 @@ DIGEST = re.compile(r"[0-9a-f]{16}")
 KINDS = {"k_": "py", "t_": "json"}
 """How files that stand for an entry begin and end: kernels, derived texts."""
 
+LATE = "@cuda.jit"
+"""Stands in sources whose machine code is made when it is first run, not when it is loaded."""
+
 _modules: dict[str, ModuleType] = {}
 _lock = threading.Lock()
 _new = itertools.count()
@@ -59,6 +65,8 @@ def load(source: str) -> ModuleType:
         if source not in _modules:
             new = not known(source)
             _modules[source] = _import(source)
+            if LATE in source:
+                atexit.register(trust.sign, place(source))
             if new and next(_new) % PRUNED_AFTER == 0:
                 prune(keep=[Path(m.__file__ or "") for m in _modules.values()])
         return _modules[source]
@@ -113,13 +121,17 @@ def kept(function: Callable[..., Any]) -> Any:
     @functools.wraps(function)
     def found(*given: Any) -> Any:
         path = folder() / f"t_{hashed(f'{function.__qualname__}{given!r}')}.json"
-        with contextlib.suppress(OSError, ValueError):
-            made = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            made = trust.unwrapped(path)
             used(path)
             return made
+        except ValueError:
+            mended()
+        except OSError:
+            pass
         made = function(*given)
         with contextlib.suppress(OSError):
-            write(path, json.dumps(made))
+            write(path, trust.wrapped(path, made))
             used(path)
         return made
 
@@ -133,36 +145,54 @@ def used(path: Path) -> None:
         path.with_suffix(".used").touch()
 
 
+@functools.cache
+def mended() -> None:
+    """Say, once, that something in the cache was not as it was left."""
+    say(f"the kernel cache {folder()}: a file was damaged or changed; it is made anew (thalweg cache clear empties the cache)")
+
+
 def _import(source: str) -> ModuleType:
     path = place(source)
-    name = path.stem
+    if (other := _other_text(path, source)) or trust.changed(path) is not False:
+        if other or trust.changed(path):
+            mended()
+        forget(path)
     if not path.is_file():
         write(path, source)
     used(path)
     try:
-        return _execute(name, path)
-    except Exception:  # noqa: BLE001 a damaged or vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
+        module = _execute(path, source)
+    except Exception:  # noqa: BLE001 a vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
         forget(path)
         write(path, source)
-        return _execute(name, path)
+        module = _execute(path, source)
+    with contextlib.suppress(OSError):
+        trust.sign(path)
+    return module
 
 
-def _execute(name: str, path: Path) -> ModuleType:
-    """Import the file under a name of its own."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+def _other_text(path: Path, source: str) -> bool:
+    """Whether the file is there and holds something else."""
+    try:
+        return path.read_bytes() != source.encode()
+    except FileNotFoundError:
+        return False
+
+
+def _execute(path: Path, source: str) -> ModuleType:
+    """The module of this source, under a name of its own; the file is what Numba takes it from."""
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    sys.modules[path.stem] = module
+    exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102
     return module
 
 
 def write(path: Path, source: str) -> None:
     """Write the whole file or nothing. Its date is fixed, so that processes that write it at once agree on Numba's index."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-        file.write(source)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        file.write(source.encode())
     os.utime(file.name, (1_000_000_000, 1_000_000_000))
     os.replace(file.name, path)
 
@@ -179,15 +209,17 @@ def forget(path: Path) -> int:
 
 @functools.cache
 def folder() -> Path:
-    """Where this process keeps its kernels: DIRECTORY/<digest>, or a temporary folder if that cannot be written."""
+    """Where this process keeps its kernels: DIRECTORY/<digest>, or a temporary folder if that cannot be written or is not the user's."""
     target = directory() / digest()
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        trust.claim(directory(), target, is_ours)
         with tempfile.TemporaryFile(dir=target):
             pass
-    except OSError:
-        import atexit
-
+    except OSError as error:
+        if isinstance(error, trust.Refused):
+            say(
+                f"the kernel cache {directory()} {error}, so kernels are compiled for this run alone; THALWEG_CACHE_DIR names another folder"
+            )
         target = Path(tempfile.mkdtemp(prefix="thalweg-"))
         atexit.register(shutil.rmtree, target, ignore_errors=True)
     return target
@@ -280,9 +312,12 @@ def clear() -> tuple[int, int]:
     found = entries()
     freed = sum(forget(path) for path, _, _ in found)
     for folder_ in {path.parent for path, _, _ in found}:
+        with contextlib.suppress(OSError):
+            (folder_ / "key").unlink()
         for inner in (folder_ / "__pycache__", folder_):
             with contextlib.suppress(OSError):
                 inner.rmdir()
+    trust.key.cache_clear()
     return count(found), freed
 
 

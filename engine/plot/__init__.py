@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.errors import SpecError, suggest
 from ...specs.registry import Registry
+from ..whole import whole
 
 __all__ = ["FORMATS", "default_suffix", "kinds", "plot"]
 
@@ -126,7 +127,5 @@ def _save(figure: Any, picture: Any, target: Path) -> None:
 
     figure.suptitle(plain(picture.title), x=0.01, ha="left")
     suffix = target.suffix.lower().lstrip(".")
-    try:
-        figure.savefig(target, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+    with whole(target) as part:
+        figure.savefig(part, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)

@@ -5,18 +5,19 @@ are not: an optimizer is shown at its best point for each problem, and pictures 
 """
 
 import itertools
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
-from ...specs.study import PARTS, Study
+from ...specs.study import PARTS
 from ..claims import Results
 from ..comparison import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..store import read_study
 from ._theme import Theme
 
 PANELS = 4
@@ -67,9 +68,7 @@ class Picture:
 
     def __init__(self, source: Any, theme: Theme, options: Options):
         tree = opened(source)
-        if "study" not in tree.attrs:
-            raise StoreError("plot: no study in the store's attributes: this is not a store of thalweg's")
-        self.study = Study.model_validate(json.loads(tree.attrs["study"]))
+        self.study = read_study(tree.attrs, source if isinstance(source, (str, Path)) else "plot")
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
         self.all = groups(tree)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError, StoreError
+from ...specs.errors import SpecError
+from ..whole import whole
 from . import landscape
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panels_of, plain
 from ._picture import Picture, spread_out
@@ -31,13 +32,11 @@ def film(picture: Picture, target: Path) -> None:
     moving = target.suffix.lower() == ".mp4"
     program = ffmpeg() if moving else None
     figure, frames = scene(picture)
-    try:
+    with whole(target) as part:
         if program:
-            write_mp4(figure, frames, target, program)
+            write_mp4(figure, frames, part, program)
         else:
-            write_gif(figure, frames, target, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+            write_gif(figure, frames, part, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
 
 
 def scene(picture: Picture) -> tuple[Any, Iterator[int]]:

@@ -9,8 +9,9 @@ from ...specs.errors import ThalwegError
 from ...specs.study import Study
 from ...specs.sweep import Sweep
 from ..comparison import groups
+from ..origin import plain
 
-OWN = ("study", "claims", "title", "thalweg_format")
+OWN = ("study", "claims", "title", "thalweg_format", "every_chunk")
 """Root attributes that the page shows elsewhere."""
 LONGEST = 500
 """Characters of one fact."""
@@ -65,8 +66,7 @@ def as_yaml(raw: dict[str, Any], study: Study | None) -> str:
 
 def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:
     """The verdicts that `thalweg verify` left in the store; of a study that was not verified its claims."""
-    stored = tree.attrs.get("claims")
-    if stored:
+    if stored := plain(tree.attrs.get("claims")):
         return [dict(claim) for claim in stored]
     return [
         {
@@ -90,7 +90,8 @@ def provenance(tree: Any, raw: dict[str, Any], name: str) -> list[list[str]]:
     rows.append(["thalweg", f"{version} (store format {attrs.get('thalweg_format', '?')})"])
     if "wall_seconds" in attrs:
         attrs["wall time"] = f"{float(attrs.pop('wall_seconds')):,.1f} s"
-    rows += [[key.replace("_", " "), words(value)] for key, value in attrs.items() if key not in OWN and words(value)]
+    attrs["complete"] = bool(attrs.get("complete"))
+    rows += [[key.replace("_", " "), words(plain(value))] for key, value in attrs.items() if key not in OWN and words(value)]
     rows += [[key.replace("_", " "), f"{raw[key]:,}" if isinstance(raw[key], int) else str(raw[key])] for key in NUMBERS if key in raw]
     for group, dataset in groups(tree).items():
         status = dataset["status"].values

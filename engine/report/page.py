@@ -6,8 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ...specs.errors import SpecError, StoreError
+from ...specs.errors import SpecError
 from ..comparison import opened
+from ..whole import write_whole
 
 __all__ = ["report"]
 
@@ -31,10 +32,7 @@ def report(store: Any, out: "str | Path | None" = None) -> Path:
 
     data = payload(tree, Path(str(store).rstrip("/")).name if isinstance(store, (str, Path)) else "")
     target = Path(out) if out is not None else Path(f"{data['name']}.html")
-    try:
-        target.write_text(assemble(data, library), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from error
+    write_whole(target, assemble(data, library))
     return target
 
 

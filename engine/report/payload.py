@@ -1,14 +1,13 @@
 """Everything the page draws, as plain data; page.js says what becomes of it."""
 
-import json
 from typing import Any
 
 import numpy as np
 
-from ...specs.errors import StoreError
 from ...specs.study import Study
 from ...specs.text import printable
 from ..comparison.runs import problem_dims
+from ..store import study_in
 from . import facts, lands, paths, swarms
 from .curves import Variable, curves, variables
 from .numbers import plain, thinned
@@ -17,9 +16,7 @@ from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, bests, chosen, dims
 
 def payload(tree: Any, name: str = "") -> dict[str, Any]:
     """The data of a page, of an opened store; `name` is what the store is called on it. Raises StoreError, SpecError."""
-    if "study" not in tree.attrs:
-        raise StoreError("report: no study in the store's attributes: this is not a store of thalweg's")
-    raw = json.loads(str(tree.attrs["study"]))
+    raw = study_in(tree.attrs, name or "report")
     study, problem = facts.read_study(raw)
     known: dict[str, Variable] = {}
     for child in tree.children.values():

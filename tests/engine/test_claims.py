@@ -1,5 +1,7 @@
 """The language of claims on data whose answers are known, and verdicts: passed, failed, undecided."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray
@@ -203,7 +205,7 @@ def test_a_true_claim_passes_and_a_wrong_one_fails(tmp_path):
     assert verify_study(load_study({**CLOSED, "claims": [wrong]}))[1][0].verdict == "failed"
     import zarr
 
-    kept = zarr.open_group(str(tmp_path / "s.zarr"), mode="r").attrs["claims"]
+    kept = json.loads(str(zarr.open_group(str(tmp_path / "s.zarr"), mode="r").attrs["claims"]))
     assert kept[0]["verdict"] == "passed"
     assert verify_study(tmp_path / "s.zarr")[1][0].measured == made[0].measured
 

@@ -199,7 +199,7 @@ def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path,
         examine(out, repair=True)
     monkeypatch.setattr(sys, "argv", ["thalweg", "check", str(out)])
 
-    def refused(*args):
+    def refused(*args, **options):
         raise PermissionError(errno.EACCES, "Permission denied", "secret")
 
     monkeypatch.setattr("thalweg.engine.examine._examined", refused)

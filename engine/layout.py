@@ -1,0 +1,266 @@
+"""What a store's arrays are: names, dimensions, sizes, chunks, coordinates.
+
+They are laid out in memory, as files without data, and then written as they are. So what a store must hold can be held against what it
+holds, and put back where it is lost.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
+from .plan import Dim, Group, Plan, refit
+
+LONG_NAMES = {
+    "loss": "noiseless objective",
+    "params": "iterate",
+    "average_loss": "noiseless objective at the iterate average",
+    "average_params": "iterate average",
+    "swarm": "all particles",
+    **DIAGNOSTICS,
+    "singular": "place of a singular value, blocks one after the other",
+    "final_loss": "noiseless objective at the last step",
+    "count": "runs that have not diverged",
+    "quantile": "fraction of the seeds below",
+    "status": "0 running, 1 finished, 2 diverged, 3 stopped early",
+    "last_step": "last step with a valid iterate",
+    "seed": "index of the run's random stream",
+    "step": "number of optimizer updates made",
+}
+
+
+def group_attributes(group: Group) -> dict[str, Any]:
+    """The optimizer's kind, and the names that xarray shall read as coordinates though they name no dimension: zipped sweeps."""
+    zipped = [name for dim in group.dims for name in dim.names[1:]]
+    sizes = {} if group.fitted is None else {"runs_at_once": group.fitted}
+    return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
+
+
+def documents(plan: Plan, executors: Mapping[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Every file of a store that has no data yet, by its key: the metadata of groups and arrays, and the coordinates."""
+    import zarr
+    from zarr.storage import MemoryStore
+
+    made: dict[str, Any] = {}
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        root = zarr.create_group(MemoryStore(made), zarr_format=3, attributes=dict(attributes))
+        for group in plan.groups:
+            lay_out(root, group, executors)
+    return made
+
+
+def put(store: Any, files: Mapping[str, Any]) -> None:
+    """Write these files: the root's metadata first, and last those of the groups' `status`, which say that the others are there."""
+    from zarr.core.sync import sync
+
+    async def write(keys: list[str]) -> None:
+        await asyncio.gather(*(store.set(key, files[key]) for key in keys))
+
+    last = [key for key in files if key.endswith("/status/zarr.json")]
+    for keys in ([key for key in files if key == "zarr.json"], [key for key in files if key != "zarr.json" and key not in last], last):
+        sync(write(keys))
+
+
+def amiss(store: Any, files: Mapping[str, Any], strict: bool) -> dict[str, str]:
+    """Which of these files are not in a store as they must be, and why. Coordinates are compared as numbers, to nine digits, as versions may
+    differ in the last ones; without `strict` a missing one may stand for zeros."""
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.core.sync import sync
+
+    async def read() -> list[Any]:
+        return await asyncio.gather(*(store.get(key, default_buffer_prototype()) for key in files))
+
+    found = {key: None if held is None else held.to_bytes() for key, held in zip(files, sync(read()), strict=True)}
+    made = {}
+    for key in sorted(files, key=lambda k: not k.endswith("zarr.json")):  # of an array the metadata first
+        held = found[key]
+        if key.endswith("zarr.json"):
+            reason = "is missing" if held is None else _differs(held, files[key].to_bytes())
+        elif f"{key.partition('/c/')[0]}/zarr.json" in made or (held is None and strict):
+            reason = "is missing" if held is None else ""
+        else:
+            reason = _other_values(store, files, key.partition("/c/")[0])
+        if reason:
+            made[key] = reason
+    return made
+
+
+SAID = ("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "dimension_names")
+"""What metadata must say as laid out; codecs and attributes may have come out differently by other versions."""
+
+
+def _differs(held: bytes, wanted: bytes) -> str:
+    """How this metadata differs from what it must say; empty if it does not."""
+    try:
+        mine, theirs = json.loads(held), json.loads(wanted)
+        return "" if all(mine.get(name) == theirs.get(name) for name in SAID) else "is not as the study lays it out"
+    except (ValueError, AttributeError):
+        return "is damaged"
+
+
+def _other_values(store: Any, files: Mapping[str, Any], path: str) -> str:
+    """How a coordinate's values differ from those it must have; empty if they do not."""
+    import zarr
+    from zarr.storage import MemoryStore
+
+    wanted = np.asarray(zarr.open_array(MemoryStore(dict(files)), path=path, mode="r")[...])
+    try:
+        held = np.asarray(zarr.open_array(store, path=path, mode="r")[...])
+        same = np.array_equal(held, wanted) if wanted.dtype.kind not in "fiu" else np.allclose(held, wanted, rtol=1e-9, atol=0.0)
+        return "" if same else "holds other values than the study"
+    except Exception:  # noqa: BLE001 what cannot be decoded raises what its codec raises
+        return "is damaged"
+
+
+def laid_out(root: Any, group: str) -> bool:
+    """Whether this group has its arrays; where not, the run was cut off while it began the store, and nothing is in the group."""
+    return f"{group}/status" in root
+
+
+def as_stored(plan: Plan, root: Any) -> Plan:
+    """The plan with the shards that the store was begun with."""
+    return refit(plan, {g.name: group_notes(root, g.name).get("runs_at_once") for g in plan.groups})
+
+
+def group_notes(root: Any, group: str) -> dict[str, Any]:
+    """A group's attributes; where its own metadata are lost, those that a finished store's root has a copy of; else none."""
+    import zarr
+
+    try:
+        return dict(root[group].attrs)
+    except Exception:  # noqa: BLE001 damaged metadata raise what reads them
+        copies = zarr.open_group(root.store, mode="r", zarr_format=3).metadata.consolidated_metadata
+        return dict(copies.metadata[group].attributes) if copies is not None and group in copies.metadata else {}
+
+
+def block_variable(name: str, block: str, blocks: Any) -> str:
+    """The array of one parameter block: `params` if there is one block, else `params_W1`, `params_b1`, ..."""
+    return name if len(blocks) == 1 else f"{name}_{block}"
+
+
+def lay_out(root: Any, group: Group, executors: Mapping[str, str]) -> None:
+    """Create a group, its coordinates and its arrays, empty."""
+    attributes = group_attributes(group) | {"executor": executors.get(group.name, "array")}
+    target = root.create_group(group.name, attributes=attributes)
+    sweep_names = [dim.name for dim in group.dims]
+    for dim in group.dims:
+        coordinates(target, dim)
+    vector(target, "seed", np.arange(group.study.seeds), ("seed",))
+    vector(target, "step", group.steps, ("step",))
+    run_dims, run_shape, chunk = [*sweep_names, "seed"], group.shape, group.chunk
+    steps, step_chunk = len(group.steps), group.step_chunk
+    dtype = group.study.precision
+
+    def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str) -> None:
+        attributes = {"long_name": LONG_NAMES.get(name, name.replace("_", " ")), "units": "1"}
+        target.create_array(
+            name,
+            shape=shape,
+            chunks=chunks,
+            dtype=kind,
+            fill_value=fill,
+            dimension_names=dims,
+            attributes=attributes,
+            compressors=codec(kind, group.study.record.compression),
+        )
+
+    def labels_of(block: str, shape: tuple[int, ...]) -> list[str]:
+        """The block's own dimensions, with coordinates."""
+        inner = block_dims(block, shape, group.blocks)
+        for label, size in zip(inner, shape, strict=True):
+            if label not in target:
+                vector(target, label, np.asarray(group.study.landscape.labels or range(size)), (label,))
+        return inner
+
+    if group.statistics:
+        lay_out_statistics(target, group, array, labels_of)
+    for name in () if group.statistics else group.recorded:
+        if name == "swarm":
+            (block, shape), *_ = group.blocks.items()
+            vector(target, "particle", np.arange(group.particles), ("particle",))
+            dims, own = [*run_dims, "step", "particle", *labels_of(block, shape)], (group.particles, *shape)
+            array(name, dims, (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
+            continue
+        if name in SINGULAR:
+            if "singular" not in target:
+                vector(target, "singular", np.arange(group.singular), ("singular",))
+            own = (group.singular,)
+            array(name, [*run_dims, "step", "singular"], (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
+            continue
+        if name not in VECTORS:
+            array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
+            continue
+        for block, shape in group.blocks.items():
+            made = block_variable(name, block, group.blocks)
+            inner = labels_of(block, shape)
+            array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
+    if len(group.state_steps):
+        from .state import numbers
+
+        size = numbers(group)
+        vector(target, "state_step", group.state_steps, ("state_step",))
+        array(
+            "state", [*run_dims, "state_step", "number"], (*run_shape, len(group.state_steps), size), (*chunk, 1, size), float("nan"), dtype
+        )
+    array("last_step", run_dims, run_shape, chunk, -1, "int64")
+    array("status", run_dims, run_shape, chunk, 0, "int8")
+
+
+def lay_out_statistics(target: Any, group: Group, array: Any, labels_of: Any) -> None:
+    """The arrays of statistics over the seeds: `loss_mean`, `params_var`, ... (sweep dims, step, own dims), and `final_loss` per run."""
+    record, dims = group.study.record, [dim.name for dim in group.dims]
+    shape, chunk, steps, step_chunk = group.shape[:-1], group.chunk[:-1], len(group.steps), group.step_chunk
+    if "quantiles" in record.stats:
+        vector(target, "quantile", np.asarray(record.quantiles), ("quantile",))
+    for name in group.recorded:
+        vectors = name in VECTORS
+        for made, own, inner in (
+            [(block_variable(name, b, group.blocks), s, labels_of(b, s)) for b, s in group.blocks.items()] if vectors else [(name, (), [])]
+        ):
+            for statistic in record.stats:
+                last, extra = (["quantile"], (len(record.quantiles),)) if statistic == "quantiles" else ([], ())
+                stored = f"{made}_{statistic.removesuffix('s')}"
+                sizes, chunks = (*shape, steps, *own, *extra), (*chunk, step_chunk, *own, *extra)
+                array(stored, [*dims, "step", *inner, *last], sizes, chunks, float("nan"), "float64")
+    array("count", [*dims, "step"], (*shape, steps), (*chunk, step_chunk), 0, "int64")
+    if "loss" in group.recorded:
+        array("final_loss", [*dims, "seed"], group.shape, group.chunk, float("nan"), group.study.precision)
+
+
+def block_dims(block: str, shape: tuple[int, ...], blocks: Any) -> list[str]:
+    """Names of a block's own dimensions: `dim` for the one vector, `W1_0`, `W1_1` for a matrix among several blocks."""
+    if len(blocks) == 1:
+        return ["dim"] if len(shape) == 1 else [f"dim_{k}" for k in range(len(shape))]
+    return [f"{block}_{k}" for k in range(len(shape))]
+
+
+def coordinates(target: Any, dim: Dim) -> None:
+    """The real values of a sweep as coordinates; zipped sweeps share the dimension."""
+    for name, (owner, path, sweep) in zip(dim.names, dim.sweeps, strict=True):
+        numeric = all(isinstance(v, (int, float)) for v in sweep.values)
+        values = np.asarray(sweep.values) if numeric else np.asarray([str(v) for v in sweep.values])
+        vector(target, name, values, (dim.name,), long_name=f"{owner} {'.'.join(path)}")
+
+
+def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], long_name: str | None = None) -> None:
+    """A small coordinate array, written at once."""
+    attributes = {"long_name": long_name or LONG_NAMES.get(name, name), "units": "1"}
+    if values.dtype.kind == "U":
+        array = target.create_array(name, shape=values.shape, dtype=str, dimension_names=dims, attributes=attributes)
+        array[:] = values.astype(object)
+    else:
+        if values.dtype == bool:
+            values = values.astype(np.int8)
+        target.create_array(name, data=values, dimension_names=dims, attributes=attributes)
+
+
+def codec(kind: str, name: str) -> Any:
+    """Lossless compression after a byte shuffle (a bit shuffle takes twice as long for two hundredths less), and a checksum of every chunk."""
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    if name == "none":
+        return (Crc32cCodec(),)
+    return BloscCodec(cname=name, clevel=1, shuffle="shuffle", typesize=np.dtype(kind).itemsize), Crc32cCodec()  # type: ignore[arg-type]
