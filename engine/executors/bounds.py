@@ -67,10 +67,12 @@ class _Box:
     def __init__(self, parsed: Parsed, numbers: Mapping[str, Interval], size: float, precision: str, reach: float):
         self.parsed, self.size, self.reach = parsed, size, reach
         self.most = 0.5 * float(np.finfo(precision).max)
-        self.known: dict[Any, Interval] = {symbol(name): self.wide(*ends) for name, ends in numbers.items()}
+        self.numbers = numbers
+        self.known: dict[Any, Interval] = {}
 
     def within(self, limit: float) -> bool:
         try:
+            self.known = {symbol(name): self.wide(*ends) for name, ends in self.numbers.items()}
             for r in self.parsed.reductions:
                 if r.symbol in self.parsed.value.free_symbols:
                     self.known[symbol("i")] = (r.start, max(r.start, r.stop - 1))
