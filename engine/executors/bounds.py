@@ -74,10 +74,12 @@ class _Box:
     def __init__(self, parsed: Parsed, numbers: Mapping[str, Interval], size: float, precision: str, reach: float):
         self.parsed, self.size, self.reach = parsed, size, reach
         self.most = 0.5 * float(np.finfo(precision).max)
-        self.known: dict[Node, Interval] = {parameter(name): self.wide(*ends) for name, ends in numbers.items()}
+        self.numbers = numbers
+        self.known: dict[Node, Interval] = {}
 
     def within(self, limit: float) -> bool:
         try:
+            self.known = {parameter(name): self.wide(*ends) for name, ends in self.numbers.items()}
             for r in self.parsed.reductions:
                 if r.symbol in self.parsed.value.free:
                     self.known[INDEX] = (r.start, max(r.start, r.stop - 1))

@@ -9,7 +9,7 @@ import math
 from numba import njit, types
 
 from . import double, single
-from .hints import INNER, flush_subnormals, restore_mode, vectorised
+from .hints import INNER, vectorised
 from .lanes import (
     A1,
     A2,
@@ -143,7 +143,6 @@ def drive(
     own, drawing, words, fine: this call's own room for what is not kept: FusedSimulation.room.
     Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
     """
-    mode = flush_subnormals()
     noise, clipping, has_xi, has_average, stops, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
     keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
     wanted, dim, above, below, box = choices[10:], X.shape[1], limits[0], limits[1], limits[2]
@@ -240,4 +239,3 @@ def drive(
             put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
         if SELDOM and keep_average:
             put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
-    restore_mode(mode)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 
 from . import double, single
-from .hints import INNER, flush_subnormals, restore_mode, vectorised
+from .hints import INNER, vectorised
 from .lanes import (
     A1,
     A2,
@@ -129,7 +129,6 @@ def drive(
     choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; the
     observables to record.
     """
-    mode = flush_subnormals()
     has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]
     keep_loss, keep_params, keep_average_loss, keep_average, keep_swarm = choices[4], choices[5], choices[6], choices[7], choices[8]
     wanted, particles, dim, above, below = choices[9:], X.shape[1], X.shape[2], limits[0], limits[1]
@@ -227,4 +226,3 @@ def drive(
             put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
         if keep_swarm:
             swarms[run[b] : run[b] + valid[b], place + k : place + marks.shape[0]] = np.nan
-    restore_mode(mode)

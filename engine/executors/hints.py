@@ -113,54 +113,7 @@ def estimates(context):
 
     def generate(context, builder, signature, args):
         if ESTIMATES:
-            set.add(builder.function.attributes, '"reciprocal-estimates"="vec-divf:0,vec-sqrtf:0"')
+            set.add(builder.function.attributes, '"reciprocal-estimates"="!divf,!vec-divf,vec-sqrtf:0"')
         return context.get_dummy_value()
 
     return types.none(), generate
-
-
-def _x86() -> bool:
-    import platform
-
-    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
-
-
-@intrinsic
-def flush_subnormals(context):
-    """From now on this thread takes subnormal numbers for 0, as processors do at full speed; returns what `restore_mode` needs.
-
-    A momentum that decays over thousands of steps would otherwise end in numbers that cost a hundred times as much. Only on x86.
-    """
-
-    def generate(context, builder, signature, args):
-        if not _x86():
-            return context.get_constant(types.uint32, 0)
-        old = _control(builder, "stmxcsr", None)
-        _control(builder, "ldmxcsr", builder.or_(old, ir.Constant(ir.IntType(32), 0x8040)))
-        return old
-
-    return types.uint32(), generate
-
-
-@intrinsic
-def restore_mode(context, old):
-    """Undo `flush_subnormals`."""
-
-    def generate(context, builder, signature, args):
-        if _x86():
-            _control(builder, "ldmxcsr", args[0])
-        return context.get_dummy_value()
-
-    return types.none(types.uint32), generate
-
-
-def _control(builder, name, value):
-    """Read (value None) or write the processor's floating-point control word."""
-    word = ir.IntType(32)
-    slot = builder.alloca(word)
-    if value is not None:
-        builder.store(value, slot)
-    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(ir.IntType(8))])
-    function = builder.module.globals.get(f"llvm.x86.sse.{name}") or ir.Function(builder.module, kind, f"llvm.x86.sse.{name}")
-    builder.call(function, [builder.bitcast(slot, ir.PointerType(ir.IntType(8)))])
-    return builder.load(slot)

@@ -26,7 +26,7 @@ SQUARE = 16
 """Side of the squares in which records are transposed: the numbers in a line of the cache."""
 LOWEST = -np.finfo(F).max
 log_unit, turn = (single.log_unit, single.turn) if SINGLE else (double.log_unit, double.turn)
-FAST = dict(error_model="numpy", fastmath={"contract", "arcp"})
+FAST = dict(error_model="numpy", fastmath={"contract"})
 JIT = dict(cache=True, nogil=True, _nrt=False, **FAST)
 """Without Numba's reference counts: the caller holds all arrays, and nothing here makes one. Rows of an array are taken at every step, each
 of which would cost two atomic additions to a number that all threads share: 1 to 4 % of the time of the benchmarks' cases a to c."""

@@ -7,12 +7,13 @@ from numba import njit
 
 from .double import pow as double_pow
 from .hints import ESTIMATES
-from .vecmath import INLINE, bits_f32, fma, from_bits_f32, reciprocal, reciprocal_root
+from .vecmath import INLINE, bits_f32, fma, from_bits_f32, reciprocal_root
 
 f32, i32 = np.float32, np.int32
 REACH = i32(0x48000000)
 """`magnitude` of the largest |x| for which sin, cos and tan are accurate: 2^17."""
-TINY = f32(np.finfo(np.float32).tiny)
+INFINITY, FARTHEST = f32(np.inf), f32(2.0**75)
+"""Above 1 / sqrt(x) of the smallest x."""
 MAGIC = f32(12582912.0)
 """1.5 2^23: adding it rounds to a whole number, which then stands in the lowest bits."""
 
@@ -24,29 +25,25 @@ def sqrt(x):
 
 @njit(**INLINE)
 def estimated_root(x):
-    """sqrt(x) from an estimate of 1 / sqrt(x) and a step of Newton's (Goldschmidt's form).
+    """sqrt(x) from an estimate of 1 / sqrt(x) and a step of Newton's (Goldschmidt's form), within 2 ulp; of 0, infinity and NaN it is what
+    it must be.
 
-    Within 2 ulp from 1e-34 on and 0 at 0; below 1e-34 the error is less than 1e-18. Infinity gives NaN.
+    The estimate at 0 is infinity; FARTHEST, above those at all other numbers, makes the product 0. At infinity the product is NaN.
     """
-    r = reciprocal_root(x + TINY)
+    r = reciprocal_root(x)
+    r = min(r, FARTHEST)
     s = x * r
-    return fma(s, fma(f32(-0.5) * r, s, f32(0.5)), s)
+    s = fma(s, fma(f32(-0.5) * r, s, f32(0.5)), s)
+    return x if x == INFINITY else s
+
+
+root = estimated_root if ESTIMATES else sqrt
 
 
 @njit(**INLINE)
-def estimated_quotient(a, b):
-    """a / b from an estimate of 1 / b and a step of Newton's, within 2 ulp while neither 1 / b nor the quotient is subnormal."""
-    r = reciprocal(b)
-    error = fma(-b, r, f32(1))
-    return a * (fma(r, error, r) if error == error else r)
-
-
-@njit(**INLINE)
-def quotient(a, b):
+def divide(a, b):
+    """a / b. The processor's own: from an estimate of 1 / b it would be wrong where 1 / b overflows and the quotient does not."""
     return a / b
-
-
-root, divide = (estimated_root, estimated_quotient) if ESTIMATES else (sqrt, quotient)
 
 
 @njit(**INLINE)

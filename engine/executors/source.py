@@ -24,7 +24,7 @@ from thalweg.engine.executors.hints import INNER, assume, estimates, vectorised
 F, W = np.{precision}, {lanes}
 _F, BITS, LOWEST = types.{precision}, np.{bits}, -np.finfo(F).max
 A1, A2, A3 = (types.Array(_F, n, "C") for n in (1, 2, 3))
-JIT = dict(cache=True, nogil=True, _nrt=False, error_model="numpy", fastmath={{"contract", "arcp"}}, **INNER)
+JIT = dict(cache=True, nogil=True, _nrt=False, error_model="numpy", fastmath={{"contract"}}, **INNER)
 {helpers}'''
 THREAD = 1
 """Lanes of a block that is one thread of a CUDA device: its functions are device functions, and what they call is in cuda_math.py."""

@@ -56,17 +56,7 @@ bits_f64 = _reinterpret(types.float64, types.int64, ir.IntType(64))
 from_bits_f64 = _reinterpret(types.int64, types.float64, ir.DoubleType())
 
 
-# Estimates of 1 / x and 1 / sqrt(x): the quotients themselves, unless the function they are used in asks for `estimates()` (hints.py)
-
-
-@intrinsic
-def reciprocal(context, x):
-    """1 / x, as good as the processor's estimate."""
-
-    def generate(context, builder, signature, args):
-        return builder.fdiv(ir.Constant(args[0].type, 1.0), args[0], flags=("afn", "arcp", "ninf"))
-
-    return x(x), generate
+# An estimate of 1 / sqrt(x): the quotient itself, unless the function it is used in asks for `estimates()` (hints.py)
 
 
 @intrinsic

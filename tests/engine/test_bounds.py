@@ -97,3 +97,11 @@ def test_there_is_no_box_where_the_value_is_needed_anyway_or_unbounded():
 )
 def test_boxes_of_simple_formulas(text, size):
     assert box(parse(Formula(value=text, variables=("x", "y"))), {}, 4e5, "float64", 1100.0) == size
+
+
+@pytest.mark.parametrize("size", [1.8e38, 3.0e38])
+def test_parameters_near_the_largest_number_have_no_box_and_no_error(size):
+    """Half the largest number of float32 is where intervals end."""
+    land = {"kind": "expression", "variables": ["x"], "parameters": {"s": size}, "value": "s*x"}
+    group = check({**study("rastrigin"), "landscape": land, "precision": "float32"}).groups[0]
+    assert within(group, next(group.shards()).parts()) == 0.0

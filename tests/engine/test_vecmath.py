@@ -234,27 +234,29 @@ def estimated(function, *given):
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
-def test_roots_and_quotients_from_estimates(dtype):
-    functions, rng = (single if dtype == np.float32 else double), np.random.default_rng(4)
-    x = np.exp(rng.uniform(np.log(1e-34), np.log(3e38), 2**16)).astype(dtype)
+def test_roots_from_estimates_and_quotients(dtype):
+    """Over all magnitudes, subnormal numbers too, which the quotient of two normal ones or the reciprocal of a large one may be."""
+    functions, rng, info = (single if dtype == np.float32 else double), np.random.default_rng(4), np.finfo(dtype)
+    low, high = np.log(float(info.smallest_normal)), np.log(float(info.max))
+    x = np.concatenate([np.exp(rng.uniform(low, high, 2**16)), float(info.smallest_subnormal) * rng.integers(1, 2**22, 2**12)]).astype(
+        dtype
+    )
     assert (np.abs(estimated(functions.root, x) - np.sqrt(x.astype(np.longdouble))) <= 2 * np.spacing(np.sqrt(x))).all()
-    a, b = (np.exp(rng.uniform(-40, 40, 2**16)).astype(dtype) * rng.choice([-1, 1], 2**16).astype(dtype) for _ in range(2))
-    assert (np.abs(estimated(functions.divide, a, b) - a / b.astype(np.longdouble)) <= 2 * np.spacing(np.abs(a / b))).all()
-    small = np.exp(rng.uniform(np.log(1e-37), np.log(1e-34), 2**12)).astype(dtype)
-    assert (np.abs(estimated(functions.root, small) - np.sqrt(small)) <= 1e-18).all()
+    a, b = (rng.permutation(x) * rng.choice([-1, 1], x.size).astype(dtype) for _ in range(2))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(estimated(functions.divide, a, b), a / b)
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_special_values_of_roots_and_quotients(dtype):
-    functions = single if dtype == np.float32 else double
-    x = np.zeros(64, dtype)
-    x[:4] = [0, np.nan, -1, 4]
-    np.testing.assert_array_equal(estimated(functions.root, x)[:4], np.array([0, np.nan, np.nan, 2], dtype))
-    a, b = np.ones(64, dtype), np.ones(64, dtype)
-    a[5:9], b[:8] = [0, np.nan, 0, -6], [0, -0.0, np.inf, -np.inf, np.nan, 0, 1, 2]
-    b[8] = 3
+    functions, tiny = (single if dtype == np.float32 else double), np.finfo(dtype).smallest_subnormal
+    x = np.ones(64, dtype)
+    x[:8] = [0, np.nan, -1, 4, np.inf, -np.inf, np.finfo(dtype).max, 4 * tiny]
     with np.errstate(all="ignore"):
-        np.testing.assert_allclose(estimated(functions.divide, a, b)[:9], (a / b)[:9], rtol=1e-6)
+        np.testing.assert_allclose(estimated(functions.root, x), np.sqrt(x), rtol=4 * np.finfo(dtype).eps)
+        given = np.array([0, -0.0, 1, -3, np.inf, -np.inf, np.nan, tiny, -7 * tiny, 1e30, 1e-30, np.finfo(dtype).max], dtype)
+        a, b = (np.concatenate([v.ravel(), np.ones(-v.size % 64, dtype)]) for v in np.meshgrid(given, given))
+        np.testing.assert_array_equal(estimated(functions.divide, a, b), a / b)
 
 
 CALL = re.compile(r"\b(callq?|jmp)\s+\*?.*\b(sin|cos|tan|exp|expm1|log|log1p|pow|sinh|cosh|tanh|atan)f?\b")
