@@ -13,6 +13,7 @@ import numpy as np
 from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
+from ...specs.lengths import in_steps
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
@@ -52,6 +53,8 @@ class Simulation:
         for path, value, structural in getattr(self.parts, owner).fields():
             value = columns.get(owner, {}).get(path, value)
             if isinstance(value, (int, float, np.ndarray)) and not (structural or isinstance(value, bool)):
+                if path[0] == "average" and path[1] in self.optimizer.average.lengths:
+                    value = in_steps(value, self.study.steps)
                 made[path] = self.xp.asarray(np.asarray(value, dtype=self.study.precision).reshape(-1, 1))
         return made
 
