@@ -110,6 +110,10 @@ class Landscape(Unit):
         (seeds, size, sample_size) standard normal numbers to make them of (online noise)."""
         raise NotImplementedError
 
+    def batch_value(self, x: Any, p: Arrays, xp: Any, batch: Any) -> Any:
+        """The loss of `value_and_grad` on this batch, without the gradient: (points, seeds) at x (points, seeds, dim)."""
+        return self.value_and_grad(x, p, xp, batch)[0]
+
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         """Every observable at x, each (...)."""
         return {}
