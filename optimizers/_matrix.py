@@ -32,14 +32,15 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
     """Orthogonalisation by matrix products alone: X <- a X + (b A + c A^2) X with A = X X^T, from X = G / (|G|_F + eps), or with
     `clamp` G / max(|G|_F, eps).
 
-    g (..., rows, cols), wide or tall. It maps each singular value s by a s + b s^3 + c s^5, `steps` times. Source: Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon/.
+    g (..., rows, cols), wide or tall; of 0 it is 0. It maps each singular value s by a s + b s^3 + c s^5, `steps` times. Source: Jordan et
+    al. 2024, https://kellerjordan.github.io/posts/muon/.
     """
     a, b, c = coefficients
     tall = g.shape[-2] > g.shape[-1]
     x = transposed(g) if tall else g
-    size = np.sqrt(np.sum(x * x, axis=(-2, -1), keepdims=True))
-    x = x / (np.where(size < eps, eps, size) if clamp else size + eps)
+    size = frobenius(x)
+    size = np.where(size < eps, eps, size) if clamp else size + eps
+    x = x / np.where(size > 0, size, 1.0)
     for _ in range(steps):
         gram = np.matmul(x, transposed(x))
         polynomial = np.matmul(gram, gram)
@@ -52,16 +53,38 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
     return transposed(x) if tall else x
 
 
+def frobenius(a: Any) -> Any:
+    """The Frobenius norm (..., 1, 1), also where its square overflows or underflows."""
+    kind = np.finfo(a.dtype)
+    size = np.sqrt(np.sum(a * a, axis=(-2, -1), keepdims=True))
+    near = (size > kind.smallest_normal**0.5 / kind.eps) & (size < kind.max)
+    if np.all(near):
+        return size
+    top = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
+    inner = a / np.where(top > 0, top, 1.0)
+    return np.where(near, size, top * np.sqrt(np.sum(inner * inner, axis=(-2, -1), keepdims=True)))
+
+
 def polar(g: Any) -> Any:
-    """The orthogonal polar factor U V^T of G = U S V^T: all its singular values are 1 (of a singular G, some such factor)."""
+    """The polar factor U V^T of G = U S V^T over the singular values that are not 0: those above max(rows, cols) eps s_max, as for NumPy's
+    matrix_rank. The others stay 0, so that of diag(1, 0, 0) it is diag(1, 0, 0), and of 0 it is 0. g (..., rows, cols); NaN where G is not
+    finite.
+    """
     finite = np.all(np.isfinite(g), axis=(-2, -1), keepdims=True)
-    u, _, v = np.linalg.svd(np.where(finite, g, 0.0), full_matrices=False)
-    return np.where(finite, np.matmul(u, v), np.nan)
+    u, s, v = np.linalg.svd(np.where(finite, g, 0.0), full_matrices=False)
+    s = s[..., None, :]
+    least = max(g.shape[-2:]) * np.finfo(g.dtype).eps * np.max(s, axis=-1, keepdims=True)
+    return np.where(finite, np.matmul(np.where(s > least, u, 0.0), v), np.nan)
 
 
 def powers(p: Any, *exponents: float) -> tuple[Any, ...]:
-    """Powers of symmetric positive definite matrices (..., n, n), from one eigendecomposition."""
+    """Powers of symmetric positive semidefinite matrices (..., n, n), from one eigendecomposition; NaN where P is not finite.
+
+    For negative powers eigenvalues below n eps times the largest, which rounding hides, count as that: they would give it any size.
+    """
     finite = np.all(np.isfinite(p), axis=(-2, -1), keepdims=True)
     values, vectors = np.linalg.eigh(np.where(finite, p, np.eye(p.shape[-1], dtype=p.dtype)))
     values = np.maximum(values, np.finfo(p.dtype).smallest_normal)[..., None, :]
-    return tuple(np.where(finite, np.matmul(vectors * values**e, transposed(vectors)), np.nan) for e in exponents)
+    hidden = p.shape[-1] * np.finfo(p.dtype).eps * np.max(values, axis=-1, keepdims=True)
+    made = [np.matmul(vectors * (values if e > 0 else np.maximum(values, hidden)) ** e, transposed(vectors)) for e in exponents]
+    return tuple(np.where(finite, power, np.nan) for power in made)

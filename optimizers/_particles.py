@@ -16,7 +16,9 @@ class ParticleOptimizer(RuleOptimizer):
     The run's iterate, which is recorded and whose loss is the run's, is their consensus point; a rule that asks for `loss` has its value
     (..., 1, 1). `swarm`, all particles, is recorded where `record.variables` names it. At step t the weights have
     min(alpha alpha_growth^t, alpha_max), which is what a rule gets as `alpha`. With `batch` the consensus is that of so many particles
-    drawn anew at each step (arXiv:1909.09249); the others' values are infinite in f.
+    drawn anew at each step (arXiv:1909.09249; all of them, where there are no more); the others' values are infinite in f. Where the
+    noise is minibatch or online, f holds the values on one batch a step, the same for all particles of a run (arXiv:1909.09249), and the
+    recorded loss is still that of the whole landscape.
     """
 
     particles: Structural[Annotated[Count, Field(le=10**7)]] = 100

@@ -18,8 +18,8 @@ class Fismo(MatrixOptimizer):
         R = G^T P^-1 G / m + mu tr(Q)/n I;   Q~ = gamma Q + (1 - gamma) R;   Q <- sym(n Q~ / tr Q~)
         M <- beta M + (1 - beta) P^(-1/2) G Q^(-1/2)
 
-    With gamma = 1 it is Muon (no Nesterov, scale none, the same `method`). Source: arXiv:2601.21750, Algorithm 1; the start of P, Q, M
-    is not stated there, the identity makes the traces right from the first step.
+    Polar leaves directions in which M is 0 as they are (_matrix.polar). With gamma = 1 it is Muon (no Nesterov, scale none, the same
+    `method`). Source: arXiv:2601.21750, Algorithm 1; the start of P, Q, M is not stated there, the identity makes the traces right from the first step.
     """
 
     kind: Literal["fismo"] = "fismo"
@@ -47,10 +47,11 @@ class Fismo(MatrixOptimizer):
 
 
 def _factor(old, seen, size, gamma, mu):
-    """The next P (or Q): the damped moving average, its trace brought back to `size`, made exactly symmetric."""
+    """The next P (or Q): the damped moving average, its trace brought back to `size`, made exactly symmetric; the old one if that is 0."""
     identity = np.eye(size, dtype=old.dtype)
     new = gamma * old + (1 - gamma) * (seen + mu * _trace(old) / size * identity)
-    new = size * new / _trace(new)
+    trace = _trace(new)
+    new = np.where(trace > 0, size * new / np.where(trace > 0, trace, 1.0), old)
     return (new + transposed(new)) / 2
 
 

@@ -13,7 +13,7 @@ class Muon(MatrixOptimizer):
     """Orthogonalised momentum: M <- beta M + (1 - beta) G;  U = beta M + (1 - beta) G if nesterov else M;  W <- (1 - lr wd) W - lr s O(U).
 
     `method` newton_schulz: O is `ns_steps` steps of Jordan's iteration, whose singular values lie near 1; polar: exactly the polar
-    factor. `scale` original: s = sqrt(max(1, rows / cols)); transposed: sqrt(max(1, cols / rows)), for matrices (inputs, outputs);
+    factor, 0 in directions in which U is 0. `scale` original: s = sqrt(max(1, rows / cols)); transposed: sqrt(max(1, cols / rows)), for matrices (inputs, outputs);
     match_rms: 0.2 sqrt(max(rows, cols)), the size of Adam's step; none: 1. `momentum` heavy_ball: M <- beta M + G, U = beta M + G, the
     same but for eps. `bias_correction` divides by 1 - beta^t (M under nesterov by 1 - beta^(t+1)), which changes nothing but Nesterov's
     mixture. `eps` is added to the norm that U is divided by, or with `eps_form: clamp` bounds it from below.

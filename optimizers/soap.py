@@ -16,7 +16,10 @@ class Soap(MatrixOptimizer):
         L <- shampoo_beta L + (1 - shampoo_beta) G G^T, R likewise of G^T G.
 
     Q_L and Q_R are the eigenvectors of L and R, taken anew at updates 1, 1 + `frequency`, ...; the paper's code follows them by one step of
-    QR iteration instead, and does not move in its first step. Other blocks go by AdamW, `rest`. Source: arXiv:2409.11321, Algorithm 3.
+    QR iteration instead, and does not move in its first step. Off square matrices with `frequency` above 1 are ill-posed: the larger of L
+    and R is singular at first, its null space has no eigenvectors of its own, and until the next refresh the gradient comes to lie in
+    whichever ones the eigensolver returned, so that rounding, precision and the library decide on the path. Other blocks go by
+    AdamW, `rest`. Source: arXiv:2409.11321, Algorithm 3.
     """
 
     kind: Literal["soap"] = "soap"

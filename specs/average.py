@@ -1,6 +1,6 @@
 """Iterate averages: an estimate beside the iterate, which itself is left alone. Recorded as average_loss and average_params."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from .sweep import Swept
 
 class Average(Unit):
     """Base: `update(a, x, t, steps, **fields)` gives the average after update t = 1, 2, ...; it starts at x_0."""
+
+    lengths: ClassVar[tuple[str, ...]] = ()
+    """Fields that are lengths (lengths.py); `update` gets them in whole steps."""
 
     @staticmethod
     def update(a: Any, x: Any, t: int, steps: int, xp: Any, **p: Any) -> Any:
@@ -39,15 +42,16 @@ class Ema(Average):
 
 
 class Tail(Average):
-    """Mean of the iterates after the first `start` (a fraction of the steps if below 1, else steps); before, the iterate itself."""
+    """Mean of the iterates after the first `start` (up to 1 a fraction of the run, above 1 steps); before, the iterate itself."""
 
     kind: Literal["tail"] = "tail"
-    start: Swept[NonNegative] = Field(default=0.5, description="a fraction of the steps if below 1, else steps")
+    start: Swept[NonNegative] = Field(default=0.5, description="what is left out: up to 1 a fraction of the run, above 1 steps")
+
+    lengths = ("start",)
 
     @staticmethod
     def update(a, x, t, steps, xp, start):
-        first = xp.where(start < 1, start * steps, start)
-        count = xp.where(t > first, t - xp.floor(first), 1.0 + 0 * first)
+        count = xp.where(t > start, t - start, 1.0 + 0 * start)
         return a + (x - a) / xp.astype(count, x.dtype)
 
 

@@ -1,17 +1,20 @@
 r"""Learning-rate schedules: the factor c(t) in lr_t = lr c(t), for step t = 0 .. steps - 1 (the t-th update uses c(t)).
 
 Every schedule starts with a linear warm-up: c(t) = (t + 1) / warmup for t < warmup. After it, s = (t - warmup) / (steps - warmup)
-runs from 0 to 1, and the kinds below apply. `floor` is the smallest factor (lr_min / lr). `warmup` and `decay` are fractions of the
-whole (of the cycle, in wsd_s) when below 1, else steps.
+runs from 0 to 1, and the kinds below apply. `floor` is the smallest factor (lr_min / lr). Steps, `checkpoints` too, are steps of the run,
+counted from its start. `warmup` and `decay` are lengths: up to 1 a fraction of the whole run (`decay` of the cycle, in wsd_s), above 1
+steps; see lengths.py. A decay longer than what the warm-up leaves begins when the warm-up ends.
 Sources: cosine arXiv:1608.03983; WSD arXiv:2404.06395; WSD-S and the inverse (harmonic) shape arXiv:2410.05192; 1-sqrt arXiv:2405.18392.
 """
 
+import itertools
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from .base import NonNegative, Positive, Probability, Unit
+from .base import Count, NonNegative, Positive, Probability, Real, Unit
+from .lengths import in_steps
 from .registry import Choice
 from .sweep import Structural, Swept
 
@@ -39,27 +42,34 @@ def decayed(shape: Shape, s: Any, floor: Any) -> Any:
             return small**s
 
 
-def in_steps(length: Any, total: Any) -> Any:
-    """A length given as a fraction of `total` (below 1) or in steps, as whole steps."""
-    return np.where(length < 1, np.round(length * total), length)
-
-
 class Schedule(Unit):
-    """Base: a warm-up, then `after(u, n)` at step u of the n that remain."""
+    """Base: a warm-up, then `after`."""
 
     warmup: Swept[NonNegative] = Field(
-        default=0.0, description="length of the linear warm-up: a fraction of the steps if below 1, else steps"
+        default=0.0, description="length of the linear warm-up: up to 1 a fraction of the run, above 1 steps"
     )
 
     def factor(self, t: Any, steps: int, p: dict[str, Any]) -> Any:
         """c(t) in float64. t (T,) whole steps; every value in `p` broadcasts against (..., T), as the result does."""
         t = np.asarray(t, dtype=np.float64)
         warm = in_steps(p["warmup"], steps)
-        after = self.after(np.maximum(t - warm, 0.0), np.maximum(steps - warm, 1.0), p)
+        after = self.after(np.maximum(t, warm), warm, steps, p)
         return np.where(t < warm, (t + 1) / np.maximum(warm, 1.0), after)
 
-    def after(self, u: Any, n: Any, p: dict[str, Any]) -> Any:
+    def after(self, t: Any, warm: Any, steps: int, p: dict[str, Any]) -> Any:
+        """c at steps t >= warm (..., T); `warm` (..., 1) steps of warm-up come first."""
         raise NotImplementedError
+
+
+def remaining(t: Any, warm: Any, steps: int) -> Any:
+    """The fraction of what follows the warm-up that is over at step t."""
+    return (t - warm) / np.maximum(steps - warm, 1.0)
+
+
+def into_decay(t: Any, decay: Any, warm: Any, steps: int) -> tuple[Any, Any]:
+    """(steps since the decay began, its length): it ends with the run and does not begin before the warm-up is over."""
+    length = np.clip(in_steps(decay, steps), 1.0, np.maximum(steps - warm, 1.0))
+    return t - (steps - length), length
 
 
 class Constant(Schedule):
@@ -67,42 +77,41 @@ class Constant(Schedule):
 
     kind: Literal["constant"] = "constant"
 
-    def after(self, u, n, p):
-        return np.ones_like(u + n)
+    def after(self, t, warm, steps, p):
+        return np.ones_like(t)
 
 
 class Cosine(Schedule):
-    """Half a cosine from 1 to `floor` over the whole budget."""
+    """Half a cosine from 1 to `floor` over all that follows the warm-up."""
 
     kind: Literal["cosine"] = "cosine"
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
-    def after(self, u, n, p):
-        return decayed("cosine", u / n, p["floor"])
+    def after(self, t, warm, steps, p):
+        return decayed("cosine", remaining(t, warm, steps), p["floor"])
 
 
 class Linear(Schedule):
-    """A straight line from 1 to `floor` over the whole budget."""
+    """A straight line from 1 to `floor` over all that follows the warm-up."""
 
     kind: Literal["linear"] = "linear"
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
-    def after(self, u, n, p):
-        return decayed("linear", u / n, p["floor"])
+    def after(self, t, warm, steps, p):
+        return decayed("linear", remaining(t, warm, steps), p["floor"])
 
 
 class Wsd(Schedule):
     """Warm-up, stable, decay: c = 1 until the last `decay` steps, which fall to `floor` in the given shape."""
 
     kind: Literal["wsd"] = "wsd"
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the run, above 1 steps")
     shape: Structural[Shape] = Field(default="linear", description="of the decay")
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
-    def after(self, u, n, p):
-        length = np.clip(in_steps(p["decay"], n), 1.0, n)
-        s = (u - (n - length)) / length
-        return np.where(s <= 0, 1.0, decayed(self.shape, s, p["floor"]))  # type: ignore[arg-type]
+    def after(self, t, warm, steps, p):
+        since, length = into_decay(t, p["decay"], warm, steps)
+        return np.where(since <= 0, 1.0, decayed(self.shape, since / length, p["floor"]))  # type: ignore[arg-type]
 
 
 class HarmonicDecay(Schedule):
@@ -113,24 +122,25 @@ class HarmonicDecay(Schedule):
     """
 
     kind: Literal["harmonic_decay"] = "harmonic_decay"
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the run, above 1 steps")
     rate: Swept[Positive] = Field(default=0.5, description="the best is lr k, k the curvature across the river")
 
-    def after(self, u, n, p):
-        length = np.clip(in_steps(p["decay"], n), 1.0, n)
-        k = u - (n - length)
+    def after(self, t, warm, steps, p):
+        k, _ = into_decay(t, p["decay"], warm, steps)
         return np.where(k < 0, 1.0, 1 / (2 + p["rate"] * np.maximum(k, 0.0)))
 
 
 class WsdS(Schedule):
     """WSD-S: at each checkpoint decay, then resume the stable phase from the decayed iterate; one branch, no rewind.
 
-    `checkpoints` are steps at which a decay ends; the end of the run is one more.
+    `checkpoints` are steps of the run at which a decay ends: with 50 among them update 49, counted from 0, has the smallest factor and
+    update 50 the full rate. The end of the run is one more; those that lie beyond it do not count. The first cycle begins with the run,
+    so its decay does not begin before the warm-up is over.
     """
 
     kind: Literal["wsd_s"] = "wsd_s"
-    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
+    checkpoints: tuple[Count, ...] = Field(description="increasing steps at which a decay ends")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the cycle, above 1 steps")
     shape: Structural[Shape] = Field(default="inverse", description="of the decay")
     floor: Swept[Probability] = Field(default=0.1, description="the smallest factor, lr_min / lr")
 
@@ -140,46 +150,50 @@ class WsdS(Schedule):
             raise ValueError("checkpoints must increase")
         return self
 
-    def after(self, u, n, p):
-        start, end = cycle(u, n, self.checkpoints)
-        length = np.clip(in_steps(p["decay"], end - start), 1.0, end - start)
-        s = (u - (end - length)) / length
-        return np.where(s <= 0, 1.0, decayed(self.shape, s, p["floor"]))  # type: ignore[arg-type]
+    def after(self, t, warm, steps, p):
+        made = np.ones_like(t)
+        for start, end in cycles(self.checkpoints, steps):
+            length = np.clip(in_steps(p["decay"], end - start), 1.0, np.maximum(end - np.maximum(start, warm), 1.0))
+            s = (t - (end - length)) / length
+            made = np.where((s > 0) & (t < end), decayed(self.shape, s, p["floor"]), made)  # type: ignore[arg-type]
+        return made
 
 
 class CyclicCosine(Schedule):
-    """The cosine on each interval between checkpoints, restarting at 1 from the end weights."""
+    """The cosine on each interval between checkpoints, restarting at 1 from the end weights; `checkpoints` as in wsd_s.
+
+    The first interval begins when the warm-up ends, as does a later one that the warm-up reaches into.
+    """
 
     kind: Literal["cyclic_cosine"] = "cyclic_cosine"
-    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
+    checkpoints: tuple[Count, ...] = Field(description="increasing steps at which a decay ends")
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     _increasing = WsdS._increasing
 
-    def after(self, u, n, p):
-        start, end = cycle(u, n, self.checkpoints)
-        return decayed("cosine", (u - start) / (end - start), p["floor"])
+    def after(self, t, warm, steps, p):
+        made = np.ones_like(t)
+        for start, end in cycles(self.checkpoints, steps):
+            first = np.maximum(start, warm)
+            s = (t - first) / np.maximum(end - first, 1.0)
+            made = np.where((t >= first) & (t < end), decayed("cosine", s, p["floor"]), made)
+        return made
 
 
 class Step(Schedule):
-    """Multiply by `gamma` every `every` steps: c = gamma^floor(u / every)."""
+    """Multiply by `gamma` every `every` steps after the warm-up: c = gamma^floor((t - warmup) / every)."""
 
     kind: Literal["step"] = "step"
-    every: Swept[Positive] = Field(description="steps between two drops")
+    every: Swept[Annotated[Real, Field(ge=1)]] = Field(description="steps between two drops, at least 1")
     gamma: Swept[Positive] = Field(default=0.1, description="factor of a drop")
 
-    def after(self, u, n, p):
-        return p["gamma"] ** np.floor(u / p["every"])
+    def after(self, t, warm, steps, p):
+        return p["gamma"] ** np.floor((t - warm) / p["every"])
 
 
-def cycle(u: Any, n: Any, checkpoints: tuple[int, ...]) -> tuple[Any, Any]:
-    """First and last step of the interval between checkpoints that holds step u; checkpoints beyond n do not count."""
-    start, end = np.zeros_like(u + n), np.zeros_like(u + n) + n
-    for mark in checkpoints:
-        start = np.where((u >= mark) & (mark < n), mark, start)
-    for mark in reversed(checkpoints):
-        end = np.where((u < mark) & (mark < n), mark, end)
-    return start, end
+def cycles(checkpoints: tuple[int, ...], steps: int) -> list[tuple[int, int]]:
+    """First step and end of every interval between checkpoints; those from the end of the run on do not count."""
+    return list(itertools.pairwise([0, *(mark for mark in checkpoints if mark < steps), steps]))
 
 
 SCHEDULES = Choice("schedule", Constant, Cosine, Linear, Wsd, HarmonicDecay, WsdS, CyclicCosine, Step)

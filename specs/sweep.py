@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic_core import PydanticCustomError, core_schema
@@ -31,15 +32,19 @@ def resolved(value: Any) -> Any:
 
 
 def spaced(form: str, start: float, stop: float, count: int) -> list[float]:
-    """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace).
+    """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace): the numbers that a person would
+    write. linspace computes exactly with the decimals of its ends and gives the nearest numbers; logspace rounds to 15 digits.
 
-    >>> spaced("logspace", 0.01, 1.0, 3)
-    [0.01, 0.1, 1.0]
+    >>> spaced("linspace", 0.1, 0.5, 5), spaced("logspace", 0.01, 1.0, 3)
+    ([0.1, 0.2, 0.3, 0.4, 0.5], [0.01, 0.1, 1.0])
     """
     if count == 1:
         return [start]
     if form == "linspace":
-        inner = [start + (stop - start) * k / (count - 1) for k in range(1, count - 1)]
+        ends = Fraction(repr(start)), Fraction(repr(stop))
+        whole = math.lcm(*(end.denominator for end in ends))
+        a, b = (int(end * whole) for end in ends)
+        inner = [(a * (count - 1 - k) + b * k) / (whole * (count - 1)) for k in range(1, count - 1)]  # of whole numbers, hence exact
     else:
         a, b = math.log10(start), math.log10(stop)
         inner = [float(f"{10 ** (a + (b - a) * k / (count - 1)):.15g}") for k in range(1, count - 1)]

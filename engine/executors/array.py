@@ -13,6 +13,7 @@ import numpy as np
 from ...optimizers.base import RuleOptimizer
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
+from ...specs.lengths import in_steps
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
@@ -45,6 +46,7 @@ class Simulation:
         self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
         self.columns = columns.get("optimizer", {})
         self.rule = self.make_rule()
+        self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
 
     def numbers(self, owner: str, columns: dict[str, Any]) -> dict[tuple[str, ...], Any]:
         """path -> (points, 1) or (1, 1) array of every number of this part."""
@@ -52,6 +54,8 @@ class Simulation:
         for path, value, structural in getattr(self.parts, owner).fields():
             value = columns.get(owner, {}).get(path, value)
             if isinstance(value, (int, float, np.ndarray)) and not (structural or isinstance(value, bool)):
+                if path[0] == "average" and path[1] in self.optimizer.average.lengths:
+                    value = in_steps(value, self.study.steps)
                 made[path] = self.xp.asarray(np.asarray(value, dtype=self.study.precision).reshape(-1, 1))
         return made
 
@@ -65,11 +69,6 @@ class Simulation:
         root, dtype = self.study.root_seed, getattr(np, self.study.precision)
         made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
         return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
-
-    @property
-    def point_p(self) -> dict[str, Any]:
-        """The landscape's numbers as they go with `point`."""
-        return self.p
 
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
@@ -97,9 +96,10 @@ class Simulation:
                 z = self.first(philox.normal)
                 return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
             case Solution():
-                known = self.parts.landscape.solution(self.point_p, xp)
+                known = self.parts.landscape.solution(self.p, xp)
                 if known is None:
                     raise SpecError(f"init: the landscape {self.parts.landscape.kind} plants no solution to start at")
+                known = xp.reshape(known, (*known.shape[:2], *(1,) * (len(shape) - 3), self.dim))
                 return full + known + self.init_p["std"] * self.first(philox.normal)
             case FanIn():
                 return full + self.init_p["gain"] * self.fan_in() * self.first(philox.normal)
@@ -268,7 +268,6 @@ class Simulation:
         status = xp.zeros(x.shape[:2], dtype=xp.int8)
         last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
         sampled = isinstance(self.parts.noise, SAMPLED)
-        self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
         began = study.first
         if study.branch:
             other = begun(self.shard)
@@ -352,8 +351,8 @@ class Draws:
 
     def at(self, step: int) -> Any:
         """The numbers of one step."""
-        if self.held is None or not self.first <= step < self.first + self.ahead:
+        if self.held is None or not self.first <= step < self.first + self.held.shape[-3]:
             self.first = step
-            made = self.kind(self.seeds, np.arange(step, min(step + self.ahead, self.steps)))
+            made = self.kind(self.seeds, np.arange(step, max(step + 1, min(step + self.ahead, self.steps))))
             self.held = made
         return self.held[..., step - self.first, :, :]

@@ -31,17 +31,17 @@ extern "C" __global__ void __launch_bounds__(64) newton_schulz(
     const float *g, float *out, const float *eps, int rows, int cols, int clamp, int steps, float a, float b, float c) {
     extern __shared__ float4 memory[];
     float *x = (float *)memory, *xt = x + SIDE * STRIDE, *m = xt + SIDE * STRIDE;
-    __shared__ float sums[64];
+    __shared__ double sums[64];  // squares of floats neither overflow nor underflow in it
     int thread = threadIdx.x, row = thread / 8, col = thread % 8;
     bool tall = rows > cols;
     g += (long long)blockIdx.x * rows * cols;
     out += (long long)blockIdx.x * rows * cols;
 
-    float sum = 0.0f;
+    double sum = 0.0;
     for (int k = thread; k < SIDE * SIDE; k += 64) {
         int i = k / SIDE, j = k % SIDE;
         float v = i < rows && j < cols ? g[i * cols + j] : 0.0f;
-        sum = fmaf(v, v, sum);
+        sum = fma((double)v, (double)v, sum);
         (tall ? xt : x)[i * STRIDE + j] = v;
     }
     sums[thread] = sum;
@@ -50,12 +50,13 @@ extern "C" __global__ void __launch_bounds__(64) newton_schulz(
         if (thread < half) sums[thread] += sums[thread + half];
         __syncthreads();
     }
-    float size = sqrtf(sums[0]), least = eps[blockIdx.x];
+    double size = sqrt(sums[0]), least = eps[blockIdx.x];
     size = clamp ? (size < least ? least : size) : size + least;
+    if (size == 0.0) size = 1.0;
     float *held = tall ? xt : x, *turned = tall ? x : xt;
     for (int k = thread; k < SIDE * SIDE; k += 64) {
         int i = k / SIDE, j = k % SIDE;
-        float v = held[i * STRIDE + j] / size;
+        float v = (float)(held[i * STRIDE + j] / size);
         held[i * STRIDE + j] = v;
         turned[j * STRIDE + i] = v;
     }

@@ -53,7 +53,7 @@ class Recorder:
         for name in self.variables:
             value: Any
             if name == "loss":
-                value = loss if loss is not None else landscape.value(x, p, xp)
+                value = loss if loss is not None else landscape.value(self.simulation.point(x), p, xp)
             elif name == "params":
                 value = self.simulation.point(x)
             elif name == "average_params":
@@ -61,11 +61,11 @@ class Recorder:
             elif name == "swarm":
                 value = x
             elif name == "average_loss":
-                value = landscape.value(average, self.simulation.point_p, xp)
+                value = landscape.value(average, p, xp)
             elif name in self.diagnostics:
                 value = self.watch.see(name, t, x, state)
             else:
-                observed = observed or landscape.observe(self.simulation.point(x), self.simulation.point_p, xp)
+                observed = observed or landscape.observe(self.simulation.point(x), p, xp)
                 value = observed[name]
             mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
             self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))

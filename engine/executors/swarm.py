@@ -4,12 +4,14 @@ from typing import Any
 
 from ...optimizers._particles import consensus
 from ...specs.init import File, Point
+from ...specs.noise import SAMPLED
 from . import philox
 from .array import Simulation, rebound
 
 
 class SwarmSimulation(Simulation):
-    """A shard of swarms. The landscape gives values alone; its noise does not apply."""
+    """A shard of swarms, which see values alone: of the whole landscape or, where the noise draws samples, of one batch a step that all
+    particles of a run share. Noise in gradients does not apply."""
 
     @property
     def particles(self) -> int:
@@ -49,17 +51,30 @@ class SwarmSimulation(Simulation):
     def look(self, x: Any, t: int) -> tuple[Any, Any]:
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
         self.anneal(t)
-        loss = self.parts.landscape.value(self.point(x), self.p, self.xp)
+        point, batch = self.point(x), self.batches(t)
+        landscape = self.parts.landscape
+        loss = landscape.value(point, self.p, self.xp) if batch is None else landscape.batch_value(point, self.p, self.xp, batch)
         self.loss = loss[..., None, None]
         return loss, self.seen
 
     def point(self, x: Any) -> Any:
         """The consensus (points, seeds, dim)."""
         if getattr(self, "at", None) is not x:
-            self.seen, self.at = self.parts.landscape.value(x, self.swarm_p, self.xp)[..., None], x
+            self.seen, self.at = self.values(x)[..., None], x
             if self.optimizer.batch:
                 self.seen = self.xp.where(self.chosen(self.t), self.seen, self.xp.asarray(float("inf"), dtype=x.dtype))
         return rebound(consensus, self.xp)(x, self.seen, self.alpha)[..., 0, :]
+
+    def values(self, x: Any) -> Any:
+        """The values (points, seeds, particles) that count at this step."""
+        xp, landscape, batch = self.xp, self.parts.landscape, self.batches(self.t)
+        if batch is None:
+            return landscape.value(x, self.swarm_p, xp)
+        points, seeds, particles, dim = x.shape
+        single = xp.reshape(xp.moveaxis(x, 2, 1), (points * particles, seeds, dim))  # the last axis but one goes with the batch's seeds
+        p = {name: v if v.shape[0] == 1 else xp.repeat(v, particles, axis=0) for name, v in self.p.items()}
+        values = landscape.batch_value(single, p, xp, batch)
+        return xp.moveaxis(xp.reshape(values, (points, particles, seeds)), 1, 2)
 
     def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
         now = {"alpha": self.alpha, "loss": self.loss}
@@ -70,7 +85,8 @@ class SwarmSimulation(Simulation):
     def chosen(self, t: int) -> Any:
         """Whose values count in the consensus of step t, (seeds, particles, 1): those with the `batch` smallest random numbers."""
         xp, size = self.xp, min(self.optimizer.batch, self.particles)
-        keys = philox.uniform(self.study.root_seed, philox.BATCH, self.seeds, [t], self.particles, self.dtype, xp)[0, ...]
+        stream = philox.NOISE if isinstance(self.parts.noise, SAMPLED) else philox.BATCH  # samples come from the other one
+        keys = philox.uniform(self.study.root_seed, stream, self.seeds, [t], self.particles, self.dtype, xp)[0, ...]
         return (keys <= xp.sort(keys, axis=-1)[..., size - 1 : size])[..., None]
 
     def anneal(self, t: int) -> None:

@@ -79,6 +79,9 @@ class DataLandscape(Landscape):
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self._penalized(x, p, xp, None, False)[0]
 
+    def batch_value(self, x: Any, p: Arrays, xp: Any, batch: Any) -> Any:
+        return self._penalized(x, p, xp, batch, False)[0]
+
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         return self._penalized(x, p, xp, batch, True)
 

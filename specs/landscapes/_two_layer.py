@@ -64,6 +64,9 @@ class TwoLayer(Landscape):
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self.loss(x, *self.data(p, xp), xp)
 
+    def batch_value(self, x: Any, p: Arrays, xp: Any, batch: Any) -> Any:
+        return self.loss(x, *self.data(p, xp, batch), xp)
+
     def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         inputs, targets = self.data(p, xp, batch)
         first, second = self.layers(x, xp)

@@ -121,6 +121,10 @@ class Landscape(Unit):
         """The Hessian of the noiseless loss at x times v, which is shaped as x, in float64."""
         return self.gradient_along(x, v, p, xp)[1]
 
+    def batch_value(self, x: Any, p: Arrays, xp: Any, batch: Any) -> Any:
+        """The loss of `value_and_grad` on this batch, without the gradient: (points, seeds) at x (points, seeds, dim)."""
+        return self.value_and_grad(x, p, xp, batch)[0]
+
     def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
         """Every observable at x, each (...)."""
         return {}
