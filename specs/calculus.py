@@ -36,6 +36,9 @@ class Calculus:
         self.parsed: Parsed = parse(formula)
         self.dim = formula.dim
 
+    def __reduce__(self) -> Any:
+        return calculus, (self.formula,)
+
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         """f at x (..., dim) -> (...)."""
         return spread(_evaluator(self, xp).value(x, p), x[..., 0])

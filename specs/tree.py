@@ -291,7 +291,7 @@ def _logaddexp(a: float, b: float) -> float:
     return max(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
-OF_NUMBERS: dict[str, Callable[..., float]] = {
+OF_NUMBERS: dict[str, Callable[..., Any]] = {
     **{name: getattr(math, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "log1p", "expm1")},
     "arctan": math.atan,
     "abs": abs,
