@@ -25,6 +25,7 @@ def check(
     from rich.markup import escape
     from rich.tree import Tree
 
+    from ...specs.compatibility import remarks
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
@@ -45,6 +46,8 @@ def check(
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
         branch.add(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs")
         choice = choices[group.name]
+        for name, said in remarks(study, group.optimizer).items():
+            branch.add(escape(f"{name}: {said}"))
         branch.add(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}")
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
