@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..specs.compatibility import remarks
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from .plan import Dim, Group, Plan, refit
 
@@ -33,10 +34,12 @@ LONG_NAMES = {
 
 
 def group_attributes(group: Group) -> dict[str, Any]:
-    """The optimizer's kind, and the names that xarray shall read as coordinates though they name no dimension: zipped sweeps."""
+    """The optimizer's kind, what is to be known of how it acts, and the names that xarray shall read as coordinates though they name no
+    dimension: zipped sweeps."""
     zipped = [name for dim in group.dims for name in dim.names[1:]]
     sizes = {} if group.fitted is None else {"runs_at_once": group.fitted}
-    return {"optimizer": group.optimizer.kind} | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
+    said = {"optimizer": group.optimizer.kind, **remarks(group.study, group.optimizer)}
+    return said | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
 
 
 def documents(plan: Plan, executors: Mapping[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:

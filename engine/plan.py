@@ -20,6 +20,7 @@ from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
 from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
+from ..specs.reserved import reserved
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 
@@ -316,31 +317,13 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         for path, (sweep, structural) in part.swept().items()
     ]
     zipped = {name: pair for pair in study.zip for name in pair}
-    lasts = [path[-1] for _, _, path, _, _ in found]
-    reserved = {
-        "seed",
-        "step",
-        "dim",
-        "quantile",
-        "particle",
-        "singular",
-        "state",
-        "state_step",
-        "number",
-        "swarm",
-        *DIAGNOSTICS,
-        "count",
-        "final_loss",
-        "loss",
-        "params",
-        "status",
-        "last_step",
-        *study.landscape.observable_names,
-        *study.landscape.blocks,
-    }
+    lasts = [path[-1] for _, _, path, _, _ in found if path[0] != "rest"]
+    own = {*study.landscape.observable_names, *study.landscape.blocks}
 
     def label(owner: str, path: tuple[str, ...]) -> str:
-        clash = lasts.count(path[-1]) > 1 or path[-1] in reserved
+        if path[0] == "rest":  # of optimizers of matrices: their own fields have the plain names
+            return ".".join(path)
+        clash = lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])
         return ".".join((owner, *path)) if clash else path[-1]
 
     dims: list[Dim] = []

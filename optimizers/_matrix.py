@@ -1,9 +1,13 @@
 """What optimizers of matrices share: their contract, and orthogonalisation."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import model_validator
 
+from ..specs.base import Fraction, NonNegative
+from ..specs.sweep import Swept
 from .adamw import AdamW
 from .base import RuleOptimizer
 
@@ -11,16 +15,43 @@ MUON = (3.4445, -4.7750, 2.0315)
 """Coefficients of Jordan's quintic Newton-Schulz iteration, tuned for speed: singular values end in [0.68, 1.13], not at 1."""
 
 
+class Rest(AdamW):
+    """AdamW for the blocks that are no matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping and average
+    are those of the whole optimizer."""
+
+    lr: Swept[NonNegative] = 3e-4
+    beta2: Swept[Fraction] = 0.95
+    eps: Swept[NonNegative] = 1e-10
+    weight_decay: Swept[NonNegative] = 0.0
+
+    @model_validator(mode="after")
+    def _has_no_wrappers(self):
+        for name in ("label", "schedule", "clip", "average"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"rest has no {name} of its own; give it to the optimizer, which passes it on")
+        return self
+
+
 class MatrixOptimizer(RuleOptimizer):
-    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Blocks that are no matrices go by AdamW, `rest`.
+    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Blocks that are no matrices go by AdamW, `rest`; a landscape
+    without a matrix is refused.
 
     States are shaped as x; those in `square` are (..., rows, rows) (axis 0) or (..., cols, cols) (axis 1) and start at the identity.
     `rest` has the optimizer's schedule.
     """
 
-    rest: AdamW = AdamW(lr=3e-4, beta2=0.95, eps=1e-10, weight_decay=0.0)
+    rest: Rest = Rest()
 
     square: ClassVar[dict[str, int]] = {}
+
+    def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
+        if any(len(shape) == 2 for shape in blocks.values()):
+            return None
+        return f"{self.kind} is for matrices; use a landscape with one, or an optimizer of vectors such as adamw"
+
+    def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+        rest = [name for name, shape in blocks.items() if len(shape) != 2]
+        return {"rest": f"AdamW moves the blocks that are no matrices: {', '.join(rest)}"} if rest else {}
 
 
 def transposed(a: Any) -> Any:

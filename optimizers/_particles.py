@@ -27,6 +27,7 @@ class ParticleOptimizer(RuleOptimizer):
     alpha_max: Swept[Positive] = 1e15
     batch: Structural[Index] = 0
 
+    sees_gradients = False
     head: ClassVar[tuple[str, ...]] = ("x", "f")
     spread: ClassVar[bool] = True
     """Whether particles that start on each other would stay there."""

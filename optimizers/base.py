@@ -19,11 +19,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..specs.average import AnyAverage
 from ..specs.base import Unit
 from ..specs.clip import AnyClip
+from ..specs.reserved import folder_problem
 from ..specs.schedule import AnySchedule, Constant
 
 
@@ -38,14 +39,31 @@ class Optimizer(Unit):
     average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
 
     source: ClassVar[str] = ""
+    sees_gradients: ClassVar[bool] = True
+    """Whether it sees gradients; else values alone."""
     state: ClassVar[tuple[str, ...]] = ()
     initial: ClassVar[dict[str, str]] = {}
     """State variable -> the field that holds its initial value; zero where not listed."""
+
+    @field_validator("label")
+    @classmethod
+    def _is_a_folder(cls, label: str | None) -> str | None:
+        if label and (why := folder_problem(label)):
+            raise ValueError(f"no group of a store can be called '{label[:40]}': {why}")
+        return label
 
     @property
     def name(self) -> str:
         """The group's name in the store: the label, by default the kind."""
         return self.label or self.kind
+
+    def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
+        """Why it cannot act on a landscape with these parameter blocks, and what would; None if it can."""
+        return None
+
+    def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+        """What a reader of the results should know of how it acts on these blocks, by the name of an attribute of the group."""
+        return {}
 
 
 class RuleOptimizer(Optimizer):

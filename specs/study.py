@@ -8,16 +8,16 @@ from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, names, parse_claim
+from .compatibility import PARTS, problems
 from .errors import suggest
-from .init import AnyInit, File, Init, Point
+from .init import AnyInit, Init
 from .landscapes.base import Landscape
 from .names import normal
-from .noise import AnyNoise, Gaussian, Minibatch, NoNoise, Online, StudentT
+from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .record import DIAGNOSTICS, VECTORS, Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
 from .sweep import Sweep
 
-PARTS = ("landscape", "init", "noise")
 MAX_SEEDS = 100_000_000
 MAX_CURL = 512
 
@@ -70,14 +70,9 @@ class Study(Spec):
         self._check_components()
         self._check_recorded()
         self._check_zip()
-        if isinstance(self.noise, Minibatch) and not self.landscape.batch_count():
-            raise ValueError(f"noise: minibatch needs a landscape made of data, and {self.landscape.kind} is not")
-        if isinstance(self.noise, Online) and not self.landscape.sample_size:
-            raise ValueError(f"noise: online needs a landscape with a distribution of samples, and {self.landscape.kind} has none")
+        for problem in problems(self):
+            raise ValueError(problem)
         self._check_claims()
-        for o in self.optimizers:
-            if getattr(o, "spread", False) and isinstance(self.start(), (File, Point)):
-                raise ValueError(f"init: the particles of {o.name} start on one point and would stay there; use normal, uniform or sphere")
         if self.record.at is not None and max(self.record.at) > self.steps:
             raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
         if self.record.state and max(self.record.state) > self.steps:
@@ -101,9 +96,9 @@ class Study(Spec):
         allowed = ["loss", "params", *self.landscape.observable_names]
         if any(o.average for o in self.optimizers):
             allowed += ["average_loss", "average_params"]
-        if any("particles" in type(o).model_fields for o in self.optimizers) and len(self.landscape.blocks) == 1 and not self.record.stats:
+        if any(not o.sees_gradients for o in self.optimizers) and len(self.landscape.blocks) == 1 and not self.record.stats:
             allowed += ["swarm"]
-        if any("particles" not in type(o).model_fields for o in self.optimizers):
+        if any(o.sees_gradients for o in self.optimizers):
             matrices = any(len(shape) == 2 for shape in self.landscape.blocks.values())
             allowed += [name for name in DIAGNOSTICS if (matrices and not self.record.stats) or "singular" not in name]
             if type(self.landscape).jacobian is Landscape.jacobian:
@@ -137,9 +132,9 @@ class Study(Spec):
         stored = {"loss", "params", *self.landscape.observable_names}
         stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
         stored |= {"average_loss", "average_params"} if optimizer.average else set()
-        stored |= set() if "particles" in type(optimizer).model_fields else set(DIAGNOSTICS)
+        stored |= set(DIAGNOSTICS) if optimizer.sees_gradients else set()
         stored |= {f"hessian_vector_{block}" for block in blocks} if len(blocks) > 1 else set()
-        stored |= {"swarm"} if "particles" in type(optimizer).model_fields else set()
+        stored |= set() if optimizer.sees_gradients else {"swarm"}
         if self.record.variables is not None:
             vectors = tuple(f"{name}_" for name in VECTORS if name in self.record.variables)
             stored = {name for name in stored if name in self.record.variables or name.startswith(vectors)}

@@ -31,6 +31,11 @@ def resolved(value: Any) -> Any:
     return value.values[0] if isinstance(value, Sweep) else value
 
 
+def values_of(field: Any) -> tuple[Any, ...]:
+    """The values of a field, swept or not."""
+    return field.values if isinstance(field, Sweep) else (field,)
+
+
 def spaced(form: str, start: float, stop: float, count: int) -> list[float]:
     """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace): the numbers that a person would
     write. linspace computes exactly with the decimals of its ends and gives the nearest numbers; logspace rounds to 15 digits.

@@ -26,6 +26,7 @@ def check(
     from rich.text import Text
     from rich.tree import Tree
 
+    from ...specs.compatibility import remarks
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
@@ -50,6 +51,8 @@ def check(
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
         branch.add(line(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs"))
         choice = choices[group.name]
+        for name, said in remarks(study, group.optimizer).items():
+            branch.add(line(f"{name}: {said}"))
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))

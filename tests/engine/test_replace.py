@@ -4,18 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import warnings
-from pathlib import Path
 
-import numpy as np
 import pytest
-import thalweg
-import zarr
-from thalweg.engine import places, replace
-from thalweg.engine.cli import app
-from thalweg.engine.examine import examine
-from thalweg.specs.errors import StoreError
-from typer.testing import CliRunner
 
 OLD = {"name": "s", "landscape": "himmelblau", "optimizers": ["sgd", {"kind": "adam", "lr": [0.1, 0.2]}], "steps": 4, "seeds": 2}
 NEW = {**OLD, "optimizers": ["sgd", "lion"], "seeds": 3, "noise": {"kind": "gaussian", "scale": 0.1}}
@@ -143,7 +133,15 @@ def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path):
     """Every rename, removal, folder and file of the whole run, from the lock to the end."""
     (tmp_path / "f").mkdir()
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-c", DRIVER, str(tmp_path / "f"), json.dumps(OLD), json.dumps(NEW), "300" if os.environ.get("THALWEG_VERIFY") else "16"]
+    command = [
+        sys.executable,
+        "-c",
+        DRIVER,
+        str(tmp_path / "f"),
+        json.dumps(OLD),
+        json.dumps(NEW),
+        "300" if os.environ.get("THALWEG_VERIFY") else "16",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=environment)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -227,7 +227,8 @@ def test_every_optimizer_runs_and_finds_its_way_down(kind):
         settings["lr"] = {"signum": 0.001, "lion": 0.001, "adagrad": 0.1}.get(kind, 0.01)
     if kind == "sgld":
         settings["temperature"] = 1e-4
-    landscape = {"kind": "quadratic", "dim": 3}
+    matrix = "rest" in cls.model_fields
+    landscape = {"kind": "matrix_quadratic", "rows": 3, "cols": 2} if matrix else {"kind": "quadratic", "dim": 3}
     start = {"kind": "normal", "mean": 1.0, "std": 0.1}
     data = thalweg.run(study(landscape=landscape, init=start, noise="none", optimizers=[settings], steps=300))[kind]
     assert (data.status == 1).all()
@@ -327,11 +328,15 @@ def test_array_api_strict_gives_the_same_trajectory():
             np.testing.assert_allclose(np.asarray(b.data[name]), a.data[name], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("landscape", [{"kind": "quadratic", "dim": 3}, {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [4]}])
+@pytest.mark.parametrize("noise", ["formula", "none", {"kind": "minibatch", "size": 4}])
 @pytest.mark.parametrize("kind", [k for k in OPTIMIZERS.kinds() if not issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)])
-def test_array_api_strict_gives_the_same_trajectory_by_every_other_kind_of_rule(kind, landscape):
+def test_array_api_strict_gives_the_same_trajectory_by_every_other_kind_of_rule(kind, noise):
     strict = pytest.importorskip("array_api_strict")
-    made = study(landscape=landscape, init={"kind": "normal", "std": 0.5}, noise="none", optimizers=[{"kind": kind}], steps=5, seeds=3)
+    landscape = {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [4]}
+    if noise == "formula":
+        matrix, noise = "rest" in OPTIMIZERS.load(kind).model_fields, "none"
+        landscape = {"kind": "matrix_quadratic", "rows": 3, "cols": 2} if matrix else {"kind": "quadratic", "dim": 3}
+    made = study(landscape=landscape, init={"kind": "normal", "std": 0.5}, noise=noise, optimizers=[{"kind": kind}], steps=5, seeds=3)
     shard = next(plan(thalweg.load_study(made)).groups[0].shards())
     results = [list(array_simulation(shard, xp).run()) for xp in (np, strict)]
     for a, b in zip(*(r[:-1] for r in results), strict=True):

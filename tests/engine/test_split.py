@@ -10,6 +10,7 @@ from thalweg.engine.executors.split import SplitSimulation
 
 TEACHER = {"kind": "linear_teacher", "inputs": 5, "hidden": 4}
 STUDY = {"name": "s", "landscape": TEACHER, "steps": 30, "record": {"every": 7}, "noise": {"kind": "gaussian", "scale": 0.1}}
+SAMPLES = {"landscape": {"kind": "teacher_network", "inputs": 5, "hidden": 4}, "noise": {"kind": "minibatch", "size": 3}}
 KINDS = [
     {"kind": "adam", "lr": [0.01, 0.02, 0.5], "average": "polyak"},
     {"kind": "muon", "lr": [0.01, 0.02, 1e9]},
@@ -29,7 +30,8 @@ def whole(simulation_):
 def test_parts_together_are_the_whole(optimizer, seeds, monkeypatch):
     monkeypatch.setattr(split, "LARGE", 1)
     init = {"kind": "normal", "std": 0.5}
-    for shard in check({**STUDY, "optimizers": [optimizer], "seeds": seeds, "init": init}).groups[0].shards():
+    study = {**STUDY, **SAMPLES} if optimizer["kind"] == "cbo" else STUDY
+    for shard in check({**study, "optimizers": [optimizer], "seeds": seeds, "init": init}).groups[0].shards():
         made = simulation(shard, "array", threads=3)
         assert isinstance(made, SplitSimulation)
         expected, found = whole(array_simulation(shard)), whole(made)
