@@ -1,11 +1,12 @@
 """thalweg check."""
 
+import time
 from typing import Annotated
 
 import typer
 
 from .options import Outside, Settings
-from .terminal import duration, estimate
+from .terminal import duration
 
 
 def check(
@@ -28,6 +29,7 @@ def check(
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
+    from ..forecast import forecast
     from ..executors.device import described, runs_at_once
     from ..plan import refit
     from ..store import nice_bytes
@@ -49,7 +51,10 @@ def check(
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}")
     tree.add(f"device {escape(described(device, bool(there)))}")
-    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * bool(there)}")
+    began = time.process_time()  # what a run, too, takes before it begins
+    expected = forecast(plan, {group.name: choose(group).name for group in plan.groups})
+    took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
+    tree.add(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}")
     tree.add(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread")
     Console(soft_wrap=True, width=240).print(tree)  # a tree crops its lines at the width; the terminal wraps them
     print(f"next: thalweg run {spec}")
