@@ -1,5 +1,6 @@
 """thalweg check."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from ...specs.text import printable
 from .options import Outside, Settings
 from .say import command, say, to_look_at
-from .terminal import duration, estimate
+from .terminal import duration
 
 
 def check(
@@ -31,6 +32,7 @@ def check(
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
     from ..executors.device import described, runs_at_once
+    from ..forecast import forecast
     from ..plan import refit
     from ..store import nice_bytes
     from ..tables import console
@@ -57,9 +59,10 @@ def check(
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))
     tree.add(line(f"device {described(device, bool(there))}"))
-    tree.add(
-        line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {duration(estimate(plan))}{' on the CPU' * bool(there)}")
-    )
+    began = time.process_time()  # what a run, too, takes before it begins
+    expected = forecast(plan, {group.name: choose(group).name for group in plan.groups})
+    took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
+    tree.add(line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}"))
     tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread"))
     console().print(tree)
     given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside

@@ -1,38 +1,11 @@
 """What the commands share on the terminal: progress, estimates, times for people."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ...specs.text import printable
 from ..progress import Progress
 from .say import command, say
-
-FUSED_RATE = 10**8
-"""Components (runs x steps x dim) that the fused executor moves in a second and thread at least, see benchmarks/RESULTS.md."""
-
-
-def estimate(plan: Any) -> float:
-    """Seconds the plan will take, roughly: measured on a few steps of one shard of each group, or for fused groups by FUSED_RATE."""
-    import os
-    import time
-    from dataclasses import replace
-
-    from ..executors.choose import choose, simulation
-
-    seconds = 0.0
-    for group in plan.groups:
-        if choose(group).name == "fused":
-            seconds += group.runs * group.study.steps * group.study.landscape.size / FUSED_RATE / (os.cpu_count() or 1)
-            continue
-        steps, began = 0, 0.0
-        for steps in (1, min(20, group.study.steps)):
-            shard = next(next(replace(group, study=group.study.model_copy(update={"steps": steps})).shards()).split())
-            began = time.perf_counter()
-            for _ in simulation(shard, "array").run():
-                pass
-        seconds += (time.perf_counter() - began) / steps * group.study.steps * math.ceil(group.runs / (shard.points * len(shard.seeds)))
-    return seconds
 
 
 def duration(seconds: float) -> str:

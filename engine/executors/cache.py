@@ -48,8 +48,8 @@ PATIENCE = 60.0
 PRUNED_AFTER = 8
 """New kernels between two looks at the size of all; with thousands of them a look takes a twentieth of a second."""
 DIGEST = re.compile(r"[0-9a-f]{16}")
-KINDS = {"k_": "py", "t_": "json"}
-"""How files that stand for an entry begin and end: kernels, derived texts."""
+KINDS = {"k_": "py", "t_": "json", "r_": "json"}
+"""How files that stand for an entry begin and end: kernels, derived texts, measured rates."""
 
 LATE = "@cuda.jit"
 """Stands in sources whose machine code is made when it is first run, not when it is loaded."""

@@ -7,6 +7,7 @@ their hyperparameters (uniform); with few seeds a block holds runs of several po
 import itertools
 import math
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -24,6 +25,7 @@ from .bounds import within
 from .inline import NotFusable
 from .kernels import sources
 from .pool import kernel_pool
+from .rates import note
 from .recorder import FINISHED, RUNNING, Block, Outcome
 
 UNIFORM_SEEDS = 64
@@ -97,6 +99,8 @@ class FusedSimulation:
         """Components that a run moves in a step."""
         return self.dim
 
+    spent = 0.0
+    """Seconds of processor time in the driver."""
     box = 0.0
     """Within it no run diverges."""
     reference: Any = Simulation
@@ -244,11 +248,18 @@ class FusedSimulation:
                     checkpoint.save({"t": t, "start": start, **kept})
             yield Block(start, start + len(marks), self.named(out))
             del out
+        note(self, self.spent, self.blocks * self.W * max(1, study.steps - int(saved.get("t", study.first))))
         yield self.outcome(state[3], state[4])
 
     def move(self, apply: Any, bounds: list[Any], drive: Any, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
         """Call the driver for all blocks, with room of its own for every call."""
-        list(apply(lambda ends: drive(*ends, *before, *self.room(len(after[0])), *after), bounds))
+
+        def call(ends: tuple[int, int]) -> float:
+            room, began = self.room(len(after[0])), time.thread_time()
+            drive(*ends, *before, *room, *after)
+            return time.thread_time() - began
+
+        self.spent += sum(apply(call, bounds))
 
     def room(self, records: int) -> tuple[Any, ...]:
         """`own`, `drawing`, `words`, `fine` of the driver: memory for what it does not keep."""

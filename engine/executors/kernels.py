@@ -68,12 +68,20 @@ class Sources:
         (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
         return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
 
-    def load(self, seldom: bool = True) -> tuple[Any, ...]:
-        """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded. `seldom` is that of drive_points.py."""
-        from .cache import ahead, known, load, place
+    def modules(self, seldom: bool) -> dict[str, str]:
+        """The text of all that is compiled."""
+        from .cache import place
 
         own = _own("lanes", self.precision, self.lanes)
-        text = _driver(self.driver, self.precision, self.lanes, seldom, place(own).stem)
+        driver = _driver(self.driver, self.precision, self.lanes, seldom, place(own).stem)
+        return {"lanes": own, "driver": driver, "landscape": self.landscape, "rule": self.rule, "average": self.average}
+
+    def load(self, seldom: bool = True) -> tuple[Any, ...]:
+        """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded. `seldom` is that of drive_points.py."""
+        from .cache import ahead, known, load
+
+        modules = self.modules(seldom)
+        own, text = modules["lanes"], modules["driver"]
         other_half = contextlib.nullcontext() if known(text) else ahead([own, text, self.landscape])
         with other_half:
             lanes, rule, average = map(load, (own, self.rule, self.average))
