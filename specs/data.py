@@ -1,6 +1,5 @@
 """Data sets for landscapes made of data: bundled with scikit-learn, made up, or read from a file, always checked before a run starts."""
 
-import csv
 import hashlib
 import importlib
 import io
@@ -14,12 +13,13 @@ from typing import Annotated, Any, Literal, NoReturn
 import numpy as np
 from pydantic import Field, StrictInt, model_validator
 
+from . import table
 from .base import Count, Fraction, Spec
 from .errors import SpecError, suggest
 
 MAX_BYTES = 2 * 1024**3
 """The largest file, and the largest array in it once it holds float64 numbers."""
-SUFFIXES = (".npz", ".csv", ".nc", ".netcdf", ".h5", ".zarr")
+SUFFIXES = (".npz", ".csv", ".tsv", ".nc", ".netcdf", ".h5", ".zarr")
 DATASETS_EXTRA = "pip install thalweg[datasets]"
 _HDF5, _NETCDF3 = b"\x89HDF", b"CDF"
 
@@ -71,9 +71,9 @@ class Dataset:
 class Data(Spec):
     """Samples from scikit-learn (`builtin: digits`), made up (`builtin: blobs`), or from a `file`.
 
-    Files: .npz; .csv with a header line and commas; NetCDF (.nc, .netcdf, .h5); .zarr. The first axis counts the samples. `x` and `y` name
-    the arrays (default "x" and "y"); in a CSV file `y` is a column's name or its position from 0, and `x` lists columns, by default all
-    but y. A relative path starts at `root`, which the loader sets to the study's folder, else at the working directory. `blobs` are
+    Files: .npz; .csv and .tsv; NetCDF (.nc, .netcdf, .h5); .zarr. The first axis counts the samples. `x` and `y` name the arrays (default
+    "x" and "y"); in a CSV file `y` is a column's name or its position from 0, and `x` lists columns, by default all but y. The first line
+    of a CSV file names the columns; commas, semicolons or tabs separate cells, and where it is not commas, numbers may have a decimal comma. A relative path starts at `root`, which the loader sets to the study's folder, else at the working directory. `blobs` are
     60 points with 4 features around `classes` centres, the classes in turn. `limit` keeps the first rows; `test_fraction` sets some aside,
     always the same ones; `standardize` gives every column of x mean 0 and standard deviation 1 on the training part (constant ones: 0).
     """
@@ -100,7 +100,7 @@ class Data(Spec):
             raise ValueError(f"`x` and `y` name parts of a file; the builtin '{self.builtin}' has none")
         if self.builtin != "blobs" and "classes" in self.model_fields_set and self.classes != 3:
             raise ValueError("`classes` is a setting of the builtin 'blobs' only")
-        if self.file and Path(self.file).suffix.lower() != ".csv" and not (self._named("x") and self._named("y")):
+        if self.file and Path(self.file).suffix.lower() not in (".csv", ".tsv") and not (self._named("x") and self._named("y")):
             raise ValueError("outside CSV files `x` and `y` are one name each")
         if self.x == ():
             raise ValueError("`x` lists no columns")
@@ -166,7 +166,7 @@ def _load(data: Data, path: Path | None, state: tuple[int, ...]) -> Dataset:
         x, y = _digits() if data.builtin == "digits" else _blobs(data.classes)
     else:
         name = str(data.file)
-        reader = {".npz": _read_npz, ".csv": _read_csv, ".zarr": _read_xarray}.get(path.suffix.lower(), _read_xarray)
+        reader = {".npz": _read_npz, ".csv": _read_csv, ".tsv": _read_csv}.get(path.suffix.lower(), _read_xarray)
         try:
             x, y = reader(data, name, path)
         except SpecError:
@@ -252,63 +252,8 @@ def _read_xarray(data: Data, name: str, path: Path) -> tuple[Any, Any]:
 
 
 def _read_csv(data: Data, name: str, path: Path) -> tuple[Any, Any]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _fail(name, f"not UTF-8 text (byte {error.start}: {error.reason})")
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
-    rows, lines = [], []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        _fail(name, f"line {reader.line_num}: not CSV: {_reason(error)}")
-    if not rows:
-        _fail(name, "the file is empty")
-    header = [cell.strip() for cell in rows.pop(0)]
-    lines.pop(0)
-    if all(map(_numeric, header)) and header != [str(k) for k in range(len(header))]:
-        _fail(name, "the first line must hold the names of the columns, and it holds numbers")
-    twice = next((cell for cell in header if header.count(cell) > 1), None)
-    if twice is not None:
-        _fail(name, f"two columns are called '{twice}'")
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            _fail(name, f"line {line}: {len(row)} cells, the header has {len(header)} (cells are separated by commas)")
-    _fits(name, "the table", len(rows) * len(header))
-    y = data.y if data.y is not None else "y"
-    if isinstance(y, int):
-        if not -len(header) <= y < len(header):
-            _fail(name, f"there is no column {y} (positions 0 to {len(header) - 1}: {', '.join(header[:30])})")
-        y = header[y]
-    wanted = (data.x,) if isinstance(data.x, str) else data.x or tuple(cell for cell in header if cell != y)
-    for key in (*wanted, y):
-        _member(name, key, header, "column")
-    if y in wanted:
-        _fail(name, f"the column '{y}' is named both in x and as y")
-    if not wanted:
-        _fail(name, f"has no column besides y ('{y}')")
-
-    def column(key: str, labels: bool) -> np.ndarray:
-        place = header.index(key)
-        cells = [row[place].strip() for row in rows]
-        bad = [k for k, cell in enumerate(cells) if not _numeric(cell)]
-        if bad and not (labels and len(bad) == len(cells) and all(cells)):
-            given = f"'{cells[bad[0]][:40]}'" if cells[bad[0]] else "an empty cell"
-            _fail(name, f"column '{key}' must hold numbers; line {lines[bad[0]]} holds {given}")
-        return np.array(cells) if bad else np.array([float(cell) for cell in cells])
-
-    return np.stack([column(key, False) for key in wanted], axis=-1), column(y, True)
-
-
-def _numeric(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
+    x = (data.x,) if isinstance(data.x, str) else data.x
+    return table.read(name, path, x, data.y if data.y is not None else "y", MAX_BYTES)
 
 
 def _checked(data: Data, name: str, x: np.ndarray, y: np.ndarray) -> Dataset:

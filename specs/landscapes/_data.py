@@ -39,7 +39,8 @@ class DataLandscape(Landscape):
         count, name = len(self._dataset.classes), self.data.file or self.data.builtin
         if self.head == "mse":
             if self._dataset.labelled:
-                raise SpecError(f"{name}: y holds text labels; the loss mse needs numbers")
+                word = next(label for label in (*self._dataset.classes[::-1], "") if not label.isdecimal())
+                raise SpecError(f"{name}: y holds text labels such as '{word[:40]}'; the loss mse needs numbers")
         elif not count:
             raise SpecError(f"{name}: y must hold one class a sample (whole numbers or labels); it holds other numbers")
         elif count < 2 or count > MAX_CLASSES or count != (self.classes_needed or count):
