@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 
 import gc
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -31,6 +32,9 @@ for name in COMMANDS:
 def main() -> None:
     """The console command."""
     gc.set_threshold(SELDOM, 50, 50)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter gets its number
     try:
         answer()
     finally:

@@ -1,0 +1,223 @@
+"""One best point: tables, pictures, pages, progress and the accessor choose the same and say by what. And the commands that come next work."""
+
+import io
+import json
+import re
+import shlex
+
+import numpy as np
+import pytest
+import thalweg
+import xarray
+from matplotlib.text import Text
+from rich.console import Console
+from thalweg.engine.cli import app
+from thalweg.engine.commands.say import to_look_at
+from thalweg.engine.commands.terminal import Live
+from thalweg.engine.comparison import best_point, compare, final_loss
+from thalweg.engine.plot import _axes, phase
+from thalweg.engine.plot._picture import Options, Picture
+from thalweg.engine.plot._theme import THEMES
+from thalweg.engine.report.payload import payload
+from typer.testing import CliRunner
+
+EVEN = "best: the lowest median final loss of the even seeds"
+STUDY = {
+    "name": "luck",
+    "landscape": {"kind": "rosenbrock", "b": [1.0, 100.0]},
+    "noise": {"kind": "gaussian", "scale": 3.0},
+    "optimizers": [
+        {"kind": "sgd", "lr": {"logspace": [1e-4, 0.3, 9]}},
+        {"kind": "adam", "lr": {"logspace": [1e-3, 1.0, 5]}, "beta1": [0.0, 0.5, 0.9]},
+    ],
+    "seeds": 6,
+    "steps": 40,
+    "record": {"every": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return thalweg.run(STUDY, executor="array")
+
+
+def even_choice(dataset, b):
+    """Where the median over seeds 0, 2, 4 is lowest, diverged runs infinite: in plain NumPy."""
+    here = dataset.isel(b=b)
+    own = [dim for dim in here["status"].dims if dim != "seed"]
+    final = here["loss"].isel(step=-1).transpose(*own, "seed").values
+    final = np.where((here["status"].transpose(*own, "seed").values == 2) | ~np.isfinite(final), np.inf, final)
+    median = np.median(final[..., [0, 2, 4]], axis=-1)
+    at = np.unravel_index(np.argmin(median), median.shape)
+    return {dim: int(k) for dim, k in zip(own, at, strict=True)}
+
+
+def test_all_views_choose_the_same_point_and_not_the_one_of_all_seeds(tree):
+    drawn = Picture(tree, THEMES["light"], Options())
+    table, page, differs = compare(tree), payload(tree), False
+    for k, name in enumerate(("sgd", "adam")):
+        data = tree[name].to_dataset()
+        accessor = data.thalweg.best()
+        for b in (0, 1):
+            wanted = even_choice(data, b)
+            values = {dim: float(data[dim].values[at]) for dim, at in wanted.items()}
+            assert dict(drawn.problems()[b].bests()[name].index) == wanted
+            for dim, value in values.items():
+                assert float(accessor[dim].isel(b=b)) == value
+            rows = [str(v) for v, label in zip(table["best"].values, table["optimizer"].values, strict=True) if name in str(label)]
+            assert ", ".join(f"{dim}={value:.4g}" for dim, value in values.items()) in rows
+            group = page["groups"][k]
+            dims = [dim["name"] for dim in group["dims"]]
+            shape = [len(dim["fields"][0]["values"]) for dim in group["dims"]]
+            flat = int(np.ravel_multi_index([b if dim == "b" else wanted[dim] for dim in dims], shape))
+            first = int(np.ravel_multi_index([b if dim == "b" else 0 for dim in dims], shape))
+            assert group["bests"][first] == flat
+            assert (b > 0) or group["best"] == flat
+            every = np.median(final_loss(data.isel(b=b)), axis=-1)
+            differs |= int(np.argmin(every)) != int(np.ravel_multi_index(list(wanted.values()), every.shape))
+    assert differs  # else this study could not tell the rules apart
+
+
+def texts(figure):
+    return " ".join(" ".join(text.get_text() for text in figure.findobj(match=Text)).split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("loss", {}),
+        ("sweep", {}),
+        ("sweep", {"x": "b"}),
+        ("phase", {"groups": ("adam",)}),
+        ("profile", {}),
+        ("landscape", {}),
+        ("overview", {}),
+    ],
+)
+def test_every_picture_says_what_is_best_by_what(tree, kind, options):
+    import importlib
+
+    module = importlib.import_module(f"thalweg.engine.plot.{kind}")
+    assert EVEN in texts(module.draw(Picture(tree, THEMES["light"], Options(**options))))
+
+
+def test_where_nothing_was_chosen_nothing_is_said():
+    plain = thalweg.run({"name": "p", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5, "seeds": 3})
+    assert _axes.best_notes(Picture(plain, THEMES["light"], Options()).problems(), ["sgd"]) == [""]
+    single = thalweg.run({"name": "p", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": [0.001, 0.01]}], "steps": 5})
+    assert _axes.best_notes(Picture(single, THEMES["light"], Options()).problems(), ["sgd"]) == ["best: the lowest median final loss"]
+    assert best_point(single["sgd"].to_dataset()).chosen == "same runs"
+
+
+def test_the_page_and_the_table_say_it(tree, tmp_path):
+    page = payload(tree)
+    assert {group["rule"] for group in page["groups"]} == {EVEN}
+    text = CliRunner().invoke(app, ["compare", str(stored(tmp_path))]).output
+    assert EVEN in text
+    assert "numbers are those of the odd seeds" in text
+
+
+def stored(folder):
+    thalweg.run(STUDY, folder / "luck.zarr", executor="array", settings=["seeds=2", "steps=5"])
+    return folder / "luck.zarr"
+
+
+def test_the_star_of_a_map_is_the_best_point(tree):
+    (panel,) = phase.maps(Picture(tree, THEMES["light"], Options(groups=("adam",), x="lr", y="beta1", at={"b": 1.0})), "lr", "beta1")
+    wanted = even_choice(tree["adam"].to_dataset(), 0)
+    assert (panel.best[0].tolist(), panel.best[1].tolist()) == ([wanted["beta1"]], [wanted["lr"]])
+
+
+def test_progress_says_what_its_number_is():
+    live = Live(thalweg.check(STUDY), Console(file=io.StringIO(), force_terminal=True, width=200))
+    thalweg.run(STUDY, progress=live, executor="array")
+    assert all(re.search(r"lowest median loss \S+$", task.fields["curve"]) for task in live.bars.tasks)
+
+
+def test_the_highest_accuracy_is_the_best_and_another_direction_can_be_asked():
+    runs = np.array([[0.9, 0.1, 0.8, 0.2], [0.5, 0.6, 0.5, 0.6], [0.2, 0.9, 0.1, 0.9], [0.99, 0.99, np.nan, 0.99]])
+    status = np.ones((4, 4), dtype=np.int8)
+    status[3, [0, 2]] = 2  # diverged: worse than all others, though its accuracy was high
+    data = xarray.Dataset(
+        {
+            "status": (("lr", "seed"), status),
+            "last_step": (("lr", "seed"), np.full((4, 4), 5)),
+            "test_accuracy": (("lr", "seed", "step"), runs[..., None]),
+            "loss": (("lr", "seed", "step"), runs[..., None]),
+            "overlap": (("lr", "seed", "step"), runs[..., None]),
+        },
+        coords={"lr": ("lr", [0.1, 0.2, 0.3, 0.4], {"long_name": "optimizer lr"}), "seed": [0, 1, 2, 3], "step": [5]},
+    )
+    assert float(data.thalweg.best("test_accuracy").lr) == 0.1
+    assert float(data.thalweg.best("test_accuracy", highest=False).lr) == 0.3
+    assert float(data.thalweg.best("overlap").lr) == 0.3
+    assert float(data.thalweg.best("overlap", highest=True).lr) == 0.1
+    assert float(data.thalweg.best().lr) == 0.3
+    assert float(data.isel(seed=[1]).thalweg.best().lr) == 0.1  # a single seed chooses alone
+
+
+def test_the_accuracy_of_a_network_is_maximised():
+    tree = thalweg.run("digits_softmax", settings=["optimizers=[{kind: sgd, lr: [1.0e-5, 0.5]}]", "claims=[]", "seeds=2", "steps=40"])
+    data = tree["sgd"].to_dataset()
+    name = next(str(v) for v in data.data_vars if str(v).endswith("accuracy"))
+    assert float(data.thalweg.best(by=name).lr) == 0.5
+    assert float(data.thalweg.best(by=name, highest=False).lr) == 1e-5
+
+
+RECORDS = {
+    "everything": "{every: 5}",
+    "no_loss": "{variables: [params]}",
+    "diagnostic": "{variables: [gradient_norm]}",
+    "variance": "{stats: [var]}",
+    "mean": "{stats: [mean]}",
+    "statistics_of_others": "{stats: [mean, quantiles], variables: [params]}",
+    "last": "{last: true}",
+}
+
+
+@pytest.mark.parametrize("lr", ["0.001", "[0.001, 0.002]"])
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_the_commands_that_come_next_work(tmp_path, monkeypatch, record, lr):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my study.yaml").write_text(
+        f"name: s\nlandscape: rosenbrock\ninit: {{kind: point, at: [0.5, 0.5]}}\nsteps: 20\nseeds: 2\nrecord: {record}\noptimizers: [{{kind: sgd, lr: {lr}}}]\n"
+    )
+    first = CliRunner().invoke(app, ["run", "my study.yaml", "--out", "my runs.zarr"])
+    assert first.exit_code == 0, first.output
+    done, left = set(), following(first.output)
+    assert left
+    while left:
+        words = left.pop()
+        done.add(words)
+        answer = CliRunner().invoke(app, list(words)[1:])
+        assert answer.exit_code == 0, (words, answer.output, answer.exception)
+        left = [*left, *(one for one in following(answer.output) if one not in done)]
+    assert any(words[1] == "report" for words in done)
+
+
+def following(output):
+    """The commands that an output names as next."""
+    found = output.split("next: ")[-1].strip() if "next: " in output else ""
+    return [tuple(shlex.split(one)) for one in found.split(", ") if one]
+
+
+def test_what_is_checked_is_run_with_the_same_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["check", "averaged_sgd", "--set", "steps=50", "--set", "seeds=2"])
+    assert done.output.rstrip().endswith("next: thalweg run averaged_sgd --set steps=50 --set seeds=2")
+
+
+def test_a_store_whose_plug_in_is_gone_is_compared_and_not_drawn(tmp_path):
+    store = stored(tmp_path)
+    meta = store / "zarr.json"
+    held = json.loads(meta.read_text())
+    study = json.loads(held["attributes"]["study"])
+    study["optimizers"][0]["kind"] = "sign_mix"
+    study["optimizers"][0]["label"] = "sgd"
+    held["attributes"]["study"] = json.dumps(study)
+    meta.write_text(json.dumps(held))
+    offered = to_look_at(store)
+    assert "compare" in offered
+    assert "plot" not in offered
+    assert CliRunner().invoke(app, ["compare", str(store)]).exit_code == 0
+    assert thalweg.open_run(store).thalweg.final()["sgd"]
