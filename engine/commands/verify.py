@@ -17,21 +17,23 @@ def verify(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, start those that are missing.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    allow_none: Annotated[bool, typer.Option("--allow-none", help="A study without claims is no error.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
 ) -> None:
-    """Run studies and check their claims; exits with 1 unless all pass."""
+    """Run studies and check their claims; exits with 1 unless all pass, with 2 where a study has none."""
     import time
 
     from rich.console import Console
+    from rich.markup import escape
 
-    from ...specs.errors import StoreError
+    from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
     from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
     console, verdicts, pages = Console(soft_wrap=True, highlight=False), [], ["# Claims, and what was measured", ""]
-    studies = [*gallery()] if specs == ["all"] else specs
+    studies, none = [*gallery()] if specs == ["all"] else specs, []
     for spec in studies:
         began = time.perf_counter()
         study, made = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
@@ -40,14 +42,16 @@ def verify(
             pages.append(markdown(study, made))
             console.print(table(study, made))
         else:
+            none.append(study.name)
             console.print(f"{study.name}: has no claims")
         console.print(f"[dim]{duration(time.perf_counter() - began)}[/]\n")
     if report:
         report.write_text("\n".join(pages), encoding="utf-8")
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    console.print(
-        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, ' '.join(specs) if quick else None)}"
-    )
+    following_command = escape(following(studies[-1], out, " ".join(specs) if quick else None))
+    console.print(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following_command}")
+    if none and not allow_none and specs != ["all"]:
+        raise SpecError(f"{', '.join(none)}: nothing to verify, there are no claims; write `claims:`, or give --allow-none")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
 
