@@ -1,13 +1,10 @@
-"""Checks a study's claims against its results, with the standard error over the seeds.
+"""Checks a study's claims against its results, with confidence intervals over the seeds.
 
-A claim's deviation is measure - expected. Its standard error is that of the delete-a-group jackknife: the seeds are dealt into GROUPS
-groups and the whole expression is evaluated once without each (Shao and Wu 1989, doi:10.1214/aos/1176347263); it holds for means,
-quantiles and ratios alike, and with common random numbers it sees that two groups of runs are paired. The deviation's confidence
-interval (Student's t, Bonferroni over the claim's points) decides: inside the tolerance the claim passes, outside it fails, and where
-the interval has an end on each side the seeds are too few to tell.
+A claim's deviation is measure - expected. Its confidence interval (engine/intervals.py; two-sided for `expected`, one-sided for an
+inequality; Bonferroni over the claim's points) decides: where all of it lies inside the tolerance the claim passes, where none of it does
+the claim fails, and where a part does the seeds are too few to tell.
 """
 
-import ast
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.base import RuleOptimizer
-from ..specs.claim import Claim, parse_claim
+from ..specs.claim import Claim, normal, parse_claim
 from ..specs.errors import SpecError, StoreError
-from ..specs.init import FanIn, Normal, Solution, Sphere, Uniform
+from ..specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
 from ..specs.noise import NoNoise
 from ..specs.study import Study
 from . import places
 from .claims import Results
+from .executors.recorder import DIVERGED
+from .intervals import difference, interval, outermost
 
-GROUPS = 20
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
 
 
@@ -41,7 +39,7 @@ class Verdict:
     expected: float
     deviation: float
     margin: float
-    """Half the width of the confidence interval of the deviation."""
+    """How far the deviation's confidence interval reaches: for `=` on the side where it reaches farther, for `<` above, for `>` below."""
     tolerance: float
     points: int
     at: str = ""
@@ -63,36 +61,39 @@ def judge(claim: Claim, results: Results) -> Verdict:
         return decide(claim, group, results)
     except SpecError as error:
         raise SpecError(f"claim '{claim.name}': {error}") from None
-    finally:
-        results.seeds = None
 
 
 def decide(claim: Claim, group: str, results: Results) -> Verdict:
-    measured, expected, held = sides(claim, group, results)
+    results.ignore = claim.diverged == "ignore"
+    measured, expected, held, found = evaluate(claim, group, results)
     deviation = measured - expected
-    shape, points = deviation.dims, int(held.sum())
+    points = int(held.sum())
     if points == 0:
         raise SpecError("`where` holds at no point")
-    error, reason = standard_error(claim, group, results, deviation)
-    margin = half_width(error, claim.confidence, points) if error is not None else np.full(deviation.shape, np.inf)
-    if error is not None and counts_seeds(claim, deviation, results.study):
-        margin = np.maximum(margin, np.log(points / (1 - claim.confidence)) / results.study.seeds)
-    tolerance = claim.atol + claim.rtol * abs(expected)
-    inside, outside = room(claim.relation, deviation.values, margin, tolerance.values)
+    low, high, reason = ends(claim, group, results, deviation, found, points)
+    tolerance = (claim.atol + claim.rtol * abs(expected)).values
+    inside, outside = room(claim.relation, low, high, tolerance)
     where = held.values
+    lost = lost_points(claim, group, results, deviation) & where
     unknown = np.isnan(deviation.values) & where
-    if unknown.any():
-        reason = "the measure or what it is compared with is NaN"
-    score = np.where(where, np.where(unknown, -np.inf, inside), np.inf)
-    worst = np.unravel_index(np.argmin(score), score.shape) if score.shape else ()
-    failed, passed = bool((unknown | (outside < 0))[where].any()), bool((inside >= 0)[where].all())
+    bad = unknown if results.ignore else unknown | lost
+    score = np.where(where, np.where(bad, -np.inf, inside), np.inf)
+    failed, passed = bool((bad | (outside < 0))[where].any()), bool((inside >= 0)[where].all())
     verdict = FAILED if failed else PASSED if passed else UNDECIDED
-    if verdict == FAILED and not unknown.any():
-        worst = np.unravel_index(np.argmin(np.where(where, outside, np.inf)), score.shape) if score.shape else ()
-    numbers = [
-        float(np.broadcast_to(a, deviation.shape)[worst])
-        for a in (measured.values, expected.values, deviation.values, margin, tolerance.values)
-    ]
+    if verdict == FAILED and not bad.any():
+        score = np.where(where, outside, np.inf)
+    worst = np.unravel_index(np.argmin(score), score.shape) if score.shape else ()
+    of_runs = runs(claim, group, results, deviation, worst)
+    if unknown.any():
+        reason = "the measure or what it is compared with is NaN" + (f"; {of_runs} diverged" if of_runs else "")
+    elif lost.any() and not results.ignore:
+        reason = f"{of_runs} diverged, and the measure would look past them; `diverged: ignore` lets it"
+    elif verdict != UNDECIDED:
+        reason = f"{of_runs} diverged and are left out" if of_runs and lost.any() else ""
+    margin = {"=": np.fmax(difference(high, deviation.values), difference(deviation.values, low))}
+    margin |= {"<": difference(high, deviation.values), ">": difference(deviation.values, low)}
+    numbers = [measured.values, expected.values, deviation.values, margin[claim.relation], tolerance]
+    numbers = [float(np.broadcast_to(a, deviation.shape)[worst]) for a in numbers]
     return Verdict(
         name=claim.name,
         group=group,
@@ -104,84 +105,117 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
         margin=numbers[3],
         tolerance=numbers[4],
         points=points,
-        at=place(deviation, shape, worst) if points > 1 else "",
-        reason=reason if verdict == UNDECIDED or unknown.any() else "",
+        at=place(deviation, deviation.dims, worst) if points > 1 else "",
+        reason=reason,
         measure=claim.measure,
         source=claim.source,
     )
 
 
-def sides(claim: Claim, group: str, results: Results) -> tuple[Any, Any, Any]:
-    """(measured, expected, where) as arrays of one shape over the claim's points."""
+def evaluate(claim: Claim, group: str, results: Results) -> tuple[Any, Any, Any, list[Any]]:
+    """(measured, expected, where) as arrays of one shape over the claim's points, and the reductions of the seeds in them."""
     import xarray
 
-    given = [results.evaluate(text, group) for text in (claim.measure, claim.other, *([claim.where] if claim.where else ()))]
-    arrays = [a if hasattr(a, "dims") else xarray.DataArray(a) for a in given]
-    measured, expected, *where = xarray.broadcast(*arrays)
+    results.reductions = {}
+    where = results.evaluate(claim.where, group) if claim.where else True
+    measured, expected = sides(claim, group, results)
+    texts = [normal(text) for text in (claim.measure, claim.other)]
+    found = {r.key: r for text in texts for r in outermost(parse_claim(text), text, results)}
     left = [d for d in measured.dims if d == "step"]
     if left:
         raise SpecError("the measure still has the dimension 'step'; reduce it, with final(), tail() and mean(), ...")
-    measured, expected = measured.astype(np.float64), expected.astype(np.float64)
-    held = where[0].astype(bool) if where else xarray.ones_like(measured, dtype=bool)
-    return measured, expected, held
+    where = where if hasattr(where, "dims") else xarray.DataArray(where)
+    measured, expected, held = xarray.broadcast(measured, expected, where)
+    return measured, expected, held.astype(bool), [*found.values()]
 
 
-def room(relation: str, deviation: Any, margin: Any, tolerance: Any) -> tuple[Any, Any]:
+def sides(claim: Claim, group: str, results: Results) -> tuple[Any, Any]:
+    """(measured, expected) as arrays of one shape."""
+    import xarray
+
+    given = [results.evaluate(text, group) for text in (claim.measure, claim.other)]
+    measured, expected = xarray.broadcast(*(a if hasattr(a, "dims") else xarray.DataArray(a) for a in given))
+    return measured.astype(np.float64), expected.astype(np.float64)
+
+
+def ends(claim: Claim, group: str, results: Results, deviation: Any, found: list[Any], points: int) -> tuple[Any, Any, str]:
+    """The ends of the deviation's confidence interval, infinite where there is none, and why they are not nearer."""
+    import xarray
+
+    study = results.study
+    none = np.full(deviation.shape, -np.inf), np.full(deviation.shape, np.inf)
+    random = is_random(study)
+    if random and study.record.stats:
+        return *none, "only statistics over the seeds are stored, so there is no standard error; record runs"
+    if random and found and study.seeds < 2:
+        return *none, "one seed has no standard error; use more seeds"
+    level = (1 - claim.confidence) / points / (2 if claim.relation == "=" else 1)
+
+    def again() -> tuple[Any, Any]:
+        measured, expected = sides(claim, group, results)
+        return xarray.broadcast(measured, expected, deviation)[:2]
+
+    low, high = interval(again, found, results, group, level, random)
+    return low, high, f"{study.seeds} seeds are too few to tell"
+
+
+def room(relation: str, low: Any, high: Any, tolerance: Any) -> tuple[Any, Any]:
     """How far inside the tolerance the interval's worst end lies, and how far its best end; negative is outside."""
     with np.errstate(invalid="ignore"):
         if relation == "=":
-            return tolerance - (np.abs(deviation) + margin), tolerance - (np.abs(deviation) - margin)
-        ahead = -deviation if relation == "<" else deviation
-        return ahead + tolerance - margin, ahead + tolerance + margin
+            near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+            return tolerance - np.maximum(np.abs(low), np.abs(high)), tolerance - near
+        worst, best = (-high, -low) if relation == "<" else (low, high)
+        return worst + tolerance, best + tolerance
 
 
-def standard_error(claim: Claim, group: str, results: Results, deviation: Any) -> tuple[Any, str]:
-    """The jackknife's standard error of the deviation and '', or None and why there is none. Zero where nothing is random."""
-    zero = np.zeros(deviation.shape)
-    if "seed" in deviation.dims or not is_random(results.study):
-        return (zero, len(zero)), ""
-    if results.study.record.stats:
-        return None, "only statistics over the seeds are stored, so there is no standard error; record runs"
-    seeds = results.study.seeds
-    groups = min(GROUPS, seeds)
-    if groups < 2:
-        return None, "one seed has no standard error; use more seeds"
-    without = []
-    for k in range(groups):
-        results.seeds = np.nonzero(np.arange(seeds) % groups != k)[0]
-        measured, expected, _ = sides(claim, group, results)
-        without.append((measured - expected).broadcast_like(deviation).transpose(*deviation.dims).values)
-    results.seeds = None
-    stacked = np.stack(without)
-    with np.errstate(invalid="ignore"):
-        error = np.sqrt((groups - 1) / groups * ((stacked - stacked.mean(axis=0)) ** 2).sum(axis=0))
-        error = np.where((stacked == stacked[0]).all(axis=0), 0.0, error)  # all infinite, for one
-    return (error, groups), f"{seeds} seeds are too few to tell"
+def lost_points(claim: Claim, group: str, results: Results, deviation: Any) -> Any:
+    """Where the deviation is known since it leaves runs out that diverged."""
+    if not any(bool((s == DIVERGED).any()) for _, s in statuses(claim, group, results)):
+        return np.zeros(deviation.shape, bool)
+    ignore, results.ignore, results.strict = results.ignore, False, True
+    try:
+        measured, expected = sides(claim, group, results)
+        strict = (measured - expected).broadcast_like(deviation).transpose(*deviation.dims).values
+    finally:
+        results.ignore, results.strict = ignore, False
+    return np.isnan(strict) & ~np.isnan(deviation.values)
 
 
-def half_width(error: tuple[Any, int], confidence: float, points: int) -> Any:
-    """Half the confidence interval, shared out over the points."""
-    from scipy.stats import t
-
-    spread, groups = error
-    if not np.any(spread):
-        return spread
-    return spread * float(t.ppf(1 - (1 - confidence) / points, groups - 1))
+def statuses(claim: Claim, group: str, results: Results) -> list[tuple[str, Any]]:
+    """The groups that a claim names, with how their runs ended."""
+    groups = {name for text in (claim.measure, claim.other) for name in results.groups(parse_claim(text), group)}
+    return [(name, results.variable(name, "status")) for name in sorted(groups) if "status" in results.names(name)]
 
 
-def counts_seeds(claim: Claim, deviation: Any, study: Study) -> bool:
-    """Whether the claim is about a fraction of the seeds, whose interval is log(1/(1 - confidence))/n wide even if none of n (or all) do
-    it: the bound of Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404."""
-    calls = [n.func for text in (claim.measure, claim.other) for n in ast.walk(parse_claim(text)) if isinstance(n, ast.Call)]
-    return "seed" not in deviation.dims and is_random(study) and any(isinstance(f, ast.Name) and f.id == "fraction" for f in calls)
+def runs(claim: Claim, group: str, results: Results, deviation: Any, worst: tuple[Any, ...]) -> str:
+    """'31 of 50 runs' for those that diverged at a point, '' for none."""
+    bad = total = 0
+    for _, status in statuses(claim, group, results):
+        for dim, k in zip(deviation.dims, worst, strict=True):
+            if dim in status.dims and dim in deviation.coords and status.sizes[dim] == deviation.sizes[dim]:
+                status = status.isel({dim: int(k)})
+        bad, total = bad + int((status == DIVERGED).sum()), total + status.size
+    return f"{bad} of {total} runs" if bad else ""
 
 
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
-    start = isinstance(study.start(), (Normal, Uniform, Sphere, FanIn, Solution))
+    init = study.start()
+    start = isinstance(init, (Normal, Uniform, Sphere, FanIn, Solution)) or (isinstance(init, File) and has_rows(init))
     own = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
-    return start or own or disorder or not isinstance(study.noise, NoNoise)
+    return start or own or disorder or study.branch is not None or not isinstance(study.noise, NoNoise)
+
+
+def has_rows(init: File) -> bool:
+    """Whether a file of starts has one a seed that differ, or cannot be looked into any more."""
+    try:
+        starts = np.load(init.file(), mmap_mode="r", allow_pickle=False)
+        starts = starts if isinstance(starts, np.ndarray) else starts[init.key or next(iter(starts))]
+    except (OSError, ValueError, EOFError, KeyError, StopIteration):
+        return True
+    return starts.ndim > 1 and bool((starts != starts[:1]).any())
 
 
 def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:

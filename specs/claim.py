@@ -2,7 +2,8 @@
 
 An expression is Python arithmetic over names and the functions in FUNCTIONS; nothing else parses, and nothing is executed. Names:
 
-    loss, params, an observable      a recorded variable of the claim's group; `sgd.loss` is that of the group sgd
+    loss, params, an observable      a recorded variable of the claim's group; `sgd.loss` is that of the group sgd, and `'sgd+m'.loss` that
+                                     of a group whose label is no plain word
     lr, beta1, noise.scale, ...      a field of the group's optimizer, or landscape., noise., init. and a field; swept ones vary
     status, diverged, last_step      how every run ended
     step, steps, seeds, dim, pi, e   numbers
@@ -11,14 +12,18 @@ An expression is Python arithmetic over names and the functions in FUNCTIONS; no
 """
 
 import ast
-from typing import Annotated
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import NonNegative, Spec
 from .errors import suggest
-from .names import parse_expression
+from .names import for_parser, parse_expression
 
 FUNCTIONS = (
     *("mean", "median", "min", "max", "std", "var", "sum", "quantile", "fraction", "argmin", "argmax", "at_argmin"),
@@ -45,11 +50,40 @@ FUNCTIONS = (
 )
 OWN_NAMES = ("status", "diverged", "last_step", "step", "steps", "seeds", "dim", "pi", "e")
 PARTS = ("landscape", "noise", "init")
-MAX_LENGTH, MAX_NODES = 2_000, 400
-_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.BitAnd, ast.BitOr, ast.USub, ast.UAdd, ast.Invert)
-_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+MAX_LENGTH, MAX_NODES, MAX_DEPTH = 2_000, 400, 120
 
 
+def power(a: Any, b: Any) -> Any:
+    """a**b. Plain numbers are floats, so that a power of whole numbers cannot grow without bound. Raises OverflowError, ValueError."""
+    plain = isinstance(a, (int, float)) and isinstance(b, (int, float))
+    result = float(a) ** float(b) if plain else a**b
+    if isinstance(result, complex):
+        raise ValueError(f"{a}**{b} is no real number")
+    return result
+
+
+OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: power,
+    ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+@functools.lru_cache(maxsize=1024)
 def parse_claim(text: str) -> ast.expr:
     """The expression's syntax tree, every node of which is allowed. Raises ValueError that says what is not."""
     if len(text) > MAX_LENGTH:
@@ -61,9 +95,76 @@ def parse_claim(text: str) -> ast.expr:
     nodes = list(ast.walk(tree))
     if len(nodes) > MAX_NODES:
         raise ValueError(f"an expression of more than {MAX_NODES} parts")
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
+    if depth > MAX_DEPTH:
+        raise ValueError(f"an expression nested {depth} levels deep; at most {MAX_DEPTH} are allowed")
     for node in nodes:
         _allow(node)
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
+        raise ValueError(f"'{text[:40]}' is a name in quotes, which is no number")
+    constant(tree)
     return tree
+
+
+def normal(text: str) -> str:
+    """An expression's text as `parse_claim` gives it to Python's parser."""
+    return for_parser(text)
+
+
+def segment(text: str, node: ast.expr) -> str:
+    """The part of the text that a node was read from."""
+    return text.encode()[node.col_offset : node.end_col_offset].decode()
+
+
+def constant(node: ast.AST) -> Any:
+    """The value of an expression of numbers alone, None for any other. Raises ValueError where one inside has no finite value."""
+    if isinstance(node, ast.Constant):
+        return None if isinstance(node.value, str) else _finite(node, lambda: node.value)
+    values = [constant(child) for child in ast.iter_child_nodes(node)]
+    match node:
+        case ast.BinOp(op=op) if values[0] is not None and values[2] is not None:
+            return _finite(node, lambda: OPERATORS[type(op)](values[0], values[2]))
+        case ast.UnaryOp(op=op) if values[1] is not None:
+            return _finite(node, lambda: OPERATORS[type(op)](values[1]))
+    return None
+
+
+def _finite(node: ast.AST, value: Callable[[], Any]) -> Any:
+    try:
+        result = value()
+        if math.isfinite(result):
+            return result
+        reason = "too large a number"
+    except OverflowError:
+        reason = "too large a number"
+    except ZeroDivisionError:
+        reason = "a division by zero"
+    except (ValueError, TypeError):
+        reason = "no real number"
+    text = ast.unparse(node)
+    raise ValueError(f"'{text if len(text) <= 40 else text[:37] + '...'}' is {reason}")
+
+
+def check_numbers(tree: ast.expr, steps: int) -> None:
+    """Numbers given to functions lie where they have a meaning in a study of so many steps. Raises ValueError that says which does not."""
+    ranges = {
+        "quantile": (1, "q", "level", 0, 1),
+        "head": (1, "fraction", "fraction", 0, 1),
+        "tail": (1, "fraction", "fraction", 0, 1),
+        "time_to_stay_below": (2, "records", "records", 0, steps + 1),
+        "shift": (1, "records", "records", -steps - 1, steps + 1),
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in ranges:
+            continue
+        place, keyword, noun, low, high = ranges[node.func.id]
+        given = [k.value for k in node.keywords if k.arg == keyword] + node.args[place : place + 1]
+        value = constant(given[0]) if given else None
+        if value is not None and (not low <= value <= high or (noun == "records" and value != int(value))):
+            kind = "a whole number of records" if noun == "records" else f"a {noun}"
+            raise ValueError(f"{node.func.id}() takes {kind} from {low} to {high}, given {value:.15g}")
 
 
 def _allow(node: ast.AST) -> None:
@@ -78,13 +179,18 @@ def _allow(node: ast.AST) -> None:
         case ast.Constant(value=value):
             if isinstance(value, bool) or not isinstance(value, (int, float, str)):
                 raise ValueError(f"{value!r} is neither a number nor a name in quotes")
-        case ast.Attribute(value=ast.Name() | ast.Attribute()) | ast.Name() | ast.keyword() | ast.expr_context():
+        case ast.Attribute(value=ast.Constant(value=str())) | ast.Attribute(value=ast.Name() | ast.Attribute()):
+            pass
+        case ast.Name() | ast.keyword() | ast.expr_context():
             pass
         case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.operator() | ast.unaryop() | ast.cmpop():
-            if isinstance(node, (ast.operator, ast.unaryop)) and not isinstance(node, _OPERATORS):
+            if isinstance(node, (ast.operator, ast.unaryop)) and type(node) not in OPERATORS:
                 raise ValueError(f"the operator {type(node).__name__} is not allowed")
-            if isinstance(node, ast.cmpop) and not isinstance(node, _COMPARISONS):
+            if isinstance(node, ast.cmpop) and type(node) not in OPERATORS:
                 raise ValueError(f"the comparison {type(node).__name__} is not allowed")
+            for part in ast.iter_child_nodes(node):
+                if isinstance(part, (ast.List, ast.Tuple)) or (isinstance(part, ast.Constant) and isinstance(part.value, str)):
+                    raise ValueError(f"'{ast.unparse(part)[:40]}' is a name in quotes, which is no number to compute with")
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             if not all(isinstance(e, ast.Constant) and isinstance(e.value, str) for e in elements):
                 raise ValueError("a list holds names of dimensions, in quotes")
@@ -109,19 +215,40 @@ def names(tree: ast.expr) -> set[tuple[str, ...]]:
 
 
 def path(node: ast.expr) -> tuple[str, ...]:
-    """`noise.scale` -> ("noise", "scale")."""
+    """`noise.scale` -> ("noise", "scale"); `'sgd.v2'.lr` -> ("sgd.v2", "lr")."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    return (*([node.id] if isinstance(node, ast.Name) else []), *reversed(parts))
+    first = node.id if isinstance(node, ast.Name) else str(node.value) if isinstance(node, ast.Constant) else None
+    return (*([first] if first is not None else []), *reversed(parts))
+
+
+def with_label(name: tuple[str, ...], labels: Iterable[str]) -> tuple[str, ...]:
+    """The name with the longest label that it begins with as its first part: labels may hold dots.
+
+    >>> with_label(("sgd", "v2", "loss"), ["sgd", "sgd.v2"])
+    ('sgd.v2', 'loss')
+    """
+    known = set(labels)
+    for length in range(len(name) - 1, 1, -1):
+        if ".".join(name[:length]) in known:
+            return (".".join(name[:length]), *name[length:])
+    return name
+
+
+def spelled(name: tuple[str, ...]) -> str:
+    """A name as an expression has it, a label that is no plain word in quotes."""
+    first, *others = name
+    return ".".join([first if first.isidentifier() else f"'{first}'", *others])
 
 
 class Claim(Spec):
     """measure == expected within atol + rtol |expected|, or an inequality, at every point of the swept dims where `where` holds.
 
-    The standard error over the seeds is taken into account: a claim passes if it holds with the stated confidence, fails if its
-    opposite does, and is undecided if the seeds are too few to tell. Confidence is shared out over the points (Bonferroni).
+    The measure's confidence interval over the seeds decides: a claim passes if all of it lies where the claim holds, fails if none of it
+    does, and is undecided if the seeds are too few to tell. Confidence is shared out over the points (Bonferroni). A claim that leaves runs
+    out because they diverged fails, unless it says `diverged: ignore`.
     """
 
     name: Annotated[str, Field(min_length=1)] = Field(description="the claim in words")
@@ -136,6 +263,9 @@ class Claim(Spec):
     rtol: NonNegative = Field(default=0.0, description="tolerance relative to what is expected")
     atol: NonNegative = Field(default=0.0, description="absolute tolerance")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(default=0.99, description="of the verdict, shared out over the points")
+    diverged: Literal["fail", "ignore"] = Field(
+        default="fail", description="whether runs that diverged fail a measure that has no value for them, or are left out"
+    )
     source: str = Field(default="", description="where the prediction is from")
 
     @model_validator(mode="after")

@@ -242,16 +242,16 @@ class _Plain:
 def apply_setting(source: Source, setting: str) -> None:
     """Change one value by `KEY=VALUE`; KEY is a dotted path, optimizers by label, kind or position; VALUE is YAML."""
     key, equals, text = setting.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise SpecError(f"--set {setting}: write KEY=VALUE, for example landscape.sharpness=50 or adam.lr=0.1")
-    value = read_value(text, setting)
     labels = {}
     for k, entry in enumerate(source.data.get("optimizers") or []):
         if isinstance(entry, dict):
             labels.setdefault(entry.get("label") or entry.get("kind"), k)
         elif isinstance(entry, str):
             labels.setdefault(entry, k)
+    parts = key_parts(key.strip(), labels)
+    if not equals or not all(parts):
+        raise SpecError(f"--set {setting}: write KEY=VALUE, for example landscape.sharpness=50 or adam.lr=0.1")
+    value = read_value(text, setting)
     if parts[0] in labels and parts[0] not in Study.model_fields:
         parts = ["optimizers", str(labels[parts[0]]), *parts[1:]]
     if parts[0] not in Study.model_fields:
@@ -283,6 +283,21 @@ def apply_setting(source: Source, setting: str) -> None:
             if isinstance(target, list) and isinstance(target[step], str):
                 target[step] = {"kind": target[step]}
             target = target[step]
+
+
+def key_parts(key: str, labels: Iterable[Any]) -> list[str]:
+    """A dotted path's parts; an optimizer's label, which may hold dots, is one, in quotes or without.
+
+    >>> key_parts("sgd.v2.lr", ["sgd", "sgd.v2"]), key_parts("'a+b'.lr", ["a+b"])
+    (['sgd.v2', 'lr'], ['a+b', 'lr'])
+    """
+    head = ["optimizers"] if key.startswith("optimizers.") else []
+    rest = key.removeprefix("optimizers.")
+    for label in sorted((str(name) for name in labels), key=len, reverse=True):
+        for spelling in (f"'{label}'", f'"{label}"', label):
+            if rest == spelling or rest.startswith(f"{spelling}."):
+                return [*head, label, *rest[len(spelling) + 1 :].split(".")] if rest != spelling else [*head, label]
+    return key.split(".")
 
 
 def read_value(text: str, setting: str) -> Any:

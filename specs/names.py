@@ -48,15 +48,19 @@ def why_no_name(name: str) -> str | None:
     return None
 
 
-def parse_expression(text: str, words: Collection[str] = FREE) -> ast.expr:
-    """Python's syntax tree of an expression in which `words`, some of FREE, are names. Raises what ast.parse does."""
+def for_parser(text: str, words: Collection[str] = FREE) -> str:
+    """The text in one line, with `words` in a form that Python's parser takes for names."""
     flat = " ".join(text.split())
     used = frozenset(words) & FREE
     if not used or not used.intersection(WORD.findall(flat)):
-        return ast.parse(flat, mode="eval").body
-    hidden = WORD.sub(lambda found: HIDDEN + found[0] if found[0] in used else found[0], flat)
+        return flat
+    return WORD.sub(lambda found: HIDDEN + found[0] if found[0] in used else found[0], flat)
+
+
+def parse_expression(text: str, words: Collection[str] = FREE) -> ast.expr:
+    """Python's syntax tree of an expression in which `words`, some of FREE, are names. Raises what ast.parse does."""
     try:
-        tree = ast.parse(hidden, mode="eval").body
+        tree = ast.parse(for_parser(text, words), mode="eval").body
     except SyntaxError as error:
         error.msg = error.msg.replace(HIDDEN, "")
         raise

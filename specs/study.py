@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
-from .claim import OWN_NAMES, Claim, names, parse_claim
+from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
 from .compatibility import PARTS, problems
 from .errors import suggest
 from .init import AnyInit, Init
@@ -121,9 +121,13 @@ class Study(Spec):
             own = self.claim_names(groups.get(claim.group or "", self.optimizers[0]))
             known = own | {(name, *path) for name, o in groups.items() for path in self.claim_names(o)}
             for field, text in claim.expressions().items():
-                for path in names(parse_claim(text)) - known:
-                    name, near = ".".join(path), suggest(".".join(path), [".".join(k) for k in known])
-                    listed = ", ".join(sorted({k[0] for k in own} | set(groups)))
+                try:
+                    check_numbers(parse_claim(text), self.steps)
+                except ValueError as error:
+                    raise ValueError(f"claims: '{claim.name}': {field}: {error}") from None
+                for path in {with_label(name, groups) for name in names(parse_claim(text))} - known:
+                    name, near = spelled(path), suggest(spelled(path), [spelled(k) for k in known])
+                    listed = ", ".join(sorted({k[0] for k in own} | {spelled((g,)) for g in groups}))
                     raise ValueError(f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})")
 
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:

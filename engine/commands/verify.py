@@ -18,12 +18,13 @@ def verify(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, start those that are missing.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
+    allow_none: Annotated[bool, typer.Option("--allow-none", help="A study without claims is no error.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
 ) -> None:
-    """Run studies and check their claims; exits with 1 unless all pass."""
+    """Run studies and check their claims; exits with 1 unless all pass, with 2 where a study has none."""
     import time
 
-    from ...specs.errors import StoreError
+    from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
     from ..tables import console
     from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
@@ -32,7 +33,7 @@ def verify(
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
     shown, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
-    studies = [*gallery()] if specs == ["all"] else specs
+    studies, without_claims = [*gallery()] if specs == ["all"] else specs, []
     for spec in studies:
         began = time.perf_counter()
         study, made = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
@@ -41,6 +42,7 @@ def verify(
             pages.append(markdown(study, made))
             shown.print(table(study, made))
         else:
+            without_claims.append(study.name)
             say(f"{study.name}: has no claims")
         shown.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
     if report:
@@ -49,6 +51,8 @@ def verify(
     say(
         f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None, settings or [])}"
     )
+    if without_claims and not allow_none and specs != ["all"]:
+        raise SpecError(f"{', '.join(without_claims)}: nothing to verify, there are no claims; write `claims:`, or give --allow-none")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
 
