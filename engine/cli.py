@@ -61,9 +61,21 @@ def answer() -> None:
         say(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", error=True)
         sys.exit(2)
     except Exception as error:
+        if unreadable(error):
+            print("error: a chunk of the store cannot be read; thalweg check STORE says which, and how to make it anew", file=sys.stderr)
+            sys.exit(2)
         if not hasattr(error, "format_message"):
             raise
         sys.exit(misused(error))
+
+
+def unreadable(error: BaseException) -> bool:
+    """Whether Zarr raised this while it decoded a chunk: one that is truncated, or whose checksum is another."""
+    frame, names = error.__traceback__, set()
+    while frame is not None:
+        names.add(frame.tb_frame.f_globals.get("__name__", "").rpartition(".")[0])
+        frame = frame.tb_next
+    return bool({"zarr.codecs", "zarr.core"} & names) and not isinstance(error, MemoryError)
 
 
 def misused(error: Any) -> int:

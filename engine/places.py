@@ -136,6 +136,8 @@ def reached(target: "str | Path", done: str = "read") -> Iterator[None]:
     except ImportError as error:
         raise StoreError(f"{target}: {error}") from error
     except Exception as error:
+        if isinstance(error, PermissionError) and remote(target):
+            raise StoreError(f"{target}: access is denied; look at the credentials, and at what they may do there") from error
         if isinstance(error, OSError) or remote(target):
             reason = getattr(error, "strerror", None) or error or type(error).__name__
             raise StoreError(f"{target}: cannot be {'reached' if remote(target) else done}: {reason}") from error
@@ -182,6 +184,8 @@ def _why_not_held(file: Path, error: Exception) -> str:
             return "another process is writing it; wait for that one, or choose another --out"
         except OSError as other:
             error = other
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return "cannot be written: a part of its path is no folder"
     return f"cannot be written: {error.strerror or error}"
 
 

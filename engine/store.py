@@ -323,6 +323,8 @@ def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
     """Refuse to replace an output unless told to, what is not thalweg's, or what the runs begin with; or to start what the disk cannot hold."""
     if places.exists(target):
         if not overwrite:
+            if not places.is_store(target):
+                raise StoreError(f"{target}: exists already, and is no store; choose another --out")
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
         try:
             open_root(target)

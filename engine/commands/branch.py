@@ -27,7 +27,7 @@ def branch(
     from ..branch import branched
 
     study = branched(store, at, settings or ())
-    target = out or f"{study.name}.zarr"
+    target = f"{study.name}.zarr" if out is None else out
     with progress(study, not quiet) as advance:
         try:
             run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)

@@ -35,7 +35,7 @@ def run(
         study, target = load_study(stored_study(spec), settings or ()), spec
     else:
         study = load_study(spec, settings or (), outside=outside)
-        target = out or f"{study.name}.zarr"
+        target = f"{study.name}.zarr" if out is None else out
     with progress(study, not quiet) as advance:
         try:
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
