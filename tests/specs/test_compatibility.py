@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from thalweg.engine import load_study, run
 from thalweg.engine.plan import plan
-from thalweg.specs import names
+from thalweg.specs import reserved
 from thalweg.specs.compatibility import remarks
 from thalweg.specs.errors import SpecError
 
@@ -122,7 +122,7 @@ def test_every_array_of_a_store_has_a_reserved_name_unless_the_study_names_it():
         land = load_study(study).landscape
         for group in run(study).children.values():
             own = {f"{block}_{k}" for block, shape in land.blocks.items() for k in range(len(shape))} if len(land.blocks) > 1 else set()
-            left = [name for name in group.variables if not names.reserved(str(name)) and name not in own]
+            left = [name for name in group.variables if not reserved.reserved(str(name)) and name not in own]
             assert not [n for n in left if not any(str(n).startswith(o) for o in land.observable_names)]
 
 
