@@ -20,13 +20,15 @@ far as the expression does then. The exact intervals' effects, added in quadratu
 import ast
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..specs.claim import names, segment
-from .claims import AVERAGES, FACTS, FUNCTIONS, VARIANT, Reduction, Results
+from .claim_functions import AVERAGES, FACTS, FUNCTIONS, VARIANT
+from .claims import Reduction, Results, at_seeds
 
 HALVES, ENUMERATED = 100, 256
 BEYOND = 10
@@ -107,6 +109,8 @@ def share_ends(r: Reduction, results: Results, group: str, level: float) -> tupl
     if low is None:
         binary = ((x == 0) | (x == 1) | x.isnull()).all(r.dims)
         jumps = bool(same.any()) and is_discrete(r, results, group)
+        if not (jumps or bool(binary.any())):
+            return None
         low, high, known = first * 0, first * 0 + 1, binary & (~same | jumps)
     else:
         known = low < high
@@ -263,27 +267,29 @@ class Halves:
         from scipy.stats import norm, t
 
         n = results.study.seeds
-        halves, freedom = half_samples(n)
+        every = math.comb(n, n // 2) <= ENUMERATED
+        count = math.comb(n, n // 2) if every else HALVES
+        freedom = n - 1 if every else 1 / (1 / (n - 1) + 1 / HALVES)
         factor = math.sqrt((n // 2) / (n - n // 2))
         quantile = float(t.ppf(1 - level, freedom))
-        stretch = factor * quantile / float(norm.ppf(1 - 1 / (len(halves) + 1)))
+        stretch = factor * quantile / float(norm.ppf(1 - 1 / (count + 1)))
         self.still = {r.key: np.ones(r.value.shape, bool) for r in found}
         measured, expected, stretched = [], [], []
         samplers = [Sampler(r, results, group) for r in found]
-        size = max(1, MOST_NUMBERS // max(1, sum(r.value.size for r in found)))
-        for at in range(0, len(halves), size):
-            part = [[sampler(half) for sampler in samplers] for half in halves[at : at + size]]
-            moved = {}
-            for k, r in enumerate(found):
-                values = np.stack([row[k] for row in part])
+        size = max(1, MOST_NUMBERS // max(1, sum(r.value.size + s.size for r, s in zip(found, samplers, strict=True))))
+        for at in range(0, count, size):
+            rows_here = range(at, min(at + size, count))
+            seeds, moved = np.stack([half_sample(n, k, every) for k in rows_here]), {}
+            sampled = [sampler(seeds) for sampler in samplers]
+            for r, values in zip(found, sampled, strict=True):
                 self.still[r.key] &= (values == r.value.values).all(axis=0)
                 results.instead[r.key] = with_variants(r.value, values)
                 moved[r.key] = with_variants(r.value, stretched_from(r.value.values, values, stretch))
-            m, e = (rows(side, len(part), dims) for side in sides())
+            m, e = (rows(side, len(seeds), dims) for side in sides())
             measured.append(m)
             expected.append(e)
             results.instead |= moved
-            m, e = (rows(side, len(part), dims) for side in sides())
+            m, e = (rows(side, len(seeds), dims) for side in sides())
             stretched.append(difference(m, e))
             results.instead.clear()
         m, e = (rows(side, 1, dims)[0] for side in sides())
@@ -312,37 +318,42 @@ class Halves:
 
 
 class Sampler:
-    """The value of a reduction at some of the seeds."""
+    """The values of a reduction at several choices of seeds. `size` is how many numbers a choice takes."""
 
     def __init__(self, r: Reduction, results: Results, group: str):
         self.r, self.results, self.group = r, results, group
         inside = [results.reductions[k] for node in ast.walk(r.node) if (k := key_of(r, node)) in results.reductions and k != r.key]
         self.facts = {i.key: i.value for i in inside if i.name in FACTS}
         self.nested = len(self.facts) < len({i.key for i in inside})
+        self.size = max([a.size for a in (*r.args, *r.named.values()) if hasattr(a, "dims")])
         self.sums: Any = None
         if not self.nested and r.name in ("mean", "sum", "fraction"):
             x = r.args[0].astype(np.float64)
             x = x if r.lost is None else x.where(~r.lost)
             others = [d for d in r.dims if d != "seed"]
-            sums = x.sum(others, skipna=r.lost is not None).transpose("seed", *r.value.dims).values
-            held = x.notnull() if r.lost is not None else (x * 0).fillna(0) + 1
-            self.sums, self.counts = sums, held.sum(others).transpose("seed", *r.value.dims).values
+            held = x.notnull() if r.lost is not None else x.copy(data=np.ones(x.shape))
+            self.sums = x.sum(others, skipna=r.lost is not None).transpose("seed", *r.value.dims).values
+            self.counts = held.sum(others).transpose("seed", *r.value.dims).values
+            self.size = self.sums.size
 
     def __call__(self, seeds: Any) -> Any:
+        """At seeds (variants, seeds), as (variants, ...)."""
         r = self.r
         if self.sums is not None:
             with np.errstate(all="ignore"):
-                mean = self.sums[seeds].sum(axis=0) / self.counts[seeds].sum(axis=0)
+                mean = self.sums[seeds].sum(axis=1) / self.counts[seeds].sum(axis=1)
             return mean * self.counts.sum(axis=0) if r.name == "sum" else mean
-        total = self.results.study.seeds
-        value = self.again(seeds) if self.nested else self.function()(*(pick(a, seeds) for a in r.args), **self.kept(seeds))
-        return value.transpose(*r.value.dims).values * (total / len(seeds)) ** GROWTH.get(r.name, 0.0)
+        value = self.again(seeds) if self.nested else self.once(seeds)
+        times = (self.results.study.seeds / seeds.shape[1]) ** GROWTH.get(r.name, 0.0)
+        return value.transpose(VARIANT, *r.value.dims).values * times
 
-    def function(self) -> Callable[..., Any]:
-        return AVERAGES[self.r.name] if self.r.lost is not None and self.r.name in AVERAGES else FUNCTIONS[self.r.name]
-
-    def kept(self, seeds: Any) -> dict[str, Any]:
-        return {name: pick(a, seeds) for name, a in self.r.named.items()}
+    def once(self, seeds: Any) -> Any:
+        """The function's value for what it has been given, at these seeds."""
+        r = self.r
+        function = AVERAGES[r.name] if r.lost is not None and r.name in AVERAGES else FUNCTIONS[r.name]
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return function(*(at_seeds(a, seeds) for a in r.args), **{name: at_seeds(a, seeds) for name, a in r.named.items()})
 
     def again(self, seeds: Any) -> Any:
         """Evaluate it anew, with what it has inside; facts about all seeds stay what they are."""
@@ -350,7 +361,9 @@ class Sampler:
         kept, text, instead = dict(results.reductions), results.text, results.instead
         results.seeds, results.text, results.instead = seeds, r.text, self.facts
         try:
-            return results.value(r.node, self.group)
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore", RuntimeWarning)
+                return results.value(r.node, self.group)
         finally:
             results.seeds, results.text, results.reductions, results.instead = None, text, kept, instead
 
@@ -359,16 +372,11 @@ def key_of(r: Reduction, node: ast.AST) -> str | None:
     return segment(r.text, node) if isinstance(node, ast.Call) else None
 
 
-def pick(a: Any, seeds: Any) -> Any:
-    return a.isel(seed=seeds) if "seed" in getattr(a, "dims", ()) else a
-
-
-def half_samples(n: int) -> tuple[list[Any], float]:
-    """All halves of n seeds where they are few, else some, always the same; and the degrees of freedom of their spread."""
-    if math.comb(n, n // 2) <= ENUMERATED:
-        return [np.array(half) for half in itertools.combinations(range(n), n // 2)], n - 1
-    rng = np.random.default_rng(0)
-    return [np.sort(rng.permutation(n)[: n // 2]) for _ in range(HALVES)], 1 / (1 / (n - 1) + 1 / HALVES)
+def half_sample(n: int, k: int, every: bool) -> Any:
+    """The k-th half of n seeds: of all halves in order, or one drawn at random, the same whenever it is asked for."""
+    if every:
+        return np.array(next(itertools.islice(itertools.combinations(range(n), n // 2), k, None)))
+    return np.sort(np.random.default_rng(k).permutation(n)[: n // 2])
 
 
 def varied(key: str, start: Any, numbers: Any, sides: Sides, results: Results, dims: Any) -> Any:
