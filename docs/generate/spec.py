@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from thalweg.engine import claims as claim_functions
+from thalweg.engine import claim_functions
 from thalweg.specs import claim, record, schedule
 from thalweg.specs.average import AVERAGES
 from thalweg.specs.clip import CLIPS
