@@ -119,7 +119,7 @@ from thalweg.engine.executors.cuda_math import {precision} as functions
 from thalweg.engine.executors.cuda_math import cell32, cell64, philox
 
 F, W, WARP = np.{precision}, 1, {warp}
-box_muller, bailey, sqrt = functions.box_muller, functions.bailey, functions.sqrt
+box_muller, bailey, sqrt, scaling = functions.box_muller, functions.bailey, functions.sqrt, functions.scaling
 NAN, NEVER, ZERO = F(np.nan), np.int32(-1), np.uint32(0)
 
 
@@ -275,8 +275,11 @@ def clip(f: Features) -> list[str]:
         return each(f, f"g[slot, 0] = {limited}")
     if f.clip != "norm":
         return []
-    made = ["norm = F(0)", *each(f, "norm += g[slot, 0] * g[slot, 0]"), *["norm = together(norm)"] * (f.warp > 1), "norm = sqrt(norm)"]
-    return [*made, "if norm > threshold:", "    norm = threshold / norm", *indent(each(f, "g[slot, 0] *= norm"), 1)]
+    made, warp = ["norm = F(0)", *each(f, "norm += g[slot, 0] * g[slot, 0]")], ["norm = together(norm)"] * (f.warp > 1)
+    again = ["norm = F(0)", *each(f, "norm += (g[slot, 0] * scale) * (g[slot, 0] * scale)"), *warp]
+    made += [*warp, "scale = scaling(norm)", "if scale != F(1):", *indent(again, 1), "norm = sqrt(norm)"]
+    factors = each(f, "g[slot, 0] = g[slot, 0] * scale * norm * threshold")
+    return [*made, "if norm > threshold * scale:", "    norm = F(1) / norm", *indent(factors, 1)]
 
 
 def own(f: Features) -> list[str]:

@@ -6,6 +6,7 @@ compiles nothing here. Loaded as lanes.py is, once a precision and lane width, a
 
 import math
 
+import numpy as np
 from numba import njit, types
 
 from . import double, single
@@ -56,7 +57,8 @@ from .lanes import (
 
 SELDOM = True
 """Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
-power = single.pow if SINGLE else double.pow
+power, scaling = (single.pow, single.scaling) if SINGLE else (double.pow, double.scaling)
+TINY = F(np.finfo(F).tiny)
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
@@ -100,6 +102,23 @@ def student(N, seeds, step, dim, key, words, df, exponent):
 
 
 @njit(**JIT, **INNER)
+def clip_far(G, at):
+    """The same by the norm, where a square or the factor may have overflowed or vanished: run by run, first scaled by a power of two."""
+    for l in range(W):
+        squares = F(0)
+        for d in range(G.shape[0]):
+            squares += G[d, l] * G[d, l]
+        scale = scaling(squares)
+        squares = F(0)
+        for d in range(G.shape[0]):
+            squares += (G[d, l] * scale) * (G[d, l] * scale)
+        n = math.sqrt(squares)
+        if n > at[l] * scale:
+            for d in range(G.shape[0]):
+                G[d, l] = G[d, l] * scale * (F(1) / n) * at[l]
+
+
+@njit(**JIT, **INNER)
 def clip(G, at, kind, norm):
     """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
     vectorised()
@@ -115,9 +134,15 @@ def clip(G, at, kind, norm):
     for d in range(G.shape[0]):
         for l in range(W):
             norm[l] += G[d, l] * G[d, l]
+    far = np.int32(0)
     for l in range(W):
         n = math.sqrt(norm[l])
-        norm[l] = at[l] / n if n > at[l] else F(1)
+        factor = at[l] / n if n > at[l] else F(1)
+        far = np.int32(far | (0 if (scaling(norm[l]) == F(1)) & (factor >= TINY) else 1))
+        norm[l] = factor
+    if far:
+        clip_far(G, at)
+        return
     for d in range(G.shape[0]):
         for l in range(W):
             G[d, l] *= norm[l]
