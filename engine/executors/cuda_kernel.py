@@ -6,7 +6,7 @@ The functions of the landscape, the rule and the average are the same generated 
 study needs. Arrays on the device have the run as their last axis, so that neighbouring threads touch neighbouring addresses:
 
     X, A (dim, runs)   S (states, dim, runs)   status, last_step (runs)   seed_of (seeds)
-    P, H, HA, Q        (rows, points or 1): numbers of the landscape, the rule, the average, and (noise scale, df, -2 / df, clip threshold)
+    P, H, HA, Q        (rows, points or 1): numbers of the landscape, the rule, the average, and (noise scale, df, 2 / df, clip threshold)
     C                  (points or 1, steps of this launch): the schedule's factors
     component (dim)    limits: diverge above, loss below    key0 .. key3: Philox's two words of noise, and of the optimizer's own numbers
     marks              the `count` steps of this launch that are recorded, from record `place` on
@@ -166,7 +166,7 @@ def load(f: Features) -> list[str]:
     for name, table, rows in (("p", "P", f.numbers[0]), ("h", "H", f.numbers[1]), ("ha", "HA", f.numbers[2])):
         if rows and (name != "ha" or f.average):
             made += [f"at = min(point, {table}.shape[1] - 1)", f"for i in range({rows}):", f"    {name}[i, 0] = {table}[i, at]"]
-    made += ["at = min(point, Q.shape[1] - 1)", "scale, df, exponent, threshold = Q[0, at], Q[1, at], Q[2, at], Q[3, at]"]
+    made += ["at = min(point, Q.shape[1] - 1)", "scale, df, rate, threshold = Q[0, at], Q[1, at], Q[2, at], Q[3, at]"]
     made += each(f, "weight[slot, 0] = scale * component[d]") * bool(f.noise)
     return [*made, "factors = C[min(point, C.shape[0] - 1)]"]
 
@@ -260,10 +260,10 @@ def noise(f: Features) -> list[str]:
         return []
     word, add = "w0, w1, w2, w3 = philox(np.uint32({}), np.uint32(t), seed, ZERO, key0, key1)", "g[{0}, 0] += weight[{0}, 0] * bailey({1})"
     if f.precision == "float64":
-        return each(f, word.format("d"), add.format("slot", "cell64(w0, w1), cell64(w2, w3), df, exponent"))
+        return each(f, word.format("d"), add.format("slot", "cell64(w0, w1), cell64(w2, w3), df, rate"))
     first, second = (
-        add.format("2 * pair", "cell32(w0), cell32(w1), df, exponent"),
-        add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, exponent"),
+        add.format("2 * pair", "cell32(w0), cell32(w1), df, rate"),
+        add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, rate"),
     )
     return pairs(f, word.format("j"), first, *([f"if 2 * j + 1 < {f.dim}:", f"    {second}"] if f.dim % 2 else [second]))
 

@@ -169,6 +169,8 @@ def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
     """The functions for numbers of type F, by the names that generated code has for them. `turn` is (sin, cos) of 2 pi v, `down` rounds
     towards minus infinity, `own` takes the place of functions below."""
 
+    eps = F(np.finfo(F).eps)
+
     @device
     def sqrt(x):
         return F(of.sqrt(x))
@@ -264,12 +266,15 @@ def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
         return r * c, r * s
 
     @device
-    def bailey(u, v, df, exponent):
-        """A Student-t number from two uniforms; `exponent` is -2 / df."""
+    def bailey(u, v, df, rate):
+        """A Student-t number from two uniforms, as in philox.py; `rate` is 2 / df."""
         s, c = turn(v)
-        return F(of.sqrt(df * (F(power_(u, exponent)) - F(1)))) * c
+        w = -log_unit(u)
+        z = w * rate
+        half = exp(F(0.25) * z)
+        return half * (half * (sqrt(F(2) * w if z < eps else -df * expm1(-z)) * c))
 
-    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down", "own")}
+    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down", "own", "eps")}
     return SimpleNamespace(**(made | own))
 
 
