@@ -11,7 +11,8 @@ needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, a
     a field its value, per run where the field is Swept, a plain Python value where it is not
     a key of constants(), its array
 
-Branch with `if` only on plain fields (flags, names); use np.where on arrays.
+Branch with `if` only on plain fields (flags, names); use np.where on arrays. The length of a vector is norm(v) and its direction unit(v), which
+neither overflow nor vanish where the vector itself does not.
 """
 
 import functools
@@ -19,6 +20,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from ..specs.average import AnyAverage
@@ -26,6 +28,20 @@ from ..specs.base import Unit
 from ..specs.clip import AnyClip
 from ..specs.reserved import folder_problem
 from ..specs.schedule import AnySchedule, Constant
+
+
+def norm(v: Any) -> Any:
+    """|v| of v (..., dim), as (..., 1): of v divided by its largest component, so that no square overflows or vanishes."""
+    size = np.max(np.abs(v), axis=-1, keepdims=True)
+    size = np.where((size > 0) & np.isfinite(size), size, 1.0)
+    v = v / size
+    return size * np.sqrt(np.sum(v * v, axis=-1, keepdims=True))
+
+
+def unit(v: Any) -> Any:
+    """v / |v| of v (..., dim), whatever the size of its components; NaN where v is 0."""
+    v = v / np.max(np.abs(v), axis=-1, keepdims=True)
+    return v / np.sqrt(np.sum(v * v, axis=-1, keepdims=True))
 
 
 class Optimizer(Unit):

@@ -7,6 +7,7 @@ import numpy as np
 from ..specs.base import NonNegative, Positive
 from ..specs.sweep import Structural, Swept
 from ._particles import ParticleOptimizer, consensus
+from .base import norm
 
 
 class Cbo(ParticleOptimizer):
@@ -32,7 +33,7 @@ class Cbo(ParticleOptimizer):
     @staticmethod
     def update(x, f, xi, loss, lr, alpha, drift, sigma, truncate, noise, convention, heaviside):
         away = x - consensus(x, f, alpha)
-        spread = np.abs(away) if noise == "anisotropic" else np.sqrt(np.sum(away * away, axis=-1, keepdims=True))
+        spread = np.abs(away) if noise == "anisotropic" else norm(away)
         spread = np.where(truncate > 0, np.minimum(spread, truncate), spread)
         time = 2 * lr if convention == "sqrt_2dt" else lr
         pulled = np.where(f > loss, away, 0.0) if heaviside else away

@@ -7,6 +7,7 @@ import numpy as np
 from ..specs.base import NonNegative, Positive
 from ..specs.sweep import Structural, Swept
 from ._particles import ParticleOptimizer, consensus
+from .base import norm
 
 
 class CboMemory(ParticleOptimizer):
@@ -34,5 +35,5 @@ class CboMemory(ParticleOptimizer):
         better = (f < value) | (t == 1)
         best, value = np.where(better, x, best), np.where(better, f, value)
         away = x - consensus(best, value[..., :1], alpha)
-        spread = np.abs(away) if noise == "anisotropic" else np.sqrt(np.sum(away * away, axis=-1, keepdims=True))
+        spread = np.abs(away) if noise == "anisotropic" else norm(away)
         return x - lr * (drift * away + memory_drift * (x - best)) + sigma * np.sqrt(lr) * spread * xi, best, value

@@ -8,6 +8,7 @@ from ..specs.base import NonNegative, Positive
 from ..specs.sweep import Structural, Swept
 from ._matrix import transposed
 from ._particles import ParticleOptimizer
+from .base import norm
 
 
 class CboPolar(ParticleOptimizer):
@@ -35,5 +36,5 @@ class CboPolar(ParticleOptimizer):
         power = -squares / (2 * kernel**2) - alpha * transposed(np.where(np.isfinite(f), f, np.inf))
         w = np.exp(power - np.max(power, axis=-1, keepdims=True))
         away = x - np.matmul(w, np.where(np.isfinite(f), x, 0.0)) / np.sum(w, axis=-1, keepdims=True)
-        spread = np.abs(away) if noise == "anisotropic" else np.sqrt(np.sum(away * away, axis=-1, keepdims=True))
+        spread = np.abs(away) if noise == "anisotropic" else norm(away)
         return x - drift * lr * away + sigma * np.sqrt(lr) * spread * xi

@@ -76,4 +76,6 @@ def flips(fraction: Any, rows: int) -> int:
 
 def _norms(x, segments):
     """The norm of the block each component belongs to."""
-    return np.sqrt(np.matmul(np.matmul(x * x, segments.T), segments))
+    size = np.matmul(np.max(np.abs(x)[..., None, :] * segments, axis=-1), segments)
+    x = x / np.where((size > 0) & np.isfinite(size), size, 1.0)
+    return size * np.sqrt(np.matmul(np.matmul(x * x, segments.T), segments))

@@ -2,11 +2,9 @@
 
 from typing import Literal
 
-import numpy as np
-
 from ..specs.base import Probability
 from ..specs.sweep import Swept
-from .base import VectorOptimizer
+from .base import VectorOptimizer, unit
 
 
 class PowerIteration(VectorOptimizer):
@@ -23,5 +21,4 @@ class PowerIteration(VectorOptimizer):
 
     @staticmethod
     def update(x, g, lr):
-        y = (1 - lr) * x - lr * g / np.sqrt(np.sum(g * g, axis=-1, keepdims=True))
-        return y / np.sqrt(np.sum(y * y, axis=-1, keepdims=True))
+        return unit((1 - lr) * x - lr * unit(g))

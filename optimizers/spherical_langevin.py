@@ -6,7 +6,7 @@ import numpy as np
 
 from ..specs.base import NonNegative
 from ..specs.sweep import Swept
-from .base import VectorOptimizer
+from .base import VectorOptimizer, unit
 
 
 class SphericalLangevin(VectorOptimizer):
@@ -26,5 +26,4 @@ class SphericalLangevin(VectorOptimizer):
     @staticmethod
     def update(x, g, xi, lr, inverse_temperature):
         step = np.sqrt(lr) * xi - lr * inverse_temperature * g
-        y = x + step - x * np.sum(x * step, axis=-1, keepdims=True)
-        return y / np.sqrt(np.sum(y * y, axis=-1, keepdims=True))
+        return unit(x + step - x * np.sum(x * step, axis=-1, keepdims=True))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..specs.base import NonNegative
 from ..specs.sweep import Swept
-from .base import VectorOptimizer
+from .base import VectorOptimizer, unit
 
 
 class SphericalSgd(VectorOptimizer):
@@ -23,5 +23,4 @@ class SphericalSgd(VectorOptimizer):
 
     @staticmethod
     def update(x, g, lr):
-        y = x - lr * (g - x * np.sum(x * g, axis=-1, keepdims=True))
-        return y / np.sqrt(np.sum(y * y, axis=-1, keepdims=True))
+        return unit(x - lr * (g - x * np.sum(x * g, axis=-1, keepdims=True)))

@@ -36,8 +36,11 @@ class ClipNorm(Clip):
 
     @staticmethod
     def apply(g, at, xp):
-        norm = xp.sqrt(xp.sum(g * g, axis=-1, keepdims=True))
-        return xp.where(norm > at, g * (at / norm), g)
+        size = xp.max(xp.abs(g), axis=-1, keepdims=True)  # by which g is divided, so that no square overflows or vanishes
+        size = xp.where((size > 0) & xp.isfinite(size), size, xp.ones_like(size))
+        shape = g / size
+        norm = xp.sqrt(xp.sum(shape * shape, axis=-1, keepdims=True))
+        return xp.where(size * norm > at, shape * (at / norm), g)
 
 
 CLIPS = Choice("clip", ClipValue, ClipNorm)

@@ -6,7 +6,7 @@ The functions of the landscape, the rule and the average are the same generated 
 study needs. Arrays on the device have the run as their last axis, so that neighbouring threads touch neighbouring addresses:
 
     X, A (dim, runs)   S (states, dim, runs)   status, last_step (runs)   seed_of (seeds)
-    P, H, HA, Q        (rows, points or 1): numbers of the landscape, the rule, the average, and (noise scale, df, -2 / df, clip threshold)
+    P, H, HA, Q        (rows, points or 1): numbers of the landscape, the rule, the average, and (noise scale, df, 2 / df, clip threshold)
     C                  (points or 1, steps of this launch): the schedule's factors
     component (dim)    limits: diverge above, loss below    key0 .. key3: Philox's two words of noise, and of the optimizer's own numbers
     marks              the `count` steps of this launch that are recorded, from record `place` on
@@ -119,7 +119,7 @@ from thalweg.engine.executors.cuda_math import {precision} as functions
 from thalweg.engine.executors.cuda_math import cell32, cell64, philox
 
 F, W, WARP = np.{precision}, 1, {warp}
-box_muller, bailey, sqrt = functions.box_muller, functions.bailey, functions.sqrt
+box_muller, bailey, sqrt, scaling = functions.box_muller, functions.bailey, functions.sqrt, functions.scaling
 NAN, NEVER, ZERO = F(np.nan), np.int32(-1), np.uint32(0)
 
 
@@ -166,7 +166,7 @@ def load(f: Features) -> list[str]:
     for name, table, rows in (("p", "P", f.numbers[0]), ("h", "H", f.numbers[1]), ("ha", "HA", f.numbers[2])):
         if rows and (name != "ha" or f.average):
             made += [f"at = min(point, {table}.shape[1] - 1)", f"for i in range({rows}):", f"    {name}[i, 0] = {table}[i, at]"]
-    made += ["at = min(point, Q.shape[1] - 1)", "scale, df, exponent, threshold = Q[0, at], Q[1, at], Q[2, at], Q[3, at]"]
+    made += ["at = min(point, Q.shape[1] - 1)", "scale, df, rate, threshold = Q[0, at], Q[1, at], Q[2, at], Q[3, at]"]
     made += each(f, "weight[slot, 0] = scale * component[d]") * bool(f.noise)
     return [*made, "factors = C[min(point, C.shape[0] - 1)]"]
 
@@ -260,10 +260,10 @@ def noise(f: Features) -> list[str]:
         return []
     word, add = "w0, w1, w2, w3 = philox(np.uint32({}), np.uint32(t), seed, ZERO, key0, key1)", "g[{0}, 0] += weight[{0}, 0] * bailey({1})"
     if f.precision == "float64":
-        return each(f, word.format("d"), add.format("slot", "cell64(w0, w1), cell64(w2, w3), df, exponent"))
+        return each(f, word.format("d"), add.format("slot", "cell64(w0, w1), cell64(w2, w3), df, rate"))
     first, second = (
-        add.format("2 * pair", "cell32(w0), cell32(w1), df, exponent"),
-        add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, exponent"),
+        add.format("2 * pair", "cell32(w0), cell32(w1), df, rate"),
+        add.format("2 * pair + 1", "cell32(w2), cell32(w3), df, rate"),
     )
     return pairs(f, word.format("j"), first, *([f"if 2 * j + 1 < {f.dim}:", f"    {second}"] if f.dim % 2 else [second]))
 
@@ -275,8 +275,11 @@ def clip(f: Features) -> list[str]:
         return each(f, f"g[slot, 0] = {limited}")
     if f.clip != "norm":
         return []
-    made = ["norm = F(0)", *each(f, "norm += g[slot, 0] * g[slot, 0]"), *["norm = together(norm)"] * (f.warp > 1), "norm = sqrt(norm)"]
-    return [*made, "if norm > threshold:", "    norm = threshold / norm", *indent(each(f, "g[slot, 0] *= norm"), 1)]
+    made, warp = ["norm = F(0)", *each(f, "norm += g[slot, 0] * g[slot, 0]")], ["norm = together(norm)"] * (f.warp > 1)
+    again = ["norm = F(0)", *each(f, "norm += (g[slot, 0] * scale) * (g[slot, 0] * scale)"), *warp]
+    made += [*warp, "scale = scaling(norm)", "if scale != F(1):", *indent(again, 1), "norm = sqrt(norm)"]
+    factors = each(f, "g[slot, 0] = g[slot, 0] * scale * norm * threshold")
+    return [*made, "if norm > threshold * scale:", "    norm = F(1) / norm", *indent(factors, 1)]
 
 
 def own(f: Features) -> list[str]:

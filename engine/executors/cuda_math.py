@@ -3,8 +3,8 @@
 float32 sine, cosine, the turn and the logarithm of Box-Muller are those of single.py, the same code, so that sine and cosine of one
 argument share their reduction and nothing branches; beyond REACH, and for all other functions, libdevice's serve, which are as exact
 (NVIDIA's CUDA C++ Programming Guide, "Mathematical Functions": float32 exp and log within 2 ulp, pow 4, tan 4, sqrt and division exact;
-float64 within 2). Reciprocals, roots and quotients of float32 rules, and Box-Muller's root, are the device's own instructions, within 2 ulp (PTX ISA,
-rcp.approx, sqrt.approx, div.approx), as `root` and `divide` are on the processor. Bits of floating-point results do not agree with the processor's,
+float64 within 2). Reciprocals, roots and quotients of float32 rules, and Box-Muller's root, are the device's own instructions, within 2 ulp over the whole range
+(PTX ISA, rcp.approx, sqrt.approx, div.full), as `root` is on the processor. Bits of floating-point results do not agree with the processor's,
 whose kernels contract and estimate otherwise; the whole numbers of Philox, and the uniforms made of them, agree bit for bit.
 
 Numba's simulator runs device functions as plain Python, where `math` raises for log(0): there they are NumPy's.
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from . import single
+from . import double, single
 
 try:
     from numba.cuda.core import config
@@ -146,7 +146,8 @@ magnitude, signed = shared(single.magnitude, **primitives), shared(single.signed
 quarters, reduced_log = shared(single.quarters, **primitives), shared(single.reduced_log, **primitives)
 turn32 = shared(single.turn, **primitives, signed=signed)
 log_unit32 = shared(single.log_unit, **primitives, reduced_log=reduced_log)
-root32, divide32, reciprocal32 = (instruction(f"{name}.approx.ftz.f32", n) for name, n in (("sqrt", 1), ("div", 2), ("rcp", 1)))
+root32, divide32, reciprocal32 = (instruction(f"{name}.f32", n) for name, n in (("sqrt.approx", 1), ("div.full", 2), ("rcp.approx", 1)))
+radius32 = instruction("sqrt.approx.ftz.f32", 1)  # of normal numbers only
 REACH = single.REACH
 
 
@@ -167,6 +168,8 @@ def near(name: str, of_single: Any) -> Any:
 def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
     """The functions for numbers of type F, by the names that generated code has for them. `turn` is (sin, cos) of 2 pi v, `down` rounds
     towards minus infinity, `own` takes the place of functions below."""
+
+    eps = F(np.finfo(F).eps)
 
     @device
     def sqrt(x):
@@ -253,26 +256,36 @@ def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
     def pow(x, y):
         return F(power_(x, y))
 
-    root, log_unit = own.get("root", sqrt), own.get("log_unit", log)
+    root, radius, log_unit = own.get("root", sqrt), own.get("radius", sqrt), own.get("log_unit", log)
 
     @device
     def box_muller(u, v):
         """Two standard normals from two uniforms."""
-        r = root(F(-2) * log_unit(u))
+        r = radius(F(-2) * log_unit(u))
         s, c = turn(v)
         return r * c, r * s
 
     @device
-    def bailey(u, v, df, exponent):
-        """A Student-t number from two uniforms; `exponent` is -2 / df."""
+    def bailey(u, v, df, rate):
+        """A Student-t number from two uniforms, as in philox.py; `rate` is 2 / df."""
         s, c = turn(v)
-        return F(of.sqrt(df * (F(power_(u, exponent)) - F(1)))) * c
+        w = -log_unit(u)
+        z = w * rate
+        half = exp(F(0.25) * z)
+        return half * (half * (sqrt(F(2) * w if z < eps else -df * expm1(-z)) * c))
 
-    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down", "own")}
+    made = {name: value for name, value in locals().items() if name not in ("F", "turn", "down", "own", "eps")}
     return SimpleNamespace(**(made | own))
 
 
-own32 = {"root": root32, "divide": divide32, "reciprocal": reciprocal32, "log_unit": log_unit32}
+own32 = {
+    "scaling": shared(single.scaling),
+    "root": root32,
+    "radius": radius32,
+    "divide": divide32,
+    "reciprocal": reciprocal32,
+    "log_unit": log_unit32,
+}
 turning = {"sin": single.sin_with_cos, "cos": single.cos_with_sin, "tan": single.tan}
 float32 = in_precision(np.float32, turn32, floor32, **own32, **{name: near(name, f) for name, f in turning.items()})
-float64 = in_precision(np.float64, turn64, floor64)
+float64 = in_precision(np.float64, turn64, floor64, scaling=shared(double.scaling))

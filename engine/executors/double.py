@@ -31,6 +31,13 @@ def divide(a, b):
 
 
 @njit(**INLINE)
+def scaling(squares):
+    """What a vector whose squares sum up to this is multiplied by before they are summed again: 1 unless they may have overflowed or
+    vanished, else a power of two that keeps them from it."""
+    return (1) if (squares >= (2.0**-900)) & (squares <= (2.0**1000)) else ((2.0**-600) if squares > (1) else (2.0**600))
+
+
+@njit(**INLINE)
 def absolute(x):
     return abs(x)
 

@@ -6,6 +6,7 @@ compiles nothing here. Loaded as lanes.py is, once a precision and lane width, a
 
 import math
 
+import numpy as np
 from numba import njit, types
 
 from . import double, single
@@ -45,6 +46,7 @@ from .lanes import (
     draw,
     end,
     keep,
+    log_unit,
     normals,
     put_scalars,
     put_vectors,
@@ -56,7 +58,8 @@ from .lanes import (
 
 SELDOM = True
 """Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
-power = single.pow if SINGLE else double.pow
+exp, expm1, scaling = (single.exp, single.expm1, single.scaling) if SINGLE else (double.exp, double.expm1, double.scaling)
+TINY, EPS = F(np.finfo(F).tiny), F(np.finfo(F).eps)
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
@@ -70,33 +73,53 @@ DRIVE = types.void(
 
 
 @njit(forceinline=True, **FAST, **INNER)
-def bailey(u, v, df, exponent):
-    """A Student-t number from two uniforms; `exponent` is -2 / df."""
+def bailey(u, v, df, rate):
+    """A Student-t number from two uniforms, as in philox.py; `rate` is 2 / df."""
     s, c = turn(v)
-    return math.sqrt(df * (power(u, exponent) - F(1))) * c
+    w = -log_unit(u)
+    z = w * rate
+    half = exp(F(0.25) * z)
+    return half * (half * (math.sqrt(F(2) * w if z < EPS else -df * expm1(-z)) * c))
 
 
 @njit(**JIT, **INNER)
-def to_student(N, block, words, df, exponent):
+def to_student(N, block, words, df, rate):
     """In float32 components 2 block and 2 block + 1 of N[0] from one block of words, in float64 component `block`."""
     vectorised()
     if SINGLE:
         for l in range(W):
-            n0 = bailey(cell32(words[0, l]), cell32(words[1, l]), df[l], exponent[l])
-            n1 = bailey(cell32(words[2, l]), cell32(words[3, l]), df[l], exponent[l])
+            n0 = bailey(cell32(words[0, l]), cell32(words[1, l]), df[l], rate[l])
+            n1 = bailey(cell32(words[2, l]), cell32(words[3, l]), df[l], rate[l])
             N[0, 2 * block, l], N[0, 2 * block + 1, l] = n0, n1
     else:
         for l in range(W):
-            N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], exponent[l])
+            N[0, block, l] = bailey(cell64(words[0, l], words[1, l]), cell64(words[2, l], words[3, l]), df[l], rate[l])
 
 
 @njit(**JIT, **INNER)
-def student(N, seeds, step, dim, key, words, df, exponent):
+def student(N, seeds, step, dim, key, words, df, rate):
     """Student-t numbers N[0] (dim, W) of one step."""
     vectorised()
     for block in range((dim + 1) // 2 if SINGLE else dim):
         draw(words, seeds, block, step, key)
-        to_student(N, block, words, df, exponent)
+        to_student(N, block, words, df, rate)
+
+
+@njit(**JIT, **INNER)
+def clip_far(G, at):
+    """The same by the norm, where a square or the factor may have overflowed or vanished: run by run, first scaled by a power of two."""
+    for l in range(W):
+        squares = F(0)
+        for d in range(G.shape[0]):
+            squares += G[d, l] * G[d, l]
+        scale = scaling(squares)
+        squares = F(0)
+        for d in range(G.shape[0]):
+            squares += (G[d, l] * scale) * (G[d, l] * scale)
+        n = math.sqrt(squares)
+        if n > at[l] * scale:
+            for d in range(G.shape[0]):
+                G[d, l] = G[d, l] * scale * (F(1) / n) * at[l]
 
 
 @njit(**JIT, **INNER)
@@ -115,9 +138,15 @@ def clip(G, at, kind, norm):
     for d in range(G.shape[0]):
         for l in range(W):
             norm[l] += G[d, l] * G[d, l]
+    far = np.int32(0)
     for l in range(W):
         n = math.sqrt(norm[l])
-        norm[l] = at[l] / n if n > at[l] else F(1)
+        factor = at[l] / n if n > at[l] else F(1)
+        far = np.int32(far | (0 if (scaling(norm[l]) == F(1)) & (factor >= TINY) else 1))
+        norm[l] = factor
+    if far:
+        clip_far(G, at)
+        return
     for d in range(G.shape[0]):
         for l in range(W):
             G[d, l] *= norm[l]
@@ -137,7 +166,7 @@ def drive(
 
     State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
     run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
-    the rule's, the average's, and (noise scale, df, -2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
+    the rule's, the average's, and (noise scale, df, 2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
     1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss,
     params, average loss, average params; the observables to record. limits: diverge above, loss below, and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
     own, drawing, words, fine: this call's own room for what is not kept: FusedSimulation.room.
@@ -149,7 +178,7 @@ def drive(
     four, G, spare, Z, O, R, RA, K, KA, ROWS, numbers = own
     N, XI, tile = drawing
     L, T, factor, scratch, key, key_xi = four[0], four[1], four[2], four[3], keys[0], keys[1]
-    scale, df, exponent, at = numbers[0], numbers[1], numbers[2], numbers[3]
+    scale, df, rate, at = numbers[0], numbers[1], numbers[2], numbers[3]
     scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
     for b in range(first, last):
         x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
@@ -206,7 +235,7 @@ def drive(
             if t == steps:
                 break
             if SELDOM and noise == STUDENT_T:
-                student(N, seed, t, dim, key, words, df, exponent)
+                student(N, seed, t, dim, key, words, df, rate)
                 add_noise(G, N[0], scale, component)
             elif noise == GAUSSIAN:
                 if drawn != t >> DRAWN - 1:

@@ -184,7 +184,7 @@ class FusedSimulation:
         """The numbers of Q."""
         df, clip = self.base.noise_p.get("df", np.ones((1, 1))), self.parts.optimizer.clip
         at = self.base.optimizer_p[("clip", "at")] if clip else 0.0
-        return [self.base.noise_p.get("scale", 0.0), df, -2 / np.asarray(df, dtype=self.dtype), at]
+        return [self.base.noise_p.get("scale", 0.0), df, 2 / np.asarray(df, dtype=self.dtype), at]
 
     @property
     def uniform_landscape(self) -> bool:

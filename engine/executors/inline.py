@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...optimizers.base import norm, unit
+
 ELEMENTWISE = {
     **{name: name for name in ("sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "sign")},
     **{name: name for name in ("maximum", "minimum", "floor", "where", "absolute")},
@@ -31,6 +33,8 @@ MAX_POWER = 16
 NAME = re.compile(r"[A-Za-z_]\w*")
 FIXED, STEP, WHOLE, RUN = range(4)
 """What a value depends on: hyperparameters alone, the step too, sums over all components of the run's iterate, or one component."""
+GIVEN, SCALING = -1, -2
+"""Of a row in `sums` that is no sum: how it comes about."""
 
 
 class NotFusable(Exception):
@@ -61,8 +65,8 @@ class Inlined:
     """Hoisted expression -> the name under which `body` reads it, and its level."""
     body: list[str] = field(default_factory=list)
     sums: list[tuple[str, str, int]] = field(default_factory=list)
-    """In order: (a row that all components share, what is assigned to it, -1) or (the row, what is summed over them, how much of `body`
-    that needs)."""
+    """In order: (a row that all components share, what is summed over them, how much of `body` that needs), (the row, what is assigned to it,
+    GIVEN), or (the row, x, SCALING) after a row that sums the squares of x, which is then that of x multiplied by this one."""
     results: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
 
@@ -79,12 +83,14 @@ def inline(update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence
         raise NotFusable(f"the source of its rule cannot be read ({error})") from None
     if not isinstance(tree, ast.FunctionDef):
         raise NotFusable("its rule is not a plain function")
-    return _Inliner(varying, hoisted, plain).function(tree)
+    return _Inliner(varying, hoisted, plain, [n for n, f in (("norm", norm), ("unit", unit)) if update.__globals__.get(n) is f]).function(
+        tree
+    )
 
 
 class _Inliner:
-    def __init__(self, varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any]):
-        self.made = Inlined()
+    def __init__(self, varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any], lengths: Sequence[str] = ()):
+        self.made, self.lengths = Inlined(), lengths
         self.plain = dict(plain)
         self.known = {n: Value(n, RUN) for n in varying} | {n: Value(n, STEP if n in ("t", "lr") else FIXED) for n in hoisted}
         self.count = 0
@@ -177,11 +183,21 @@ class _Inliner:
         level = max(v.level for v in values)
         return Value(template(*(self.inside(v) if level > STEP and v.level < level else v.text for v in values)), level)
 
-    def row(self, text: str, needs: int = -1) -> str:
+    def row(self, text: str, needs: int = GIVEN) -> str:
         """A new row for a number that all components of a run share, or for their sum."""
         place = f"Z[{len(self.made.sums)}, l]"
         self.made.sums.append((place, text, needs))
         return place
+
+    def length(self, v: Value, direction: bool) -> Value:
+        """norm(v) or unit(v) of base.py: v is multiplied by a power of two before it is squared."""
+        self.made.functions |= {"scaling", "sqrt", "divide"}
+        squares = self.row(f"{v.text} * {v.text}", len(self.made.body))
+        scale = self.row(v.text, SCALING)
+        length = self.row(f"sqrt({squares})")
+        if direction:
+            return Value(f"({v.text} * {scale} * {self.row(f'divide(F(1.0), {length})')})", RUN)
+        return Value(f"divide({length}, {scale})", WHOLE)
 
     def expression(self, e: ast.expr) -> Value:
         match e:
@@ -209,6 +225,10 @@ class _Inliner:
                 value = self.expression(summed)
                 if value.level == RUN:
                     return Value(self.row(value.text, len(self.made.body)), WHOLE)
+            case ast.Call(func=ast.Name(id=name), args=[vector], keywords=[]) if name in self.lengths:
+                value = self.expression(vector)
+                if value.level == RUN:
+                    return self.length(value, name == "unit")
             case ast.Call(func=ast.Name(id="consensus"), args=[ast.Name("x"), ast.Name("f"), ast.Name("alpha")]) if self.swarm():
                 return self.known["consensus"]
         raise NotFusable(f"its rule uses {ast.unparse(e)}, which is not elementwise arithmetic")
@@ -231,9 +251,9 @@ class _Inliner:
         if isinstance(op, (ast.BitAnd, ast.BitOr)):
             sign = "&" if isinstance(op, ast.BitAnd) else "|"
             return self.together(lambda x, y: f"({x} {sign} {y})", a, b)
-        if isinstance(op, ast.Div):  # never `/`, which `estimates()` would leave unrefined
+        if isinstance(op, ast.Div):
             self.made.functions.add("divide")
-            if b.level < RUN == a.level:
+            if b.level < WHOLE and a.level == RUN:
                 return self.binary(ast.Mult(), a, Value(f"divide(F(1.0), {b.text})", b.level))
             return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         if type(op) not in OPERATORS:

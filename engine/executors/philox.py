@@ -88,11 +88,16 @@ def normal(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtyp
 
 
 def student_t(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, df: Any, dtype: Any, xp: Any = np) -> Any:
-    """(..., seeds, count) Student-t numbers for df (..., 1, 1), by Bailey's generalisation of Box-Muller:
-    sqrt(df (u^(-2/df) - 1)) cos(2 pi v). Each component has its own pair. Source: Bailey 1994, doi:10.1090/S0025-5718-1994-1219702-8."""
+    """(..., seeds, count) Student-t numbers for df (..., 1, 1), by Bailey's generalisation of Box-Muller: sqrt(df (u^(-2/df) - 1)) cos(2 pi v).
+    Each component has its own pair. With w = -log u and z = 2 w / df the root is e^(z/2) sqrt(df (1 - e^-z)), of which no part overflows
+    unless the number does; where z is below the precision it is sqrt(2 w), the normal law's. Source: Bailey 1994,
+    doi:10.1090/S0025-5718-1994-1219702-8."""
     u = uniform(root_seed, stream, seeds, steps, 2 * count, dtype, xp)
-    radius, angle = u[..., 0::2], u[..., 1::2]
-    return xp.sqrt(df * (radius ** (-2 / df) - 1)) * xp.cos(2 * np.pi * angle)
+    w, angle = -xp.log(u[..., 0::2]), u[..., 1::2]
+    z = w * (2 / df)
+    squares = xp.where(z < xp.finfo(dtype).eps, 2 * w + 0 * z, -df * xp.expm1(-z))
+    half = xp.exp(0.25 * z)  # twice, lest it overflow where the root is small
+    return half * (half * (xp.sqrt(squares) * xp.cos(2 * np.pi * angle)))
 
 
 def integers(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, high: int, xp: Any = np) -> Any:

@@ -16,13 +16,13 @@ from typing import Any
 from ...optimizers._particles import ParticleOptimizer
 from ...optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from ...specs.average import Average
-from .inline import FIXED, STEP, Inlined, NotFusable, inline
+from .inline import FIXED, GIVEN, SCALING, STEP, Inlined, NotFusable, inline
 from .source import module
 
 FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
 """Optimizers whose rules may be straight-line arithmetic with sums over the components."""
 
-GIVEN = ("t", "xi", "loss")
+ASKED = ("t", "xi", "loss")
 """What a rule may ask for that is no field."""
 Made = tuple[str, tuple[str, ...], tuple[int, int, int]]
 """(source, the hyperparameters in the order of H's rows, rows of R, K and Z)."""
@@ -73,12 +73,12 @@ def _sizes(made: Inlined) -> tuple[int, int, int]:
 
 def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
     """(plain fields with their values, names of the numbers per run). A number that is 0 in every run is plain: its terms fall away."""
-    strange = [name for name in names if name not in (*GIVEN, *type(unit).model_fields)]
+    strange = [name for name in names if name not in (*ASKED, *type(unit).model_fields)]
     if strange:
         raise NotFusable(f"its rule takes '{strange[0]}', which a kernel does not have")
     swept = {path[0]: structural for path, _, structural in unit.fields() if len(path) == 1}
-    plain = [name for name in names if name not in GIVEN and (swept.get(name, True) or getattr(unit, name) == 0)]
-    return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, *GIVEN))
+    plain = [name for name in names if name not in ASKED and (swept.get(name, True) or getattr(unit, name) == 0)]
+    return tuple((name, getattr(unit, name)) for name in plain), tuple(n for n in names if n not in (*plain, *ASKED))
 
 
 def _module(
@@ -98,12 +98,16 @@ def _module(
     wide = _wide("H", "R", "K") if not uniform else _wide("R", "K")
     outer, inner = (rows, []) if uniform else ([], rows)
     sums = ""
-    for place, text, needs in made.sums:
-        if needs < 0:
-            sums += "    for l in range(W):\n" + _lines(8, [*inner, f"{place} = {text}"])
+    for k, (place, text, needs) in enumerate(made.sums):
+        if needs == GIVEN:
+            sums += _loop(4, [*inner, f"{place} = {text}"])
+        elif needs == SCALING:
+            (squares, _, before), scaled = made.sums[k - 1], f"({text} * {place})"
+            again = _sum(8, [*inner, *reads, *made.body[:before]], squares, f"{scaled} * {scaled}")
+            check = [f"{place} = scaling({squares})", f"far = np.int32(far | (0 if {place} == F(1.0) else 1))"]
+            sums += f"    far = np.int32(0)\n{_loop(4, check)}    if far:\n{again}"
         else:
-            loop = _lines(12, [*inner, *reads, *made.body[:needs], f"{place} += {text}"])
-            sums += f"    for l in range(W):\n        {place} = F(0.0)\n    for d in range(X.shape[0]):\n        for l in range(W):\n{loop}"
+            sums += _sum(4, [*inner, *reads, *made.body[:needs]], place, text)
     body = f"""
 @njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
 def prelude(T, C, H, R, K, fresh):
@@ -133,6 +137,12 @@ def _wide(*names: str) -> str:
 
 def _loop(indent: int, statements: list[str]) -> str:
     return " " * indent + "for l in range(W):\n" + _lines(indent + 4, statements or ["pass"])
+
+
+def _sum(indent: int, before: list[str], place: str, text: str) -> str:
+    """place <- the sum of `text` over all components."""
+    head = f"{' ' * indent}for d in range(X.shape[0]):\n"
+    return _loop(indent, [f"{place} = F(0.0)"]) + head + _loop(indent + 4, [*before, f"{place} += {text}"])
 
 
 def _lines(indent: int, statements: list[str]) -> str:

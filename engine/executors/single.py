@@ -47,6 +47,13 @@ def divide(a, b):
 
 
 @njit(**INLINE)
+def scaling(squares):
+    """What a vector whose squares sum up to this is multiplied by before they are summed again: 1 unless they may have overflowed or
+    vanished, else a power of two that keeps them from it."""
+    return f32(1) if (squares >= f32(2.0**-100)) & (squares <= f32(2.0**120)) else (f32(2.0**-80) if squares > f32(1) else f32(2.0**100))
+
+
+@njit(**INLINE)
 def absolute(x):
     return abs(x)
 
