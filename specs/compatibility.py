@@ -49,11 +49,11 @@ def without_samples(landscape: Landscape) -> str:
 
 
 def unseen_noise(study: "Study") -> Iterator[str]:
-    """Noise in gradients that no optimizer sees."""
-    if disturbs(study.noise) and not any(o.sees_gradients for o in study.optimizers):
+    """A sweep over noise in gradients that no optimizer sees: every point would have the same bits."""
+    if disturbs(study.noise) and study.noise.swept() and not any(o.sees_gradients for o in study.optimizers):
         names = ", ".join(o.name for o in study.optimizers)
-        sampled = "; minibatch and online noise act on values" if any(land.batch_count() for land in study.landscapes()) else ""
-        yield f"noise: {study.noise.kind} noise is in gradients, and {names} see values alone{sampled}; leave it out"
+        field = ".".join(next(iter(study.noise.swept())))
+        yield f"noise: {field} is swept, and {study.noise.kind} noise is in gradients, which no optimizer here sees ({names}); leave it out"
 
 
 def disturbs(noise: Any) -> bool:

@@ -24,13 +24,13 @@ CASES = {
     "adam and average": ("array", {**STUDY, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak"}]}),
     "muon": ("array", {**STUDY, "optimizers": [{"kind": "muon", "lr": [0.01, 0.02]}]}),
     "second moment": ("array", {**STUDY, "optimizers": [{"kind": "spherical_sgd", "average": "second_moment"}]}),
-    "memory": ("array", {**RIVER, "noise": "none", "optimizers": [{"kind": "cbo_memory", "particles": 6, "alpha_growth": 1.01}]}),
+    "memory": ("array", {**RIVER, "optimizers": [{"kind": "cbo_memory", "particles": 6, "alpha_growth": 1.01}]}),
     "batches": ("array", {**SAMPLES, "optimizers": [{"kind": "cbo", "particles": 6, "batch": 4, "average": "polyak"}]}),
     "stop early": ("array", {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.04]}], "stop": {"loss_below": 0.02}}),
     "fused": ("fused", {**RIVER, "optimizers": [{"kind": "adam", "lr": [0.01, 0.02], "average": "polyak", "schedule": "cosine"}]}),
     "fused swarm": (
         "fused",
-        {**RIVER, "noise": "none", "optimizers": [{"kind": "cbo", "particles": 6, "average": {"kind": "ema", "decay": 0.9}}]},
+        {**RIVER, "optimizers": [{"kind": "cbo", "particles": 6, "average": {"kind": "ema", "decay": 0.9}}]},
     ),
 }
 

@@ -93,7 +93,7 @@ def test_refused_when_read(what):
 ALLOWED = {
     "flips at 0": {"optimizers": [{"kind": "curl_descent", "hidden_flips": 0.0}]},
     "noise beside gradients": {**SPREAD, "noise": "gaussian", "optimizers": ["sgd", "cbo"]},
-    "no noise": {**SPREAD, "noise": {"kind": "gaussian", "scale": 0}, "optimizers": ["cbo"]},
+    "noise of swarms alone": {**SPREAD, "noise": "gaussian", "optimizers": ["cbo"]},
     "hopping from a point": {"optimizers": ["consensus_hopping", "cbo_adam"]},
     "an average of a swarm": {**SPREAD, "optimizers": [{"kind": "cbo", "average": "polyak"}]},
     "observables": observed("gap", "energy", "seed_", "x"),
