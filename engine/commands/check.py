@@ -29,8 +29,8 @@ def check(
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import DEVICE, choose
-    from ..forecast import forecast
     from ..executors.device import described, runs_at_once
+    from ..forecast import forecast
     from ..plan import refit
     from ..store import nice_bytes
 

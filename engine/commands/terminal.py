@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from ..progress import Progress
 
+
 def duration(seconds: float) -> str:
     """A time for people.
 
