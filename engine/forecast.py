@@ -1,33 +1,35 @@
 """How long a plan will take on this machine's processors, found out in a fraction of a second.
 
-Groups of the array executor are tried: a part of one of their shards, or of three where structure is swept, moves for some steps, in as
-many threads at a time as a run would use; the time of a step, of a record and of the start is carried over to all steps, records and
-runs. Groups of the fused executor go by the rates of rates.py, which earlier runs have measured. A forecast knows nothing of runs that
-diverge or stop early.
+Groups of the array executor are tried: a part of one of their shards, or of three where structure is swept, moves for some steps; the
+times of a step, of a record and of the start are carried over to all steps, records and runs. Groups of the fused executor go by the
+rates of rates.py, which earlier runs have measured. All of it is processor time, which does not depend on what else the machine is doing.
+A forecast knows nothing of runs that diverge or stop early.
 """
 
 import dataclasses
 import heapq
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .executors.choose import simulation
 from .executors.split import parts
 from .plan import Group, Plan, Shard
 
-PATIENCE = 0.5
+PATIENCE = 0.4
 """Seconds for the trials of all groups together, roughly."""
 TRIED = 3
 """Shards of a group that are tried, where a structural sweep makes them differ."""
 TRIAL_NUMBERS = 2**17
 """Numbers in the iterates of a trial: so many that array operations take the time, as in a whole shard."""
-RECORDS = 4
-"""Records of a trial."""
+RECORDS = 2
+"""Records of a trial, at least."""
+SMALL = 2**11
+"""Numbers of a run from which on its array operations, in which other threads may work, take as long as Python does between them."""
 COMPILED = {"lanes": 2.7, "driver": 1.5, "landscape": 1.2, "rule": 0.4, "average": 0.4}
 """Seconds to compile a kernel's modules."""
 LOADED = 0.8
@@ -40,9 +42,10 @@ WRITTEN, SORTED = 4e-9, 4e-8
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:
-    """Seconds: of the run, and of compiling what this machine has not compiled yet, once."""
+    """Seconds: of the run, on so many threads; of all processors together; and of compiling what was never compiled here, once."""
 
     run: float
+    processors: float
     compiling: float
 
 
@@ -51,24 +54,30 @@ def forecast(plan: Plan, executors: Mapping[str, str], threads: int | None = Non
     threads = threads or os.cpu_count() or 1
     counts = {group.name: shards_of(group) for group in plan.groups}
     workers = max(1, min(threads, sum(counts.values())))
-    tried = [group for group in plan.groups if executors[group.name] != "fused"]
-    costs: list[tuple[float, int]] = []
-    run = compiling = 0.0
-    with threadpool_limits(limits=1):
+    fused = [group for group in plan.groups if executors[group.name] == "fused"]
+    tried = [group for group in plan.groups if group not in fused]
+    costs, serial, kernels, compiling = [], 0.0, LOADED * bool(fused), 0.0
+    with threadpool_limits(limits=1), np.errstate(all="ignore"):
         for group in tried:
             samples = spread(group, counts[group.name])
-            each = [tried_out(shard, workers, threads // workers, PATIENCE / len(tried) / len(samples)) for shard in samples]
-            costs += [(seconds, counts[group.name] // len(each) + (k < counts[group.name] % len(each))) for k, seconds in enumerate(each)]
+            for k, shard in enumerate(samples):
+                count = counts[group.name] // len(samples) + (k < counts[group.name] % len(samples))
+                whole, alone = tried_out(shard, PATIENCE / len(tried) / len(samples))
+                costs.append((whole / len(parts(next(shard.split()), threads // workers)[0]), whole, count))
+                serial += alone * count
     known: set[str] = set()
-    for group in plan.groups:
-        if executors[group.name] == "fused":
-            samples = spread(group, counts[group.name])
-            moved = [kernel_time(shard, threads, known) for shard in samples]
-            run += sum(seconds for seconds, _ in moved) / len(samples) * counts[group.name]
-            compiling += sum(seconds for _, seconds in moved)
-        run += stored(group) / workers
-    run += makespan(costs, workers) + (LOADED if len(tried) < len(plan.groups) else 0.0)
-    return Forecast(run, compiling)
+    lanes = 0.0
+    for group in fused:
+        samples = spread(group, counts[group.name])
+        for shard in samples:
+            seconds, calls, new = kernel_time(shard, threads, known)
+            lanes += seconds * counts[group.name] / len(samples)
+            kernels += (seconds / threads + calls * CALL) * counts[group.name] / len(samples)
+            compiling += new
+    writing = sum(map(stored, plan.groups))
+    run = max(serial, makespan([(each, count) for each, _, count in costs], workers)) + kernels + writing / workers
+    processors = sum(whole * count for _, whole, count in costs) + lanes + writing + LOADED * bool(fused)
+    return Forecast(run, processors, compiling)
 
 
 def shards_of(group: Group) -> int:
@@ -109,17 +118,17 @@ def stored(group: Group) -> float:
     return group.bytes * WRITTEN + numbers * SORTED
 
 
-def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, float]:
-    """(seconds of a shard on the fused executor, seconds to compile its kernels, but for those of `known`, which grows)."""
+def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, float, float]:
+    """Of a shard on the fused executor: processor seconds in kernels, as many threads as it keeps busy counting as all; calls of kernels; and
+    seconds to compile them, but for those of `known`, which grows."""
     from .executors.rates import rate
 
     part = next(shard.split())
-    made = simulation(part, "fused")
-    study, share = shard.group.study, shard.points * len(shard.seeds) / (part.points * len(part.seeds))
+    made, study = simulation(part, "fused"), shard.group.study
+    share = shard.points * len(shard.seeds) / (part.points * len(part.seeds))
     lanes = made.blocks * made.W * (study.steps - study.first)
-    seconds = lanes * rate(made) / max(1, min(threads, made.blocks))
     calls = max(1, lanes * made.work // 10**8, len(shard.group.steps) // max(1, shard.group.step_chunk))
-    return share * (seconds + calls * CALL), compile_time(made, known)
+    return share * lanes * rate(made) * threads / max(1, min(threads, made.blocks)), share * calls, compile_time(made, known)
 
 
 def compile_time(made: Any, known: set[str]) -> float:
@@ -131,35 +140,45 @@ def compile_time(made: Any, known: set[str]) -> float:
     return sum(COMPILED[kind] for kind in new.values())
 
 
-def tried_out(shard: Shard, workers: int, threads: int, patience: float) -> float:
-    """Seconds of a shard on the array executor, while as many others run at a time as there are workers."""
-    study = shard.group.study
-    whole = shard.points * len(shard.seeds)
-    steps, records = study.steps - study.first, len(shard.group.steps)
-    size = max(1, shard.parts().landscape.size * max(1, shard.group.particles) + shard.group.state_size - shard.group.iterate_size)
-    part = cut(shard, max(1, TRIAL_NUMBERS // size))
-    one = trial(part, 1, 0, workers, threads)  # what is made once a process comes on top
+def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
+    """Seconds of a shard on the array executor, and those in which Python lets no other thread work. What operations cost grows evenly from
+    one run to some runs, and from there to all."""
+    piece = next(shard.split())
+    whole, study = piece.points * len(piece.seeds), shard.group.study
+    size = shard.parts().landscape.size * max(1, shard.group.particles)
+    part, one = cut(shard, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size)), cut(shard, 1)
+    alone = costs_of(one, patience / 3)
     runs = part.points * len(part.seeds)
-    if one > patience / 3 and runs > 1:
-        part = cut(shard, max(1, int(runs * patience / 3 / one)))
-    one = trial(part, 1, 0, workers, threads)
-    count, taken = 1, one
+    if runs > 1 and (first := alone[0] + alone[1] if sum(alone) > patience / 4 else trial(part, 1, 0)) > patience / 4:
+        part = cut(shard, int(runs * patience / 4 / first))
+        runs = part.points * len(part.seeds)
+    some = costs_of(part, 2 * patience / 3) if runs > 1 else alone
+    each = [a + max(0.0, b - a) / max(1, runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
+    pieces = -(-shard.points * len(shard.seeds) // whole)
+    times = (1, study.steps - study.first, len(shard.group.steps))
+    seconds, python = (pieces * sum(t * cost for t, cost in zip(times, costs, strict=True)) for costs in (each, alone))
+    return seconds, min(seconds, python * min(1.0, SMALL / size))
+
+
+def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:
+    """Seconds of these runs' start, of a step, and of a record."""
+    study = part.group.study
+    steps = study.steps - study.first
+    if (one := trial(part, 1, 0)) > patience:
+        return 0.0, one, 0.0
+    count, taken = 1, (one := trial(part, 1, 0))  # the first has made what is made once a process
     while count < steps and taken < patience / 3:
         count = min(steps, int(count * min(10.0, max(2.0, patience / 2 / taken))))
-        taken = trial(part, count, 0, workers, threads)
-    step = (taken - one) / (count - 1) if count > 1 else one
-    step = step if step > 0 else taken / count
-    seen = min(RECORDS, count, records)
-    record = max(0.0, trial(part, count, seen, workers, threads) - taken) / seen
-    begin = max(0.0, one - step)
-    runs = part.points * len(part.seeds)
-    splits = len(parts(next(shard.split()), threads)[0]) / len(parts(part, threads)[0])
-    return whole / runs * (begin + step * steps + record * records) / splits
+        taken = trial(part, count, 0)
+    step = max((taken - one) / (count - 1), 0.2 * taken / count) if count > 1 else one
+    seen = min(max(RECORDS, count // 4), count, len(part.group.steps))
+    record = max(0.0, trial(part, count, seen) - taken) / seen
+    return max(0.0, one - step), step, record
 
 
 def cut(shard: Shard, runs: int) -> Shard:
     """A part of this shard with at most so many runs, one at least: fewer seeds, then fewer points of the sweep, from the first on."""
-    box, left = [], runs
+    box, left = [], max(1, runs)
     for where in reversed(next(shard.split()).box):
         size = max(1, min(where.stop - where.start, left))
         box.append(slice(where.start, where.start + size))
@@ -167,42 +186,16 @@ def cut(shard: Shard, runs: int) -> Shard:
     return dataclasses.replace(shard, box=tuple(reversed(box)))
 
 
-def trial(part: Shard, steps: int, records: int, workers: int, threads: int) -> float:
-    """Seconds of so many steps of these runs, the last `records` of them recorded, in each of `workers` threads at a time."""
+def trial(part: Shard, steps: int, records: int) -> float:
+    """Processor seconds of so many steps of these runs, the last `records` of them recorded."""
     study = part.group.study
     stop = study.first + steps
     at = tuple(range(stop - records + 1, stop + 1)) or (stop,)
     variables = part.group.recorded if records else tuple(name for name in part.group.recorded if name == "lyapunov")  # costs every step
     changed = {"at": at, "every": None, "log": None, "last": False, "state": (), "variables": variables}
     short = study.model_copy(update={"steps": stop, "record": study.record.model_copy(update=changed)})
-    shard = dataclasses.replace(part, group=dataclasses.replace(part.group, study=short))
-    spent: list[float] = []
-
-    def work() -> None:
-        made, began = simulation(shard, "array", threads), time.perf_counter()
-        for _ in made.run():
-            pass
-        spent.append(time.perf_counter() - began)
-
-    together(work, workers)
-    return sum(spent) / len(spent)
-
-
-def together(work: Callable[[], None], workers: int) -> None:
-    """Call it in so many threads at once; what it raises is raised here."""
-    failed: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            work()
-        except BaseException as error:
-            failed.append(error)
-
-    running = [threading.Thread(target=call) for _ in range(workers - 1)]
-    for thread in running:
-        thread.start()
-    call()
-    for thread in running:
-        thread.join()
-    if failed:
-        raise failed[0]
+    made = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array")
+    began = time.thread_time()
+    for _ in made.run():
+        pass
+    return time.thread_time() - began
