@@ -8,7 +8,6 @@ from ..progress import Progress
 from .say import command, say
 
 
-
 def duration(seconds: float) -> str:
     """A time for people.
 

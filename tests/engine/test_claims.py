@@ -260,7 +260,10 @@ def test_command(tmp_path):
     assert "1 passed" in resumed.output
     np.testing.assert_array_equal(zarr.open_group(tmp_path / "river_valley.zarr")["sgd_wsd"]["loss"][:], loss)
     stored = str(tmp_path / "river_valley.zarr")
-    assert f"next: thalweg compare {stored}, thalweg plot {stored}, thalweg report {stored}" in CliRunner().invoke(app, ["verify", stored]).output
+    assert (
+        f"next: thalweg compare {stored}, thalweg plot {stored}, thalweg report {stored}"
+        in CliRunner().invoke(app, ["verify", stored]).output
+    )
     with pytest.raises(StoreError, match="no folder"):
         CliRunner().invoke(app, ["verify", "river_valley", "--report", str(tmp_path / "no" / "c.md")], catch_exceptions=False)
 

@@ -26,7 +26,7 @@ def test_run_compare_plot(tmp_path):
     compared = thalweg("compare", "r.zarr", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert "sgd_wsd" in compared.stdout
-    assert "next: thalweg compare r.zarr --view pairs, thalweg report r.zarr" in compared.stdout
+    assert "next: thalweg compare r.zarr --view pairs, thalweg plot r.zarr, thalweg report r.zarr" in compared.stdout
     drawn = thalweg("plot", "r.zarr", "-o", "r.svg", cwd=tmp_path)
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "r.svg").read_text().startswith("<?xml")
