@@ -6,6 +6,7 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 
 import types
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .device import kernel_for
 from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
 from .starts import start_from_file
 from .watch import Watch
+from .weak import Namespace, Weak
 
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
@@ -44,19 +46,20 @@ class Simulation:
         self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
         self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
         self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
+        self.exact_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns, "float64").items()}
         self.columns = columns.get("optimizer", {})
         self.rule = self.make_rule()
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
 
-    def numbers(self, owner: str, columns: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-        """path -> (points, 1) or (1, 1) array of every number of this part."""
+    def numbers(self, owner: str, columns: dict[str, Any], precision: str = "") -> dict[tuple[str, ...], Any]:
+        """path -> (points, 1) or (1, 1) array of every number of this part; in the study's precision unless another is named."""
         made = {}
         for path, value, structural in getattr(self.parts, owner).fields():
             value = columns.get(owner, {}).get(path, value)
             if isinstance(value, (int, float, np.ndarray)) and not (structural or isinstance(value, bool)):
                 if path[0] == "average" and path[1] in self.optimizer.average.lengths:
                     value = in_steps(value, self.study.steps)
-                made[path] = self.xp.asarray(np.asarray(value, dtype=self.study.precision).reshape(-1, 1))
+                made[path] = self.xp.asarray(np.asarray(value, dtype=precision or self.study.precision).reshape(-1, 1))
         return made
 
     @property
@@ -72,7 +75,18 @@ class Simulation:
 
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        return rebound(self.optimizer.update, self.xp)
+        return rebound(self.optimizer.update, self.namespace)
+
+    @cached_property
+    def namespace(self) -> Any:
+        """What rules have as `np`."""
+        return self.xp if self.study.precision == "float64" else Namespace(self.xp)
+
+    def weak(self, path: tuple[str, ...]) -> Any:
+        """The optimizer's number at this path, as rules take it; None if there is none."""
+        if self.study.precision == "float64" or path not in self.exact_p:
+            return self.optimizer_p.get(path)
+        return Weak(self.exact_p[path], self.dtype, self.xp)
 
     # where runs start
 
@@ -210,7 +224,8 @@ class Simulation:
             if name in ("t", "xi", "lr", "loss"):
                 made[name] = None
             else:
-                made[name] = self.optimizer_p.get((name,), getattr(optimizer, name, None))
+                number = self.weak((name,))
+                made[name] = getattr(optimizer, name, None) if number is None else number
         constants = optimizer.constants(self.parts.landscape.blocks)
         return made | {name: self.xp.asarray(np.asarray(value, dtype=self.study.precision)) for name, value in constants.items()}
 
@@ -323,8 +338,8 @@ class Simulation:
                 new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
             x = new
             if average is not None:
-                fields = {name: v for (owner, *rest), v in self.optimizer_p.items() if owner == "average" for name in rest}
-                average = optimizer.average.update(average, self.point(x), t + 1, study.steps, xp, **fields)
+                fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
+                average = optimizer.average.update(average, self.point(x), t + 1, study.steps, self.namespace, **fields)
         status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
         yield Outcome(status, last)
 
@@ -338,7 +353,7 @@ def rebound(function: Any, xp: Any) -> Any:
     for name in {n for code in (function.__code__, *inner) for n in code.co_names}:
         value = scope.get(name)
         if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
-            scope[name] = kernel_for(value, xp) or rebound(value, xp)
+            scope[name] = kernel_for(value, getattr(xp, "xp", xp)) or rebound(value, xp)
     return types.FunctionType(function.__code__, {**scope, "np": xp}, function.__name__, function.__defaults__)
 
 

@@ -42,9 +42,9 @@ class BlockSimulation(Simulation):
         xp, rest = self.xp, self.optimizer.rest
         factor = inputs["lr"] / self.optimizer_p[("lr",)]  # the schedule's
         matrix = {name: v[..., None] if hasattr(v, "shape") and v.shape else v for name, v in inputs.items()}
-        vector = {name: self.optimizer_p[("rest", name)] for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
-        vector["lr"] = vector["lr"] * xp.where(xp.isfinite(factor), factor, 0 * factor)
-        adamw = rebound(AdamW.update, xp)
+        vector = {name: self.weak(("rest", name)) for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
+        vector["lr"] = self.optimizer_p[("rest", "lr")] * xp.where(xp.isfinite(factor), factor, 0 * factor)
+        adamw = rebound(AdamW.update, self.namespace)
         parts, states = [], []
         for (where, shape), held in zip(self.pieces, state, strict=True):
             w, h = self.block(x, where, shape), self.block(g, where, shape)

@@ -26,7 +26,7 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
         return on_device()(g, steps, coefficients, eps, clamp)
     kernel, memory = compiled(side)
     g, out = cupy.ascontiguousarray(g), cupy.empty(g.shape, g.dtype)
-    least = cupy.ascontiguousarray(cupy.broadcast_to(cupy.asarray(eps, dtype=g.dtype), (*lead, 1, 1)))
+    least = cupy.ascontiguousarray(cupy.broadcast_to(cupy.asarray(getattr(eps, "rounded", eps), dtype=g.dtype), (*lead, 1, 1)))
     numbers = (cupy.int32(rows), cupy.int32(cols), cupy.int32(clamp), cupy.int32(steps), *map(cupy.float32, coefficients))
     kernel((count,), (THREADS,), (g, out, least, *numbers), shared_mem=memory)
     return out
