@@ -31,6 +31,6 @@ def branch(
         try:
             run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)
         except KeyboardInterrupt:
-            interrupted(target)
+            interrupted(target, study=study)
     if not quiet:
         print(f"stored {target}; next: thalweg compare {store} {target}, thalweg plot {target} fork")

@@ -48,17 +48,20 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def interrupted(target: str, options: Mapping[str, Any] | None = None) -> NoReturn:
-    """Say what finishes the store, which holds its study, after Ctrl-C, with the options that were given; exits with 130."""
+def interrupted(target: str, options: Mapping[str, Any] | None = None, study: Any = None) -> NoReturn:
+    """Say what finishes the store, which holds its study, after Ctrl-C, with the options that were given; exits with 130. A store of another
+    study than this is one that was to be replaced, and is as it was."""
     import shlex
     import sys
 
     from typer import Exit
 
     from ..places import is_store
+    from ..store import stored_study
 
     words = [str(target), *(str(word) for option in (options or {}).items() for word in option), "--resume"]
-    how = f"finish it with: thalweg run {shlex.join(words)}" if is_store(target) else f"{target} was not begun yet"
+    begun = is_store(target) and (study is None or stored_study(target) == study.model_dump(mode="json"))
+    how = f"finish it with: thalweg run {shlex.join(words)}" if begun else f"{target} was not begun yet"
     print(f"interrupted; {how}", file=sys.stderr)
     raise Exit(130) from None
 
