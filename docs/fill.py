@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from thalweg.engine.whole import write_whole
+
 HERE = Path(__file__).parent
 MARKS = re.compile(r"(<!-- claims: ([^>]*) -->\n).*?(<!-- end of claims -->)", re.DOTALL)
 
@@ -28,5 +30,5 @@ if __name__ == "__main__":
         old = path.read_text(encoding="utf-8")
         new = filled(old, report)
         if new != old:
-            path.write_text(new, encoding="utf-8")
+            write_whole(path, new)
             print(f"filled {path.name}")

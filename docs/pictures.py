@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import thalweg
+from thalweg.engine.whole import whole
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -121,6 +122,7 @@ if __name__ == "__main__":
         PICTURES[wanted](pair)
         for one in pair:
             one.legend(frameon=False, fontsize=8, loc="center right" if wanted == "langevin" and one is pair[1] else "best")
-        figure.savefig(HERE / f"{wanted}.png", dpi=130)
+        with whole(HERE / f"{wanted}.png") as part:
+            figure.savefig(part, dpi=130)
         plt.close(figure)
         print(f"wrote {HERE / wanted}.png")

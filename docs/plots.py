@@ -7,6 +7,7 @@ from typing import Any
 
 import thalweg
 from PIL import Image
+from thalweg.engine.whole import whole
 
 HERE = Path(__file__).parent / "plots"
 WIDTH = 900
@@ -74,7 +75,8 @@ def shrunk(path: Path) -> None:
     """A .png at the width of a page, in few colours."""
     image = Image.open(path).convert("RGB")
     image.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
-    image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    with whole(path) as part:
+        image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(part, optimize=True)
 
 
 if __name__ == "__main__":

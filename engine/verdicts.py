@@ -268,7 +268,7 @@ def note(store: "str | Path", verdicts: list[Verdict]) -> None:
 
     from .store import quiet
 
-    with quiet():
+    with quiet(), places.reached(store, "written"):
         root = zarr.consolidate_metadata(places.opened(store))
         root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
 

@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 from thalweg.engine.comparison import best_point
+from thalweg.engine.whole import whole
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.specs.init import Normal as NormalInit
@@ -232,4 +233,5 @@ def curves(axes: Any, run: Any) -> str:
 
 def save(figure: Figure, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=110)
+    with whole(target) as part:
+        figure.savefig(part, dpi=110)

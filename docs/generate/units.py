@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from thalweg.engine.whole import write_whole
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
@@ -38,7 +39,7 @@ def put(path: Path, text: str) -> None:
     """Write a page if it differs, so that what did not change is not built again."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
 
 
 def picture(kind: str, folder: Path, paint: Any, cls: type[Any]) -> str:
@@ -47,7 +48,7 @@ def picture(kind: str, folder: Path, paint: Any, cls: type[Any]) -> str:
     sources = [Path(draw.__file__), *(Path(inspect.getfile(c)) for c in cls.__mro__ if c.__module__.startswith("thalweg."))]
     if not image.exists() or not note.exists() or image.stat().st_mtime < max(path.stat().st_mtime for path in sources):
         try:
-            note.write_text(paint(kind, image), encoding="utf-8")
+            write_whole(note, paint(kind, image))
         except ThalwegError as error:
             return escaped(f"No picture: {error}")
     return f"![{kind}]({kind}.png)\n\n*{escaped(note.read_text(encoding='utf-8'))}.*"

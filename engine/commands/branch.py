@@ -32,7 +32,7 @@ def branch(
         try:
             run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)
         except KeyboardInterrupt:
-            interrupted(target)
+            interrupted(target, study=study)
     if not quiet:
         both = to_look_at(target, "report")
         more = [command("compare", store, target), command("plot", target, "fork")] if "compare" in both and "plot" in both else [both]

@@ -41,6 +41,6 @@ def run(
             run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
         except KeyboardInterrupt:
             given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
-            interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")})
+            interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")}, study)
     if not quiet:
         say(f"stored {target}; next: {to_look_at(target)}")
