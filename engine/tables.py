@@ -68,7 +68,7 @@ def fit(columns: Sequence[Column], width: int, headings: bool = True) -> tuple[l
     """The columns for which there is room, and their widths. The minor ones go first, all at once, then the others from the last on; the first stays.
 
     >>> table = [Column("name", ["sgd"], name=True), Column("loss", ["288"]), Column("runs", ["1,024"], minor=True)]
-    >>> fit(table, 16)[1], [column.title for column in fit(table, 15)[0]]
+    >>> fit(table, 17)[1], [column.title for column in fit(table, 16)[0]]
     ([4, 4, 5], ['name', 'loss'])
     """
     from rich.cells import cell_len
