@@ -20,6 +20,14 @@ class SpecError(ThalwegError, ValueError):
         super().__init__("\n".join(self.problems))
 
 
+class PlacedError(SpecError):
+    """A problem with one key of a part of a study: `path` leads from that part to the key."""
+
+    def __init__(self, path: Sequence[str | int], problem: str):
+        self.path, self.problem = tuple(path), problem
+        super().__init__(f"{'.'.join(map(str, path))}: {problem}")
+
+
 class StoreError(ThalwegError):
     """An output that cannot be created, read or continued."""
 
@@ -36,5 +44,5 @@ def suggest(name: str, known: Iterable[str]) -> str:
     >>> suggest("adm", ["adam", "sgd"])
     "; did you mean 'adam'?"
     """
-    close = get_close_matches(str(name).lower(), list(known), n=1, cutoff=0.6)
+    close = get_close_matches(str(name)[:100].lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from .base import NonNegative, Positive, Probability, Unit
+from .base import Count, NonNegative, Positive, Probability, Unit
 from .registry import Choice
 from .sweep import Structural, Swept
 
@@ -129,7 +129,7 @@ class WsdS(Schedule):
     """
 
     kind: Literal["wsd_s"] = "wsd_s"
-    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
+    checkpoints: tuple[Count, ...] = Field(description="increasing steps at which a decay ends")
     decay: Swept[Positive] = Field(default=0.1, description="length of the decay: a fraction if below 1, else steps")
     shape: Structural[Shape] = Field(default="inverse", description="of the decay")
     floor: Swept[Probability] = Field(default=0.1, description="the smallest factor, lr_min / lr")
@@ -151,7 +151,7 @@ class CyclicCosine(Schedule):
     """The cosine on each interval between checkpoints, restarting at 1 from the end weights."""
 
     kind: Literal["cyclic_cosine"] = "cyclic_cosine"
-    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(description="increasing steps at which a decay ends")
+    checkpoints: tuple[Count, ...] = Field(description="increasing steps at which a decay ends")
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     _increasing = WsdS._increasing
