@@ -48,7 +48,7 @@ class Muon(MatrixOptimizer):
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, given: Any) -> Any:
-        return {**cls.presets.get(given.get("preset") or "keller", {}), **given} if isinstance(given, dict) else given
+        return {**cls.presets.get(str(given.get("preset") or "keller"), {}), **given} if isinstance(given, dict) else given
 
     @staticmethod
     def update(x, g, m, t, lr, beta, weight_decay, eps, nesterov, momentum, bias_correction, method, ns_steps, scale, eps_form):

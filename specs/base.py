@@ -5,19 +5,24 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from .errors import suggest
 from .sweep import Sweep, SweepMarker
+
+LARGEST = 10**308
+"""Whole numbers from here on are no floating-point numbers any more."""
 
 
 def _number(given: Any) -> Any:
     """Numbers only: a string or a truth value is a mistake, never a number."""
     if isinstance(given, (str, bytes, bool)) or given is None:
         raise PydanticCustomError("number", "must be a number")
-    if isinstance(given, (int, float)) and not math.isfinite(float(given) if abs(given) < 2**1000 else math.inf):
+    if isinstance(given, float) and not math.isfinite(given):
         raise PydanticCustomError("number", "must be a finite number")
+    if isinstance(given, int) and abs(given) >= LARGEST:
+        raise PydanticCustomError("number", "must be a smaller number")
     return given
 
 
@@ -32,21 +37,39 @@ Count = Annotated[int, _Number, Field(ge=1)]
 Index = Annotated[int, _Number, Field(ge=0)]
 
 
+MOST_UNKNOWN = 20
+"""Unknown keys of one mapping that are told."""
+
+
+def _again(error: Any) -> Any:
+    """An error that was raised, to be raised with others."""
+    context = {**(error.get("ctx") or {}), "_message": error["msg"]}
+    return {"type": PydanticCustomError(error["type"], "{_message}", context), "loc": error["loc"], "input": error["input"]}
+
+
 class Spec(BaseModel):
     """A frozen part of a study: parsed once, unknown keys refused, no NaN or infinity, round-trips through JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, arbitrary_types_allowed=True)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        """An unknown key is refused with the nearest allowed one."""
+    def _known_keys(cls, data: Any, handler: Any) -> Any:
+        """An unknown key is refused with the nearest allowed one, along with whatever else is wrong."""
         names = [info.alias or name for name, info in cls.model_fields.items()]
-        for key in data if isinstance(data, dict) else ():
-            if key not in names and key not in cls.model_fields:
-                context = {"key": str(key), "near": suggest(str(key), names), "names": ", ".join(names)}
-                raise PydanticCustomError("unknown_key", "unknown key '{key}'{near} (allowed: {names})", context)
-        return data
+        unknown = [key for key in data if key not in names and key not in cls.model_fields] if isinstance(data, dict) else []
+        if not unknown:
+            return handler(data)
+        problems: list[Any] = []
+        for key in unknown[:MOST_UNKNOWN]:
+            context = {"key": f"{key!s:.60}", "near": suggest(str(key), names), "names": ", ".join(names)}
+            kind = PydanticCustomError("unknown_key", "unknown key '{key}'{near} (allowed: {names})", context)
+            problems.append({"type": kind, "loc": (str(key),), "input": data[key]})
+        try:
+            handler({key: value for key, value in data.items() if key not in unknown})
+        except ValidationError as error:
+            problems += [_again(e) for e in error.errors(include_url=False)]
+        raise ValidationError.from_exception_data(cls.__name__, problems)
 
     def swept(self) -> dict[tuple[str, ...], tuple[Sweep, bool]]:
         """Every swept field below this spec: path -> (its values, whether they are structural)."""

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import NonNegative, Spec
+from .base import NonNegative, Real, Spec
 from .errors import suggest
 from .names import for_parser, parse_expression
 
@@ -254,15 +254,15 @@ class Claim(Spec):
     name: Annotated[str, Field(min_length=1)] = Field(description="the claim in words")
     group: Annotated[str | None, Field(description="an optimizer's label; by default the first one's")] = None
     measure: Annotated[str, Field(min_length=1)] = Field(description="an expression over the results")
-    expected: str | float | None = Field(
+    expected: str | Real | None = Field(
         default=None, description="what the measure must equal, within the tolerance: a number or an expression"
     )
-    less_than: str | float | None = Field(default=None, description="or what it must lie below")
-    greater_than: str | float | None = Field(default=None, description="or above")
+    less_than: str | Real | None = Field(default=None, description="or what it must lie below")
+    greater_than: str | Real | None = Field(default=None, description="or above")
     where: str | None = Field(default=None, description="a condition on the sweep: the claim is about the points at which it holds")
     rtol: NonNegative = Field(default=0.0, description="tolerance relative to what is expected")
     atol: NonNegative = Field(default=0.0, description="absolute tolerance")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(default=0.99, description="of the verdict, shared out over the points")
+    confidence: Annotated[Real, Field(gt=0.5, lt=1)] = Field(default=0.99, description="of the verdict, shared out over the points")
     diverged: Literal["fail", "ignore"] = Field(
         default="fail", description="whether runs that diverged fail a measure that has no value for them, or are left out"
     )

@@ -16,6 +16,7 @@ from pydantic import Field, StrictInt, model_validator
 from . import table
 from .base import Count, Fraction, Spec
 from .errors import SpecError, suggest
+from .fence import IRREGULAR, entries, located, regular
 
 MAX_BYTES = 2 * 1024**3
 """The largest file, and the largest array in it once it holds float64 numbers."""
@@ -114,7 +115,7 @@ class Data(Spec):
 
     def path(self, folder: Path | None = None) -> Path:
         """Where the file is: relative to `folder`, else to `root`, else to the working directory."""
-        return Path(folder or self.root or ".") / Path(self.file or "").expanduser()
+        return located(folder or self.root or ".", self.file or "")
 
     def load(self, folder: Path | None = None) -> Dataset:
         """The checked data; SpecError, one line, if there is anything wrong. One file is read once as long as it does not change."""
@@ -139,11 +140,15 @@ def _state(name: str, path: Path) -> tuple[int, ...]:
         if suffix == ".zarr":
             if not path.is_dir():
                 _fail(name, "is a file; a .zarr store is a folder")
-            stats = [p.stat() for p in sorted(path.rglob("*"))]
+            stats = []
+            for entry in entries(path):
+                if not regular(Path(entry.path)):
+                    _fail(name, f"holds {entry.name}, which {IRREGULAR}")
+                stats.append(entry.stat())
         elif path.is_file():
             stats = [path.stat()]
         else:
-            _fail(name, "is not a file; only a .zarr store is a folder")
+            _fail(name, "is a folder; only a .zarr store is one" if path.is_dir() else IRREGULAR)
     except SpecError:
         raise
     except (OSError, ValueError) as error:

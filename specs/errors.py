@@ -52,5 +52,5 @@ def suggest(name: str, known: Iterable[str]) -> str:
     >>> suggest("adm", ["adam", "sgd"])
     "; did you mean 'adam'?"
     """
-    close = get_close_matches(str(name).lower(), list(known), n=1, cutoff=0.6)
+    close = get_close_matches(str(name)[:100].lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,13 +1,27 @@
 """Where runs start. Every seed has its own start; all optimizers and sweep points of a seed share it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
 from .base import NonNegative, Positive, Real, Unit
+from .errors import SpecError
+from .fence import IRREGULAR, located, regular
 from .registry import Choice
 from .sweep import Swept
+
+
+def _flat(given: Any, info: ValidationInfo) -> Any:
+    if isinstance(given, (list, tuple)) and any(isinstance(entry, (list, tuple)) for entry in given):
+        several = "; several starting points: init: {kind: file, path: starts.npy}" if info.field_name == "at" else ""
+        raise PydanticCustomError("components", "takes one number, or a list with one a component{several}", {"several": several})
+    return given
+
+
+Components = Annotated[tuple[Real, ...] | Real, BeforeValidator(_flat)]
+"""One number for all components, or one a component."""
 
 
 class Init(Unit):
@@ -18,14 +32,14 @@ class Point(Init):
     """All runs start at one point; one number stands for all components."""
 
     kind: Literal["point"] = "point"
-    at: tuple[Real, ...] | Real = Field(description="one number for all components, or one a component")
+    at: Components = Field(description="one number for all components, or one a component")
 
 
 class Normal(Init):
     """Independent normal components: mean + std * xi. `mean` may be one number or one a component."""
 
     kind: Literal["normal"] = "normal"
-    mean: tuple[Real, ...] | Real = Field(default=0.0, description="one number for all components, or one a component")
+    mean: Components = Field(default=0.0, description="one number for all components, or one a component")
     std: Swept[NonNegative] = Field(default=1.0, description="standard deviation")
 
 
@@ -74,8 +88,15 @@ class File(Init):
     root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
 
     def file(self) -> Path:
-        """Where the file is."""
-        return Path(self.root or ".") / self.path
+        """Where the file is. Raises SpecError for what is no file that can be read to its end."""
+        path = located(self.root or ".", self.path)
+        try:
+            problem = "" if regular(path) else IRREGULAR
+        except (OSError, ValueError) as error:
+            problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        if problem:
+            raise SpecError(f"init.path: {path} {problem}")
+        return path
 
 
 INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)

@@ -1,39 +1,31 @@
 """Study files: YAML to a validated Study, every mistake with file, line, key path, what was given and what is allowed."""
 
+import copy
 import difflib
-import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from .errors import PlacedError, SpecError, suggest
+from .base import Spec, Unit
+from .errors import SpecError, suggest
+from .fence import IRREGULAR, confine, regular, set_root
+from .init import INITS
+from .messages import dotted, problems, value_at
 from .names import same
+from .noise import NOISES
+from .plain import MAX_BYTES, Key, Source, read_text, read_yaml
+from .record import Record, Stop
+from .registry import LANDSCAPES, OPTIMIZERS
 from .study import Study
 
-MAX_BYTES, MAX_NODES, MAX_DEPTH = 4_000_000, 200_000, 60
+SETTING = "write KEY=VALUE, for example landscape.sharpness=50 or adam.lr=0.1"
+MOST = 20
+"""Problems that are told; of more, the number."""
 GALLERY = Path(__file__).parent / "studies"
-Key = tuple[str | int, ...]
-
-
-@dataclass
-class Source:
-    """Plain data read from YAML, with the line and column (from 1) of every key path."""
-
-    name: str
-    data: Any
-    places: dict[Key, tuple[int, int]] = field(default_factory=dict)
-
-    def at(self, path: Key) -> str:
-        """`file:line:column` of the nearest known place above `path`."""
-        while path not in self.places and path:
-            path = path[:-1]
-        line, column = self.places.get(path, (0, 0))
-        return f"{self.name}:{line}:{column}" if line else self.name
 
 
 def gallery() -> dict[str, Path]:
@@ -44,12 +36,19 @@ def gallery() -> dict[str, Path]:
 def find_study(given: str | Path) -> Path:
     """A path to a study file, or the name of a bundled study. Raises SpecError if it is neither."""
     path = Path(given)
-    if path.is_file():
-        return path
-    if str(given) in gallery():
-        return gallery()[str(given)]
-    if path.is_dir():
-        raise SpecError(f"{given}: is a folder; a study is a YAML file")
+    try:
+        if path.is_file():
+            return path
+        if str(given) in gallery():
+            return gallery()[str(given)]
+        if path.is_dir():
+            raise SpecError(f"{given}: is a folder; a study is a YAML file")
+        if not regular(path):
+            raise SpecError(f"{given}: {IRREGULAR}")
+    except (OSError, ValueError) as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(f"{given:.200}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     near = difflib.get_close_matches(str(given), gallery(), n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise SpecError(f"{given}: there is no such file, and no bundled study of that name{hint} (bundled: {', '.join(gallery())})")
@@ -63,24 +62,50 @@ def load_study(
 
     Raises SpecError, with every problem found, if it is not valid.
     """
+    settings = [settings] if isinstance(settings, str) else list(settings)
     path = None
+    own: dict[Key, type[Unit]] = {}
     if isinstance(given, Study):
+        if not settings and not (quick and given.quick):
+            return given
+        own = dict(_units(given))
         given = given.model_dump(mode="json", exclude_none=True)
     if isinstance(given, dict):
-        source = Source("study", given)
+        source = Source("study", copy.deepcopy(given))
     else:
         path = find_study(given)
-        source = read_yaml(path.read_bytes(), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
-    changes = source.data.get("quick") if quick and isinstance(source.data, dict) else None
+        source = read_yaml(read_bytes(path), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
+    changes = source.data.get("quick") if quick else None
     for key, value in changes.items() if isinstance(changes, dict) else ():
-        apply_setting(source, f"{key}={json.dumps(value)}")
+        place = source.at(("quick", key))
+        change(source, str(key), value, f"{place}: quick.{key}", place)
     if path is not None:
         set_root(source.data, path.parent.resolve())
         if not outside:
             confine(source, path.parent.resolve())
+    problems = []
     for setting in settings:
-        apply_setting(source, setting)
-    return validate(source)
+        try:
+            apply_setting(source, setting)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return validate(source, own)
+
+
+def cut(text: str, most: int = 1000) -> str:
+    """Text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a study file, one more than allowed at most. Raises SpecError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def parse_study(text: str, name: str = "study") -> Study:
@@ -88,185 +113,45 @@ def parse_study(text: str, name: str = "study") -> Study:
     return validate(read_yaml(text.encode("utf-8", "surrogatepass"), name))
 
 
-def set_root(data: Any, folder: Path) -> None:
-    """Tell the parts that name files where relative paths start: at the study's own folder, or from there at the root they give. Absolute, so
-    that a store says where its data are, wherever it is finished from."""
-    landscape = data.get("landscape") if isinstance(data, dict) else None
-    init = data.get("init") if isinstance(data, dict) else None
-    for unit in (landscape.get("data") if isinstance(landscape, dict) else None, init):
-        if isinstance(unit, dict) and (unit is not init or unit.get("kind") == "file") and isinstance(unit.get("root", ""), str):
-            unit["root"] = str(folder / unit.get("root", ""))
-    branch = data.get("branch") if isinstance(data, dict) else None
-    if isinstance(branch, dict) and isinstance(branch.get("store"), str) and "://" not in branch["store"]:
-        branch["store"] = str((folder / Path(branch["store"]).expanduser()).absolute())
-
-
-def confine(source: Source, folder: Path) -> None:
-    """A study from somebody else must not read files it has no business with. Raises SpecError for one outside the study's folder."""
-    data = source.data if isinstance(source.data, dict) else {}
-    for place, name in ((("landscape", "data"), "file"), (("init",), "path"), (("branch",), "store")):
-        unit: Any = data
-        for key in place:
-            unit = unit.get(key) if isinstance(unit, dict) else None
-        if not isinstance(unit, dict) or not isinstance(unit.get(name), str):
-            continue
-        found = (Path(str(unit.get("root", folder))) / Path(unit[name]).expanduser()).resolve()
-        if not found.is_relative_to(folder.resolve()):
-            where = source.at((*place, name))
-            raise SpecError(f"{where}: {unit[name]} lies outside the study's folder; if you trust the study, run it with --allow-outside")
-
-
-def read_yaml(raw: bytes, name: str) -> Source:
-    """Plain data with places. Refuses duplicate keys, tags, cycles, alias bombs, several documents, and text that is not UTF-8."""
-    if len(raw) > MAX_BYTES:
-        raise SpecError(f"{name}: a study of {len(raw)} bytes; at most {MAX_BYTES} are allowed")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{name}: not UTF-8 text (byte {error.start}: {error.reason})") from None
-    source = Source(name, None)
-    node = load_text(text, name)
-    source.data = _Plain(source).convert(node, (), 0)
-    if source.data is None:
-        raise SpecError(f"{name}: the file is empty")
-    if not isinstance(source.data, dict):
-        raise SpecError(f"{source.at(())}: a study is a mapping of keys to values, this is a {type(source.data).__name__}")
-    return source
-
-
-def load_text(text: str, name: str) -> Any:
-    """ruamel.yaml's round-trip tree of one document; its errors as SpecError."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
-
-    try:
-        depth = 0  # looked at before anything is built: the time of a tree grows with the square of its depth
-        for count, event in enumerate(YAML(typ="rt", pure=True).parse(text)):
-            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if depth > MAX_DEPTH + 1 or count > 2 * MAX_NODES:
-                what = f"nested too deeply (at most {MAX_DEPTH} levels)" if depth > MAX_DEPTH else f"more than {MAX_NODES} values"
-                raise SpecError(f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}: {what}")
-        return YAML(typ="rt", pure=True).load(text)
-    except SpecError:
-        raise
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        problem = (error.problem or error.context or "not YAML").splitlines()[0]
-        raise SpecError(f"{place}: not valid YAML: {problem}") from None
-    except RecursionError:
-        raise SpecError(f"{name}: nested too deeply (at most {MAX_DEPTH} levels)") from None
-    except (YAMLError, ValueError, AttributeError, KeyError, TypeError, AssertionError, IndexError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SpecError(f"{name}: not valid YAML: {reason[0]}") from None
-
-
-class _Plain:
-    """Converts ruamel's tree to plain data and notes the places."""
-
-    def __init__(self, source: Source):
-        self.source, self.count, self.open = source, 0, set()
-
-    def convert(self, node: Any, path: Key, depth: int) -> Any:
-        self.count += 1
-        if self.count > MAX_NODES:
-            raise SpecError(f"{self.source.name}: more than {MAX_NODES} values once aliases are followed (an alias bomb?)")
-        if depth > MAX_DEPTH:
-            raise SpecError(f"{self.source.at(path)}: nested too deeply (at most {MAX_DEPTH} levels)")
-        if id(node) in self.open:
-            raise SpecError(f"{self.source.at(path)}: an alias that contains itself")
-        tag = getattr(getattr(node, "tag", None), "value", None)
-        if tag and not str(tag).startswith("tag:yaml.org,2002:"):
-            raise SpecError(f"{self.source.at(path)}: the tag '{tag}' is not allowed; write plain values")
-        if isinstance(node, dict):
-            return self.mapping(node, path, depth)
-        if isinstance(node, (list, tuple)):
-            return self.sequence(node, path, depth)
-        return self.scalar(node, path)
-
-    def mapping(self, node: Any, path: Key, depth: int) -> dict[str, Any]:
-        self.open.add(id(node))
-        self.place(path, getattr(node, "lc", None))
-        made = {}
-        for key, value in node.items():
-            if not isinstance(key, str):
-                raise SpecError(f"{self.source.at(path)}: the key {key!r} must be a word")
-            name = self.text(str(key), path)
-            where = getattr(node, "lc", None)
-            if where is not None and where.data and key in where.data:
-                line, column = where.data[key][:2]
-                self.source.places[(*path, name)] = (line + 1, column + 1)
-            made[name] = self.convert(value, (*path, name), depth + 1)
-        self.open.discard(id(node))
-        return made
-
-    def sequence(self, node: Any, path: Key, depth: int) -> list[Any]:
-        self.open.add(id(node))
-        self.place(path, getattr(node, "lc", None))
-        where, made = getattr(node, "lc", None), []
-        for k, value in enumerate(node):
-            if where is not None and where.data and k in where.data:
-                line, column = where.data[k][:2]
-                self.source.places[(*path, k)] = (line + 1, column + 1)
-            made.append(self.convert(value, (*path, k), depth + 1))
-        self.open.discard(id(node))
-        return made
-
-    def scalar(self, node: Any, path: Key) -> Any:
-        if node is None or isinstance(node, bool):
-            return node
-        if type(node).__name__ == "ScalarBoolean":
-            return bool(node)
-        for plain in (int, float):
-            if isinstance(node, plain):
-                return plain(node)
-        if isinstance(node, str):
-            return self.text(str(node), path)
-        if isinstance(node, (date, bytes)):
-            return str(node)
-        raise SpecError(f"{self.source.at(path)}: a {type(node).__name__} is not allowed; write plain values")
-
-    def text(self, text: str, path: Key) -> str:
-        """Text with JSON's escaped surrogate pairs put together, as in "\\ud83d\\ude00"."""
-        try:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
-            raise SpecError(f"{self.source.at(path)}: half a surrogate pair is no text") from None
-
-    def place(self, path: Key, where: Any) -> None:
-        if where is not None and where.line is not None:
-            self.source.places.setdefault(path, (where.line + 1, where.col + 1))
-
-
 def apply_setting(source: Source, setting: str) -> None:
     """Change one value by `KEY=VALUE`; KEY is a dotted path, optimizers by label, kind or position; VALUE is YAML."""
+    shown = f"--set {cut(setting, 80)}"
     key, equals, text = setting.partition("=")
-    labels = {}
-    for k, entry in enumerate(source.data.get("optimizers") or []):
-        if isinstance(entry, dict):
-            labels.setdefault(entry.get("label") or entry.get("kind"), k)
-        elif isinstance(entry, str):
-            labels.setdefault(entry, k)
-    parts = key_parts(key.strip(), labels)
-    if not equals or not all(parts):
-        raise SpecError(f"--set {setting}: write KEY=VALUE, for example landscape.sharpness=50 or adam.lr=0.1")
-    value = read_value(text, setting)
+    if not equals or not key.strip():
+        raise SpecError(f"{shown}: {SETTING}")
+    change(source, key.strip(), read_text(text, shown).data, shown, shown)
+
+
+def change(source: Source, key: str, value: Any, shown: str, place: str) -> None:
+    """Set what the dotted `key` names to `value`; `shown` begins the messages about the key, and `place` those about the value."""
+    labels: dict[str, int] = {}
+    optimizers = source.data.get("optimizers")
+    for k, entry in enumerate(optimizers if isinstance(optimizers, list) else []):
+        name = (entry.get("label") or entry.get("kind")) if isinstance(entry, dict) else entry
+        if isinstance(name, str):
+            labels.setdefault(name, k)
+    parts = key_parts(key, labels)
+    if not all(parts):
+        raise SpecError(f"{shown}: {SETTING}")
     if parts[0] in labels and parts[0] not in Study.model_fields:
         parts = ["optimizers", str(labels[parts[0]]), *parts[1:]]
     if parts[0] not in Study.model_fields:
         known = [*Study.model_fields, *labels]
-        raise SpecError(f"--set {setting}: there is no '{parts[0]}'{suggest(parts[0], known)} (known: {', '.join(map(str, known))})")
+        longer = [f"{owner}.{key}" for owner, fields in _fields(source.data, labels) if parts[0] in fields]
+        near = f"; did you mean {' or '.join(longer[:4])}?" if longer else suggest(parts[0], known)
+        raise SpecError(f"{shown}: there is no '{parts[0]:.60}'{near} (known: {', '.join(known)})")
     target: Any = source.data
+    path: Key = ()
     for position, part in enumerate(parts):
         last = position == len(parts) - 1
         step: Any = same(part, target) if isinstance(target, dict) else part
         if isinstance(target, list):
-            step = int(part) if part.isdigit() else labels.get(part, -1)
+            step = int(part) if re.fullmatch(r"[0-9]{1,9}", part) else labels.get(part, -1) if path == ("optimizers",) else -1
             if not 0 <= step < len(target):
-                raise SpecError(f"--set {setting}: there is no entry '{part}' in {'.'.join(parts[:position])}")
+                raise SpecError(f"{shown}: there is no entry '{part:.60}' in {'.'.join(parts[:position])}")
         elif not isinstance(target, dict):
-            raise SpecError(f"--set {setting}: {'.'.join(parts[:position])} is a single value, it has no '{part}'")
+            raise SpecError(f"{shown}: {'.'.join(parts[:position])} is a single value, it has no '{part:.60}'")
+        path = (*path, step)
         if last:
             if (
                 isinstance(target, dict)
@@ -283,6 +168,7 @@ def apply_setting(source: Source, setting: str) -> None:
             if isinstance(target, list) and isinstance(target[step], str):
                 target[step] = {"kind": target[step]}
             target = target[step]
+    source.places = {known: at for known, at in source.places.items() if known[: len(path)] != path} | {path: place}
 
 
 def key_parts(key: str, labels: Iterable[Any]) -> list[str]:
@@ -300,52 +186,73 @@ def key_parts(key: str, labels: Iterable[Any]) -> list[str]:
     return key.split(".")
 
 
-def read_value(text: str, setting: str) -> Any:
-    """One YAML value from the command line."""
-    try:
-        return _Plain(Source(f"--set {setting}", None)).convert(load_text(text, f"--set {setting}"), (), 0)
-    except SpecError as error:
-        raise SpecError(error.problems) from None
+def _fields(data: dict[str, Any], labels: dict[str, int]) -> Iterator[tuple[str, Iterable[str]]]:
+    """(name in a setting, its fields) of the optimizers and the other parts of a study, as far as they are known before it is validated."""
+    for label, k in labels.items():
+        entry = data["optimizers"][k]
+        with suppress(LookupError, ImportError):
+            yield label, OPTIMIZERS.load(entry["kind"] if isinstance(entry, dict) else entry).model_fields
+    for name, choice in (("landscape", LANDSCAPES), ("init", INITS), ("noise", NOISES)):
+        entry = data.get(name)
+        with suppress(LookupError, ImportError):
+            yield name, choice.load(str(entry.get("kind") if isinstance(entry, dict) else entry)).model_fields
+        inner = entry.get("parameters") if isinstance(entry, dict) else None
+        if isinstance(inner, dict):
+            yield f"{name}.parameters", inner
+    yield from (("record", Record.model_fields), ("stop", Stop.model_fields))
 
 
-def validate(source: Source) -> Study:
-    """The Study, or a SpecError that lists every problem."""
+def validate(source: Source, own: Mapping[Key, type[Unit]] | None = None) -> Study:
+    """The Study, or a SpecError that lists every problem. `own` are the classes of the parts that lie at these paths, where their kind is
+    still the same; others are known by their kind."""
+    wrong: list[tuple[Key, str]] = []
+    for path, kind in sorted((own or {}).items(), key=lambda item: -len(item[0])):
+        _rebuild(source.data, path, kind, wrong)
     try:
-        return Study.model_validate(source.data)
+        study = Study.model_validate(source.data)
+        if not wrong:
+            return study
     except ValidationError as error:
-        raise SpecError([describe(source, e) for e in error.errors(include_url=False)]) from None
+        wrong += problems(source.data, error)
+        bad = {str(e["loc"][0]) for e in error.errors(include_url=False, include_context=False, include_input=False) if e["loc"]}
+        wrong += [problem for problem in _crossing(source.data, bad) if problem not in wrong]
     except RecursionError:
         raise SpecError(f"{source.name}: nested too deeply") from None
+    lines = [f"{source.at(path)}: {dotted(path)}{': ' if path else ''}{cut(message)}" for path, message in wrong]
+    raise SpecError(lines if len(lines) <= MOST else [*lines[:MOST], f"{source.name}: and {len(lines) - MOST} problems more"])
 
 
-def describe(source: Source, error: Any) -> str:
-    """One line: place, key path, the problem, what was given."""
-    path: Key = tuple(error["loc"])
-    message, given = error["msg"], error["input"]
-    kind = error["type"]
-    if kind == "value_error":
-        message = message.removeprefix("Value error, ")
-        cause = error.get("ctx", {}).get("error")
-        if isinstance(cause, PlacedError):
-            path, message = (*path, *cause.path), cause.problem
-        named = re.match(r"(\w+(?:\.\w+)*): (?=.)", message) if not path else None
-        if named and named[1].split(".")[0] in Study.model_fields:
-            path, message = tuple(named[1].split(".")), message[named.end() :]
-    elif kind == "unknown_key":
-        path = (*path, error["ctx"]["key"])
-    elif kind == "missing":
-        message = f"the key '{path[-1]}' is required"
-    elif kind != "unit_kind":
-        message = f"{message[0].lower()}{message[1:]}, given {short(given)}"
-    message = message.removeprefix("input ")
-    return f"{source.at(path)}: {dotted(path)}{': ' if path else ''}{message}"
+def _crossing(data: dict[str, Any], bad: set[str]) -> list[tuple[Key, str]]:
+    """What is wrong between the parts of a study that are not `bad` by themselves: those are left out, with what is said about them."""
+    if not bad:
+        return []
+    parts = {key: value for key, value in data.items() if key in Study.model_fields and key not in bad}
+    stand_ins = {"name": "study", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 1}
+    try:
+        Study.model_validate({**stand_ins, **parts}, context={"leave_out": bad | (stand_ins.keys() - parts.keys())})
+    except ValidationError as error:
+        return problems(parts, error)
+    return []
 
 
-def short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _units(part: Any, path: Key = ()) -> Iterator[tuple[Key, type[Unit]]]:
+    """(path, class) of every part of a study that is chosen by its kind."""
+    if isinstance(part, Unit):
+        yield path, type(part)
+    if isinstance(part, Spec):
+        for name, info in type(part).model_fields.items():
+            yield from _units(getattr(part, name), (*path, info.alias or name))
+    elif isinstance(part, tuple):
+        for k, entry in enumerate(part):
+            yield from _units(entry, (*path, k))
 
 
-def dotted(path: Key) -> str:
-    """optimizers[0].lr"""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+def _rebuild(data: Any, path: Key, kind: type[Unit], wrong: list[tuple[Key, str]]) -> None:
+    """Make the plain data at `path` a `kind` again, unless a setting made them another; what is wrong with them joins `wrong`."""
+    parent, last = value_at(data, path[:-1]), path[-1]
+    given = value_at(parent, (last,))
+    if isinstance(given, dict) and given.get("kind") == kind.model_fields["kind"].default:
+        try:
+            parent[last] = kind.model_validate(given)
+        except ValidationError as error:
+            wrong += [((*path, *inner), message) for inner, message in problems(given, error)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from .base import Count, Index, Probability, Spec
+from .base import Count, Index, Probability, Real, Spec
 from .names import normal
 
 Statistic = Literal["mean", "var", "quantiles"]
@@ -103,7 +103,7 @@ class Stop(Spec):
     `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is.
     """
 
-    diverge_above: float | None = Field(
+    diverge_above: Real | None = Field(
         default=1e15, description="the loss above which a run counts as diverged; null: only NaN and infinity do"
     )
-    loss_below: float | None = Field(default=None, description="the loss below which a run stops, with success")
+    loss_below: Real | None = Field(default=None, description="the loss below which a run stops, with success")

@@ -29,7 +29,7 @@ class Choice:
     def load(self, kind: str) -> type[Any]:
         """The class of this kind. Raises LookupError if there is none, ImportError if its module is broken."""
         if kind not in self.kinds():
-            raise LookupError(f"there is no {self.noun} '{kind}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
+            raise LookupError(f"there is no {self.noun} '{kind:.60}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
         return self._classes[kind]
 
     def parse(self, given: Any) -> Any:
@@ -81,7 +81,7 @@ class Registry(Choice):
 
     def load(self, kind: str) -> type[Any]:
         if kind not in self.modules():
-            raise LookupError(f"there is no {self.noun} '{kind}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
+            raise LookupError(f"there is no {self.noun} '{kind:.60}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
         path = self.modules()[kind]
         try:
             module = importlib.import_module(path)

@@ -1,15 +1,16 @@
 """A study: one landscape, one start, one kind of noise, some optimizers, how long, and what to store."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
 from .compatibility import PARTS, problems
-from .errors import suggest
+from .errors import SpecError, suggest
 from .init import AnyInit, Init
 from .landscapes.base import Landscape
 from .names import normal
@@ -66,22 +67,39 @@ class Study(Spec):
         return optimizers
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "Study":
-        self._check_components()
-        self._check_recorded()
-        self._check_zip()
-        for problem in problems(self):
-            raise ValueError(problem)
-        self._check_claims()
-        if self.record.at is not None and max(self.record.at) > self.steps:
-            raise ValueError(f"record.at: step {max(self.record.at)} lies beyond the {self.steps} steps of the study")
-        if self.record.state and max(self.record.state) > self.steps:
-            raise ValueError(f"record.state: step {max(self.record.state)} lies beyond the {self.steps} steps of the study")
-        if self.branch and self.branch.at >= self.steps:
-            raise ValueError(f"branch.at: no step is left after step {self.branch.at} of {self.steps}; give more `steps`")
+    def _parts_fit(self, info: ValidationInfo) -> "Study":
+        """Everything that is wrong between the parts; `leave_out` in the context are parts that are wrong by themselves."""
+        without = set((info.context or {}).get("leave_out", ()))
+        wrong: list[str] = []
+        for check, parts in self._checks():
+            if without.isdisjoint(parts):
+                try:
+                    wrong += check() or ()
+                except ValueError as error:
+                    wrong += getattr(error, "problems", None) or [str(error)]
+        if wrong:
+            raise SpecError(list(dict.fromkeys(wrong)))
         return self
 
-    def _check_components(self) -> None:
+    def _checks(self) -> list[tuple[Callable[[], "Iterable[str] | None"], tuple[str, ...]]]:
+        """(check, the parts that it looks at); a check raises ValueError, or gives all its problems."""
+        return [
+            (self._check_components, ("landscape", "init", "noise")),
+            (self._check_recorded, ("landscape", "optimizers", "record")),
+            (self._check_zip, ("zip", "optimizers", *PARTS)),
+            (lambda: problems(self), ("landscape", "init", "noise", "optimizers", "record", "zip")),
+            (self._check_claims, ("claims", "optimizers", "record", "steps", *PARTS)),
+            (self._check_times, ("record", "steps", "branch")),
+        ]
+
+    def _check_times(self) -> Iterator[str]:
+        for name, steps in (("at", self.record.at), ("state", self.record.state)):
+            if steps and max(steps) > self.steps:
+                yield f"record.{name}: step {max(steps)} lies beyond the {self.steps} steps of the study"
+        if self.branch and self.branch.at >= self.steps:
+            yield f"branch.at: no step is left after step {self.branch.at} of {self.steps}; give more `steps`"
+
+    def _check_components(self) -> Iterator[str]:
         """Vectors given per component have as many entries as the landscape has components."""
         sizes = {land.size for land in self.landscapes()}
         given = {("init", name): getattr(self.init, name, None) for name in ("at", "mean")}
@@ -90,9 +108,9 @@ class Study(Spec):
         for (part, name), value in given.items():
             if isinstance(value, tuple) and sizes != {len(value)}:
                 found = ", ".join(map(str, sorted(sizes)))
-                raise ValueError(f"{part}.{name}: {len(value)} components given, the landscape {self.landscape.kind} has {found}")
+                yield f"{part}.{name}: {len(value)} components given, the landscape {self.landscape.kind} has {found}"
 
-    def _check_recorded(self) -> None:
+    def _check_recorded(self) -> Iterator[str]:
         allowed = ["loss", "params", *self.landscape.observable_names]
         if any(o.average for o in self.optimizers):
             allowed += ["average_loss", "average_params"]
@@ -106,29 +124,27 @@ class Study(Spec):
         if "curl" in (self.record.variables or ()) and "curl" not in self.landscape.observable_names:
             largest = max(land.size for land in self.landscapes())
             if largest > MAX_CURL:
-                raise ValueError(f"record.variables: curl takes 2 gradients a component; at most {MAX_CURL} components, here are {largest}")
+                yield f"record.variables: curl takes 2 gradients a component; at most {MAX_CURL} components, here are {largest}"
         for name in self.record.variables or ():
             if name not in allowed:
-                raise ValueError(f"record.variables: there is no variable '{name}'{suggest(name, allowed)} (known: {', '.join(allowed)})")
+                yield f"record.variables: there is no variable '{name:.60}'{suggest(name, allowed)} (known: {', '.join(allowed)})"
 
-    def _check_claims(self) -> None:
+    def _check_claims(self) -> Iterator[str]:
         groups = {o.name: o for o in self.optimizers}
         for claim in self.claims:
             if claim.group is not None and claim.group not in groups:
-                raise ValueError(
-                    f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, groups)}"
-                )
+                yield f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, groups)}"
             own = self.claim_names(groups.get(claim.group or "", self.optimizers[0]))
             known = own | {(name, *path) for name, o in groups.items() for path in self.claim_names(o)}
             for field, text in claim.expressions().items():
                 try:
                     check_numbers(parse_claim(text), self.steps)
                 except ValueError as error:
-                    raise ValueError(f"claims: '{claim.name}': {field}: {error}") from None
-                for path in {with_label(name, groups) for name in names(parse_claim(text))} - known:
+                    yield f"claims: '{claim.name}': {field}: {error}"
+                for path in sorted({with_label(name, groups) for name in names(parse_claim(text))} - known):
                     name, near = spelled(path), suggest(spelled(path), [spelled(k) for k in known])
                     listed = ", ".join(sorted({k[0] for k in own} | {spelled((g,)) for g in groups}))
-                    raise ValueError(f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})")
+                    yield f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})"
 
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
         """What a claim about this optimizer's runs may name, as paths; `schedule.decay` is also `decay`, where nothing else is."""
@@ -152,20 +168,20 @@ class Study(Spec):
             made |= {found for path, _, _ in owner.fields() for found in (path, (part, *path), path[-1:])}
         return made
 
-    def _check_zip(self) -> None:
+    def _check_zip(self) -> Iterator[str]:
         sweeps = self.sweeps()
         seen: set[str] = set()
         for together in self.zip:
             for name in together:
                 if name in seen:
-                    raise ValueError(f"zip: '{name}' is named twice")
+                    yield f"zip: '{name:.60}' is named twice"
                 seen.add(name)
                 if name not in sweeps:
                     known = ", ".join(sweeps) or "nothing is swept"
-                    raise ValueError(f"zip: '{name}' is not a swept field{suggest(name, sweeps)} (swept: {known})")
-            lengths = {name: len(sweeps[name]) for name in together}
+                    yield f"zip: '{name:.60}' is not a swept field{suggest(name, sweeps)} (swept: {known})"
+            lengths = {name: len(sweeps[name]) for name in together if name in sweeps}
             if len(set(lengths.values())) > 1:
-                raise ValueError(f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}")
+                yield f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
 
     def start(self) -> Init:
         """The study's init, or the landscape's own."""

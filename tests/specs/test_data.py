@@ -198,7 +198,7 @@ def test_wrong_fields(fields, part):
 def test_wrong_paths(tmp_path, monkeypatch):
     assert "no such file" in problem(tmp_path / "none.npz")
     (tmp_path / "dir.npz").mkdir()
-    assert "is not a file" in problem(tmp_path / "dir.npz")
+    assert "is a folder" in problem(tmp_path / "dir.npz")
     (tmp_path / "a.zarr").write_text("x")
     assert "is a folder" in problem(tmp_path / "a.zarr")
     (tmp_path / "a.npx").write_text("x")
