@@ -318,5 +318,5 @@ def markdown(study: Study, verdicts: list[Verdict]) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it stands, in one line."""
-    marks = re.sub(r"([\\`*\[\]|$~{}]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
-    return re.sub(r"&(?=[\w#])", "&amp;", re.sub(r"<(?=[\w/!?])", "&lt;", marks))
+    plain = re.sub(r"<(?=[\w/!?])", "&lt;", re.sub(r"&(?=[\w#])", "&amp;", printable(text)))
+    return re.sub(r"([\\`*\[\]|$~{}]|(?<!\w)_|_(?!\w))", r"\\\1", plain)
