@@ -26,6 +26,8 @@ from ..specs.errors import SpecError
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (engine/intervals.py). No function takes it away."""
 LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation")
+CONDITIONAL = ("where", "fraction", "min", "max")
+"""Functions that take conditions as such; to all others they are the numbers 0 and 1."""
 FACTS = ("min", "max", "argmin", "argmax", "at_argmin", "select")
 """Reductions of the seeds that say something of these very seeds; all others estimate something of all that there could be."""
 

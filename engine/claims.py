@@ -15,7 +15,7 @@ from ..specs.claim import OPERATORS, names, normal, parse_claim, path, segment, 
 from ..specs.errors import SpecError
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
-from .claim_functions import AVERAGES, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
+from .claim_functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
 from .executors.recorder import DIVERGED
 from .plan import group_dims
 
@@ -117,7 +117,8 @@ class Results:
             bound = inspect.signature(FUNCTIONS[name]).bind(*given, **named)
         except TypeError as error:
             raise SpecError(f"{name}(): {error}") from None
-        given, named = list(bound.args), bound.kwargs
+        numbers = [x * 1.0 if getattr(x, "dtype", None) == bool and name not in CONDITIONAL else x for x in bound.args]
+        given, named = numbers, bound.kwargs
         function, lost = FUNCTIONS[name], None
         if (self.ignore and name in AVERAGES) or (self.strict and name in LOOK_PAST):
             looked_at = [x for x in (given[:2] if name in ("at_argmin", "correlation") else given[:1]) if hasattr(x, "dims")]

@@ -23,9 +23,19 @@ def exact_ends(r: Reduction, results: Results, group: str, level: float) -> tupl
     """The ends of a reduction's exact interval, NaN where it has none; None if it has none anywhere."""
     if r.name in ("mean", "sum", "fraction"):
         return share_ends(r, results, group, level)
-    if r.name in ("median", "quantile") and r.dims == ["seed"]:
-        return order_ends(r, level)
-    return None
+    if r.name in ("median", "quantile"):
+        return order_ends(r, level) if r.dims == ["seed"] else None
+    return unknown_ends(r) if is_discrete(r, results, group) else None
+
+
+def unknown_ends(r: Reduction) -> tuple[Any, Any]:
+    """No interval where something that jumps has not: a variance of what happened at no seed, or at all."""
+    still = np.zeros(r.value.shape, bool)
+    for a in (*r.args, *r.named.values()):
+        if "seed" in getattr(a, "dims", ()):
+            alike = (a == a.isel(seed=0, drop=True)).all([d for d in a.dims if d not in r.value.dims])
+            still |= alike.broadcast_like(r.value).transpose(*r.value.dims).values
+    return np.where(still, -np.inf, np.nan), np.where(still, np.inf, np.nan)
 
 
 def share_ends(r: Reduction, results: Results, group: str, level: float) -> tuple[Any, Any] | None:
@@ -89,9 +99,10 @@ def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
 
 def is_discrete(r: Reduction, results: Results, group: str) -> bool:
     """Whether what is reduced jumps: a condition, a rounded number, a step at which something happens, or recorded zeros and ones."""
-    if any(isinstance(n, ast.Compare) or called(n) in (*CONDITIONS, *JUMPS) for n in ast.walk(argument(r))):
+    inside = [n for a in (*r.node.args, *r.node.keywords) for n in ast.walk(a)]
+    if any(isinstance(n, ast.Compare) or called(n) in (*CONDITIONS, *JUMPS) for n in inside):
         return True
-    found = [results.named(name, group) for name in names(argument(r))]
+    found = [results.named(name, group) for name in names(r.node)]
     found = [v.values for v in found if "seed" in getattr(v, "dims", ())]
     return bool(found) and all(bool(((v == 0) | (v == 1) | np.isnan(v)).all()) for v in found)
 
@@ -136,9 +147,9 @@ def order_ends(r: Reduction, level: float, seeds: int | None = None) -> tuple[An
     return ends[0], ends[1]
 
 
-def pooled_ends(r: Reduction, still: Any, level: float) -> tuple[Any, Any] | None:
+def pooled_ends(r: Reduction, still: Any, results: Results, group: str, level: float) -> tuple[Any, Any] | None:
     """The ends for a quantile of all values of all seeds where no half-sample moves it, NaN elsewhere; None where there are none."""
-    if r.name not in ("median", "quantile") or r.dims == ["seed"] or not still.any() or not varies(r):
+    if r.name not in ("median", "quantile") or r.dims == ["seed"] or not still.any() or not (varies(r) or is_discrete(r, results, group)):
         return None
     low, high = order_ends(r, level, r.args[0].sizes["seed"])
     return np.where(still, low, np.nan), np.where(still, high, np.nan)

@@ -52,7 +52,7 @@ def interval(sides: Sides, found: list[Reduction], results: Results, group: str,
     whole = all(r.key in exact and bool(np.all(~np.isnan(exact[r.key][0]) | np.isnan(r.value.values))) for r in found)
     spread = None if whole else Halves(sides, found, results, group, level, dims)
     if spread is not None:
-        exact |= {r.key: ends for r in found if (ends := pooled_ends(r, spread.still[r.key], level)) is not None}
+        exact |= {r.key: ends for r in found if (ends := pooled_ends(r, spread.still[r.key], results, group, level)) is not None}
     moves = Moves(value, dims)
     for r in found:
         if r.key in exact:
@@ -96,9 +96,15 @@ class Moves:
         if elements > MOST_MOVES:  # all together, which half-samples complete
             apart, others, elements = [*others, *apart], [], 1
             self.count += 1
-        start = r.value.transpose(*others, *apart)
+        start = r.value.astype(np.float64).transpose(*others, *apart)
         base = start.values.reshape(elements, -1)
-        go = [r.value.copy(data=np.where(np.isnan(e), r.value.values, e)).transpose(*start.dims).values.reshape(elements, -1) for e in ends]
+        go = [
+            start.transpose(*r.value.dims)
+            .copy(data=np.where(np.isnan(e), r.value.values, e))
+            .transpose(*start.dims)
+            .values.reshape(elements, -1)
+            for e in ends
+        ]
         size = max(1, MOST_NUMBERS // (2 * max(base.size, self.value.size, 1)))
         for at in range(0, elements, size):
             chosen = range(at, min(at + size, elements))
@@ -199,7 +205,7 @@ class Sampler:
             x = x if r.lost is None else x.where(~r.lost)
             others = [d for d in r.dims if d != "seed"]
             held = x.notnull() if r.lost is not None else x.copy(data=np.ones(x.shape))
-            self.sums = x.sum(others, skipna=r.lost is not None).transpose("seed", *r.value.dims).values
+            self.sums = (x if r.lost is None else x.fillna(0)).sum(others, skipna=False).transpose("seed", *r.value.dims).values
             self.counts = held.sum(others).transpose("seed", *r.value.dims).values
             self.size = self.sums.size
 

@@ -8,7 +8,7 @@ An expression is Python arithmetic over names and the functions in FUNCTIONS; no
     status, diverged, last_step      how every run ended
     step, steps, seeds, dim, pi, e   numbers
 
-`thalweg.engine.claims` evaluates them.
+`thalweg.engine.claims` evaluates them. A label with dots may be written as it is, one with + or - in quotes.
 """
 
 import ast
