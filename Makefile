@@ -44,6 +44,7 @@ claims: .venv/.ok
 	$(BIN)/thalweg verify all --quick
 
 verify: .venv/.ok
+	$(BIN)/python -m pytest -m pairs tests/engine/test_every_pair.py
 	$(BIN)/thalweg verify all --report docs/claims.md
 	$(BIN)/python docs/fill.py
 
