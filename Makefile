@@ -45,7 +45,7 @@ claims: .venv/.ok
 	$(BIN)/thalweg verify all --quick
 
 verify: .venv/.ok
-	$(BIN)/python -m pytest tests/engine/test_coverage.py -m full
+	$(BIN)/python -m pytest -m full tests/engine/test_coverage.py tests/engine/test_every_pair.py
 	$(BIN)/thalweg verify all --report docs/claims.md
 	$(BIN)/python docs/fill.py
 

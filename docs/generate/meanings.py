@@ -73,7 +73,7 @@ USUAL = {
     "hidden_flips": "fraction of the first matrix's rows that are flipped",
     "initial_accumulator_value": "where the sum of squares starts",
     "inputs": "input components",
-    "inverse_temperature": "how strongly the gradient counts against the noise",
+    "inverse_temperature": "e: the samples follow exp(-2 e f), under convention sqrt_2dt exp(-e f)",
     "kappa": "target at an outlier",
     "kernel": "width within which particles see each other",
     "l2": "weight of half the sum of squared weights",

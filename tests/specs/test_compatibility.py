@@ -34,9 +34,9 @@ REFUSED = {
     "clip on cbs": ({**SPREAD, "optimizers": [{"kind": "cbs", "clip": "value"}]}, "clip acts on gradients"),
     "noise nobody sees": (
         {**SPREAD, "noise": {"kind": "gaussian", "scale": [0.1, 1]}, "optimizers": ["cbo", "cbs"]},
-        "cbo, cbs see values",
+        "scale is swept",
     ),
-    "student_t": ({**SPREAD, "noise": "student_t", "optimizers": ["cbo_adam"]}, "student_t noise is in gradients"),
+    "tails": ({**SPREAD, "noise": {"kind": "student_t", "df": [2, 3]}, "optimizers": ["cbo_adam"]}, "df is swept, and student_t noise"),
     "minibatch without data": ({"noise": "minibatch"}, "needs a landscape made of data"),
     "minibatch without samples": (
         {"noise": "minibatch", "landscape": {"kind": "single_index", "samples": [10, 0]}},
