@@ -206,7 +206,8 @@ class _Evaluator:
         made = weight * partial
         if slope.steep and not term.rough:
             return _without(partial, made, self.xp)
-        return _without(weight, made, self.xp) if term.steep and not slope.rough else made
+        smooth = not slope.rough and term.reduction.kind == "sum"  # of a product, the other factors have roots too
+        return _without(weight, made, self.xp) if term.steep and smooth else made
 
     def scatter(self, gradient: Any, term: _Term, partials: list[Any]) -> None:
         """Add a term's derivatives, each (..., n) or broadcast to it, to the components they belong to."""

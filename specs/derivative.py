@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 
 from .tree import (
     HALF,
+    INDEX,
     MINUS,
     NEGATIVE,
     ONE,
@@ -145,8 +146,7 @@ def _rule(e: Node, moved: list[Node]) -> Node:
         case "power":
             return plus(_by_base(a, b, da), chain(_by_exponent(a, b), db, b))
         case "sqrt":
-            slope = divide(HALF, e)
-            return chain(slope if a.signs == POSITIVE else steep(slope), da, a)
+            return times(HALF, over(da, e)) if a.signs == POSITIVE else chain(steep(divide(HALF, e)), da, a)
         case "maximum" | "minimum":
             first, second = (a, b) if e.kind == "maximum" else (b, a)
             return da if da is db else node("of larger", first, second, da, db)
@@ -241,6 +241,8 @@ def _lower(kind: str, args: tuple[Node, ...], limits: bool) -> Node | None:
     match kind:
         case "steep":
             return args[0]
+        case "divide" if args[1].free == {INDEX} and args[0].free - {INDEX}:  # one quotient for all runs
+            return node("multiply", args[0], node("divide", ONE, args[1]))
         case "sign" if not limits:
             return where(node("==", args[0], ZERO), NAN, node("sign", *args))
         case "of larger":

@@ -19,7 +19,7 @@ from typing import Any
 from ...specs import tree
 from ...specs.derivative import chain, derivative, half_turns, lowered, steep, times
 from ...specs.expression import Parsed, Reduction, fixed, local
-from ...specs.tree import INDEX, ONE, ZERO, Node, indices, parameter
+from ...specs.tree import INDEX, ZERO, Node, indices, parameter
 from ...specs.written import Writer
 from .inline import NotFusable
 from .source import PAIRED, REACHING, THREAD, module
@@ -143,7 +143,9 @@ class _Formula:
         slopes = {r.symbol: derivative(value, r.symbol) for r in reductions}
         linear = {r.symbol for r in reductions if r.kind == "sum" and slopes[r.symbol].still}
         ordered = sorted(reductions, key=lambda r: r.symbol not in linear)
-        self.fresh = self.first_touch(ordered[0]) if ordered else range(0)
+        components = indices(value.free, "x[")
+        earliest = bool(ordered) and (ordered[0].symbol in linear or not components)  # the slopes by components come in between
+        self.fresh = self.first_touch(ordered[0]) if earliest else range(0)
         for low, high in ((0, self.fresh.start), (self.fresh.stop, self.dim)) if reductions else ():
             if low < high:
                 lines += [f"    for d in range({low}, {high}):", "        for l in range(W):", "            G[d, l] = F(0.0)"]
@@ -152,7 +154,6 @@ class _Formula:
         for r in reductions:
             lines += self.first_pass(r, slopes[r.symbol] if r.symbol in linear else None, far)
         checks = [WITHIN.format(f"X[{c}, l]") for c in range(self.dim)] if self.alone and not far and not reductions else []
-        components = indices(value.free, "x[")
         plus = "+" if reductions else ""
         outputs = [
             *([] if self.alone else [("L[l] = {}", value)]),
@@ -195,22 +196,20 @@ class _Formula:
 
     def second_pass(self, r: Reduction, slope: Node, far: bool) -> list[str]:
         """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
-        row, weight = self.rows[r.symbol], WEIGHTS[slope.rough]
+        row, weight = self.rows[r.symbol], WEIGHTS[slope.rough or (r.kind == "prod" and r.term.rough)]
+        outer, others = f"weight = Z[{row + 1}, l]", []
+        if r.kind == "prod":
+            after = f"Z[{row + 2 + r.stop - r.start}, l]"
+            product = f"Z[{row + 2 - r.start} + i, l] * {after}"
+            others = [f"others = {product}"] if slope.steep else []
+            outer += "" if slope.steep else f" * {product}"
         weight = steep(weight) if slope.steep else weight
-        others = OTHERS if r.kind == "prod" else ONE
-        partials = [(place, chain(weight, times(others, e), r.term)) for place, e in self.partials(r)]
+        outputs = [(place, chain(weight, times(OTHERS, e) if others else e, r.term)) for place, e in self.partials(r)]
         if r.kind == "sum":
-            outputs = partials
-            head = f"    for i in range({r.start}, {r.stop}):"
-            return [head, *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]"], self.newest(r, far))]
-        after = f"Z[{row + 2 + r.stop - r.start}, l]"
-        outputs = [*partials, (f"{after} *= {{}}", r.term)]
-        return [
-            "    for l in range(W):",
-            f"        {after} = F(1.0)",
-            f"    for i in range({r.stop - 1}, {r.start - 1}, -1):",
-            *self.loop(8, outputs, far, [f"weight = Z[{row + 1}, l]", f"others = Z[{row + 2 - r.start} + i, l] * {after}"]),
-        ]
+            return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, [outer], self.newest(r, far))]
+        outputs.append((f"{after} *= {{}}", r.term))
+        head = ["    for l in range(W):", f"        {after} = F(1.0)", f"    for i in range({r.stop - 1}, {r.start - 1}, -1):"]
+        return [*head, *self.loop(8, outputs, far, [outer, *others])]
 
     def newest(self, r: Reduction, far: bool) -> list[str]:
         """The check of the component that the loop of `r` is the first to touch."""
