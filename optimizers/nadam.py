@@ -31,10 +31,11 @@ class NAdam(ElementwiseOptimizer):
     @staticmethod
     def update(x, g, m, v, c, t, lr, beta1, beta2, eps, momentum_decay, weight_decay):
         g = g + weight_decay * x
-        mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
-        ahead = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))
-        c = mu * c + (1 - mu)
+        half, next_half = 0.5 * beta1 * 0.96 ** (t * momentum_decay), 0.5 * beta1 * 0.96 ** ((t + 1) * momentum_decay)
+        mu, ahead = beta1 - half, beta1 - next_half
+        rest, rest_ahead = (1 - beta1) + half, (1 - beta1) + next_half  # 1 - mu, of which no digits are lost
+        c = mu * c + rest
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g
-        step = (1 - mu) * g / c + ahead * m / (ahead * c + (1 - ahead))
+        step = rest * g / c + ahead * m / (ahead * c + rest_ahead)
         return x - lr * step / (np.sqrt(v / (1 - beta2**t)) + eps), m, v, c

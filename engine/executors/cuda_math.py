@@ -256,6 +256,11 @@ def in_precision(F: Any, turn: Any, down: Any, **own: Any) -> SimpleNamespace:
     def pow(x, y):
         return F(power_(x, y))
 
+    @device
+    def complement(rest, t):
+        """1 - (1 - rest)^t, however small `rest` is."""
+        return F(1) - pow(F(1) - rest, t) if rest > F(1) else -expm1(t * log1p(-rest))
+
     root, radius, log_unit = own.get("root", sqrt), own.get("radius", sqrt), own.get("log_unit", log)
 
     @device

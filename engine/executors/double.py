@@ -378,3 +378,9 @@ def pow(x, y):
     made = 1.0 if (a == 1.0) & (abs(y) == np.inf) else made
     made = np.nan if (x != x) | (y != y) else made
     return 1.0 if (y == 0.0) | (x == 1.0) else made
+
+
+@njit(**INLINE)
+def complement(rest, t):
+    """1 - (1 - rest)^t, however small `rest` is."""
+    return 1.0 - pow(1.0 - rest, t) if rest > 1.0 else -expm1(t * log1p(-rest))

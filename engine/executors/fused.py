@@ -173,8 +173,11 @@ class FusedSimulation:
         """P, at_p, H, HA, Q, at_h of the driver."""
         base = self.base
         P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
-        rule = [base.optimizer_p[(name,)] for name in self.sources.numbers]
-        average = [base.optimizer_p[("average", n)] if n != "steps" else self.study.steps for n in self.sources.average_numbers]
+        exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
+        mine, theirs = self.sources.numbers, self.sources.average_numbers
+        with np.errstate(all="ignore"):
+            rule = mine.values(*(exact[(name,)] for name in mine.names))
+            average = theirs.values(*(exact[("average", name)] for name in theirs.names))
         sizes = (len(rule), len(rule) + len(average))
         every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))

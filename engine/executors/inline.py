@@ -48,6 +48,8 @@ class Value:
     text: str
     level: int
     literal: float | None = None
+    base: str = ""
+    """Of base**t: what `1 - base` is, by name in `given`."""
     scaled: "tuple[Value, Value] | None" = None
     """Of a product with a hoisted number: (the rest, the number). A second such factor joins the first one before the loop."""
 
@@ -57,10 +59,12 @@ class Inlined:
     """A rule as statements. `results` are the expressions it returns, `functions` the scalar functions it calls."""
 
     fixed: list[str] = field(default_factory=list)
-    """Statements of hyperparameters alone; `stepped` depend on the step too."""
+    """Statements of hyperparameters alone, which the host computes in float64; `stepped` depend on the step too."""
+    given: dict[str, str] = field(default_factory=dict)
+    """What the kernel gets of those: expression -> its name."""
     stepped: list[str] = field(default_factory=list)
-    powers: dict[str, str] = field(default_factory=dict)
-    """base -> the name of base**t."""
+    powers: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(base, "") -> the name of base**t; (base, rest) -> that of 1 - base**t, with rest = 1 - base, both named in `given`."""
     rows: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Hoisted expression -> the name under which `body` reads it, and its level."""
     body: list[str] = field(default_factory=list)
@@ -116,6 +120,15 @@ class _Inliner:
                 needed |= set(NAME.findall(text))
         made.body = [s for s in made.body if s.partition(" = ")[0] in needed]
         made.rows = {text: row for text, row in made.rows.items() if row[0] in needed}
+        needed = set(NAME.findall(" ".join(made.rows)))
+        for statement in reversed(made.stepped):
+            name, _, text = statement.partition(" = ")
+            if name in needed:
+                needed |= set(NAME.findall(text))
+        made.stepped = [s for s in made.stepped if s.partition(" = ")[0] in needed]
+        made.powers = {key: name for key, name in made.powers.items() if name in needed}
+        needed |= {name for key in made.powers for name in key}
+        made.given = {text: name for text, name in made.given.items() if name in needed}
 
     def block(self, statements: list[ast.stmt]) -> bool:
         """Read statements in order; True once one of them has returned."""
@@ -160,7 +173,7 @@ class _Inliner:
             self.count += 1
             new = f"{name}_{self.count}"
             {FIXED: self.made.fixed, STEP: self.made.stepped, RUN: self.made.body}[value.level].append(f"{new} = {value.text}")
-            self.known[name] = Value(new, value.level, None, value.scaled)
+            self.known[name] = Value(new, value.level, None, value.base, value.scaled)
 
     def decide(self, test: ast.expr) -> bool:
         """A test of plain fields, decided now."""
@@ -174,6 +187,8 @@ class _Inliner:
         """The value as text of the lane loop: hoisted values through a row of the prelude."""
         if value.level == RUN or value.literal is not None or value.text in {row for row, _, _ in self.made.sums}:
             return value.text
+        if value.level == FIXED:
+            value = Value(self.given(value), FIXED)
         if value.level == WHOLE:
             return self.row(value.text)
         return self.made.rows.setdefault(value.text, (f"h{len(self.made.rows)}", value.level))[0]
@@ -181,7 +196,17 @@ class _Inliner:
     def together(self, template: Callable[..., str], *values: Value) -> Value:
         """An operation on values, of the highest of their levels."""
         level = max(v.level for v in values)
-        return Value(template(*(self.inside(v) if level > STEP and v.level < level else v.text for v in values)), level)
+
+        def shown(v: Value) -> str:
+            if v.level == level or v.literal is not None:
+                return v.text
+            return self.inside(v) if level > STEP else self.given(v)
+
+        return Value(template(*map(shown, values)), level)
+
+    def given(self, value: Value) -> str:
+        """The name under which the kernel gets what depends on hyperparameters alone."""
+        return self.made.given.setdefault(value.text, f"n{len(self.made.given)}")
 
     def row(self, text: str, needs: int = GIVEN) -> str:
         """A new row for a number that all components of a run share, or for their sum."""
@@ -254,14 +279,18 @@ class _Inliner:
         if isinstance(op, ast.Div):
             self.made.functions.add("divide")
             if b.level < WHOLE and a.level == RUN:
-                return self.binary(ast.Mult(), a, Value(f"divide(F(1.0), {b.text})", b.level))
+                return self.binary(ast.Mult(), a, self.together(lambda y: f"divide(F(1.0), {y})", b))
             return self.together(lambda x, y: f"divide({x}, {y})", a, b)
         if type(op) not in OPERATORS:
             raise NotFusable(f"its rule uses the operator {type(op).__name__}")
-        if isinstance(op, ast.Mult) and 0.0 in (a.literal, b.literal):
+        if isinstance(op, ast.Mult) and 0.0 in (a.literal, b.literal) and all(map(self.finite, (a, b))):
             return literal(0.0)
         if isinstance(op, ast.Add) and 0.0 in (a.literal, b.literal):
             return b if a.literal == 0.0 else a
+        if isinstance(op, ast.Sub) and a.literal == 1.0 and b.base:
+            self.made.functions.add("complement")
+            rest = self.given(Value(f"(F(1.0) - {b.base})", FIXED))
+            return Value(self.power_row(self.given(Value(b.base, FIXED)), rest), STEP)
         made = self.together(lambda x, y: f"({x} {OPERATORS[type(op)]} {y})", a, b)
         if isinstance(op, ast.Mult) and min(a.level, b.level) < WHOLE and max(a.level, b.level) == RUN:
             number, rest = (a, b) if a.level < b.level else (b, a)
@@ -271,14 +300,21 @@ class _Inliner:
             return replace(made, scaled=(rest, number))
         return made
 
+    def finite(self, v: Value) -> bool:
+        """Whether 0 v is 0: of numbers that hyperparameters make, and of the point of a run that has not diverged."""
+        return v.level < WHOLE or (v.text == "x" and not self.swarm())
+
     def power(self, a: Value, b: Value) -> Value:
         if a.level == FIXED and b.text == "t":
             self.made.functions.add("pow")
-            return Value(self.made.powers.setdefault(a.text, f"power_{len(self.made.powers)}"), STEP)
+            return Value(self.power_row(self.given(a)), STEP, base=a.text)
         whole = b.literal is not None and b.literal == int(b.literal) and 2 <= b.literal <= MAX_POWER
         name = f"power{int(b.literal)}" if whole and b.literal is not None else "pow"
         self.made.functions.add(name)
         return self.together(lambda x: f"{name}({x})", a) if whole else self.together(lambda x, y: f"pow({x}, {y})", a, b)
+
+    def power_row(self, base: str, rest: str = "") -> str:
+        return self.made.powers.setdefault((base, rest), f"power_{len(self.made.powers)}")
 
     def call(self, name: str, args: list[ast.expr]) -> Value:
         if name == "square":

@@ -19,7 +19,7 @@ from ..plan import Parts
 from .cache import kept
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
-from .rule import average_source, rule_source
+from .rule import NO_NUMBERS, average_source, rule_source
 
 SWARM_LANES = 64
 SWARM_BYTES = 2**26
@@ -57,7 +57,7 @@ class Sources:
         self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
         if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
             raise NotFusable(f"an average of kind {optimizer.average.kind}")
-        self.average, self.average_numbers, self.average_rows = self.rule, (), (0, 0, 0)
+        self.average, self.average_numbers, self.average_rows = self.rule, NO_NUMBERS, (0, 0, 0)
         if optimizer.average is not None:
             self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
         self.driver = "drive_swarms" if swarm else "drive_points"

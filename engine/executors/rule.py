@@ -13,10 +13,12 @@ the updates, C the schedule's factors.
 import functools
 from typing import Any
 
+import numpy as np
+
 from ...optimizers._particles import ParticleOptimizer
 from ...optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from ...specs.average import Average
-from .inline import FIXED, GIVEN, SCALING, STEP, Inlined, NotFusable, inline
+from .inline import ELEMENTWISE, FIXED, GIVEN, MAX_POWER, SCALING, STEP, Inlined, NotFusable, inline
 from .source import module
 
 FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
@@ -24,8 +26,8 @@ FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
 
 ASKED = ("t", "xi", "loss")
 """What a rule may ask for that is no field."""
-Made = tuple[str, tuple[str, ...], tuple[int, int, int]]
-"""(source, the hyperparameters in the order of H's rows, rows of R, K and Z)."""
+Made = tuple[str, "Given", tuple[int, int, int]]
+"""(source, what H's rows are, rows of R, K and Z)."""
 
 
 def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> Made:
@@ -56,7 +58,7 @@ def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, unifo
         raise NotFusable(f"the rule of {kind.__name__} returns {len(made.results)} values, x and {len(kind.state)} states are needed")
     loads |= {name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}
     stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(kind.state)))]
-    return _module(made, loads, stores, numbers, precision, lanes, uniform), numbers, _sizes(made)
+    return _module(made, loads, stores, numbers, precision, lanes, uniform), _given(made, numbers), _sizes(made)
 
 
 @functools.lru_cache(maxsize=64)
@@ -64,7 +66,34 @@ def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, un
     made = inline(kind.update, ("a", "x"), ("t", "steps", *numbers), dict(plain))
     numbers = (*numbers, "steps")
     source = _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform)
-    return source, numbers, _sizes(made)
+    return source, _given(made, numbers), _sizes(made)
+
+
+class Given:
+    """The numbers that a kernel gets of a rule's hyperparameters, in the order of H's rows: from `names`, by `text`."""
+
+    def __init__(self, names: tuple[str, ...], text: str, count: int):
+        self.names, self.text, self.count = names, text, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    @functools.cached_property
+    def values(self) -> Any:
+        """(names in float64) -> the numbers, in float64."""
+        functions = {name: getattr(np, name) for name in ("where", "floor", "sqrt", *ELEMENTWISE) if hasattr(np, name)}
+        powers = {f"power{n}": lambda x, n=n: x**n for n in range(2, MAX_POWER + 1)}
+        scope = {**functions, **powers, "F": np.float64, "divide": np.divide, "pow": np.power, "arctan": np.arctan}
+        exec(self.text, scope)  # noqa: S102 an installed optimizer's own code, never a study's
+        return scope["values"]
+
+
+NO_NUMBERS = Given((), "def values():\n    return []\n", 0)
+
+
+def _given(made: Inlined, numbers: tuple[str, ...]) -> Given:
+    lines = [*made.fixed, f"return [{', '.join([*made.given, *['lr'] * ('lr' in numbers)])}]"]
+    return Given(numbers, f"def values({', '.join(numbers)}):\n{_lines(4, lines)}", len(made.given) + ("lr" in numbers))
 
 
 def _sizes(made: Inlined) -> tuple[int, int, int]:
@@ -85,12 +114,13 @@ def _module(
     made: Inlined, loads: dict[str, str], stores: list[str], numbers: tuple[str, ...], precision: str, lanes: int, uniform: bool
 ) -> str:
     run, column = ("0", "column") if uniform else ("l", "l")
-    hyper = [f"{name} = H[{k}, {run}]" for k, name in enumerate(numbers)] + ["lr = lr * C[l]"] * ("lr" in numbers)
-    powers = list(made.powers)
+    hyper = [f"{name} = H[{k}, {run}]" for k, name in enumerate(made.given.values())]
+    hyper += [f"lr = H[{len(made.given)}, {run}] * C[l]"] * ("lr" in numbers)
+    powers = list(enumerate(made.powers))
     still = [f"R[{k}, l] = {text}" for k, (text, (_, level)) in enumerate(made.rows.items()) if level == FIXED]
     moving = [f"R[{k}, l] = {text}" for k, (text, (_, level)) in enumerate(made.rows.items()) if level == STEP]
-    fresh = [*still, *(f"K[{k}, l] = pow({base}, T[l])" for k, base in enumerate(powers))]
-    grown = [f"K[{k}, l] *= {base}" for k, base in enumerate(powers)]
+    fresh = [*still, *(f"K[{k}, l] = {f'complement({rest}' if rest else f'pow({base}'}, T[l])" for k, (base, rest) in powers)]
+    grown = [f"K[{k}, l] = {rest + ' + ' if rest else ''}{base} * K[{k}, l]" for k, (base, rest) in powers]
     held = [f"{name} = K[{k}, l]" for k, name in enumerate(made.powers.values())]
     rows = [f"{name} = R[{k}, {column}]" for k, (name, _) in enumerate(made.rows.values())]
     reads = [f"{name} = {where}" for name, where in loads.items()]
@@ -114,9 +144,9 @@ def prelude(T, C, H, R, K, fresh):
     vectorised()
     estimates()
 {wide}    if fresh:
-{_loop(8, [*hyper, *made.fixed, *fresh])}    else:
-{_loop(8, [*hyper, *made.fixed, *grown])}
-{_loop(4, ["t = T[l]", *hyper, *made.fixed, *held, *made.stepped, *moving])}
+{_loop(8, [*hyper, *fresh])}    else:
+{_loop(8, [*hyper, *grown])}
+{_loop(4, ["t = T[l]", *hyper, *held, *made.stepped, *moving])}
 
 @njit(types.void(A2, A2, A1, A3, A2, A2, A2, types.int64), **JIT)
 def rule(X, G, V, S, XI, R, Z, column):

@@ -315,3 +315,9 @@ def arctan(x):
 def pow(x, y):
     """x ** y, through double precision."""
     return f32(double_pow(np.float64(x), np.float64(y)))
+
+
+@njit(**INLINE)
+def complement(rest, t):
+    """1 - (1 - rest)^t, however small `rest` is."""
+    return f32(1) - pow(f32(1) - rest, t) if rest > f32(1) else -expm1(t * log1p(-rest))
