@@ -23,7 +23,7 @@ class RiverValleyNd(FormulaLandscape):
     """
 
     kind: Literal["river_valley_nd"] = "river_valley_nd"
-    dim: Structural[Annotated[Count, Field(ge=2)]] = 10
+    dim: Structural[Annotated[Count, Field(ge=2, le=1_000_000)]] = 10
     sharpness: Swept[Positive] = 20.0
     sharpness_min: Swept[Positive] = 1.0
     slope: Swept[Real] = 0.05
