@@ -9,6 +9,7 @@ from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, names, parse_claim
+from .dump import to_yaml
 from .errors import SpecError, suggest
 from .init import AnyInit, File, Init, Point
 from .landscapes.base import Landscape
@@ -183,6 +184,19 @@ class Study(Spec):
             lengths = {name: len(sweeps[name]) for name in together if name in sweeps}
             if len(set(lengths.values())) > 1:
                 yield f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
+
+    def to_yaml(self) -> str:
+        """The study as the text of a study file, which gives an equal study when it is read. A file that it names keeps its absolute `root`.
+
+        >>> print(Study.model_validate({"name": "tiny", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 10}).to_yaml())
+        name: tiny
+        landscape: {kind: himmelblau}
+        optimizers:
+        - {kind: sgd}
+        steps: 10
+        <BLANKLINE>
+        """
+        return to_yaml(self)
 
     def start(self) -> Init:
         """The study's init, or the landscape's own."""

@@ -140,7 +140,7 @@ class progress:
         from rich.console import Console
 
         self.study, self.live, self.console = study, None, Console(stderr=True)
-        self.wanted = wanted and self.console.is_terminal
+        self.wanted = wanted and (self.console.is_terminal or self.console.is_jupyter)
 
     def __enter__(self) -> "Live | None":
         if not self.wanted:
