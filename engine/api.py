@@ -50,7 +50,7 @@ def run(
     threads: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-    progress: Progress | None = None,
+    progress: "Progress | bool | None" = None,
 ) -> Any:
     """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
 
@@ -58,7 +58,9 @@ def run(
     where it can and the work is worth compiling. `device` is cpu, cuda, or auto: cuda where there is a device, what it needs is installed
     and the work is worth it (docs/gpu.md). Results are written to `out` shard by shard, or kept in memory if it
     is None; `out` may be a URL that fsspec knows (s3://bucket/name.zarr). `workers` local processes or the Dask cluster of this
-    `scheduler` share the work; scripts then need `if __name__ == "__main__":`. One group an optimizer; dimensions are the swept fields, seed, step and the parameters' own.
+    `scheduler` share the work; scripts then need `if __name__ == "__main__":`. `progress=True` shows what the command line shows, on a
+    terminal or in a notebook; a Progress is told how far the run is. One group an optimizer; dimensions are the swept fields, seed, step
+    and the parameters' own.
 
     Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
 
@@ -66,7 +68,15 @@ def run(
     >>> tree["sgd"].loss.dims
     ('lr', 'seed', 'step')
     """
-    return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
+    if not (progress is None or isinstance(progress, (bool, Progress))):
+        raise SpecError(f"progress: takes True, False or a thalweg.engine.progress.Progress, given {progress!r:.80}")
+    if not isinstance(progress, bool):
+        return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
+    from .commands.terminal import progress as shown
+
+    study = load_study(study, settings)
+    with shown(study, progress) as advance:
+        return run_to_store(study, out, (), device, executor, overwrite, resume, threads, advance, workers, scheduler).tree()
 
 
 def run_to_store(

@@ -20,6 +20,7 @@ from .fence import IRREGULAR, entries, located, regular
 
 MAX_BYTES = 2 * 1024**3
 """The largest file, and the largest array in it once it holds float64 numbers."""
+CONTENTS = {"c": "complex numbers", "M": "dates", "m": "durations", "U": "text", "S": "text", "O": "Python objects", "V": "records"}
 SUFFIXES = (".npz", ".csv", ".tsv", ".nc", ".netcdf", ".h5", ".zarr")
 DATASETS_EXTRA = "pip install thalweg[datasets]"
 _HDF5, _NETCDF3 = b"\x89HDF", b"CDF"
@@ -179,7 +180,8 @@ def _load(data: Data, path: Path | None, state: tuple[int, ...]) -> Dataset:
         except MemoryError as error:
             raise SpecError(f"{name}: too large for the memory of this machine") from error
         except Exception as error:  # whatever a damaged file makes the readers of other packages raise
-            raise SpecError(f"{name}: cannot be read as {path.suffix.lower()}, it may be damaged: {_reason(error)}") from error
+            reason = f": {_reason(error)}" if isinstance(error, OSError) else ""
+            raise SpecError(f"{name}: cannot be read as {path.suffix.lower()}, it may be damaged{reason}") from error
     return _checked(data, name, x, y)
 
 
@@ -304,7 +306,7 @@ def _checked(data: Data, name: str, x: np.ndarray, y: np.ndarray) -> Dataset:
 
 def _numbers(name: str, key: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf":
-        _fail(name, f"{key} must hold real numbers, it holds {array.dtype}")
+        _fail(name, f"{key} must hold real numbers, it holds {CONTENTS.get(array.dtype.kind, 'something else')}")
     with np.errstate(all="ignore"):
         made = array.astype(np.float64)
     bad = ~np.isfinite(made)

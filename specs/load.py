@@ -1,6 +1,5 @@
 """Study files: YAML to a validated Study, every mistake with file, line, key path, what was given and what is allowed."""
 
-import copy
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .base import Spec, Unit
+from .base import Unit
+from .dump import plain
 from .errors import SpecError, suggest
 from .fence import IRREGULAR, confine, regular, set_root
 from .init import INITS
@@ -65,13 +65,10 @@ def load_study(
     settings = [settings] if isinstance(settings, str) else list(settings)
     path = None
     own: dict[Key, type[Unit]] = {}
-    if isinstance(given, Study):
-        if not settings and not (quick and given.quick):
-            return given
-        own = dict(_units(given))
-        given = given.model_dump(mode="json", exclude_none=True)
-    if isinstance(given, dict):
-        source = Source("study", copy.deepcopy(given))
+    if isinstance(given, Study) and not settings and not (quick and given.quick):
+        return given
+    if isinstance(given, (dict, Study)):
+        source = Source("study", plain(given, own) if settings or quick else given)
     else:
         path = find_study(given)
         source = read_yaml(read_bytes(path), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
@@ -115,7 +112,7 @@ def parse_study(text: str, name: str = "study") -> Study:
 
 def apply_setting(source: Source, setting: str) -> None:
     """Change one value by `KEY=VALUE`; KEY is a dotted path, optimizers by label, kind or position; VALUE is YAML."""
-    shown = f"--set {cut(setting, 80)}"
+    shown = f"--set {cut(' '.join(setting.split()), 80)}"
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise SpecError(f"{shown}: {SETTING}")
@@ -165,6 +162,8 @@ def change(source: Source, key: str, value: Any, shown: str, place: str) -> None
             if isinstance(target, dict) and not isinstance(target.get(step), (dict, list)):
                 named = target.get(step)
                 target[step] = {"kind": named} if isinstance(named, str) else {}
+                if not isinstance(named, str):
+                    source.places[path] = place
             if isinstance(target, list) and isinstance(target[step], str):
                 target[step] = {"kind": target[step]}
             target = target[step]
@@ -233,18 +232,6 @@ def _crossing(data: dict[str, Any], bad: set[str]) -> list[tuple[Key, str]]:
     except ValidationError as error:
         return problems(parts, error)
     return []
-
-
-def _units(part: Any, path: Key = ()) -> Iterator[tuple[Key, type[Unit]]]:
-    """(path, class) of every part of a study that is chosen by its kind."""
-    if isinstance(part, Unit):
-        yield path, type(part)
-    if isinstance(part, Spec):
-        for name, info in type(part).model_fields.items():
-            yield from _units(getattr(part, name), (*path, info.alias or name))
-    elif isinstance(part, tuple):
-        for k, entry in enumerate(part):
-            yield from _units(entry, (*path, k))
 
 
 def _rebuild(data: Any, path: Key, kind: type[Unit], wrong: list[tuple[Key, str]]) -> None:

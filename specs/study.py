@@ -10,6 +10,7 @@ from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
 from .compatibility import PARTS, problems
+from .dump import to_yaml
 from .errors import SpecError, suggest
 from .init import AnyInit, Init
 from .landscapes.base import Landscape
@@ -182,6 +183,19 @@ class Study(Spec):
             lengths = {name: len(sweeps[name]) for name in together if name in sweeps}
             if len(set(lengths.values())) > 1:
                 yield f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
+
+    def to_yaml(self) -> str:
+        """The study as the text of a study file, which gives an equal study when it is read. A file that it names keeps its absolute `root`.
+
+        >>> print(Study.model_validate({"name": "tiny", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 10}).to_yaml())
+        name: tiny
+        landscape: {kind: himmelblau}
+        optimizers:
+        - {kind: sgd}
+        steps: 10
+        <BLANKLINE>
+        """
+        return to_yaml(self)
 
     def start(self) -> Init:
         """The study's init, or the landscape's own."""

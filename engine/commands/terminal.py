@@ -120,7 +120,7 @@ class progress:
         from ..tables import console
 
         self.study, self.live, self.console = study, None, console(stderr=True)
-        self.wanted = wanted and self.console.is_terminal
+        self.wanted = wanted and (self.console.is_terminal or self.console.is_jupyter)
 
     def __enter__(self) -> "Live | None":
         if not self.wanted:

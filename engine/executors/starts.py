@@ -8,6 +8,9 @@ from ...specs.data import MAX_BYTES
 from ...specs.errors import SpecError
 from ...specs.init import File
 
+NPY, ZIP = b"\x93NUMPY", b"PK\x03\x04"
+"""How an .npy and an .npz file begin."""
+
 
 def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
     """The starts in an .npy or .npz file as (seeds, dim). Raises SpecError with the file's name."""
@@ -24,13 +27,19 @@ def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
             if sizes[key] > MAX_BYTES:
                 raise SpecError(f"init.path: {path} holds {sizes[key]} bytes; at most {MAX_BYTES} are allowed")
             file.seek(0)
+            if not file.read(len(NPY)).startswith((NPY, ZIP)):
+                raise SpecError(f"init.path: {path} is neither an .npy nor an .npz file; starts are read from those")
+            file.seek(0)
             loaded = np.load(file, allow_pickle=False)
             loaded = loaded[key] if key else loaded
     except SpecError:
         raise
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise SpecError(f"init.path: cannot read {path}: {error or type(error).__name__}") from None
-    if not np.issubdtype(loaded.dtype, np.number) or loaded.shape not in ((dim,), (seeds, dim)):
+        if "allow_pickle" in str(error):
+            raise SpecError(f"init.path: {path} holds Python objects, which are not read; store numbers") from None
+        reason = getattr(error, "strerror", None) or "it may be damaged"
+        raise SpecError(f"init.path: cannot read {path}: {reason}") from None
+    if loaded.dtype.kind not in "iuf" or loaded.shape not in ((dim,), (seeds, dim)):
         raise SpecError(f"init.path: {path} has shape {loaded.shape}; needed are numbers of shape ({dim},) or ({seeds}, {dim})")
     if not np.isfinite(loaded).all():
         raise SpecError(f"init.path: {path} holds NaN or infinity")
