@@ -48,7 +48,13 @@ def random_numbers(group: Group) -> int:
     noise, size = group.study.noise, group.iterate_size
     if isinstance(noise, Online):
         return most(noise.size) * max(land.sample_size for land in group.landscapes)
-    return size * (isinstance(noise, (Gaussian, StudentT)) + isinstance(noise, StudentT) + ("xi" in group.optimizer.inputs()))
+    return size * (isinstance(noise, (Gaussian, StudentT)) + isinstance(noise, StudentT) + takes_noise(group))
+
+
+def takes_noise(group: Group) -> bool:
+    """Whether the optimizer has random numbers of its own."""
+    optimizer: Any = group.optimizer
+    return "xi" in optimizer.inputs()
 
 
 def between(group: Group, runs: int) -> int:
@@ -88,7 +94,7 @@ def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:
     blocks = -(-seeds // lanes) * (runs // seeds) if uniform else -(-runs // lanes)
     average = dim * bool(group.optimizer.average)
     state = blocks * lanes * (group.iterate_size * (2 + len(group.optimizer.state)) + average)
-    drawing = not isinstance(group.study.noise, NoNoise) or "xi" in group.optimizer.inputs()
+    drawing = not isinstance(group.study.noise, NoNoise) or takes_noise(group)
     room = lanes * (2 * dim + (2 if precision == "float32" else 1) * group.iterate_size * drawing)
     return (state + min(threads, blocks) * room) * np.dtype(precision).itemsize + min(threads, blocks) * TILE_BYTES
 
