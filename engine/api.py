@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..specs.study import Study
 from . import places
 from .executors.choose import DEVICE, array_simulation, choose
 from .executors.device import known, runs_at_once
+from .memory import of_shard
 from .origin import as_text
 from .plan import Plan, plan, refit
 from .progress import Progress
@@ -26,11 +27,9 @@ __all__ = ["check", "load_study", "open_run", "run"]
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
     """Validate a study and plan it, without running anything. Raises SpecError if it is wrong or does not fit into memory."""
     made = plan(load_study(study, settings))
-    free = available_memory()
-    if made.memory > free:
-        raise SpecError(
-            f"one shard needs about {nice_bytes(made.memory)} of memory and {nice_bytes(free)} are free; use a smaller landscape"
-        )
+    free, needed = available_memory(), max(map(of_shard, made.groups))
+    if needed > free:
+        raise SpecError(f"one shard needs about {nice_bytes(needed)} of memory and {nice_bytes(free)} are free; use a smaller landscape")
     if made.study.branch:
         fits(made)
     for group in made.groups:
@@ -98,7 +97,7 @@ def run_to_store(
     executors = {group.name: choose(group, executor, device).name for group in planned.groups}
     planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})
     if scheduler is None and not any(name.endswith(DEVICE) for name in executors.values()):
-        room(planned, "--workers" if workers else "--threads", workers or threads or os.cpu_count() or 1)
+        room(planned, executors, "--workers" if workers else "--threads", workers or threads or os.cpu_count() or 1)
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
@@ -149,13 +148,18 @@ def open_run(path: "str | Path") -> Any:
         return tree
 
 
-def room(planned: Plan, option: str, wanted: int) -> None:
+def room(planned: Plan, executors: Mapping[str, str], option: str, wanted: int) -> None:
     """Raises SpecError if as many shards as are run at a time do not fit into the free memory together."""
     free, shards = available_memory(), sum(math.prod(-(-n // c) for n, c in zip(g.shape, g.chunk, strict=True)) for g in planned.groups)
-    if planned.memory * (at_once := min(wanted, shards)) > free:
+    one = max(of_shard(group, executors[group.name]) for group in planned.groups)
+    if one > free:  # the array executor's would fit, or the plan would have been refused
         raise SpecError(
-            f"{at_once} shards at a time need about {nice_bytes(planned.memory * at_once)} of memory and {nice_bytes(free)} are free; use "
-            f"{option} {max(1, free // planned.memory)}"
+            f"a shard's blocks of lanes need about {nice_bytes(one)} of memory and {nice_bytes(free)} are free; use --executor array"
+        )
+    if one * (at_once := min(wanted, shards)) > free:
+        raise SpecError(
+            f"{at_once} shards at a time need about {nice_bytes(one * at_once)} of memory and {nice_bytes(free)} are free; use "
+            f"{option} {max(1, free // one)}"
         )
 
 

@@ -30,6 +30,8 @@ RECORDS = 2
 """Records of a trial, at least."""
 SMALL = 2**11
 """Numbers of a run from which on its array operations, in which other threads may work, take as long as Python does between them."""
+EXACT = 100
+"""Shards of a kind and worker that are dealt out one by one; more are spread evenly."""
 COMPILED = {"lanes": 2.7, "driver": 1.5, "landscape": 1.2, "rule": 0.4, "average": 0.4}
 """Seconds to compile a kernel's modules."""
 LOADED = 0.8
@@ -104,10 +106,9 @@ def makespan(costs: list[tuple[float, int]], workers: int) -> float:
     """Seconds until `workers` have done all: (seconds, how many such shards) in order, each to whoever is free first."""
     ends = [0.0] * workers
     for seconds, count in costs:
-        each, left = divmod(count, workers)
-        ends = [end + each * seconds for end in ends]
-        heapq.heapify(ends)
-        for _ in range(left):
+        even = max(0, count // workers - EXACT)
+        ends = [end + even * seconds for end in ends]
+        for _ in range(count - even * workers):
             heapq.heapreplace(ends, ends[0] + seconds)
     return max(ends)
 

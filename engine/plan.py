@@ -200,14 +200,6 @@ class Group:
         numbers = 1 + sum(len(record.quantiles) if s == "quantiles" else 1 for s in record.stats)
         return self.runs // self.study.seeds * len(self.steps) * self.values_per_record * numbers * 8 + self.runs * (16 + itemsize)
 
-    @property
-    def memory(self) -> int:
-        """Working memory of one shard, estimated: iterate, gradient, state and temporaries, and the record blocks in flight."""
-        runs, size = min(self.at_once, math.prod(self.chunk)), self.state_size
-        itemsize = np.dtype(self.study.precision).itemsize
-        arrays, blocks = 8 + len(self.optimizer.state), 6 if self.statistics else 4
-        return runs * size * itemsize * arrays + blocks * runs * self.step_chunk * self.values_per_record * itemsize
-
     def shards(self) -> Iterator["Shard"]:
         """All shards, in storage order."""
         starts = [range(0, n, c) for n, c in zip(self.shape, self.chunk, strict=True)]
@@ -282,10 +274,6 @@ class Plan:
     @property
     def bytes(self) -> int:
         return sum(g.bytes for g in self.groups)
-
-    @property
-    def memory(self) -> int:
-        return max(g.memory for g in self.groups)
 
     @property
     def work(self) -> int:

@@ -1,5 +1,6 @@
 """thalweg check."""
 
+import os
 import time
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def check(
     from ..executors.choose import DEVICE, choose
     from ..executors.device import described, runs_at_once
     from ..forecast import forecast
+    from ..memory import of_shard
     from ..plan import refit
     from ..store import nice_bytes
     from ..tables import console
@@ -59,11 +61,12 @@ def check(
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))
     tree.add(line(f"device {described(device, bool(there))}"))
+    needed = max(of_shard(group, choices[group.name].name, os.cpu_count() or 1) for group in plan.groups)
     began = time.process_time()  # what a run, too, takes before it begins
     expected = forecast(plan, {group.name: choose(group).name for group in plan.groups})
     took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
     tree.add(line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}"))
-    tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(plan.memory)} of memory a thread"))
+    tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(needed)} of memory a shard that runs at a time"))
     console().print(tree)
     given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
     say(f"next: {command('run', spec, *given)}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from ..memory import of_shard
 from ..plan import Group, Shard
 from .device import known, missing, missing_arrays, namespace, simulated
 
@@ -21,6 +22,8 @@ WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
 DEVICE = "-cuda"
 """Ends the name of an executor that runs on the CUDA device."""
+WASTE, ROOMY = 2, 2**28
+"""How many times as much memory as the array executor the fused one may take, where it takes more than so many bytes."""
 FEW_SWARMS = 8
 """Below so many runs most lanes of a block of swarms would be idle."""
 
@@ -67,6 +70,8 @@ def on_processor(group: Group, wanted: str) -> Choice:
         reason = f"fewer than {FEW_SWARMS} swarms"
     if reason is None and work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT:
         reason = "too little work to be worth compiling"
+    if reason is None and (size := of_shard(group, "fused")) > max(WASTE * of_shard(group), ROOMY):
+        reason = f"lanes of which few are runs would take {size >> 20} MB"
     return Choice("array", reason) if reason else Choice("fused")
 
 

@@ -77,6 +77,10 @@ class DataLandscape(Landscape):
     def batch_count(self) -> int:
         return len(self._dataset.x)
 
+    def workspace(self, samples: int, runs: int) -> int:
+        width = 3 * sum(outputs for _, outputs in self.layers) + self.layers[0][0]
+        return min(BUDGET // 16, runs * width * min(samples, ROWS))
+
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self._penalized(x, p, xp, None, False)[0]
 

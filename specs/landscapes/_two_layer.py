@@ -57,6 +57,9 @@ class TwoLayer(Landscape):
     def start(self) -> Init:
         return FanIn()
 
+    def workspace(self, samples: int, runs: int) -> int:
+        return runs * samples * (4 * resolved(self.hidden) + 2 * self.fan)
+
     def data(self, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
         """All training samples, those of a minibatch (seeds, size), or new ones of normal numbers (seeds, size, sample_size)."""
         raise NotImplementedError

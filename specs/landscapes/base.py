@@ -97,6 +97,10 @@ class Landscape(Unit):
         """How many standard normal numbers make a sample for online noise; 0 if the landscape has no distribution to draw from."""
         return 0
 
+    def workspace(self, samples: int, runs: int) -> int:
+        """How many numbers `value_and_grad` holds at a time for so many runs and samples, besides arrays of the points' size; roughly."""
+        return 0
+
     def jacobian(self, x: Any, p: Arrays, xp: Any) -> Any:
         """Of a loss that is half a sum or mean of squared residuals, their derivatives (..., residuals, dim), so scaled that the gradient is
         J^T r times a number; None for other losses."""

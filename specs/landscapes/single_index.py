@@ -71,6 +71,9 @@ class SingleIndex(Landscape):
         z = normal(self.disorder_size) if self.disorder_size else None
         return {} if z is None else {"z": z.reshape(len(z), resolved(self.samples), resolved(self.dim))}
 
+    def workspace(self, samples: int, runs: int) -> int:
+        return 6 * runs * samples
+
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         return self.value_and_grad(x, p, xp)[0]
 

@@ -20,6 +20,7 @@ from thalweg.engine import places, simulate
 from thalweg.engine.cli import app, main
 from thalweg.engine.distribute import outcome, run_shard
 from thalweg.engine.examine import examine
+from thalweg.engine.memory import of_shard
 from thalweg.engine.store import Store
 from thalweg.specs.errors import RunError, SpecError, StoreError
 from typer.testing import CliRunner
@@ -183,7 +184,7 @@ def test_a_store_cut_off_while_its_arrays_were_made_is_finished(tmp_path, lost):
 
 
 def test_shards_that_do_not_fit_into_memory_together_are_refused_before_the_start(tmp_path, monkeypatch):
-    one = thalweg.check(STUDY).memory
+    one = max(map(of_shard, thalweg.check(STUDY).groups))
     monkeypatch.setattr("thalweg.engine.api.available_memory", lambda: 3 * one)
     with pytest.raises(SpecError, match=r"8 shards at a time need about .* of memory and .* are free; use --threads 3$"):
         thalweg.run(STUDY, tmp_path / "s.zarr", threads=8)

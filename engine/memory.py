@@ -1,0 +1,104 @@
+"""How much memory a shard takes at its peak, by executor: what a run holds beside Python and its libraries.
+
+Counted are the arrays of the executors (array.py, fused.py), what starts and random numbers take while they are made, the diagnostics'
+arrays, and the blocks of records that are filled, in flight and compressed.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
+from .plan import Group
+
+DRAWN = 34
+"""Bytes that a random number takes while it is made, besides the number; a start takes them once, noise at every step."""
+STARTED = 50
+"""Bytes that a component of the iterates takes while a random start is laid out in lanes."""
+MADE = 6
+"""Arrays of the size of a random landscape, while it is made."""
+ARRAYS = 9
+"""Arrays of the iterates' size in a step of the array executor: iterates, gradient, update, and what is between; states come on top."""
+BLOCKS, SUMMARISED = 4, 8
+"""Blocks of records at a time: the one that is filled, those in flight, their compressed bytes; and where they are summarised."""
+LANCZOS, TANGENT, MATRICES, KERNELS = 48, 8, 5, 2
+"""Arrays in float64 for the largest eigenvalue of a large Hessian, of the iterates' size; for each part of a tangent vector, likewise; for
+the Jacobian or the Hessian of the components, and for the Jacobian and the kernel of samples, of their size."""
+
+
+def of_shard(group: Group, executor: str = "array", threads: int = 1) -> int:
+    """Bytes of one shard, or of the part of one that is worked on at a time, on this executor; a kernel's own arrays once a thread."""
+    runs = min(group.at_once, math.prod(group.chunk))
+    seeds = min(runs, group.chunk[-1])
+    itemsize = np.dtype(group.study.precision).itemsize
+    block = runs * group.step_chunk * group.values_per_record * itemsize
+    records = (SUMMARISED if group.statistics else BLOCKS) * block
+    held = records + MADE * seeds * max(land.disorder_size for land in group.landscapes) * itemsize
+    if executor == "fused":
+        return held + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)
+    arrays = runs * group.iterate_size * itemsize * (ARRAYS + len(group.optimizer.state))
+    begun = seeds * group.iterate_size * (DRAWN + 2 * itemsize)
+    drawn = seeds * random_numbers(group) * (DRAWN + itemsize)
+    return held + max(begun, arrays + drawn + between(group, runs) * itemsize + watched(group, runs))
+
+
+def random_numbers(group: Group) -> int:
+    """Numbers that a seed draws for a step."""
+    noise, size = group.study.noise, group.iterate_size
+    if isinstance(noise, Online):
+        return most(noise.size) * max(land.sample_size for land in group.landscapes)
+    return size * (isinstance(noise, (Gaussian, StudentT)) + isinstance(noise, StudentT) + takes_noise(group))
+
+
+def takes_noise(group: Group) -> bool:
+    """Whether the optimizer has random numbers of its own."""
+    optimizer: Any = group.optimizer
+    return "xi" in optimizer.inputs()
+
+
+def between(group: Group, runs: int) -> int:
+    """Numbers between the samples and the gradient of so many runs."""
+    noise = group.study.noise
+    batch = most(noise.size) if isinstance(noise, (Minibatch, Online)) else 0
+    return max(land.workspace(max(batch, land.batch_count()), runs) for land in group.landscapes)
+
+
+def watched(group: Group, runs: int) -> int:
+    """Bytes that diagnostics take."""
+    from .executors.watch import FULL
+
+    made, size = set(group.diagnostics), group.iterate_size
+    arrays = 0
+    if made & {"hessian_top", "hessian_vector"}:
+        arrays += LANCZOS * size if size > FULL else MATRICES * size * size
+    if "lyapunov" in made:
+        arrays += TANGENT * size * (1 + len(group.optimizer.state))
+    if "curl" in made:
+        arrays += MATRICES * size * size
+    if made & {"kernel_min", "kernel_max"}:
+        residuals = max(land.batch_count() or min(next(iter(land.blocks.values()))) for land in group.landscapes)
+        arrays += KERNELS * residuals * (size + residuals)
+    return 8 * runs * arrays
+
+
+def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:
+    """Bytes of the fused executor's blocks: their state, one copy of the iterates that is made at the start, and the room that every thread
+    has of its own."""
+    from .executors.fused import TILE_BYTES, UNIFORM_SEEDS, width
+    from .executors.kernels import SWARM_LANES
+
+    precision, dim = group.study.precision, max(land.size for land in group.landscapes)
+    uniform = group.study.seeds >= UNIFORM_SEEDS
+    lanes = SWARM_LANES if group.particles else width(dim, precision, seeds if uniform else runs)
+    blocks = -(-seeds // lanes) * (runs // seeds) if uniform else -(-runs // lanes)
+    average = dim * bool(group.optimizer.average)
+    state = blocks * lanes * (group.iterate_size * (2 + len(group.optimizer.state)) + average)
+    drawing = not isinstance(group.study.noise, NoNoise) or takes_noise(group)
+    room = lanes * (2 * dim + (2 if precision == "float32" else 1) * group.iterate_size * drawing)
+    return (state + min(threads, blocks) * room) * np.dtype(precision).itemsize + min(threads, blocks) * TILE_BYTES
+
+
+def most(value: Any) -> int:
+    """The largest of a swept number."""
+    return int(max(getattr(value, "values", (value,))))
