@@ -10,7 +10,7 @@ The public API is loaded on first use, so ``import thalweg`` is cheap:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     "Study": "thalweg.specs.study",
