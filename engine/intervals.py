@@ -29,7 +29,8 @@ from .claim_functions import AVERAGES, FACTS, FUNCTIONS, VARIANT
 from .claims import Reduction, Results, at_seeds
 from .exact import exact_ends, pooled_ends, varies
 
-HALVES, ENUMERATED = 100, 256
+HALVES, FEW, UNITS = 100, 10, 4096
+"""So many half-samples are drawn; of so few seeds all halves are taken; so many blocks are made of very many seeds."""
 MOST_MOVES, MOST_NUMBERS = 2_000, 4_000_000
 GROWTH = {"sum": 1.0, "dot": 1.0, "norm": 0.5}
 """Powers of the number of seeds that these grow with."""
@@ -137,10 +138,11 @@ class Halves:
         from scipy.stats import norm, t
 
         n = results.study.seeds
-        every = math.comb(n, n // 2) <= ENUMERATED
+        every = n <= FEW
         count = math.comb(n, n // 2) if every else HALVES
         freedom = n - 1 if every else 1 / (1 / (n - 1) + 1 / HALVES)
-        factor = math.sqrt((n // 2) / (n - n // 2))
+        half = n // block(n) // 2 * block(n)
+        factor = math.sqrt(half / (n - half))
         quantile = float(t.ppf(1 - level, freedom))
         stretch = factor * quantile / float(norm.ppf(1 - 1 / (count + 1)))
         self.still = {r.key: np.ones(r.value.shape, bool) for r in found}
@@ -252,10 +254,18 @@ def one_sign(r: Reduction) -> bool:
 
 
 def half_sample(n: int, k: int, every: bool) -> Any:
-    """The k-th half of n seeds: of all halves in order, or one drawn at random, the same whenever it is asked for."""
+    """The k-th half of n seeds: of all halves in order, or one drawn at random, the same whenever it is asked for. Of very many seeds it is
+    half of UNITS blocks, which lie anywhere."""
     if every:
         return np.array(next(itertools.islice(itertools.combinations(range(n), n // 2), k, None)))
-    return np.sort(np.random.default_rng(k).permutation(n)[: n // 2])
+    rng, size = np.random.default_rng(k), block(n)
+    chosen = np.sort(rng.permutation(n // size)[: n // size // 2])
+    return (rng.integers(n) * (size > 1) + chosen[:, None] * size + np.arange(size)).ravel() % n
+
+
+def block(n: int) -> int:
+    """How many seeds stay together in half-samples."""
+    return max(1, n // UNITS) if n > 16 * UNITS else 1
 
 
 def varied(key: str, start: Any, numbers: Any, sides: Sides, results: Results, dims: Any) -> Any:
