@@ -1,0 +1,263 @@
+"""The executors at extremes: every rule, gradients of all magnitudes, hyperparameters that no one would choose. Both executors must agree on how
+each run ends, on when, and on every finite number within rounding. tests/peers compares them with torch.
+
+A study holds many cases: the points of a sweep over the slope `s` of its landscape, or over a hyperparameter. A failure lists those that differ.
+"""
+
+import numpy as np
+import pytest
+from test_fused import collected, shards
+from thalweg.engine.executors.choose import array_simulation, simulation
+from thalweg.engine.executors.fused import why_not
+from thalweg.engine.executors.recorder import DIVERGED, FINISHED
+from thalweg.optimizers._matrix import MatrixOptimizer
+from thalweg.optimizers._particles import ParticleOptimizer
+from thalweg.optimizers.base import ElementwiseOptimizer, VectorOptimizer
+from thalweg.specs.registry import OPTIMIZERS
+
+SLOPES = {
+    "float32": [
+        0.0,
+        1e-45,
+        1e-42,
+        1.2e-38,
+        1e-36,
+        1e-30,
+        3e-23,
+        1e-19,
+        1e-12,
+        1.0,
+        1e12,
+        1e18,
+        1.85e19,
+        1e20,
+        1e21,
+        1e25,
+        1e30,
+        1e37,
+        3.4e38,
+    ],
+    "float64": [0.0, 5e-324, 1e-320, 3e-308, 1e-300, 1e-200, 1e-162, 1e-154, 1.0, 1e100, 1e153, 1.4e154, 1e156, 1e200, 1e300],
+}
+"""Gradients are (s, -s / 4): from the smallest subnormal number on to the largest that a study takes."""
+CLOSE = {"float32": 1e-4, "float64": 1e-11}
+"""Largest difference of two executors' numbers, relative to the largest that this component of the run had so far."""
+FEW = 1e-2
+"""The same where gradients are so small that a hundredth of them is subnormal: such numbers have few digits, which each executor rounds in
+its own order."""
+LOST = 1e-7
+"""The same in float64 for a decay rate of 0.99999999: `1 - beta**t` loses 8 digits in one executor and none in the other."""
+POINTWISE = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), (ElementwiseOptimizer, VectorOptimizer))]
+SWARMS = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ParticleOptimizer)]
+MATRICES = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), MatrixOptimizer)]
+PRECISIONS = pytest.mark.parametrize("precision", ["float32", "float64"])
+
+
+def study(precision, optimizers, value="s*x - s/4*y", slopes=None, **more):
+    land = {"kind": "expression", "variables": ["x", "y"], "parameters": {"s": slopes or SLOPES[precision]}, "value": value}
+    start = {"kind": "point", "at": [0.0, 1.0]}
+    base = {"name": "extremes", "landscape": land, "init": start, "precision": precision, "steps": 4, "record": {"every": 1}}
+    return {**base, "stop": {"diverge_above": None}, "optimizers": optimizers, **more}
+
+
+def both(spec):
+    """(shard, (data, outcome) of the array executor, of the fused one) of every shard that both run."""
+    for shard in shards(spec):
+        if why_not(shard.group) is None:
+            yield shard, collected(array_simulation(shard)), collected(simulation(shard, "fused"))
+
+
+def differences(spec):
+    """(number of cases, those in which the executors differ)."""
+    count, told = 0, []
+    for shard, (expected, ended), (found, end) in both(spec):
+        count += ended.status.size
+        columns, (a, b) = named(shard), (np.asarray(expected["params"]), found["params"])
+        for point, seed in np.ndindex(*ended.status.shape):
+            where = {name: values[point] for name, values in columns.items()}
+            ends = [(o.status[point, seed], o.last_step[point, seed]) for o in (ended, end)]
+            if ends[0] != ends[1] or not alike(a[point, seed], b[point, seed], closeness(spec["precision"], where)):
+                told.append(
+                    f"{shard.group.name} {where}: (status, last step) {ends}; {a[point, seed].tolist()}, fused {b[point, seed].tolist()}"
+                )
+    return count, told
+
+
+def alike(a, b, close):
+    """Whether two trajectories (records, dim) are the same within rounding; a subnormal number may be off by a few units."""
+    size = np.fmax.accumulate(np.abs(np.where(np.isfinite(a), a, 0)), axis=0)
+    with np.errstate(all="ignore"):
+        off = np.abs(a.astype(np.longdouble) - b)
+    return (
+        (a == b) | (np.isnan(a) & np.isnan(b)) | (off <= close * size.astype(np.longdouble) + 8 * np.finfo(a.dtype).smallest_subnormal)
+    ).all()
+
+
+def closeness(precision, where):
+    slope, rates = where.get("landscape/parameters/s", 1.0), [v for name, v in where.items() if 0.9999 < v < 1 and "optimizer" in name]
+    few = 0 < slope < 1e4 * float(np.finfo(precision).smallest_normal)
+    return max(CLOSE[precision], FEW * few, LOST * bool(rates))
+
+
+def named(shard):
+    """Sweep values by name, one a point."""
+    return {
+        "/".join((owner, *path)): np.asarray(v).reshape(-1) for owner, columns in shard.columns().items() for path, v in columns.items()
+    }
+
+
+def agree(spec):
+    count, told = differences(spec)
+    assert not told, f"{len(told)} of {count} cases differ:\n" + "\n".join(told[:12])
+    return count
+
+
+def fields(kind):
+    return OPTIMIZERS.load(kind).model_fields
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_every_rule_at_every_magnitude(kind, precision):
+    agree(study(precision, [{"kind": kind, "lr": 0.1}]))
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_every_rule_where_runs_share_a_block(kind, precision):
+    spec = study(precision, [{"kind": kind, "lr": 0.1}], seeds=64)
+    agree(spec)
+
+
+EXTREME = {
+    "lr": {"float32": [0.0, 1e-30, 1e30, 1.0], "float64": [0.0, 1e-200, 1e200, 1.0]},
+    "eps": {"float32": [0.0, 1e-45, 1e-40, 1e-20, 1e30], "float64": [0.0, 5e-324, 1e-310, 1e-170, 1e200]},
+    "eps_root": {"float32": [0.0, 1e-40, 1e30], "float64": [0.0, 1e-310, 1e200]},
+    "beta1": [0.0, 0.99999999],
+    "beta2": [0.0, 0.99999999, 0.5],
+    "beta": [0.0, 0.99999999],
+    "alpha": [0.0, 0.99999999],
+    "rho": [0.0, 0.99999999],
+    "momentum": [0.0, 0.99999999],
+    "weight_decay": [0.0, 1e-30, 1.0, 1e30],
+    "momentum_decay": [0.0, 1e6],
+    "initial_accumulator_value": [0.0, 1e-40, 1e38],
+    "lr_decay": [0.0, 1e30],
+    "temperature": {"float32": [0.0, 1e-40, 1e30], "float64": [0.0, 1e-310, 1e200]},
+    "inverse_temperature": [0.0, 1e-30, 1e30],
+}
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_extreme_hyperparameters(kind, precision):
+    optimizers = []
+    for name, given in EXTREME.items():
+        if name in fields(kind) and not (kind == "power_iteration" and name == "lr"):
+            values = given[precision] if isinstance(given, dict) else given
+            optimizers.append({"kind": kind, "label": name, "lr": 0.1, name: values})
+    slopes = SLOPES[precision][::2]
+    agree(study(precision, optimizers, slopes=slopes) if optimizers else study(precision, [kind]))
+
+
+@PRECISIONS
+@pytest.mark.parametrize("clip", ["norm", "value"])
+@pytest.mark.parametrize("seeds", [1, 64])
+def test_clipping(clip, precision, seeds):
+    at = {"float32": [1e-45, 1e-40, 1e-20, 1.0, 1e20, 3e38], "float64": [5e-324, 1e-310, 1e-160, 1.0, 1e160, 1e300]}[precision]
+    optimizers = [{"kind": kind, "lr": 1.0, "clip": {"kind": clip, "at": at}} for kind in ("sgd", "adam")]
+    agree(study(precision, optimizers, seeds=seeds))
+
+
+FORMULAS = {
+    "quadratic": "s*x**2/2 + s*y**2/8",
+    "quartic": "s*x**4 + y**4",
+    "a root": "sqrt(x*x + s) + s*y",
+    "exponential": "exp(s*x) + y",
+    "quotient": "s/(1 + x**2) + s*y",
+}
+
+
+@PRECISIONS
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_formulas_from_extreme_starts(formula, precision):
+    """Slopes up to where the derivative's factors still are numbers."""
+    starts = {"float32": [1e-40, 1e-20, 1.0, 1e10, 1e20, 1e38], "float64": [1e-310, 1e-160, 1.0, 1e80, 1e160, 1e300]}[precision]
+    slopes = [s for s in SLOPES[precision] if s < 1e38 or precision == "float64"]
+    for start in starts[: 5 if formula == "quotient" else 6]:
+        spec = study(precision, [{"kind": k, "lr": 0.1} for k in ("sgd", "adam")], FORMULAS[formula], slopes)
+        agree({**spec, "init": {"kind": "point", "at": start}})
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", POINTWISE)
+def test_gradients_that_are_no_numbers(kind, precision):
+    """At 0 the gradient of sqrt(x) is infinite and the value is not; log(x) y is neither a number nor finite. Momenta of 0 are no way round."""
+    more = [
+        {"kind": kind, "label": name, name: 0.0} for name in ("lr", "momentum", "beta1", "beta2", "alpha", "rho") if name in fields(kind)
+    ]
+    more = [o for o in more if not (kind == "power_iteration" and o["label"] == "lr")]
+    for value in ("sqrt(x) + s*y", "log(x)*x + s*y", "s*exp(y*1000) - x"):
+        agree(study(precision, [kind, *more], value, slopes=[1.0, 1e-30]))
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", SWARMS)
+def test_swarms(kind, precision):
+    """Values, and distances, of all magnitudes; those that no kernel runs end in numbers or have diverged."""
+    spec = study(precision, [{"kind": kind, "particles": 5, "lr": 0.1}], "s*(x**2 + y**2)")
+    for std in {"float32": [1e-30, 1.0, 1e18, 1e25], "float64": [1e-200, 1.0, 1e160]}[precision]:
+        given = {**spec, "init": {"kind": "normal", "std": std}}
+        agree(given)
+        for shard in shards(given):
+            sane(*collected(array_simulation(shard)))
+
+
+def sane(data, outcome):
+    """Numbers up to the last step, and NaN after it."""
+    values, ended = np.asarray(data["params"]), outcome.last_step
+    alive = np.arange(values.shape[2]) <= ended[..., None]
+    np.testing.assert_array_equal(np.isfinite(values).all(axis=3), alive)
+    assert set(np.unique(outcome.status)) <= {FINISHED, DIVERGED}
+
+
+@PRECISIONS
+@pytest.mark.parametrize("kind", MATRICES)
+def test_matrices(kind, precision):
+    sizes = {"float32": [1e-30, 1e-20, 1.0, 1e15, 1e25], "float64": [1e-200, 1e-160, 1.0, 1e120, 1e160]}[precision]
+    for size in sizes:
+        land = {"kind": "matrix_quadratic", "rows": 3, "cols": 2}
+        spec = {**study(precision, [{"kind": kind, "lr": 0.1}]), "landscape": land, "init": {"kind": "normal", "std": size}}
+        for shard in shards(spec):
+            sane(*collected(array_simulation(shard)))
+
+
+# Right values, not only equal ones
+
+
+@PRECISIONS
+@pytest.mark.parametrize("seeds", [1, 64])
+def test_a_clipped_step_has_its_length_and_direction(precision, seeds):
+    """A gradient (s, -s / 4) of any size, clipped to length `at`, moves by lr at (-4, 1) / sqrt(17)."""
+    slopes = [s for s in SLOPES[precision] if s > 1e-36 and s != 3.4e38]  # there the value overflows after the step
+    for at in {"float32": [1e-36, 1.0], "float64": [1e-300, 1.0]}[precision]:
+        optimizer = {"kind": "sgd", "lr": 1.0, "clip": {"kind": "norm", "at": at}}
+        spec = study(precision, [optimizer, "power_iteration"], slopes=slopes, seeds=seeds, init={"kind": "point", "at": 0.0}, steps=1)
+        for shard, *every in both(spec):
+            s = named(shard)["landscape/parameters/s"]
+            length = np.minimum(at, np.hypot(s, s / 4)) if shard.group.name == "sgd" else np.ones_like(s)
+            for data, outcome in every:
+                moved = np.asarray(data["params"])[:, 0, 1].astype(np.longdouble)
+                expected = length[:, None].astype(np.longdouble) * np.array([-4, 1]) / np.sqrt(np.longdouble(17))
+                assert (np.abs(moved - expected) <= CLOSE[precision] * np.abs(expected)).all()
+                assert (outcome.status == FINISHED).all()
+
+
+@pytest.mark.parametrize("size", [1e20, 1e21, 3e38])
+def test_a_moment_that_overflows_stops_adam(size):
+    """sqrt(v^) is infinite, and m^ / infinity is 0."""
+    spec = study("float32", ["adam", {"kind": "adam", "label": "small", "eps": 1e-40}], slopes=[size])
+    for _, *every in both(spec):
+        for data, outcome in every:
+            assert (np.asarray(data["params"]) == [0.0, 1.0]).all()
+            assert (outcome.status == FINISHED).all()
