@@ -190,12 +190,14 @@ class _Formula:
         if slope is not None:
             outputs = outputs * (not self.alone) + [(place, times(slope, e)) for place, e in self.partials(r)]
             if self.alone:
-                return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
+                return outputs and [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
         head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
         return [*head, *self.loop(8, outputs, far)]
 
     def second_pass(self, r: Reduction, slope: Node, far: bool) -> list[str]:
         """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
+        if not self.partials(r):
+            return []
         row, weight = self.rows[r.symbol], WEIGHTS[slope.rough or (r.kind == "prod" and r.term.rough)]
         outer, others = f"weight = Z[{row + 1}, l]", []
         if r.kind == "prod":
@@ -258,7 +260,7 @@ class _Formula:
         for e, name, shown in writer.statements(expressions):
             (before if writer.same(e) else inside).append(f"{name} = {shown}")
         inside += [place.format(writer.text[e]) for (place, _), e in zip(outputs, expressions, strict=True)]
-        self.functions |= writer.functions | (set() if self.thread else self.libm("\n".join(before)))
+        self.functions |= writer.functions | (set() if self.thread else self.libm("\n".join([*before, *inside])))
         checks = [*checks, *([] if far or self.alone else [WITHIN.format(text) for text in writer.checked])]
         if any(place.startswith("L[l]") for place, _ in outputs):
             finite = "".join(f" + F(0.0) * X[{d}, l]" for d in range(self.dim)) if self.dim <= UNROLLED else " + Z[0, l]"
