@@ -9,8 +9,8 @@ r"""Derivatives of formula trees, and the one convention that every executor kee
                     one. For r < 1/2 that holds only where u cannot be negative, since else u**r need not be smooth where u is.
     all others      IEEE arithmetic: log(x) at 0 has an infinite slope, 0 infinity = NaN
 
-Sources: Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, chapter 14 (kinks); ties, powers and |x| are as in JAX and PyTorch. In
-second derivatives all these are NaN; calculus.py takes the limit there, if there is one.
+Sources: Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, chapter 14 (kinks); ties and powers are as in JAX and PyTorch, |x| as in
+PyTorch. Second derivatives are NaN at kinks; calculus.py takes the limit there, if there is one.
 """
 
 from collections.abc import Iterable, Mapping

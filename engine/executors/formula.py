@@ -189,8 +189,10 @@ class _Formula:
             outputs = [(f"Z[{row}, l] += {{}}", r.term)]
         if slope is not None:
             outputs = outputs * (not self.alone) + [(place, times(slope, e)) for place, e in self.partials(r)]
+            if self.alone and not outputs:
+                return []
             if self.alone:
-                return outputs and [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
+                return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
         head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
         return [*head, *self.loop(8, outputs, far)]
 
@@ -199,9 +201,8 @@ class _Formula:
         if not self.partials(r):
             return []
         row, weight = self.rows[r.symbol], WEIGHTS[slope.rough or (r.kind == "prod" and r.term.rough)]
-        outer, others = f"weight = Z[{row + 1}, l]", []
+        outer, others, after = f"weight = Z[{row + 1}, l]", [], f"Z[{row + 2 + r.stop - r.start}, l]"
         if r.kind == "prod":
-            after = f"Z[{row + 2 + r.stop - r.start}, l]"
             product = f"Z[{row + 2 - r.start} + i, l] * {after}"
             others = [f"others = {product}"] if slope.steep else []
             outer += "" if slope.steep else f" * {product}"
