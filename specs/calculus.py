@@ -118,7 +118,7 @@ class _Term:
     def second(self) -> Any:
         """The outputs of `first`, and their derivatives along the tangents; seldom wanted, and long where the term is."""
         tangents = [symbol(f"d {a.name}") for a in self.atoms]
-        moved = derivatives(self.outputs, dict(zip(self.atoms, tangents, strict=True)))
+        moved = derivatives(self.outputs, dict(zip(self.atoms, tangents, strict=True)), kinks=True)
         return self.compile([*self.args, *tangents], [*self.outputs, *moved], limits=False)
 
     def inputs(self, x: Any, p: Arrays, xp: Any) -> list[Any]:
@@ -157,7 +157,7 @@ class _Evaluator:
     def outer_second(self) -> Any:
         """The slopes of the outer function, and their derivatives along the tangents."""
         tangents = [symbol(f"d {a.name}") for a in self.atoms]
-        moved = derivatives(self.slopes, dict(zip(self.atoms, tangents, strict=True)))
+        moved = derivatives(self.slopes, dict(zip(self.atoms, tangents, strict=True)), kinks=True)
         return self.compile([*self.args, *tangents], [*self.slopes, *moved], limits=False)
 
     def reduced(self, x: Any, p: Arrays) -> list[Any]:

@@ -9,11 +9,12 @@ r"""Derivatives of formula trees, and the one convention that every executor kee
                     one. For r < 1/2 that holds only where u cannot be negative, since else u**r need not be smooth where u is.
     all others      IEEE arithmetic: log(x) at 0 has an infinite slope, 0 infinity = NaN
 
-Sources: Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, chapter 14 (kinks); ties, powers and |x| are as in JAX and PyTorch. In
-second derivatives all these are NaN; calculus.py takes the limit there, if there is one.
+Sources: Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, chapter 14 (kinks); ties and powers are as in JAX and PyTorch, |x| as in
+PyTorch. Second derivatives are NaN at kinks; calculus.py takes the limit there, if there is one.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .tree import (
     HALF,
@@ -27,6 +28,7 @@ from .tree import (
     Node,
     add,
     call,
+    compare,
     divide,
     multiply,
     negative,
@@ -117,11 +119,12 @@ def steep(slope: Node) -> Node:
 # the rules
 
 
-def derivatives(outputs: Iterable[Node], along: Mapping[Node, Node]) -> list[Node]:
-    """The derivative of every output when the symbols move: `along` says how fast each does, those it lacks stay."""
+def derivatives(outputs: Iterable[Node], along: Mapping[Node, Node], kinks: bool = False) -> list[Node]:
+    """The derivative of every output when the symbols move: `along` says how fast each does, those it lacks stay. With `kinks` it is NaN
+    where a sign or the larger of two operands changes at this very point."""
     outputs, moving, found = list(outputs), frozenset(along), {}
     for e in ordered(outputs):
-        found[e] = along.get(e, ZERO) if e.kind == "symbol" or e.free.isdisjoint(moving) else _rule(e, [found[a] for a in e.args])
+        found[e] = along.get(e, ZERO) if e.kind == "symbol" or e.free.isdisjoint(moving) else _rule(e, [found[a] for a in e.args], kinks)
     return [found[e] for e in outputs]
 
 
@@ -130,7 +133,7 @@ def derivative(e: Node, by: Node) -> Node:
     return derivatives([e], {by: ONE})[0]
 
 
-def _rule(e: Node, moved: list[Node]) -> Node:
+def _rule(e: Node, moved: list[Node], kinks: bool) -> Node:
     """The derivative of a node whose arguments have the derivatives `moved`."""
     a, b = (*e.args, ONE)[:2]
     da, db = (*moved, ZERO)[:2]
@@ -153,7 +156,8 @@ def _rule(e: Node, moved: list[Node]) -> Node:
         case "where":
             return where(a, moved[1], moved[2])
         case "of larger":
-            return node("of larger", a, b, moved[2], moved[3])
+            change = _kink(add(a, negative(b)), plus(da, times(MINUS, db))) if kinks else ZERO
+            return plus(moved[2] if moved[2] is moved[3] else node("of larger", a, b, moved[2], moved[3], data="twice"), change)
         case "strong":
             return plus(chain(b, da, a), chain(a, db, b))
         case "steep":
@@ -165,8 +169,8 @@ def _rule(e: Node, moved: list[Node]) -> Node:
         case "logaddexp":
             less = add(a, negative(b))
             return plus(chain(call("sigmoid", less), da, a), chain(call("sigmoid", negative(less)), db, b))
-        case "sign" | "truth":
-            return ZERO
+        case "sign":
+            return _kink(a, da) if kinks else ZERO
     if e.is_condition:
         return ZERO
     if e.kind in ("log", "log1p"):
@@ -174,6 +178,11 @@ def _rule(e: Node, moved: list[Node]) -> Node:
     if e.kind == "arctan":
         return over(da, plus(ONE, node("whole", a, data=2)))
     return chain(_slope(e, a), da, a)
+
+
+def _kink(u: Node, du: Node) -> Node:
+    """NaN where u passes through 0 at the speed du, else 0."""
+    return ZERO if du is ZERO else where(node("==", u, ZERO), where(node("==", du, ZERO), ZERO, NAN), ZERO)
 
 
 def _slope(e: Node, a: Node) -> Node:
@@ -229,25 +238,23 @@ def _by_exponent(a: Node, b: Node) -> Node:
 
 
 def lowered(outputs: Iterable[Node], limits: bool = True) -> list[Node]:
-    """The outputs with nothing but arithmetic, comparisons, where and elementary functions. Without `limits` every kink is NaN, and so is 0 s."""
+    """The outputs with nothing but arithmetic, comparisons, where and elementary functions. Without `limits` 0 s is NaN."""
     outputs, found = list(outputs), {}
     for e in ordered(outputs):
         args = tuple(found[a] for a in e.args)
-        found[e] = _lower(e.kind, args, limits) or (node(e.kind, *args, data=e.data) if args != e.args else e)
+        found[e] = _lower(e.kind, args, e.data, limits) or (node(e.kind, *args, data=e.data) if args != e.args else e)
     return [found[e] for e in outputs]
 
 
-def _lower(kind: str, args: tuple[Node, ...], limits: bool) -> Node | None:
+def _lower(kind: str, args: tuple[Node, ...], data: Any, limits: bool) -> Node | None:
     match kind:
         case "steep":
             return args[0]
         case "divide" if args[1].free == {INDEX} and args[0].free - {INDEX}:  # one quotient for all runs
             return node("multiply", args[0], node("divide", ONE, args[1]))
-        case "sign" if not limits:
-            return where(node("==", args[0], ZERO), NAN, node("sign", *args))
         case "of larger":
             a, b, da, db = args
-            tie = times(HALF, plus(da, db)) if limits else NAN
+            tie = where(compare("==", da, db), da, NAN) if data == "twice" else times(HALF, plus(da, db))
             return where(node(">", a, b), da, where(node("<", a, b), db, tie))
         case "strong":
             product = node("multiply", *args)

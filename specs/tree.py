@@ -311,6 +311,8 @@ def call(name: str, *args: Node) -> Node:
         return _of_numbers(name, args)
     if name in ("maximum", "minimum") and args[0] is args[1]:
         return args[0]
+    if name == "abs" and not args[0].signs & NEGATIVE:
+        return args[0]
     if name == "log":
         return _log(args[0])
     if name == "log1p" and args[0].kind == "exp":

@@ -189,6 +189,8 @@ class _Formula:
             outputs = [(f"Z[{row}, l] += {{}}", r.term)]
         if slope is not None:
             outputs = outputs * (not self.alone) + [(place, times(slope, e)) for place, e in self.partials(r)]
+            if self.alone and not outputs:
+                return []
             if self.alone:
                 return [f"    for i in range({r.start}, {r.stop}):", *self.loop(8, outputs, far, checks=self.newest(r, far))]
         head = ["    for l in range(W):", f"        Z[{row}, l] = F({start})", f"    for i in range({r.start}, {r.stop}):"]
@@ -196,10 +198,11 @@ class _Formula:
 
     def second_pass(self, r: Reduction, slope: Node, far: bool) -> list[str]:
         """Add the gradient of a reduction whose slope dF/dR lies in Z; a product runs backwards and builds what stands after."""
+        if not self.partials(r):
+            return []
         row, weight = self.rows[r.symbol], WEIGHTS[slope.rough or (r.kind == "prod" and r.term.rough)]
-        outer, others = f"weight = Z[{row + 1}, l]", []
+        outer, others, after = f"weight = Z[{row + 1}, l]", [], f"Z[{row + 2 + r.stop - r.start}, l]"
         if r.kind == "prod":
-            after = f"Z[{row + 2 + r.stop - r.start}, l]"
             product = f"Z[{row + 2 - r.start} + i, l] * {after}"
             others = [f"others = {product}"] if slope.steep else []
             outer += "" if slope.steep else f" * {product}"
@@ -258,7 +261,7 @@ class _Formula:
         for e, name, shown in writer.statements(expressions):
             (before if writer.same(e) else inside).append(f"{name} = {shown}")
         inside += [place.format(writer.text[e]) for (place, _), e in zip(outputs, expressions, strict=True)]
-        self.functions |= writer.functions | (set() if self.thread else self.libm("\n".join(before)))
+        self.functions |= writer.functions | (set() if self.thread else self.libm("\n".join([*before, *inside])))
         checks = [*checks, *([] if far or self.alone else [WITHIN.format(text) for text in writer.checked])]
         if any(place.startswith("L[l]") for place, _ in outputs):
             finite = "".join(f" + F(0.0) * X[{d}, l]" for d in range(self.dim)) if self.dim <= UNROLLED else " + Z[0, l]"

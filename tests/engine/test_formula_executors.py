@@ -163,7 +163,7 @@ REDUCED = ["sqrt(sum(x[i]**2))", "sqrt(prod(x[i]))", "sin(sqrt(sum(x[i]**2)))**2
 
 
 @pytest.mark.parametrize("text", ["prod(sqrt(abs(x[i])))", "prod(sqrt(x[i]))", "x[0]*prod(sqrt(x[i]))", "sqrt(prod(sqrt(x[i])))", "prod(abs(x[i])**0.5)**2",
-                                  "sum(sqrt(x[i]))*x[1]", "x[0]*sum(x[i]**2)", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sum(x[i]**0.3)**2", "x[0]*sum(sqrt(x[i]))", "sqrt(prod(x[i]) + 1)", "sqrt(sum(sqrt(x[i])))"])  # fmt: skip
+                                  "sum(sqrt(x[i]))*x[1]", "x[0]*sum(x[i]**2)", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sum(x[i]**0.3)**2", "x[0]*sum(sqrt(x[i]))", "sqrt(prod(x[i]) + 1)", "sin(sum(i))*sum(x[i]) + sum(2.0)", "cos(pi/3) + sin(7)*x[0]*prod(2.0)", "sqrt(sum(sqrt(x[i])))"])  # fmt: skip
 def test_reductions_with_roots_or_components_beside_them(text):
     check_reduced(text)
 

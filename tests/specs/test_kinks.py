@@ -213,6 +213,12 @@ def test_hessian_of_browns_function_at_its_minimum():
     np.testing.assert_allclose(hessian(vector("sin(sqrt(sum(x[i]**2)))**2"), 0, 0, 0), 2 * np.eye(3), atol=1e-6)
 
 
+def test_a_tie_that_does_not_end_is_no_kink():
+    """In sum(|x_0 - x_i|) the term of i = 0 is 0 everywhere."""
+    assert (hessian(vector("sum(abs(x[0] - x[i])) + sum(x[i]**2)"), 1, 2, 3) == 2 * np.eye(3)).all()
+    assert (hessian(vector("sum(max(x[0], x[i])*x[i])"), 1, 2, 3) == 2 * np.eye(3)).all()
+
+
 def test_reductions_pass_zero_slopes_on():
     assert at(vector("sqrt(sum(x[i]**2))"), 0, 0, 0) == (0, [0, 0, 0])
     assert at(vector("sum(sqrt(abs(x[i])))**2"), 0, 0, 4) == (4, [0, 0, 1])
