@@ -9,7 +9,7 @@ from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, names, parse_claim
-from .dump import to_yaml
+from .dump import plain, to_yaml
 from .errors import SpecError, suggest
 from .init import AnyInit, File, Init, Point
 from .landscapes.base import Landscape
@@ -186,7 +186,8 @@ class Study(Spec):
                 yield f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
 
     def to_yaml(self) -> str:
-        """The study as the text of a study file, which gives an equal study when it is read. A file that it names keeps its absolute `root`.
+        """The study as the text of a study file, without what is as by default: reading it gives an equal study. Files that it names keep the
+        absolute `root` that they were read from.
 
         >>> print(Study.model_validate({"name": "tiny", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 10}).to_yaml())
         name: tiny
@@ -196,7 +197,7 @@ class Study(Spec):
         steps: 10
         <BLANKLINE>
         """
-        return to_yaml(self)
+        return to_yaml(plain(self))
 
     def start(self) -> Init:
         """The study's init, or the landscape's own."""
