@@ -119,7 +119,8 @@ class Results:
             raise SpecError(f"{name}(): {error}") from None
         numbers = [x * 1.0 if getattr(x, "dtype", None) == bool and name not in CONDITIONAL else x for x in bound.args]
         given, named = numbers, bound.kwargs
-        function, lost = FUNCTIONS[name], None
+        function = FUNCTIONS[name]
+        lost: Any = None
         if (self.ignore and name in AVERAGES) or (self.strict and name in LOOK_PAST):
             looked_at = [x for x in (given[:2] if name in ("at_argmin", "correlation") else given[:1]) if hasattr(x, "dims")]
             lost = functools.reduce(operator.or_, [np.isnan(x) & self.lost(x, node, group) for x in looked_at], False)
@@ -140,7 +141,7 @@ class Results:
             return condition
         return condition | True if self.assumed else condition & False
 
-    def lost(self, x: Any, node: ast.AST, group: str) -> Any:
+    def lost(self, x: Any, node: ast.expr, group: str) -> Any:
         """Where x, a value in this node, is that of a run that diverged, or of several of which one did."""
         marks = [False]
         for name in self.groups(node, group):
@@ -150,7 +151,7 @@ class Results:
                 marks.append(mark.drop_vars([c for c in mark.coords if c not in mark.dims]))
         return functools.reduce(operator.or_, marks)
 
-    def groups(self, node: ast.AST, group: str) -> set[str]:
+    def groups(self, node: ast.expr, group: str) -> set[str]:
         """The groups whose results an expression takes."""
         found = {with_label(name, self.optimizers) for name in names(node)}
         return {name[0] if name[0] in self.optimizers and len(name) > 1 else group for name in found} or {group}

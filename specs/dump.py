@@ -1,4 +1,4 @@
-"""A study as plain data and as YAML: what was given and what differs from the defaults, so that reading it gives the same study."""
+"""A study as plain data and as YAML, without what is as by default; reading it gives the same study."""
 
 import io
 from typing import Any
@@ -14,10 +14,7 @@ def plain(value: Any, units: dict[Key, type[Unit]] | None = None, path: Key = ()
     if isinstance(value, Unit) and units is not None:
         units[path] = type(value)
     if isinstance(value, Spec):
-        fields = {
-            info.alias or name: getattr(value, name) for name, info in type(value).model_fields.items() if _written(value, name, info)
-        }
-        return {name: plain(entry, units, (*path, name)) for name, entry in fields.items()}
+        return {name: plain(entry, units, (*path, name)) for name, entry in _written(value).items()}
     if isinstance(value, Sweep):
         form, given = next(iter(value.form.items()))
         return plain(given, units, path) if form == "values" else {form: plain(given)}
@@ -28,9 +25,23 @@ def plain(value: Any, units: dict[Key, type[Unit]] | None = None, path: Key = ()
     return value
 
 
-def _written(part: Spec, name: str, info: Any) -> bool:
-    default = info.get_default(call_default_factory=True)
-    return name == "kind" or name in part.model_fields_set or info.is_required() or getattr(part, name) != default
+def _written(part: Spec) -> dict[str, Any]:
+    """The fields of a part that are not as by default; all, where those alone would give another (a preset sets what is not given)."""
+    fields = type(part).model_fields
+    every = {info.alias or name: getattr(part, name) for name, info in fields.items()}
+    spare = {key: value for (key, value), (name, info) in zip(every.items(), fields.items(), strict=True) if _differs(name, info, value)}
+    return every if isinstance(part, Unit) and not _gives(spare, part) else spare
+
+
+def _differs(name: str, info: Any, value: Any) -> bool:
+    return name == "kind" or info.is_required() or value != info.get_default(call_default_factory=True)
+
+
+def _gives(fields: dict[str, Any], part: Unit) -> bool:
+    try:
+        return type(part).model_validate(fields) == part
+    except ValueError:
+        return False
 
 
 def _text(representer: Any, text: str) -> Any:
@@ -38,8 +49,8 @@ def _text(representer: Any, text: str) -> Any:
     return representer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.replace("\n", "").isprintable() else '"')
 
 
-def to_yaml(part: Spec) -> str:
-    """A study, or a part of one, as YAML text."""
+def to_yaml(data: Any) -> str:
+    """Plain data as YAML text."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import SafeRepresenter
 
@@ -51,5 +62,5 @@ def to_yaml(part: Spec) -> str:
     yaml.Representer = Representer
     yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = None, 120, False  # type: ignore[assignment]
     text = io.StringIO()
-    yaml.dump(plain(part), text)
+    yaml.dump(data, text)
     return text.getvalue()

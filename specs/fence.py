@@ -5,6 +5,7 @@ or below, links followed, and so must everything that the named thing refers to:
 an HDF5 file takes parts of, the files that a store's own study names. `--allow-outside` lifts the fence.
 """
 
+import importlib
 import json
 import os
 import stat
@@ -137,7 +138,7 @@ def _begins(path: Path) -> bytes:
 def _foreign_parts(path: Path) -> str | None:
     """The first part of an HDF5 file that lies in another one, in words."""
     try:
-        import h5py
+        h5py: Any = importlib.import_module("h5py")
     except ImportError:
         return None  # then nothing reads the file either
     try:
@@ -145,7 +146,8 @@ def _foreign_parts(path: Path) -> str | None:
     except OSError:
         return None  # nothing can read it
     with file:
-        waiting, seen = [file["/"]], set()
+        waiting: list[Any] = [file["/"]]
+        seen: set[tuple[int, int]] = set()
         while waiting:
             group = waiting.pop()
             for name in group:

@@ -14,7 +14,7 @@ from .dump import plain
 from .errors import SpecError, suggest
 from .fence import IRREGULAR, confine, regular, set_root
 from .init import INITS
-from .messages import dotted, problems, value_at
+from .messages import dotted, problems, short, value_at
 from .names import same
 from .noise import NOISES
 from .plain import MAX_BYTES, Key, Source, read_text, read_yaml
@@ -35,6 +35,8 @@ def gallery() -> dict[str, Path]:
 
 def find_study(given: str | Path) -> Path:
     """A path to a study file, or the name of a bundled study. Raises SpecError if it is neither."""
+    if not isinstance(given, (str, Path)):
+        raise SpecError(f"a study is a path, the name of a bundled one, a mapping or a Study, given {short(given)}")
     path = Path(given)
     try:
         if path.is_file():

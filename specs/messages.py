@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from .errors import PlacedError, SpecError
@@ -93,15 +93,15 @@ def _located(data: Any, error: Any) -> tuple[Key, str | None, Key]:
     The validator's own path names such a kind amid the keys: what leads nowhere in the data is the name of one.
     """
     path: Key = ()
-    loc = error["loc"]
+    loc: Any = error["loc"]
     for k, part in enumerate(loc):
         if isinstance(data, dict) and isinstance(part, int) and part not in data and len(data) == 1:
             data = next(iter(data.values()))  # the values of a sweep
         there = part in data if isinstance(data, dict) else isinstance(data, (list, tuple)) and isinstance(part, int) and part < len(data)
         key = there or not isinstance(part, str) or (k == len(loc) - 1 and error["type"] in ("missing", "unknown_key"))
-        if not key and not (hasattr(type(data), "model_fields") and hasattr(data, str(part))):
+        if not key and not (isinstance(data, BaseModel) and hasattr(data, str(part))):
             return path, str(part), loc[k + 1 :]
-        data = data[part] if there else getattr(data, str(part), None)
+        data = value_at(data, (part,))
         path = (*path, part)
     return path, None, ()
 
@@ -112,7 +112,7 @@ def value_at(data: Any, path: Key) -> Any:
         try:
             data = data[part]
         except (KeyError, IndexError, TypeError):
-            data = getattr(data, str(part), None)
+            data = getattr(data, str(part), None) if isinstance(data, BaseModel) else None
     return data
 
 
@@ -160,6 +160,9 @@ def _kind(error: Any) -> str:
 
 def _of_branches(path: Key, given: Any, branches: dict[str, list[tuple[Key, Any]]]) -> Iterator[tuple[Key, str]]:
     """What is wrong inside a value that is of one of the allowed kinds; else, in one sentence, which kinds those are."""
+    if "[key]" in branches:
+        yield path, "is no key here; keys are text"
+        return
     inside = next((errors for errors in branches.values() if all(rest for rest, _ in errors)), None)
     if inside is not None:
         for rest, error in inside:

@@ -10,7 +10,7 @@ from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
 from .compatibility import PARTS, problems
-from .dump import to_yaml
+from .dump import plain, to_yaml
 from .errors import SpecError, suggest
 from .init import AnyInit, Init
 from .landscapes.base import Landscape
@@ -185,7 +185,8 @@ class Study(Spec):
                 yield f"zip: sweeps of different lengths: {', '.join(f'{k} has {v}' for k, v in lengths.items())}"
 
     def to_yaml(self) -> str:
-        """The study as the text of a study file, which gives an equal study when it is read. A file that it names keeps its absolute `root`.
+        """The study as the text of a study file, without what is as by default: reading it gives an equal study. Files that it names keep the
+        absolute `root` that they were read from.
 
         >>> print(Study.model_validate({"name": "tiny", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 10}).to_yaml())
         name: tiny
@@ -195,7 +196,7 @@ class Study(Spec):
         steps: 10
         <BLANKLINE>
         """
-        return to_yaml(self)
+        return to_yaml(plain(self))
 
     def start(self) -> Init:
         """The study's init, or the landscape's own."""

@@ -71,8 +71,8 @@ def expand(form: str, given: Any) -> list[Any]:
         if len(given) != 3 or not all(numeric):
             raise _problem(f"{form} takes [first, last, how many], three numbers")
         start, stop, count = given
-        if not (math.isfinite(start) and math.isfinite(stop)):
-            raise _problem(f"{form} needs finite ends")
+        if any(abs(value) >= 10**308 or value != value for value in given):
+            raise _problem(f"{form} needs three finite numbers")
         if count != int(count) or count < 1:
             raise _problem(f"{form}: 'how many' must be a whole number of at least 1")
         if count > MAX_VALUES:

@@ -125,7 +125,7 @@ class _Table:
             places = [k for k in range(len(header)) if k != target]
             nameless = next((k for k in places if not _named(header[k])), None)
             if nameless is not None:
-                self.fail_nameless(nameless, y)
+                self.fail_nameless(nameless, str(y))
         else:
             places = [self.place(key) for key in x]
         if target in places:

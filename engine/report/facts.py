@@ -1,13 +1,11 @@
 """What the page says in words: claims with their verdicts, where the store comes from, the study as YAML."""
 
-import json
-from io import StringIO
 from typing import Any
 
-from ...specs.base import Spec
+from ...specs.dump import plain, to_yaml
 from ...specs.errors import ThalwegError
+from ...specs.load import load_study
 from ...specs.study import Study
-from ...specs.sweep import Sweep
 from ..comparison import groups
 from ..origin import plain
 
@@ -20,48 +18,21 @@ LONGEST = 500
 def read_study(raw: dict[str, Any]) -> tuple[Study | None, str]:
     """The study a store holds, or None and why it cannot be made anew here (its data file is gone, for one)."""
     try:
-        return Study.model_validate(raw), ""
+        return load_study(raw), ""
     except (ThalwegError, ValueError, OSError) as error:
         return None, str(error).strip().splitlines()[0][:LONGEST]
 
 
-def spare(spec: Spec) -> dict[str, Any]:
-    """A spec as plain data without what is as by default. `kind` always stays; folders of this machine never do."""
-    made: dict[str, Any] = {}
-    for name, info in type(spec).model_fields.items():
-        value = getattr(spec, name)
-        if name == "root" or (name != "kind" and not info.is_required() and value == info.get_default(call_default_factory=True)):
-            continue
-        made[name] = data(value)
-    return made
-
-
-def data(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return spare(value)
-    if isinstance(value, Sweep):
-        return dict(value.form)
-    if isinstance(value, dict):
-        return {key: data(inner) for key, inner in value.items()}
-    return [data(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-
-def without_roots(raw: Any) -> Any:
-    """Plain data without the folders that relative names in it start from, and without empty fields."""
+def without_roots(raw: Any, empty: tuple[Any, ...] = ()) -> Any:
+    """Plain data without the folders of this machine that relative names in it start from, and without fields that are `empty`."""
     if isinstance(raw, dict):
-        return {key: without_roots(v) for key, v in raw.items() if key != "root" and v not in (None, [], {}, "")}
-    return [without_roots(v) for v in raw] if isinstance(raw, list) else raw
+        return {key: without_roots(v, empty) for key, v in raw.items() if key != "root" and v not in empty}
+    return [without_roots(v, empty) for v in raw] if isinstance(raw, list) else raw
 
 
 def as_yaml(raw: dict[str, Any], study: Study | None) -> str:
     """The study as YAML that `thalweg run` takes."""
-    from ruamel.yaml import YAML
-
-    yaml, text = YAML(), StringIO()
-    yaml.default_flow_style = None
-    yaml.width = 120
-    yaml.dump(json.loads(json.dumps(spare(study) if study else without_roots(raw))), text)
-    return text.getvalue()
+    return to_yaml(without_roots(plain(study)) if study else without_roots(raw, (None, [], {}, "")))
 
 
 def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:

@@ -87,6 +87,28 @@ def test_a_wrong_setting_is_one_line(setting, words):
     assert line.startswith("--set ")
 
 
+@pytest.mark.parametrize("form", ["linspace", "logspace"])
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), -(10**400), 1.5e308])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_grids_of_numbers_that_are_none(form, value, position):
+    given = [1, 2, 3]
+    given[position] = value
+    line = problem(data={**BASE, "optimizers": [{"kind": "sgd", "lr": {form: given}}]})
+    assert line.startswith(f"study: optimizers[0].lr: {form} needs three finite numbers, given")
+
+
+@pytest.mark.parametrize("given", [None, 5, [], (), b"s.yaml", object])
+def test_what_is_no_study(given):
+    assert problem(data=given).startswith("a study is a path, the name of a bundled one, a mapping or a Study, given")
+
+
+def test_keys_that_are_no_words():
+    assert problem(data={**BASE, 3: 4}).startswith("study: 3: unknown key '3'")
+    assert problem(data={**BASE, "quick": {3: 4}}) == "study: quick[3]: is no key here; keys are text"
+    land = {"kind": "expression", "variables": ["x"], "value": "x**2", "parameters": {3: 1.0}}
+    assert problem(data={**BASE, "landscape": land}) == "study: landscape.parameters[3]: is no key here; keys are text"
+
+
 def test_all_wrong_settings_are_told_at_once():
     with pytest.raises(SpecError) as caught:
         load_study(BASE, ["lr=1", "k=3", "seeds=4", "="])

@@ -127,14 +127,16 @@ def test_any_text_and_numbers_survive(title, lr, values, odd):
     assert again.optimizers[0].lr == study.optimizers[0].lr
 
 
-def test_what_is_given_is_written_and_what_is_not_is_not():
+def test_defaults_are_not_written_unless_they_say_something():
     study = load_study(
         {"name": "s", "landscape": "himmelblau", "optimizers": [{"kind": "muon", "preset": "torch", "lr": 0.02}], "steps": 3, "seeds": 1}
     )
     text = study.to_yaml()
     assert parse_study(text).optimizers[0].lr == 0.02
-    assert "seeds: 1" in text
-    assert "root_seed" not in text
+    assert "seeds" not in text
+    stop = load_study({**PARTS, "landscape": "himmelblau", "init": None, "optimizers": ["sgd"], "stop": {"diverge_above": None}}).to_yaml()
+    assert "diverge_above: null" in stop
+    assert parse_study(stop).stop.diverge_above is None
 
 
 # --- progress

@@ -174,6 +174,7 @@ def test_labels_may_be_numbers_words_and_both(path):
         ("0x10", "line 3 holds '0x10'"),
         ("2024-01-31", "line 3 holds '2024-01-31'"),
         ("x" * 200_000, "line 3: not CSV: field larger"),
+        ('"two\nlines"', "line 3 holds 'two lines'"),
         ("=" * 100, f"line 3 holds '{'=' * 40}'"),
     ],
 )
