@@ -153,13 +153,14 @@ def mended() -> None:
 
 def _import(source: str) -> ModuleType:
     path = place(source)
-    if (other := _other_text(path, source)) or trust.changed(path) is not False:
-        if other or trust.changed(path):
+    if (wrong := _other_text(path, source) or trust.changed(path)) is not False:
+        if wrong:
             mended()
         forget(path)
     if not path.is_file():
         write(path, source)
     used(path)
+    before = trust.stamps(path)
     try:
         module = _execute(path, source)
     except Exception:  # noqa: BLE001 a vanished entry: forget it and compile again, and if that fails too it is no fault of the cache
@@ -167,7 +168,8 @@ def _import(source: str) -> ModuleType:
         write(path, source)
         module = _execute(path, source)
     with contextlib.suppress(OSError):
-        trust.sign(path)
+        if trust.stamps(path) != before:
+            trust.sign(path)
     return module
 
 

@@ -6,6 +6,7 @@ every file of machine code and every derived text has a digest, keyed by a secre
 harm; that is beyond what this can keep out.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -80,6 +81,24 @@ def machine_code(path: Path) -> list[Path]:
         return []
 
 
+def stamps(path: Path) -> list[tuple[str, int]]:
+    """Names and dates of a module's machine code; where they stay as they are, nothing was compiled."""
+    made = []
+    for code in machine_code(path):
+        with contextlib.suppress(FileNotFoundError):  # another process is at it
+            made.append((code.name, code.stat().st_mtime_ns))
+    return made
+
+
+def digests(path: Path) -> dict[str, str]:
+    """Of a module's machine code as it is now, by name."""
+    made = {}
+    for code in machine_code(path):
+        with contextlib.suppress(FileNotFoundError):
+            made[code.name] = digest(path.parent, code.name, code.read_bytes())
+    return made
+
+
 def signed(path: Path) -> dict[str, list[str]]:
     """The digests that a module's files may have, by name: several, if processes compiled it at once."""
     made: dict[str, list[str]] = {}
@@ -95,8 +114,7 @@ def signed(path: Path) -> dict[str, list[str]]:
 def sign(path: Path) -> None:
     """Note the digests of a module's machine code as it is now."""
     known = signed(path)
-    found = {code.name: digest(path.parent, code.name, code.read_bytes()) for code in machine_code(path)}
-    lines = [f"{name} {value}\n" for name, value in found.items() if value not in known.get(name, ())]
+    lines = [f"{name} {value}\n" for name, value in digests(path).items() if value not in known.get(name, ())]
     if lines:
         with path.with_suffix(".sig").open("a", encoding="ascii") as file:
             file.write("".join(lines))
@@ -104,13 +122,10 @@ def sign(path: Path) -> None:
 
 def changed(path: Path) -> bool | None:
     """Whether machine code of a module is not as it was left; None if some was left without a digest, by a process that was killed."""
-    known, answer = signed(path), False
-    for code in machine_code(path):
-        if code.name not in known:
-            answer = None
-        elif digest(path.parent, code.name, code.read_bytes()) not in known[code.name]:
-            return True
-    return answer
+    known, found = signed(path), digests(path)
+    if any(name in known and value not in known[name] for name, value in found.items()):
+        return True
+    return None if found.keys() - known.keys() else False
 
 
 def wrapped(path: Path, made: Any) -> str:
