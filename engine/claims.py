@@ -127,7 +127,7 @@ class Results:
         if self.ignore and lost is not None and name in AVERAGES:
             function = functools.partial(leaving_out, AVERAGES[name], lost)
         value = function(*given, **named)
-        if self.strict and hasattr(lost, "dims"):
+        if self.strict and lost is not None and hasattr(lost, "dims"):
             value = value.where(~lost.any([d for d in lost.dims if d not in value.dims]))
         if name == "isfinite":
             value = self.outcome(value)

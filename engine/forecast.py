@@ -165,13 +165,14 @@ def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:
     """Seconds of these runs' start, of a step, and of a record."""
     study = part.group.study
     steps = study.steps - study.first
-    if (one := trial(part, 1, 0)) > patience:
+    if (one := trial(part, 1, 0)) > 2 * patience:
         return 0.0, one, 0.0
     count, taken = 1, (one := trial(part, 1, 0))  # the first has made what is made once a process
-    while count < steps and taken < patience / 3:
-        count = min(steps, int(count * min(10.0, max(2.0, patience / 2 / taken))))
+    enough = max(patience / 4, one / 4)  # what all steps but the first should take, so that they stand out from the start
+    while count < steps and taken - one < enough:
+        count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - one, 1e-6)))))
         taken = trial(part, count, 0)
-    step = max((taken - one) / (count - 1), 0.2 * taken / count) if count > 1 else one
+    step = max(taken - one, 0.0) / (count - 1) if count > 1 else one
     seen = min(max(RECORDS, count // 4), count, len(part.group.steps))
     record = max(0.0, trial(part, count, seen) - taken) / seen
     return max(0.0, one - step), step, record

@@ -1,6 +1,7 @@
 """Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept."""
 
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, TypeVar, Union, get_args
@@ -71,7 +72,7 @@ def expand(form: str, given: Any) -> list[Any]:
         if len(given) != 3 or not all(numeric):
             raise _problem(f"{form} takes [first, last, how many], three numbers")
         start, stop, count = given
-        if any(abs(value) >= 10**308 or value != value for value in given):
+        if not all(abs(value) <= sys.float_info.max for value in given):  # NaN is no number either
             raise _problem(f"{form} needs three finite numbers")
         if count != int(count) or count < 1:
             raise _problem(f"{form}: 'how many' must be a whole number of at least 1")

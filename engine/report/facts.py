@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...specs.dump import plain, to_yaml
+from ...specs import dump
 from ...specs.errors import ThalwegError
 from ...specs.load import load_study
 from ...specs.study import Study
@@ -32,7 +32,7 @@ def without_roots(raw: Any, empty: tuple[Any, ...] = ()) -> Any:
 
 def as_yaml(raw: dict[str, Any], study: Study | None) -> str:
     """The study as YAML that `thalweg run` takes."""
-    return to_yaml(without_roots(plain(study)) if study else without_roots(raw, (None, [], {}, "")))
+    return dump.to_yaml(without_roots(dump.plain(study)) if study else without_roots(raw, (None, [], {}, "")))
 
 
 def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:

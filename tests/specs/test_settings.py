@@ -88,7 +88,7 @@ def test_a_wrong_setting_is_one_line(setting, words):
 
 
 @pytest.mark.parametrize("form", ["linspace", "logspace"])
-@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), -(10**400), 1.5e308])
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), -(10**400)])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_grids_of_numbers_that_are_none(form, value, position):
     given = [1, 2, 3]
