@@ -28,6 +28,8 @@ def path_of(target: "str | Path") -> Path:
 
 def real(target: "str | Path") -> Path:
     """The same, absolute, links followed. Raises StoreError for what cannot be the folder of a store."""
+    if "\0" in str(target):
+        raise StoreError(f"{target}: cannot be a store; a path holds no null character")
     path = Path(os.path.realpath(path_of(target)))
     if not str(target).strip() or not path.name:
         raise StoreError(f"{str(target) or '(nothing)'}: cannot be a store; give a name, as in --out runs.zarr")

@@ -24,7 +24,7 @@ class SpecError(ThalwegError, ValueError):
     exit_code = 2
 
     def __init__(self, problems: str | Sequence[str]):
-        self.problems = tuple(" ".join(problem.splitlines()) for problem in ([problems] if isinstance(problems, str) else problems))
+        self.problems = tuple(" ".join(problem.split("\n")) for problem in ([problems] if isinstance(problems, str) else problems))
         super().__init__("\n".join(self.problems))
 
 

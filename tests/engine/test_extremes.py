@@ -184,6 +184,8 @@ def test_formulas_from_extreme_starts(formula, precision):
     """Slopes up to where the derivative's factors still are numbers."""
     starts = {"float32": [1e-40, 1e-20, 1.0, 1e10, 1e20, 1e38], "float64": [1e-310, 1e-160, 1.0, 1e80, 1e160, 1e300]}[precision]
     slopes = [s for s in SLOPES[precision] if s < 1e38 or precision == "float64"]
+    if formula == "a root":  # of a subnormal s few digits are left, and the slope at the kink is made of them
+        slopes = [s for s in slopes if s == 0 or s >= np.finfo(precision).tiny]
     for start in starts[: 5 if formula == "quotient" else 6]:
         spec = study(precision, [{"kind": k, "lr": 0.1} for k in ("sgd", "adam")], FORMULAS[formula], slopes)
         agree({**spec, "init": {"kind": "point", "at": start}})

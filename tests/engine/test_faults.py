@@ -400,7 +400,7 @@ def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
     monkeypatch.setattr("thalweg.engine.origin.OWN_VERSION", "0.0")
     said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
     assert said is not None
-    assert "was begun with thalweg 0.1" in said
+    assert f"was begun with thalweg {thalweg.__version__}" in said
 
 
 @OTHERS

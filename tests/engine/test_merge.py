@@ -87,7 +87,7 @@ def test_other_studies_are_refused(tmp_path, change, message):
 def test_stores_of_another_version_are_refused(tmp_path, monkeypatch):
     thalweg.run(STUDY, tmp_path / "old.zarr")
     monkeypatch.setattr("thalweg.engine.origin.OWN_VERSION", "0.0")
-    with pytest.raises(StoreError, match=r"was begun with thalweg 0\.1\.\d, this is 0\.0.*; join it with that version"):
+    with pytest.raises(StoreError, match=rf"was begun with thalweg {thalweg.__version__}, this is 0\.0.*; join it with that version"):
         merge([tmp_path / "old.zarr"] * 2, tmp_path / "all.zarr")
 
 

@@ -44,8 +44,8 @@ class HalfSgd(Sgd):
 class HalfSchedule(Constant):
     """c = 1/2, under the kind of the constant schedule."""
 
-    def after(self, u, n, p):
-        return 0.5 * np.ones_like(u + n)
+    def after(self, t, warm, steps, p):
+        return 0.5 * np.ones_like(t + warm)
 
 
 class Bowl(FormulaLandscape):
@@ -129,7 +129,13 @@ def test_any_text_and_numbers_survive(title, lr, values, odd):
 
 def test_defaults_are_not_written_unless_they_say_something():
     study = load_study(
-        {"name": "s", "landscape": "himmelblau", "optimizers": [{"kind": "muon", "preset": "torch", "lr": 0.02}], "steps": 3, "seeds": 1}
+        {
+            "name": "s",
+            "landscape": "matrix_quadratic",
+            "optimizers": [{"kind": "muon", "preset": "torch", "lr": 0.02}],
+            "steps": 3,
+            "seeds": 1,
+        }
     )
     text = study.to_yaml()
     assert parse_study(text).optimizers[0].lr == 0.02
