@@ -4,9 +4,9 @@ Numbers that differ between sweep points are columns (points, 1), noise is drawn
 two: common random numbers across the sweep cost nothing. `xp` is NumPy or any array-API namespace (CuPy, array_api_strict).
 """
 
+import copy
 import types
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,16 +77,25 @@ class Simulation:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
         return rebound(self.optimizer.update, self.namespace)
 
-    @cached_property
+    @property
     def namespace(self) -> Any:
         """What rules have as `np`."""
-        return self.xp if self.study.precision == "float64" else Namespace(self.xp)
+        return Namespace(self.xp) if self.dtype == self.xp.float32 else self.xp
 
     def weak(self, path: tuple[str, ...]) -> Any:
         """The optimizer's number at this path, as rules take it; None if there is none."""
-        if self.study.precision == "float64" or path not in self.exact_p:
+        number = self.exact_p.get(path)
+        if number is None:
             return self.optimizer_p.get(path)
-        return Weak(self.exact_p[path], self.dtype, self.xp)
+        return Weak(number, self.dtype, self.xp) if self.dtype == self.xp.float32 else number
+
+    def in_float64(self, xp: Any) -> "Simulation":
+        """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""
+        made = copy.copy(self)
+        made.xp, made.dtype = xp, xp.float64
+        made.rule = made.make_rule()
+        made.given = {name: v.value if isinstance(v, Weak) else v for name, v in self.given.items()}
+        return made
 
     # where runs start
 

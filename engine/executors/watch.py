@@ -7,7 +7,6 @@ vector until the residual says that it has converged. The Lyapunov exponent is t
 run. Sources: Lanczos 1950, doi:10.6028/jres.045.026; Benettin et al. 1980, doi:10.1007/BF02128236.
 """
 
-import copy
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -73,12 +72,9 @@ class Watch:
         gradient, turn = through or self.landscape.gradient_along(x, v, self.p, self.xp, batch)
 
         def update(space: Any, x: Any, g: Any, *held: Any) -> tuple[Any, ...]:
-            other = copy.copy(simulation)
-            other.xp = space
-            other.rule = other.make_rule()
-            new, after = other.move(
-                x, other.clipped(g) if t is None else other.disturbed(g, t), nested(state, list(held)), simulation.given
-            )
+            other = simulation.in_float64(space)
+            seen = other.clipped(g) if t is None else other.disturbed(g, t)
+            new, after = other.move(x, seen, nested(state, list(held)), other.given)
             return new, *flat(after)
 
         return derivative(update, (x, gradient, *map(self.exact, flat(state))), (v, turn, *tangent), self.xp)[1]
