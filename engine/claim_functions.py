@@ -16,7 +16,9 @@ is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very s
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -109,7 +111,9 @@ def end(position: int) -> Callable[..., Any]:
 def part(x: Any, fraction: float, last: bool) -> Any:
     dims_of(x, "step")
     step = x["step"]
-    cut = float(step[-1]) * (1 - fraction if last else fraction)
+    exact = Fraction(repr(float(fraction)))  # the decimal that was written: 1 - 0.7 is 0.3
+    cut = int(step[-1]) * (1 - exact if last else exact)
+    cut = math.ceil(cut) if last else math.floor(cut)
     return x.isel(step=np.asarray(step >= cut if last else step <= cut))
 
 

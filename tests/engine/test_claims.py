@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray
 import zarr
+from thalweg.engine import claim_functions
 from thalweg.engine.claims import Results
 from thalweg.engine.verdicts import verify, verify_study
 from thalweg.specs.claim import FUNCTIONS, parse_claim
@@ -72,6 +73,13 @@ def results():
 )
 def test_expressions(results, text, wanted):
     np.testing.assert_allclose(np.asarray(results.evaluate(text, "a"), float), np.asarray(wanted, float), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("f", "first"), [(0.7, 30), (0.9, 10), (0.29, 71), (0.0, 100), (1.0, 0), (0.005, 100)])
+def test_the_last_and_the_first_fraction_of_the_steps_are_cut_exactly(f, first):
+    step = xarray.DataArray(np.arange(101), {"step": np.arange(101)}, ("step",))
+    assert int(claim_functions.FUNCTIONS["tail"](step, f)[0]) == first
+    assert int(claim_functions.FUNCTIONS["head"](step, f)[-1]) == int(100 * f + 1e-9)
 
 
 def test_every_function_has_a_meaning():
