@@ -45,7 +45,7 @@ claims: .venv/.ok
 	$(BIN)/thalweg verify all --quick
 
 verify: .venv/.ok
-	$(BIN)/python -m pytest -m full tests/engine/test_coverage.py tests/engine/test_every_pair.py
+	$(BIN)/python -m pytest -m full -n 2 --dist worksteal tests
 	$(BIN)/thalweg verify all --report docs/claims.md
 	$(BIN)/python docs/fill.py
 

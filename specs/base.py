@@ -57,7 +57,8 @@ class Spec(BaseModel):
     def _known_keys(cls, data: Any, handler: Any) -> Any:
         """An unknown key is refused with the nearest allowed one, along with whatever else is wrong."""
         names = [info.alias or name for name, info in cls.model_fields.items()]
-        unknown = [key for key in data if key not in names and key not in cls.model_fields] if isinstance(data, dict) else []
+        allowed = {*names, *cls.model_fields}
+        unknown = [key for key in data if key not in allowed] if isinstance(data, dict) else []
         if not unknown:
             return handler(data)
         problems: list[Any] = []
@@ -66,7 +67,7 @@ class Spec(BaseModel):
             kind = PydanticCustomError("unknown_key", "unknown key '{key}'{near} (allowed: {names})", context)
             problems.append({"type": kind, "loc": (str(key),), "input": data[key]})
         try:
-            handler({key: value for key, value in data.items() if key not in unknown})
+            handler({key: value for key, value in data.items() if key in allowed})
         except ValidationError as error:
             problems += [_again(e) for e in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(cls.__name__, problems)

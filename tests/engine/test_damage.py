@@ -65,15 +65,16 @@ def one_of_each(out):
     return [name for name in last.values() if name != "zarr.json"]
 
 
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", STUDIES)
-def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind):
+def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every):
     """Each file of the store in turn, chunks of variables, statistics, states and coordinates, metadata of arrays and groups, but the root's."""
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"
     wanted = run(STUDIES[kind], whole)
     assert said("check", whole).exit_code == 0
     names = one_of_each(whole)
     assert len(names) > 15
-    for k, name in enumerate(names):
+    for k, name in enumerate(names[::every]):
         shutil.copytree(whole, out)
         (out / name).unlink()
         assert said("check", out).exit_code == 1, name
@@ -86,12 +87,13 @@ def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind):
         shutil.rmtree(out)
 
 
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"a": 1}', b"[", "half"])
-def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content):
+def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content, every):
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"
     study = STUDIES["runs"]
     wanted = run(study, whole)
-    for name in one_of_each(whole)[:: 1 if content == "half" else 5]:
+    for name in one_of_each(whole)[::every]:
         shutil.copytree(whole, out)
         (out / name).write_bytes((out / name).read_bytes()[: (out / name).stat().st_size // 2] if content == "half" else content)
         shown = said("check", out)

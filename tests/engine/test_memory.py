@@ -98,6 +98,8 @@ KINDS = {
         "record": LAST,
     },
 }
+QUICK = ("fused", "fused statistics", "array", "array matrices", "array network", "array hessian")
+"""What `make test` measures; `make verify` measures all."""
 CHILD = """
 import json, sys, tempfile, thalweg
 spec, small, executor = json.loads(sys.argv[1])
@@ -121,7 +123,7 @@ def small(spec, fused):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read in /proc")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.full) for kind in KINDS])
 def test_peaks_are_as_foretold(kind):
     spec, executor = {"name": "m", **KINDS[kind]}, kind.split()[0]
     given = json.dumps([spec, small(spec, executor == "fused"), executor])
