@@ -1,9 +1,6 @@
 """What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
 
 import contextlib
-import functools
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ from .cache import kept
 from .formula import formula_source, scratch_rows
 from .inline import NotFusable
 from .rule import NO_NUMBERS, average_source, rule_source
+from .specialise import specialise
 
 SWARM_LANES = 64
 SWARM_BYTES = 2**26
@@ -72,8 +70,9 @@ class Sources:
         """The text of all that is compiled."""
         from .cache import place
 
-        own = _own("lanes", self.precision, self.lanes)
-        driver = _driver(self.driver, self.precision, self.lanes, seldom, place(own).stem)
+        own = specialise("lanes", (("PRECISION", self.precision), ("W", self.lanes)))
+        only_points = (("SELDOM", seldom),) if self.driver == "drive_points" else ()
+        driver = specialise(self.driver, only_points, ((f"{__package__}.lanes", place(own).stem),))
         return {"lanes": own, "driver": driver, "landscape": self.landscape, "rule": self.rule, "average": self.average}
 
     def load(self, seldom: bool = True) -> tuple[Any, ...]:
@@ -104,19 +103,3 @@ def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradie
     """A landscape's module, and the rows of Z it takes."""
     parsed = parse(formula)
     return formula_source(parsed, precision, lanes, uniform, gradient, apart), scratch_rows(parsed)
-
-
-@functools.cache
-def _driver(name: str, precision: str, lanes: int, seldom: bool, module: str) -> str:
-    """A driver with what is SELDOM used or without, which takes the functions of lanes.py from `module`."""
-    text = _own(name, precision, lanes).replace(f"from {__package__}.lanes import", f"from {module} import")
-    return text.replace("SELDOM = True", f"SELDOM = {seldom}")
-
-
-@functools.cache
-def _own(name: str, precision: str, lanes: int) -> str:
-    """A file of this package for this precision and width, as a module that stands outside it."""
-    text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    text = re.sub(r"^from \.(?= )", f"from {__package__}", text, flags=re.MULTILINE)
-    text = re.sub(r"^from \.(?=\w)", f"from {__package__}.", text, flags=re.MULTILINE)
-    return text.replace('PRECISION, W = "float64", 64', f'PRECISION, W = "{precision}", {lanes}')
