@@ -29,8 +29,7 @@ class ParticleOptimizer(RuleOptimizer):
 
     sees_gradients = False
     head: ClassVar[tuple[str, ...]] = ("x", "f")
-    spread: ClassVar[bool] = True
-    """Whether particles that start on each other would stay there."""
+    needs_spread_start = True
 
 
 def consensus(x: Any, f: Any, alpha: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What every optimizer declares, and the contract of an elementwise rule.
+"""The contract of an optimizer that is a rule. What every optimizer declares is in specs/optimizer.py.
 
 A rule is a static method `update(x, g, *state, *inputs) -> (x, *state)` of arrays that broadcast, written with `np.` functions and
 nothing else, so that the same function runs on NumPy and CuPy arrays and compiles into fused kernels. Its argument names say what it
@@ -18,16 +18,13 @@ neither overflow nor vanish where the vector itself does not.
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
 
-from ..specs.average import AnyAverage
-from ..specs.base import Unit
-from ..specs.clip import AnyClip
-from ..specs.reserved import folder_problem
-from ..specs.schedule import AnySchedule, Constant
+from ..specs.optimizer import Optimizer
+
+__all__ = ["ElementwiseOptimizer", "Optimizer", "RuleOptimizer", "VectorOptimizer", "norm", "unit"]
 
 
 def norm(v: Any) -> Any:
@@ -42,44 +39,6 @@ def unit(v: Any) -> Any:
     """v / |v| of v (..., dim), whatever the size of its components; NaN where v is 0."""
     v = v / np.max(np.abs(v), axis=-1, keepdims=True)
     return v / np.sqrt(np.sum(v * v, axis=-1, keepdims=True))
-
-
-class Optimizer(Unit):
-    """Base: a label, and the wrappers that compose with every rule."""
-
-    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = Field(
-        default=None, description="name of the group in the store; by default the kind"
-    )
-    schedule: AnySchedule = Field(default=Constant(), description="factor on lr over the steps")
-    clip: AnyClip | None = Field(default=None, description="clipping of the gradient before the rule sees it")
-    average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
-
-    source: ClassVar[str] = ""
-    sees_gradients: ClassVar[bool] = True
-    """Whether it sees gradients; else values alone."""
-    state: ClassVar[tuple[str, ...]] = ()
-    initial: ClassVar[dict[str, str]] = {}
-    """State variable -> the field that holds its initial value; zero where not listed."""
-
-    @field_validator("label")
-    @classmethod
-    def _is_a_folder(cls, label: str | None) -> str | None:
-        if label and (why := folder_problem(label)):
-            raise ValueError(f"no group of a store can be called '{label[:40]}': {why}")
-        return label
-
-    @property
-    def name(self) -> str:
-        """The group's name in the store: the label, by default the kind."""
-        return self.label or self.kind
-
-    def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
-        """Why it cannot act on a landscape with these parameter blocks, and what would; None if it can."""
-        return None
-
-    def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-        """What a reader of the results should know of how it acts on these blocks, by the name of an attribute of the group."""
-        return {}
 
 
 class RuleOptimizer(Optimizer):

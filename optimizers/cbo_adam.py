@@ -26,7 +26,7 @@ class CboAdam(ParticleOptimizer):
     sigma_decay: Swept[Positive] = 0.99
 
     state = ("m", "v")
-    spread = False
+    needs_spread_start = False
     source = "arXiv:2012.04827"
 
     @staticmethod

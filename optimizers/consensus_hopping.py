@@ -18,7 +18,7 @@ class ConsensusHopping(ParticleOptimizer):
     kind: Literal["consensus_hopping"] = "consensus_hopping"
     lr: Swept[Positive] = 0.5
 
-    spread = False
+    needs_spread_start = False
     source = "arXiv:2306.09778"
 
     @staticmethod

@@ -13,7 +13,7 @@ from .reserved import CLAIM_WORDS, STATISTICS, VARIABLES, folder_problem, listed
 from .sweep import Sweep, values_of
 
 if TYPE_CHECKING:
-    from ..optimizers.base import Optimizer
+    from .optimizer import Optimizer
     from .study import Study
 
 PARTS = ("landscape", "init", "noise")
@@ -87,7 +87,7 @@ def starts(study: "Study") -> Iterator[str]:
     if isinstance(init, FanIn) and not matrices:
         yield f"init: fan_in draws matrices and sets vectors to 0, and {kind} has no matrix; use normal"
     for optimizer in study.optimizers:
-        if getattr(optimizer, "spread", False) and together(init):
+        if optimizer.needs_spread_start and together(init):
             yield f"init: the particles of {optimizer.name} start on one point and would stay there; use normal, uniform or sphere"
 
 

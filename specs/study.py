@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from ..optimizers.base import Optimizer
 from .base import Count, Index, Spec
 from .branch import Branch
 from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
@@ -16,6 +15,7 @@ from .init import AnyInit, Init
 from .landscapes.base import Landscape
 from .names import normal
 from .noise import AnyNoise, Gaussian, NoNoise, StudentT
+from .optimizer import Optimizer
 from .record import DIAGNOSTICS, VECTORS, Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
 from .sweep import Sweep

@@ -6,7 +6,7 @@ import pytest
 from import_graph import FOLDERS, ROOT, SOURCES, circles, import_graph
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, Registry
 
-BELOW = {"specs": ("engine",), "optimizers": ("engine",)}
+BELOW = {"specs": ("engine", "optimizers"), "optimizers": ("engine",)}
 IN_A_CIRCLE = {
     "engine.accessor",
     "engine.api",

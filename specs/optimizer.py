@@ -1,0 +1,52 @@
+"""What every optimizer declares. Rules are in optimizers/."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field, field_validator
+
+from .average import AnyAverage
+from .base import Unit
+from .clip import AnyClip
+from .reserved import folder_problem
+from .schedule import AnySchedule, Constant
+
+
+class Optimizer(Unit):
+    """What a study may say of every optimizer: a label, and the wrappers that compose with every rule."""
+
+    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = Field(
+        default=None, description="name of the group in the store; by default the kind"
+    )
+    schedule: AnySchedule = Field(default=Constant(), description="factor on lr over the steps")
+    clip: AnyClip | None = Field(default=None, description="clipping of the gradient before the rule sees it")
+    average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
+
+    source: ClassVar[str] = ""
+    sees_gradients: ClassVar[bool] = True
+    """Whether it sees gradients; else values alone."""
+    needs_spread_start: ClassVar[bool] = False
+    """Whether it is made of particles that would stay together if they started on each other."""
+    state: ClassVar[tuple[str, ...]] = ()
+    initial: ClassVar[dict[str, str]] = {}
+    """State variable -> the field that holds its initial value; zero where not listed."""
+
+    @field_validator("label")
+    @classmethod
+    def _is_a_folder(cls, label: str | None) -> str | None:
+        if label and (why := folder_problem(label)):
+            raise ValueError(f"no group of a store can be called '{label[:40]}': {why}")
+        return label
+
+    @property
+    def name(self) -> str:
+        """The group's name in the store: the label, by default the kind."""
+        return self.label or self.kind
+
+    def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
+        """Why it cannot act on a landscape with these parameter blocks, and what would; None if it can."""
+        return None
+
+    def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+        """What a reader of the results should know of how it acts on these blocks, by the name of an attribute of the group."""
+        return {}
