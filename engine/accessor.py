@@ -33,6 +33,7 @@ import numpy as np
 import xarray
 
 from ..specs.errors import SpecError
+from ..specs.status import Status
 from ..specs.study import Study
 from .comparison.best import lowest, split
 from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
@@ -120,7 +121,7 @@ class GroupAccessor:
         array = data[variable].transpose(*(dim for dim in data[variable].dims if dim != "seed"), "seed")
         made = np.empty((len(levels), *array.shape[:-1]))
         rows = max(1, BLOCK_VALUES // max(1, array.shape[-1]))
-        lost = (data["status"] == 2).transpose(*sweep_dims(data), "seed").values
+        lost = (data["status"] == Status.DIVERGED).transpose(*sweep_dims(data), "seed").values
         for box in row_boxes(array, rows):
             values = array[box].values.astype(np.float64)
             if variable == "loss":
@@ -169,8 +170,7 @@ class GroupAccessor:
                     raise SpecError(f"on_landscape: {key} has {len(found)} values; select one, e.g. .isel({self.dataset[key].dims[0]}=0)")
                 changes[tuple(path.split("."))] = found[0].item()
         land = study.landscape.replace(changes) if changes else study.landscape
-        numbers = land.fields()
-        return land, {path[-1]: float(v) for path, v, structural in numbers if not structural and isinstance(v, (int, float))}
+        return land, land.numbers()
 
     def _first(self, target: Any) -> tuple[np.ndarray, np.ndarray]:
         wanted = np.atleast_1d(np.asarray(target, dtype=float))
@@ -181,7 +181,7 @@ class GroupAccessor:
 
     @property
     def _done(self) -> np.ndarray:
-        return self.dataset["status"].transpose(*sweep_dims(self.dataset), "seed").values != 0
+        return self.dataset["status"].transpose(*sweep_dims(self.dataset), "seed").values != Status.UNFINISHED
 
     def _coords(self) -> dict[str, Any]:
         """The coordinates of the sweep and of the seeds."""
@@ -247,7 +247,7 @@ def study_of(source: Any) -> Study:
 def extent(dataset: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and highest finite values of the components, block by block, over the steps of all runs that did not diverge."""
     runs, lows, highs = (*sweep_dims(dataset), "seed"), [], []
-    fine = dataset["status"].transpose(*runs).values != 2
+    fine = dataset["status"].transpose(*runs).values != Status.DIVERGED
     for name in names:
         array = dataset[name].transpose(*runs, "step", ...)
         over, own = tuple(range(len(runs) + 1)), array.shape[len(runs) + 1 :]

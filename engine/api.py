@@ -1,7 +1,6 @@
 """The Python interface: load a study, run it, open what came out."""
 
 import math
-import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
 from . import places
+from .cores import cores
 from .executors.choose import DEVICE, array_simulation, choose
 from .executors.device import known, runs_at_once
 from .memory import of_shard
@@ -97,7 +97,7 @@ def run_to_store(
     executors = {group.name: choose(group, executor, device).name for group in planned.groups}
     planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})
     if scheduler is None and not any(name.endswith(DEVICE) for name in executors.values()):
-        room(planned, executors, "--workers" if workers else "--threads", workers or threads or os.cpu_count() or 1)
+        room(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:

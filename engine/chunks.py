@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..specs.status import Status
 from . import places
-
-DIVERGED = 2
 
 
 def lost(root: Any, group: str) -> dict[str, str]:
@@ -62,9 +61,9 @@ def _says_nothing(data: Any, name: str, mark: str, rest: Sequence[int], strict: 
     if name == "state":
         return bool((last < int(np.asarray(data["state_step"])[rest[0]])).all())
     if name in ("last_step", "final_loss"):
-        return bool((status == DIVERGED).all())
+        return bool((status == Status.DIVERGED).all())
     if "count" not in data:
         return False
     step = int(np.asarray(data["step"])[rest[0] * data["count"].chunks[-1]])
-    alive = ((status != DIVERGED) | (last >= step)).sum(axis=-1)
+    alive = ((status != Status.DIVERGED) | (last >= step)).sum(axis=-1)
     return bool((alive <= name.endswith("_var")).all())

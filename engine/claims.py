@@ -13,10 +13,10 @@ import numpy as np
 
 from ..specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
 from ..specs.errors import SpecError
+from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from .claim_functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
-from .executors.recorder import DIVERGED
 from .plan import group_dims
 
 
@@ -146,7 +146,7 @@ class Results:
         marks = [False]
         for name in self.groups(node, group):
             if "status" in self.names(name):
-                mark = self.variable(name, "status") == DIVERGED
+                mark = self.variable(name, "status") == Status.DIVERGED
                 mark = mark.any([d for d in mark.dims if d not in x.dims or not same_coordinate(mark, x, d)])
                 marks.append(mark.drop_vars([c for c in mark.coords if c not in mark.dims]))
         return functools.reduce(operator.or_, marks)
@@ -163,7 +163,7 @@ class Results:
             return self.named(tuple(others), first)
         study, optimizer = self.study, self.optimizers[group]
         if first == "diverged":
-            return self.outcome(self.variable(group, "status") == DIVERGED)
+            return self.outcome(self.variable(group, "status") == Status.DIVERGED)
         if not others and first in self.names(group) and first != "dim":
             return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..specs.status import Status
 from . import places
 from .chunks import is_ours, lost, run_dims
 from .layout import amiss, as_stored, group_notes
 from .plan import Group, Shard, plan
 from .store import Store, layout_of, mend, open_root, quiet, read_study
-
-RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
 
 @dataclass
@@ -76,21 +75,21 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[
     data, name = store.root[group.name], "status"
     try:
         status = np.asarray(data["status"][shard.box])
-        if not (status != RUNNING).all():
+        if not (status != Status.RUNNING).all():
             return None
         found.done += 1
         if shard.key in gone:
             return f"a chunk of {gone[shard.key]} is missing"
         name = "last_step"
         last = np.asarray(data["last_step"][shard.box])
-        if ((status < RUNNING) | (status > STOPPED)).any() or ((last < -1) | (last > group.study.steps)).any():
+        if ((status < Status.RUNNING) | (status > Status.STOPPED)).any() or ((last < -1) | (last > group.study.steps)).any():
             return "status or last_step out of range"
         for name in sorted(data.array_keys()):
             if name in broken or not is_ours(data[name]) or (lead := run_dims(data, name)) is None:
                 continue
             values = np.asarray(data[name][shard.box[:lead]])
             found.bytes += values.nbytes
-            if name == "loss" and np.isnan(values[status == FINISHED][:, -1]).any():
+            if name == "loss" and np.isnan(values[status == Status.FINISHED][:, -1]).any():
                 return "a finished run has no loss at its last step"
     except Exception:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
         return f"a chunk of {name} cannot be read"

@@ -8,7 +8,6 @@ A forecast knows nothing of runs that diverge or stop early.
 
 import dataclasses
 import heapq
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .cores import cores
 from .executors.choose import simulation
 from .executors.split import parts
 from .plan import Group, Plan, Shard
@@ -53,7 +53,7 @@ class Forecast:
 
 def forecast(plan: Plan, executors: Mapping[str, str], threads: int | None = None) -> Forecast:
     """The forecast of a plan on these executors, by group; what runs on a device counts as if it ran on the array executor."""
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
     counts = {group.name: shards_of(group) for group in plan.groups}
     workers = max(1, min(threads, sum(counts.values())))
     fused = [group for group in plan.groups if executors[group.name] == "fused"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.errors import StoreError
+from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from .executors.choose import DEVICE
@@ -145,7 +146,7 @@ def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, lis
         source = tuple(w[k] for w, k, d in zip(where, kept, [*group.dims, None], strict=True) if d is None or d.name in names)
         data = part.root[group.name]
         here = tuple(len(k) for k in kept)
-        done = np.asarray(data["status"].oindex[source]).reshape(here) != 0
+        done = np.asarray(data["status"].oindex[source]).reshape(here) != Status.UNFINISHED
         box = np.ix_(*kept)
         if done.all() and open_runs[box].any():
             open_runs[box] = False

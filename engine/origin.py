@@ -53,7 +53,7 @@ def as_text(value: Any) -> Any:
 def digests(study: Study) -> dict[str, str]:
     """SHA-256 of what the study reads from files: the landscape's samples, the starts."""
     made = {}
-    if (data := getattr(study.landscape, "dataset", None)) is not None:
+    if (data := study.landscape.dataset) is not None:
         made["landscape.data"] = data.fingerprint
     if isinstance(start := study.start(), File):
         path = start.file()

@@ -4,7 +4,6 @@ Recording is double-buffered: a shard's thread computes on while its blocks are 
 stored, summarised) by other threads, at most two of them waiting. So memory does not depend on the number of steps.
 """
 
-import os
 import shlex
 import threading
 import time
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from ..specs.errors import RunError, StoreError, ThalwegError
 from .checkpoint import Checkpoint
+from .cores import cores
 from .executors.choose import DEVICE, choose, simulation
 from .executors.pool import kernel_pool
 from .executors.recorder import Block
@@ -77,7 +77,7 @@ def compute(plan: Plan, executor: str = "auto", threads: int | None = None, devi
 
 def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, progress: Progress | None, threads: int | None) -> None:
     """Run these shards in threads; what one raises ends all."""
-    most = threads or os.cpu_count() or 1
+    most = threads or cores()
     on_device = any(executors[shard.group.name].endswith(DEVICE) for shard in todo)
     workers = 1 if on_device else max(1, min(most, len(todo)))  # one shard fills a device, and its memory
     over = threading.Event()

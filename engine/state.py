@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.errors import SpecError, StoreError
+from ..specs.status import Status
 from .checkpoint import flat, nested
 from .plan import Group, Plan, Shard
 
@@ -66,9 +67,11 @@ def begun(shard: Shard) -> Begun:
     if not status.all():
         raise StoreError(f"{branch.store}: is not finished; finish it with: thalweg run {branch.store} --resume")
     values = np.asarray(data["state"].oindex[(*box, k, slice(None))])[inverse]
-    ended = (status > 1) & (last < branch.at)  # diverged or stopped before
+    ended = (status > Status.FINISHED) & (last < branch.at)  # diverged or stopped before
     points = (shard.points, len(shard.seeds))
-    status, last = (np.broadcast_to(a, points) for a in (np.where(ended, status, 0), np.where(ended, last, shard.group.study.steps)))
+    status, last = (
+        np.broadcast_to(a, points) for a in (np.where(ended, status, Status.RUNNING), np.where(ended, last, shard.group.study.steps))
+    )
     return Begun(branch.at, np.broadcast_to(values, (*points, values.shape[-1])), status.astype(np.int8), last.astype(np.int64))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import Source, validate
 from ..specs.record import SINGULAR, VECTORS
+from ..specs.status import Status
 from ..specs.study import Study
 from . import places
 from .checkpoint import Checkpoint
@@ -114,7 +115,8 @@ class Store:
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
-        array, blocks = self.writer(shard), shard.parts().landscape.blocks
+        array, landscape = self.writer(shard), shard.parts().landscape
+        blocks, slices = landscape.blocks, landscape.block_slices
         for name, values in data.items():
             values = np.asarray(values)
             where = (*shard.box, slice(start, stop))
@@ -125,11 +127,8 @@ class Store:
             if name not in VECTORS:
                 array(name)[where] = values.reshape(*shard.shape, stop - start)
                 continue
-            at = 0
             for block, shape in blocks.items():
-                size = int(np.prod(shape))
-                part = values[..., at : at + size].reshape(*shard.shape, stop - start, *shape)
-                at += size
+                part = values[..., slices[block]].reshape(*shard.shape, stop - start, *shape)
                 array(block_variable(name, block, blocks))[(*where, *(slice(0, n) for n in shape))] = part
 
     def executors(self) -> dict[str, str]:
@@ -139,7 +138,8 @@ class Store:
     def write_statistics(self, shard: Shard, blocks: list[tuple[int, int, dict[str, Any]]], final_loss: Any) -> None:
         """Statistics over the seeds: (first record, end, variable -> (points, records, ...)) each, and the final losses (points, seeds)."""
         array, points = self.writer(shard), shard.shape[:-1]
-        shapes = shard.parts().landscape.blocks
+        landscape = shard.parts().landscape
+        shapes, slices = landscape.blocks, landscape.block_slices
         for start, stop, data in blocks:
             where = (*shard.box[:-1], slice(start, stop))
             for name, values in data.items():
@@ -147,11 +147,9 @@ class Store:
                 if variable is None:
                     array(name)[where] = values.reshape(*points, stop - start, *values.shape[2:])
                     continue
-                at, kind = 0, name.removeprefix(variable)
+                kind = name.removeprefix(variable)
                 for block, shape in shapes.items():
-                    size = int(np.prod(shape))
-                    part = values[:, :, at : at + size].reshape(*points, stop - start, *shape, *values.shape[3:])
-                    at += size
+                    part = values[:, :, slices[block]].reshape(*points, stop - start, *shape, *values.shape[3:])
                     array(block_variable(variable, block, shapes) + kind)[(*where, *(slice(0, n) for n in shape))] = part
         if final_loss is not None:
             array("final_loss")[shard.box] = final_loss.reshape(shard.shape)
@@ -169,7 +167,7 @@ class Store:
         self.root[shard.group.name]["status"][shard.box] = np.zeros(shard.shape, np.int8)
 
     def is_done(self, shard: Shard) -> bool:
-        return bool(np.all(self.root[shard.group.name]["status"][shard.box] != 0))
+        return bool(np.all(self.root[shard.group.name]["status"][shard.box] != Status.UNFINISHED))
 
     def todo(self) -> list[tuple[int, int, Shard]]:
         """Shards without a completion mark, each with the numbers of its group and of itself in the group. One that has its mark and lacks a

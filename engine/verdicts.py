@@ -18,10 +18,10 @@ from ..specs.claim import Claim, normal, parse_claim
 from ..specs.errors import SpecError, StoreError
 from ..specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
 from ..specs.noise import NoNoise
+from ..specs.status import Status
 from ..specs.study import Study
 from . import places
 from .claims import Results
-from .executors.recorder import DIVERGED
 from .intervals import difference, interval, outermost
 
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
@@ -171,7 +171,7 @@ def room(relation: str, low: Any, high: Any, tolerance: Any) -> tuple[Any, Any]:
 
 def lost_points(claim: Claim, group: str, results: Results, deviation: Any) -> Any:
     """Where the deviation is known since it leaves runs out that diverged."""
-    if not any(bool((s == DIVERGED).any()) for _, s in statuses(claim, group, results)):
+    if not any(bool((s == Status.DIVERGED).any()) for _, s in statuses(claim, group, results)):
         return np.zeros(deviation.shape, bool)
     ignore, results.ignore, results.strict = results.ignore, False, True
     try:
@@ -195,7 +195,7 @@ def runs(claim: Claim, group: str, results: Results, deviation: Any, worst: tupl
         for dim, k in zip(deviation.dims, worst, strict=True):
             if dim in status.dims and dim in deviation.coords and status.sizes[dim] == deviation.sizes[dim]:
                 status = status.isel({dim: int(k)})
-        bad, total = bad + int((status == DIVERGED).sum()), total + status.size
+        bad, total = bad + int((status == Status.DIVERGED).sum()), total + status.size
     return f"{bad} of {total} runs" if bad else ""
 
 

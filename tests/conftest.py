@@ -17,5 +17,5 @@ settings.load_profile("thalweg")
 @pytest.fixture(autouse=True, scope="session")
 def _alone():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "processors", lambda: 1)
+        patch.setattr(cache, "cores", lambda: 1)
         yield

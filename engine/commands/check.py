@@ -1,12 +1,12 @@
 """thalweg check."""
 
-import os
 import time
 from typing import Annotated
 
 import typer
 
 from ...specs.text import printable
+from ..cores import cores
 from .options import Outside, Settings
 from .say import command, say, to_look_at
 from .terminal import duration
@@ -61,7 +61,7 @@ def check(
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))
     tree.add(line(f"device {described(device, bool(there))}"))
-    needed = max(of_shard(group, choices[group.name].name, os.cpu_count() or 1) for group in plan.groups)
+    needed = max(of_shard(group, choices[group.name].name, cores()) for group in plan.groups)
     began = time.process_time()  # what a run, too, takes before it begins
     expected = forecast(plan, {group.name: choose(group).name for group in plan.groups})
     took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)

@@ -2,12 +2,11 @@
 
 from .best import Best, best_point
 from .render import save, table
-from .runs import STATUS, final_loss, groups, opened, sweep_dims, swept_coordinates
+from .runs import final_loss, groups, opened, sweep_dims, swept_coordinates
 from .spread import quantile
 from .views import VIEWS, compare
 
 __all__ = [
-    "STATUS",
     "VIEWS",
     "Best",
     "best_point",

@@ -120,7 +120,7 @@ def on(
         if owner in PARTS:
             parts[owner] = parts[owner].replace({tuple(path.split(".")): value})
     land = parts["landscape"]
-    numbers = {path[-1]: float(v) for path, v, structural in land.fields() if not structural and isinstance(v, (int, float))}
+    numbers = land.numbers()
     lows = [m.value for m in land.minima(numbers) if not m.local]
     rule = next((o for o in study.optimizers if o.name == group), None)
     particles = best.values.get("particles", getattr(rule, "particles", None))

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.status import Status
 from .entries import Entry
-from .runs import STATUS
 from .spread import METHODS, MOST_RESAMPLED, interval
 
 CONFIDENCE = 0.95
@@ -32,5 +32,5 @@ def row(one: Entry, confidence: float) -> dict[str, Any]:
     low, high = interval(one.at_best[one.reports], confidence)
     made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
     made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.best.chosen, "runs": status.size}
-    made |= {key: int((status == code).sum()) for key, code in STATUS.items()}
+    made |= {end.name.lower(): int((status == end).sum()) for end in Status}
     return made | {f"{key}_at_best": count for key, count in best.counts.items()}

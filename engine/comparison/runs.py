@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
+from ...specs.status import Status
 
-STATUS = {"unfinished": 0, "finished": 1, "diverged": 2, "stopped": 3}
 PARTS = ("landscape ", "init ", "noise ")
 """How the long names of swept fields begin that make a problem, not an optimizer."""
 
@@ -76,8 +76,8 @@ def final_value(dataset: Any, variable: str, name: str = "") -> np.ndarray:
     last = dataset[variable].isel(step=-1, missing_dims="ignore")
     value = last.transpose(*dims).values.astype(np.float64)
     status = dataset["status"].transpose(*dims).values
-    final = np.where(np.isfinite(value) & (status != STATUS["diverged"]), value, np.inf)
-    return np.where(status == STATUS["unfinished"], np.nan, final)
+    final = np.where(np.isfinite(value) & (status != Status.DIVERGED), value, np.inf)
+    return np.where(status == Status.UNFINISHED, np.nan, final)
 
 
 def needs_loss(dataset: Any, name: str = "") -> None:

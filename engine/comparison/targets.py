@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from ...specs.status import Status
 from .entries import Entry, by_problem
-from .runs import STATUS, needs_loss, sweep_dims
+from .runs import needs_loss, sweep_dims
 
 BLOCK_VALUES = 4 * 2**20
 """Losses held in memory at a time."""
@@ -125,7 +126,7 @@ def starts(one: Entry, seeds: "np.ndarray | slice" = slice(None)) -> np.ndarray:
 def spent(dataset: Any) -> np.ndarray:
     """The steps each run has made, (sweep dims..., seed)."""
     dims = (*sweep_dims(dataset), "seed")
-    return dataset["last_step"].transpose(*dims).values + (dataset["status"].transpose(*dims).values == STATUS["diverged"])
+    return dataset["last_step"].transpose(*dims).values + (dataset["status"].transpose(*dims).values == Status.DIVERGED)
 
 
 def first_steps(dataset: Any, wanted: np.ndarray) -> np.ndarray:
@@ -141,7 +142,7 @@ def first_steps(dataset: Any, wanted: np.ndarray) -> np.ndarray:
     for box, part in boxes(loss):
         mine = (slice(None), *box)
         look(loss[(*box, part)].values, steps[part], np.broadcast_to(wanted, first.shape)[mine], first[mine])
-    stopped = dataset["status"].transpose(*dims).values == STATUS["stopped"]
+    stopped = dataset["status"].transpose(*dims).values == Status.STOPPED
     if stopped.any():
         last = dataset["last_step"].transpose(*dims).values
         first = np.where(stopped & np.isfinite(first), np.minimum(first, last), first)

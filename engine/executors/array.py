@@ -16,12 +16,13 @@ from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.lengths import in_steps
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
+from ...specs.status import Status
 from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
 from ..state import begun, unpacked
 from . import philox
 from .device import kernel_for
-from .recorder import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome, Recorder
+from .recorder import Block, Outcome, Recorder
 from .starts import start_from_file
 from .watch import Watch
 from .weak import Namespace, Weak
@@ -297,7 +298,7 @@ class Simulation:
             other = begun(self.shard)
             x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
             status, last = xp.asarray(other.status), xp.asarray(other.last_step)
-            alive = status == RUNNING
+            alive = status == Status.RUNNING
         watch = Watch(self, x, state) if self.shard.group.diagnostics else None
         recorder = Recorder(self, watch)
         saved = checkpoint.load()
@@ -316,12 +317,12 @@ class Simulation:
                 bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
             ended = bad & alive
             if apart or xp.any(ended):
-                status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
+                status = xp.where(ended, xp.asarray(Status.DIVERGED, dtype=xp.int8), status)
                 last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
                 alive = alive & ~ended
             if study.stop.loss_below is not None:
                 below = (loss < study.stop.loss_below) & alive
-                status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
+                status = xp.where(below, xp.asarray(Status.STOPPED, dtype=xp.int8), status)
                 last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
                 alive = alive & ~below
             if not final:
@@ -341,15 +342,15 @@ class Simulation:
                 break
             new, moved = self.move(x, self.disturbed(g, t), state, self.given)
             if watch is not None:
-                watch.step(t, x, new, state, status == RUNNING)
+                watch.step(t, x, new, state, status == Status.RUNNING)
             state = moved
             if study.stop.loss_below is not None:
-                new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
+                new = xp.where(xp.reshape(status == Status.STOPPED, (*status.shape, *inner)), x, new)
             x = new
             if average is not None:
                 fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
                 average = optimizer.average.update(average, self.point(x), t + 1, study.steps, self.namespace, **fields)
-        status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
+        status = xp.where(status == Status.RUNNING, xp.asarray(Status.FINISHED, dtype=xp.int8), status)
         yield Outcome(status, last)
 
 

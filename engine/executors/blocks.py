@@ -13,12 +13,8 @@ class BlockSimulation(Simulation):
     @property
     def pieces(self) -> list[tuple[slice, tuple[int, ...]]]:
         """Where each block lies in the flat point, and its shape."""
-        made, at = [], 0
-        for shape in self.parts.landscape.blocks.values():
-            size = math.prod(shape)
-            made.append((slice(at, at + size), shape))
-            at += size
-        return made
+        landscape = self.parts.landscape
+        return list(zip(landscape.block_slices.values(), landscape.blocks.values(), strict=True))
 
     def initial_state(self, x: Any) -> list[Any]:
         """A tuple of states a block."""
@@ -38,12 +34,15 @@ class BlockSimulation(Simulation):
         part = x[..., where]
         return self.xp.reshape(part, (*x.shape[:2], *shape)) if len(shape) == 2 else part
 
+    def prepare(self, t: int) -> None:
+        super().prepare(t)
+        self.factor = self.xp.asarray(self.factors(t, 1).astype(self.study.precision)[..., None])  # the schedule's, for `rest`
+
     def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
         xp, rest = self.xp, self.optimizer.rest
-        factor = inputs["lr"] / self.optimizer_p[("lr",)]  # the schedule's
         matrix = {name: v[..., None] if hasattr(v, "shape") and v.shape else v for name, v in inputs.items()}
         vector = {name: self.weak(("rest", name)) for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
-        vector["lr"] = self.optimizer_p[("rest", "lr")] * xp.where(xp.isfinite(factor), factor, 0 * factor)
+        vector["lr"] = self.optimizer_p[("rest", "lr")] * self.factor
         adamw = rebound(AdamW.update, self.namespace)
         parts, states = [], []
         for (where, shape), held in zip(self.pieces, state, strict=True):

@@ -30,6 +30,7 @@ from types import ModuleType
 from typing import Any
 
 from ...specs.errors import ThalwegError
+from ..cores import cores
 from ..notice import say
 from . import trust
 
@@ -76,7 +77,7 @@ def load(source: str) -> ModuleType:
 def ahead(sources: Iterable[str]) -> Iterator[None]:
     """While the block runs, compile these in a process of its own; `load` then finds them on disk, and compiles as ever what is not there."""
     helper, program = None, Path(sys.executable or "").name.lower()  # where Python is embedded, the program is another
-    if processors() > 1 and program.startswith("python") and folder().parent == directory():
+    if cores() > 1 and program.startswith("python") and folder().parent == directory():
         with contextlib.suppress(OSError):
             command, nowhere = [sys.executable, "-c", HELPER], subprocess.DEVNULL
             helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, text=True, encoding="utf-8")
@@ -92,11 +93,6 @@ def ahead(sources: Iterable[str]) -> Iterator[None]:
         if helper:
             helper.kill()
             helper.wait()
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def place(source: str) -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 from ...specs.clip import ClipValue
 from ...specs.init import Point
 from ...specs.noise import Gaussian, StudentT
+from ...specs.status import Status
 from ..checkpoint import Checkpoint
 from ..plan import Group, Parts, Shard
 from . import philox
@@ -26,7 +27,7 @@ from .device import Arrays, CupyArrays, arrays, namespace
 from .fused import FusedSimulation
 from .inline import NotFusable
 from .kernels import Sources, sources
-from .recorder import FINISHED, RUNNING, Block, Outcome
+from .recorder import Block, Outcome
 from .source import THREAD
 
 Arriving = Callable[[], Block]
@@ -179,7 +180,7 @@ class CudaSimulation(FusedSimulation):
             spread(x, whole),
             spread(first, (len(states), *whole)),
             spread(x, whole) if averaged else self.device.put(np.empty((0, self.runs), self.dtype)),
-            spread(np.array([RUNNING], np.int8), (self.runs,)),
+            spread(np.array([Status.RUNNING], np.int8), (self.runs,)),
             spread(np.array([self.study.steps]), (self.runs,)),
         ]
 
@@ -232,7 +233,7 @@ class CudaSimulation(FusedSimulation):
         if arriving:
             yield arriving()
         status, last_step = (a.reshape(self.points, self.seeds) for a in self.device.fetch(state[-2:])())
-        yield Outcome(np.where(status == RUNNING, np.int8(FINISHED), status), last_step)
+        yield Outcome(np.where(status == Status.RUNNING, np.int8(Status.FINISHED), status), last_step)
 
     def arriving(self, start: int, stop: int, out: list[Any]) -> Arriving:
         """Records on their way to the host; a call waits for them."""

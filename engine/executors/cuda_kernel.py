@@ -22,8 +22,8 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from ...specs.status import Status
 from .cuda_warp import component, slots
-from .recorder import DIVERGED, RUNNING, STOPPED
 
 REFRESH = 64
 """Powers beta**t are computed at every so many steps, and multiplied on in between; as in lanes.py."""
@@ -101,7 +101,7 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     f = features
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
     text = HEAD.format(**names, precision=f.precision, more=", together" * (f.warp > 1), warp=f.warp)
-    lines = [*setup(f), f"if state != {DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
+    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
     lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
     lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
     return text + "".join(f"    {line}\n" for line in lines)
@@ -206,15 +206,15 @@ def powers(f: Features) -> list[str]:
 
 def step(f: Features) -> list[str]:
     """One step: look, note how the run stands, record, move."""
-    made = ["if landscape(x, L, g, p, Z, above) != 0:", f"    if state == {RUNNING}:", "        last = np.int64(t - 1)"]
-    made += [f"    state = np.int8({DIVERGED})", "    break"]
+    made = ["if landscape(x, L, g, p, Z, above) != 0:", f"    if state == {Status.RUNNING}:", "        last = np.int64(t - 1)"]
+    made += [f"    state = np.int8({Status.DIVERGED})", "    break"]
     if f.below:
-        made += [f"if state == {RUNNING} and L[0] < below:", f"    state, last = np.int8({STOPPED}), np.int64(t)"]
+        made += [f"if state == {Status.RUNNING} and L[0] < below:", f"    state, last = np.int8({Status.STOPPED}), np.int64(t)"]
     made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
     made += ["if t == end:", "    break"]
     made += noise(f) + clip(f) + own(f) + preludes(f, "t - first")
     update = "rule(x, g, L, s, xi, R, sums, 0)"
-    made += [f"if state == {RUNNING}:", f"    {update}"] if f.below else [update]
+    made += [f"if state == {Status.RUNNING}:", f"    {update}"] if f.below else [update]
     return made + ["average_rule(a, x, L, s, xi, RA, sums, 0)"] * f.average
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.status import Status
 from ..plan import Group, Parts, Shard
 from .cuda import LOCAL_BYTES, WARP, CudaSimulation, landscape_numbers, thread_sources
 from .cuda_kernel import MOST_STEPS
@@ -18,7 +19,6 @@ from .device import Arrays
 from .fused_swarm import FusedSwarm
 from .inline import NotFusable
 from .kernels import Sources
-from .recorder import RUNNING
 
 MOST_THREADS = 256
 """Of a block: two and more then fit on a multiprocessor, and one works while another waits."""
@@ -107,7 +107,7 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
             spread(zero, (size * f.states * f.dim,)),
             spread(zero, (size * f.scratch_rows,)),
             spread(zero, (runs, f.dim * f.average)),
-            spread(np.array([RUNNING], np.int8), (runs,)),
+            spread(np.array([Status.RUNNING], np.int8), (runs,)),
             spread(np.array([self.study.steps]), (runs,)),
         ]
 

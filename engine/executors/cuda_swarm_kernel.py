@@ -23,10 +23,10 @@ the books, makes of it.
 from dataclasses import dataclass
 from typing import Any
 
+from ...specs.status import Status
 from .cuda_kernel import REFRESH, indent, local, types_of
 from .cuda_warp import exchange
 from .device import simulated
-from .recorder import DIVERGED, RUNNING, STOPPED
 
 ARGUMENTS = (
     *("t0", "t1", "steps", "runs", "seeds", "place", "count", "key0", "key1", "key2", "key3"),
@@ -136,7 +136,7 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
     limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"  # the simulator knows no such thing
     text = HEAD.format(**names, precision=f.precision, particles=f.particles, threads=f.threads, warp=f.warp, limit=limit)
-    lines = [*setup(f), f"if state != {DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
+    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
     lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
     lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
     return text + "".join(f"    {line}\n" for line in lines)
@@ -256,7 +256,14 @@ def average_preludes(f: Features) -> list[str]:
 def step(f: Features) -> list[str]:
     """One step: look, note how the run stands, record, move."""
     made = least(f) + weigh(f) + consensus(f)
-    made += ["if thread == 0:", *indent(books(f), 1), "cuda.syncthreads()", "state = stand[0]", f"if state == {DIVERGED}:", "    break"]
+    made += [
+        "if thread == 0:",
+        *indent(books(f), 1),
+        "cuda.syncthreads()",
+        "state = stand[0]",
+        f"if state == {Status.DIVERGED}:",
+        "    break",
+    ]
     made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
     made += ["if t == end:", "    break", *preludes(f, "t - first"), *average_preludes(f), "sums[sums.shape[0] - 1, 0] = loss[0]"]
     states = [f"for j in range({f.states}):", *indent(each(f, "{}"), 1)] * bool(f.states)
@@ -264,7 +271,7 @@ def step(f: Features) -> list[str]:
     took = [*each(f, f"y[d, 0] = {old}"), *(line.format(f"q[j, d, 0] = {place}") for line in states), "f[0] = values[i]"]
     gave = [*each(f, f"{old} = y[d, 0]"), *(line.format(f"{place} = q[j, d, 0]") for line in states)]
     moved = own(*normals(f), *took, "rule(y, c, f, q, xi, R, sums, 0)", *gave)
-    return made + ([f"if state == {RUNNING}:", *indent(moved, 1)] if f.below else moved)
+    return made + ([f"if state == {Status.RUNNING}:", *indent(moved, 1)] if f.below else moved)
 
 
 def least(f: Features) -> list[str]:
@@ -307,9 +314,12 @@ def books(f: Features) -> list[str]:
     """What thread 0 does: average the consensus, and see how the run stands."""
     update = ["if t > 0:", "    average_rule(a, c, L, q, xi, RA, sums, 0)", "else:", *indent(each(f, "a[d, 0] = c[d, 0]"), 1)]
     made = update * f.average
-    made += [f"if landscape(c, L, c, p, Z, above) != 0 and state == {RUNNING}:", f"    state, last = np.int32({DIVERGED}), np.int64(t - 1)"]
+    made += [
+        f"if landscape(c, L, c, p, Z, above) != 0 and state == {Status.RUNNING}:",
+        f"    state, last = np.int32({Status.DIVERGED}), np.int64(t - 1)",
+    ]
     if f.below:
-        made += [f"if state == {RUNNING} and L[0] < below:", f"    state, last = np.int32({STOPPED}), np.int64(t)"]
+        made += [f"if state == {Status.RUNNING} and L[0] < below:", f"    state, last = np.int32({Status.STOPPED}), np.int64(t)"]
     return [*made, "loss[0], stand[0] = L[0], state"]
 
 

@@ -6,7 +6,6 @@ their hyperparameters (uniform); with few seeds a block holds runs of several po
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -16,7 +15,9 @@ import numpy as np
 
 from ...specs.clip import ClipNorm, ClipValue
 from ...specs.noise import Gaussian, StudentT
+from ...specs.status import Status
 from ..checkpoint import Checkpoint
+from ..cores import cores
 from ..plan import Group, Shard
 from ..state import begun
 from . import philox
@@ -26,7 +27,7 @@ from .inline import NotFusable
 from .kernels import sources
 from .pool import kernel_pool
 from .rates import note
-from .recorder import FINISHED, RUNNING, Block, Outcome
+from .recorder import Block, Outcome
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
@@ -59,8 +60,8 @@ def why_not(group: Group) -> str | None:
 
 def width(dim: int, precision: str, group: int) -> int:
     """Lanes in a block, so that a block's arrays stay in the cache, no core is without a block, and few lanes are idle."""
-    fitting, cores = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:], os.cpu_count() or 1
-    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores) * (w + CALL_LANES))
+    fitting = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:]
+    return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores()) * (w + CALL_LANES))
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -316,7 +317,7 @@ class FusedSimulation:
         for k, values in enumerate(states):
             S[:, k] = self.lanes(values)
         A = align(X) if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
-        status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
+        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
         last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
         seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
         return X, S, A, status, last_step, seeds, self.run_of, self.valid
@@ -332,7 +333,7 @@ class FusedSimulation:
         if self.parts.optimizer.average:
             A[...] = self.lanes(found[-1])
         mine = other.status.reshape(-1)[self.lane_run].reshape(status.shape)
-        status[...] = np.where(status == RUNNING, mine, status)
+        status[...] = np.where(status == Status.RUNNING, mine, status)
         last_step[...] = other.last_step.reshape(-1)[self.lane_run].reshape(last_step.shape)
 
     def whole(self, state: tuple[Any, ...]) -> np.ndarray:
@@ -351,7 +352,7 @@ class FusedSimulation:
         ended, last = np.zeros(self.points * self.seeds, np.int8), np.zeros(self.points * self.seeds, np.int64)
         ended[self.lane_run[held]] = status.reshape(-1)[held]
         last[self.lane_run[held]] = last_step.reshape(-1)[held]
-        ended[ended == RUNNING] = FINISHED
+        ended[ended == Status.RUNNING] = Status.FINISHED
         return Outcome(ended.reshape(self.points, self.seeds), last.reshape(self.points, self.seeds))
 
     def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.status import Status
 from .fused import FusedSimulation, align
 from .kernels import SWARM_LANES
-from .recorder import FINISHED, RUNNING
 from .swarm import SwarmSimulation
 
 
@@ -46,7 +46,7 @@ class FusedSwarm(FusedSimulation):
         A = np.zeros((self.blocks, self.dim if optimizer.average else 0, self.W), self.dtype)
         if optimizer.average:
             A[...] = self.lanes(self.base.point(self.base.start()))
-        status = np.where(np.arange(self.W) < self.valid[:, None], RUNNING, FINISHED).astype(np.int8)
+        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
         last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
         seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
         return X, S, A, status, last_step, seeds, self.run_of, self.valid

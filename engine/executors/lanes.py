@@ -11,10 +11,12 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 from numba.extending import intrinsic
 
+from ...specs.status import Status
 from . import double, single
 from .hints import INNER, at_address, linked, vectorised
 
-PRECISION, W = "float64", 64
+PRECISION = "float64"
+W = 64
 F = np.float32 if PRECISION == "float32" else np.float64
 SINGLE = PRECISION == "float32"
 DRAWN = 2 if SINGLE else 1
@@ -44,7 +46,7 @@ RULE = types.void(A2, A2, A1, A3, A2, A2, A2, types.int64)
 """Of the generated functions of formula.py and rule.py, which a driver gets as addresses."""
 
 GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
-RUNNING, FINISHED, DIVERGED, STOPPED = 0, 1, 2, 3
+RUNNING, DIVERGED, STOPPED = int(Status.RUNNING), int(Status.DIVERGED), int(Status.STOPPED)
 
 
 @intrinsic

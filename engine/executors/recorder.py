@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...specs.record import SINGULAR, VECTORS
+from ...specs.status import Status
 from ..state import packed
-
-RUNNING, FINISHED, DIVERGED, STOPPED = range(4)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Recorder:
             return
         xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
         observed: dict[str, Any] = {}
-        gone = status == DIVERGED
+        gone = status == Status.DIVERGED
         if average is not None:
             average = self.simulation.optimizer.average.estimate(average, xp)
         for name in self.variables:

@@ -7,7 +7,6 @@ vector until the residual says that it has converged. The Lyapunov exponent is t
 run. Sources: Lanczos 1950, doi:10.6028/jres.045.026; Benettin et al. 1980, doi:10.1007/BF02128236.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -210,14 +209,12 @@ class Watch:
 
     def singular(self, x: Any) -> Any:
         """Singular values of all matrix blocks, (..., sum of their smaller sides)."""
-        xp, parts, at = self.xp, [], 0
-        for shape in self.landscape.blocks.values():
-            size = math.prod(shape)
-            if len(shape) == 2:
-                a = xp.reshape(x[..., at : at + size], (*x.shape[:-1], *shape))
+        xp, parts = self.xp, []
+        for name, where in self.landscape.block_slices.items():
+            if len(shape := self.landscape.blocks[name]) == 2:
+                a = xp.reshape(x[..., where], (*x.shape[:-1], *shape))
                 finite = xp.all(xp.isfinite(a), axis=(-2, -1))
                 parts.append(self.where(finite, xp.linalg.svdvals(xp.where(finite[..., None, None], a, xp.zeros_like(a)))))
-            at += size
         return xp.concat(parts, axis=-1)
 
     def eigen(self, matrix: Any) -> tuple[Any, Any, Any]:

@@ -14,9 +14,10 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
+from ...specs.status import Status
 from ...specs.study import PARTS
 from ..claims import Results
-from ..comparison import STATUS, Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
 from ..store import read_study
 from ._theme import Theme
 
@@ -177,7 +178,7 @@ def tuned(dataset: Any, name: str) -> Best:
     if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
         best = best_point(dataset, name)
         return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
-    counts = {key: int((dataset["status"].values == code).sum()) for key, code in STATUS.items()}
+    counts = {end.name.lower(): int((dataset["status"].values == end).sum()) for end in Status}
     return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
 
 

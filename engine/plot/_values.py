@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, suggest
+from ...specs.status import Status
 from ..claims import Results
 from ..comparison import final_loss, quantile, sweep_dims, swept_coordinates
 from ._picture import Picture
@@ -28,7 +29,7 @@ def finals(picture: Picture, results: Results, name: str) -> Any:
         dims = (*sweep_dims(dataset), "seed")
         status = dataset["status"].transpose(*dims).values
         if value == "diverged":
-            made = np.where(status == 0, np.nan, status == 2)
+            made = np.where(status == Status.UNFINISHED, np.nan, status == Status.DIVERGED)
         else:
             made = final_loss(dataset, name)
             made = made if value == "final_loss" else np.where(np.isnan(made), np.nan, made <= target(picture))
@@ -60,7 +61,7 @@ def curves(picture: Picture, results: Results, name: str, index: Any) -> Any:
         if "loss" in dataset:  # what diverged counts as infinite in quantiles, though NaN is stored
             status = dataset["status"].isel(index).values
             values = found.values.astype(np.float64)
-            found = found.copy(data=np.where((status == 2) & ~np.isfinite(values), np.inf, values))
+            found = found.copy(data=np.where((status == Status.DIVERGED) & ~np.isfinite(values), np.inf, values))
         return found
     found = evaluated(results, value, name)
     if "step" not in found.dims:

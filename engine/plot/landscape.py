@@ -12,6 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
+from ...specs.status import Status
 from ..comparison import Best
 from ..ground import finite, framed, heights
 from ..store import block_variable
@@ -89,9 +90,9 @@ def ground(picture: Picture, problem: Problem) -> Ground:
     bests, land = problem.bests(), problem.landscape
     count = picture.options.seeds or (TRAJECTORIES if len(problem.groups) <= 3 else 1)
     paths = {name: paths_of(problem.groups[name].isel(best.index), land, count) for name, best in bests.items()}
-    values = {path[-1]: float(value) for path, value, structural in land.fields() if not structural and isinstance(value, (int, float))}
+    values = land.numbers()
     status = {name: problem.groups[name]["status"].isel(best.index).values for name, best in bests.items()}
-    low, high = extent([path[status[name][: len(path)] != 2] for name, path in paths.items()], paths, land, values)
+    low, high = extent([path[status[name][: len(path)] != Status.DIVERGED] for name, path in paths.items()], paths, land, values)
     return Ground(problem, bests, values, paths, low, high)
 
 

@@ -146,7 +146,7 @@ def eigenvalues_at_end(axes: Any, picture: Picture, problem: Problem) -> None:
 
 def hessian_spectrum(land: Any, points: np.ndarray) -> np.ndarray:
     """The Hessian's eigenvalues at points (n, dim), decreasing, (n, dim); NaN where the Hessian is not finite."""
-    values = {path[-1]: np.full(len(points), float(v)) for path, v, structural in land.fields() if not structural}
+    values = {name: np.full(len(points), v) for name, v in land.numbers().items()}
     with np.errstate(all="ignore"):
         found = np.broadcast_to(np.asarray(land.calculus.hessian(points, values, np)), (*points.shape, points.shape[-1]))
     good = np.isfinite(found).all((-2, -1))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.record import VECTORS
+from ...specs.status import Status
 from ..comparison import sweep_dims
 from .numbers import LEVELS, band, plain
 from .points import Shown
@@ -119,7 +120,7 @@ def quantiles_of_runs(group: Shown, dataset: Any, variable: Variable) -> list[An
         part = {first: slice(start, start + slab)} if first else {}
         values = array.isel(part).transpose(*dims, "step", "seed").values.astype(np.float64)
         if variable.key in LOSSES:
-            lost = status.isel(part).transpose(*dims, "seed").values[..., None, :] == 2
+            lost = status.isel(part).transpose(*dims, "seed").values[..., None, :] == Status.DIVERGED
             values = np.where(lost & ~np.isfinite(values), np.inf, values)
         low, middle, high = (q.reshape(-1, values.shape[-2]) for q in band(values))
         made += listed(middle, low, high) if values.shape[-1] > 1 else listed(middle)

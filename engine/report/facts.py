@@ -5,6 +5,7 @@ from typing import Any
 from ...specs import dump
 from ...specs.errors import ThalwegError
 from ...specs.load import load_study
+from ...specs.status import Status
 from ...specs.study import Study
 from ..comparison import groups
 from ..origin import plain
@@ -66,7 +67,7 @@ def provenance(tree: Any, raw: dict[str, Any], name: str) -> list[list[str]]:
     rows += [[key.replace("_", " "), f"{raw[key]:,}" if isinstance(raw[key], int) else str(raw[key])] for key in NUMBERS if key in raw]
     for group, dataset in groups(tree).items():
         status = dataset["status"].values
-        counts = [(int((status == code).sum()), word) for code, word in enumerate(ENDS)]
+        counts = [(int((status == end).sum()), end.text) for end in Status]
         ended = ", ".join(f"{n:,} {word}" for n, word in counts if n)
         rows.append([f"group {group}", f"{dataset.attrs.get('executor', 'unknown')} executor, {status.size:,} runs: {ended}"])
     return rows
@@ -75,13 +76,12 @@ def provenance(tree: Any, raw: dict[str, Any], name: str) -> list[list[str]]:
 def unfinished(tree: Any, name: str) -> str:
     """What an interrupted store lacks and how to finish it; empty of a whole one."""
     found = [dataset["status"].values for dataset in groups(tree).values()]
-    left, count = sum(int((status == 0).sum()) for status in found), sum(status.size for status in found)
+    left, count = sum(int((status == Status.UNFINISHED).sum()) for status in found), sum(status.size for status in found)
     remedy = f": thalweg run {name} --resume finishes them, then make this page anew" if name else ""
     return f"{left:,} of the {count:,} runs are not finished{remedy}." if left else ""
 
 
 NUMBERS = ("seeds", "root_seed", "steps", "precision")
-ENDS = ("not finished", "finished", "diverged", "stopped early")
 
 
 def words(value: Any) -> str:

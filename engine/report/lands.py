@@ -77,7 +77,7 @@ def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], d
 
 def ground(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
-    values = {path[-1]: float(v) for path, v, structural in land.fields() if not structural and isinstance(v, (int, float))}
+    values = land.numbers()
     minima = [m for m in land.minima(values) if len(m.at) == 2]
     low, high = extent(drawn, [m.at for m in minima], land.domain)
     x, y = (np.linspace(low[i], high[i], side) for i in (0, 1))

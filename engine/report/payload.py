@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.status import Status
 from ...specs.study import Study
 from ...specs.text import printable
 from ..comparison.runs import problem_dims
@@ -114,7 +115,7 @@ def staying(group: Shown, values: np.ndarray | None) -> list[tuple[int, np.ndarr
     if values is None:
         return []
     status = group.dataset["status"].transpose(*group.places, "seed").values.reshape(group.count, -1)
-    lost = status[:, : values.shape[1]] == 2
+    lost = status[:, : values.shape[1]] == Status.DIVERGED
     return [(p, values[p, s]) for p in range(group.count) for s in range(values.shape[1]) if not lost[p, s]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from ...specs.status import Status
 from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
 from ..comparison.best import best_of, rule, split
 from ..comparison.runs import problem_dims
@@ -115,7 +116,7 @@ def endings(group: Shown) -> list[dict[str, Any]]:
     """How the runs of every point ended: counts by status, and the quartiles of the final loss where one is stored."""
     order = (*group.places, "seed")
     status = group.dataset["status"].transpose(*order).values.reshape(group.count, -1)
-    made: list[dict[str, Any]] = [{"runs": [int((row == code).sum()) for code in range(4)]} for row in status]
+    made: list[dict[str, Any]] = [{"runs": [int((row == end).sum()) for end in Status]} for row in status]
     try:
         final = final_loss(group.dataset, group.name).reshape(group.count, -1)
     except SpecError:

@@ -4,6 +4,7 @@ Points are flat, shape (..., dim); the engine's leading axes are (points of the 
 name, each broadcasting against the leading axes, so that every run may have its own. `xp` is the array namespace of the points.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,17 @@ class Landscape(Unit):
         return sum(math.prod(shape) for shape in self.blocks.values())
 
     @property
+    def block_slices(self) -> dict[str, slice]:
+        """Where each block lies in the flat point."""
+        ends = list(itertools.accumulate((math.prod(shape) for shape in self.blocks.values()), initial=0))
+        return {name: slice(start, end) for name, (start, end) in zip(self.blocks, itertools.pairwise(ends), strict=True)}
+
+    def numbers(self) -> dict[str, float]:
+        """The landscape's numbers by name, as `minima` and `river` take them; none of a field that is swept."""
+        fields = ((path[-1], value) for path, value, structural in self.fields() if not structural)
+        return {name: float(value) for name, value in fields if isinstance(value, (int, float))}
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """Names of the components, where they have any (the scalar variables of a formula)."""
         return None
@@ -87,6 +99,11 @@ class Landscape(Unit):
     def disorder_size(self) -> int:
         """How many numbers `disorder` makes a seed."""
         return 0
+
+    @property
+    def dataset(self) -> Any:
+        """The data that it is made of (specs/data.py, Dataset); None if it is made of none."""
+        return None
 
     def batch_count(self) -> int:
         """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""

@@ -22,7 +22,7 @@ from thalweg.engine import checkpoint
 from thalweg.engine.executors import cuda, cuda_simulator, cuda_swarm, fused
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
-from thalweg.engine.executors.recorder import DIVERGED, STOPPED
+from thalweg.specs.status import Status
 
 OPTIONS = {
     "student_t": {"noise": {"kind": "student_t", "scale": 0.1, "df": [2.5, 4.0]}},
@@ -104,7 +104,7 @@ def divergence():
     spec = {**RIVER, "seeds": 3, "steps": 60, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05, 0.3, 3.0]}], "record": {"every": 5}}
     (shard,) = shards(spec)
     found, end = collected(CudaSimulation(shard))
-    assert (end.status[2:] == DIVERGED).all()
+    assert (end.status[2:] == Status.DIVERGED).all()
     assert not np.isnan(found["params"][:2]).any()
     assert np.isnan(found["loss"][3, :, -1]).all()
     return differs(spec, 1e-9)
@@ -114,8 +114,8 @@ def stopped():
     spec = {**RIVER, "seeds": 8, "steps": 60, "optimizers": [{"kind": "adam", "lr": 0.05}], "stop": {"loss_below": 0.02}}
     (shard,) = shards({**spec, "record": {"every": 1}})
     found, end = collected(CudaSimulation(shard))
-    assert (end.status == STOPPED).any()
-    for run in np.nonzero(end.status[0] == STOPPED)[0]:
+    assert (end.status == Status.STOPPED).any()
+    for run in np.nonzero(end.status[0] == Status.STOPPED)[0]:
         path = found["params"][0, run, end.last_step[0, run] :]
         assert (path == path[0]).all()
     return ""

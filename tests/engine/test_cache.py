@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from thalweg.engine.cli import app
+from thalweg.engine.cores import cores
 from thalweg.engine.executors import cache
 from thalweg.specs.errors import ThalwegError
 from typer.testing import CliRunner
@@ -97,7 +98,7 @@ print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
     ("before", "hits"),
     [
         ("", "1"),
-        ("cache.processors = lambda: 1", "0"),
+        ("cache.cores = lambda: 1", "0"),
         ("import sys; sys.executable = ''", "0"),
         ("import sys; sys.executable = '/nowhere/python'", "0"),
         ("cache.HELPER = 'raise SystemExit(1)'", "0"),
@@ -107,7 +108,7 @@ print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
 def test_another_process_compiles_meanwhile_or_this_one_does(folder, before, hits):
     source = KERNEL.format(number=8)
     program = f"from thalweg.engine.executors import cache\n{before}\n{AHEAD.format(source=source)}"
-    if not before and (os.cpu_count() or 1) < 2:
+    if not before and cores() < 2:
         pytest.skip("there is one processor here")
     environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=50)
@@ -117,7 +118,7 @@ def test_another_process_compiles_meanwhile_or_this_one_does(folder, before, hit
 
 def test_a_driver_compiled_without_what_is_linked_finds_it(folder):
     """The first start of a study, in two processes, gives the bits of the second."""
-    if (os.cpu_count() or 1) < 2:
+    if cores() < 2:
         pytest.skip("there is one processor here")
     program = """
 import thalweg

@@ -9,11 +9,11 @@ import pytest
 from test_fused import collected, shards
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import why_not
-from thalweg.engine.executors.recorder import DIVERGED, FINISHED
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from thalweg.specs.registry import OPTIMIZERS
+from thalweg.specs.status import Status
 
 SLOPES = {
     "float32": [
@@ -220,7 +220,7 @@ def sane(data, outcome):
     values, ended = np.asarray(data["params"]), outcome.last_step
     alive = np.arange(values.shape[2]) <= ended[..., None]
     np.testing.assert_array_equal(np.isfinite(values).all(axis=3), alive)
-    assert set(np.unique(outcome.status)) <= {FINISHED, DIVERGED}
+    assert set(np.unique(outcome.status)) <= {Status.FINISHED, Status.DIVERGED}
 
 
 @PRECISIONS
@@ -252,7 +252,7 @@ def test_a_clipped_step_has_its_length_and_direction(precision, seeds):
                 moved = np.asarray(data["params"])[:, 0, 1].astype(np.longdouble)
                 expected = length[:, None].astype(np.longdouble) * np.array([-4, 1]) / np.sqrt(np.longdouble(17))
                 assert (np.abs(moved - expected) <= CLOSE[precision] * np.abs(expected)).all()
-                assert (outcome.status == FINISHED).all()
+                assert (outcome.status == Status.FINISHED).all()
 
 
 @pytest.mark.parametrize("size", [1e20, 1e21, 3e38])
@@ -262,4 +262,4 @@ def test_a_moment_that_overflows_stops_adam(size):
     for _, *every in both(spec):
         for data, outcome in every:
             assert (np.asarray(data["params"]) == [0.0, 1.0]).all()
-            assert (outcome.status == FINISHED).all()
+            assert (outcome.status == Status.FINISHED).all()

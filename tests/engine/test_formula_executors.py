@@ -14,9 +14,9 @@ from thalweg.engine import run
 from thalweg.engine.executors.cache import load
 from thalweg.engine.executors.formula import formula_source, scratch_rows
 from thalweg.engine.executors.fused import align
-from thalweg.engine.executors.recorder import DIVERGED, FINISHED
 from thalweg.specs.calculus import calculus
 from thalweg.specs.expression import Formula, parse
+from thalweg.specs.status import Status
 
 TEXTS = [
     *(
@@ -154,7 +154,7 @@ def test_a_run_ends_alike_in_both(text, start, status, executor):
     land = {"kind": "expression", "variables": ["x"], "value": text}
     spec = {"name": "a", "landscape": land, "init": {"kind": "point", "at": start}, "optimizers": [{"kind": "sgd", "lr": 0.1}], "steps": 2}
     made = run({**spec, "precision": "float32", "record": {"every": 1}}, executor=executor)["sgd"]
-    assert made.status.item() == (FINISHED if status == "finished" else DIVERGED)
+    assert made.status.item() == (Status.FINISHED if status == "finished" else Status.DIVERGED)
     assert np.isnan(made.loss.values).all() == (status == "diverged")
 
 

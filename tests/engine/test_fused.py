@@ -11,12 +11,13 @@ from thalweg.engine.executors.array import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
 from thalweg.engine.executors.hints import address
-from thalweg.engine.executors.recorder import DIVERGED, STOPPED, Block
+from thalweg.engine.executors.recorder import Block
 from thalweg.engine.executors.rule import FUSABLE
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+from thalweg.specs.status import Status
 
 FORMULAS = [k for k in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(k), SymbolicLandscape)]
 RULES = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)]
@@ -199,7 +200,7 @@ def test_a_diverging_run_ends_as_in_the_array_executor_and_disturbs_no_neighbour
     spec = {**RIVER, "seeds": seeds, "precision": precision, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05, 0.3, 3.0]}]}
     (shard,) = shards(spec)
     (_, ended), (found, end) = collected(Simulation(shard)), collected(FusedSimulation(shard))
-    assert (ended.status[2:] == DIVERGED).all()
+    assert (ended.status[2:] == Status.DIVERGED).all()
     np.testing.assert_array_equal(end.status, ended.status)
     assert np.abs(end.last_step - ended.last_step).max() <= (0 if precision == "float64" else 1)
     assert not np.isnan(found["params"][:2]).any()
@@ -210,7 +211,7 @@ def test_a_diverging_run_ends_as_in_the_array_executor_and_disturbs_no_neighbour
 def test_a_stopped_run_stays_where_it_was():
     (shard,) = shards({**RIVER, "optimizers": [{"kind": "adam", "lr": 0.05}], "stop": {"loss_below": 0.02}, "record": {"every": 1}})
     found, end = collected(FusedSimulation(shard))
-    stopped = np.nonzero(end.status[0] == STOPPED)[0]
+    stopped = np.nonzero(end.status[0] == Status.STOPPED)[0]
     assert len(stopped) > 10
     for run in stopped:
         path = found["params"][0, run, end.last_step[0, run] :]

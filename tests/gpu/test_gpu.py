@@ -19,9 +19,9 @@ from thalweg.engine.executors import fused as fused_executor
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.cuda import CudaSimulation, why_not
 from thalweg.engine.executors.cuda_array import DeviceSimulation
-from thalweg.engine.executors.recorder import DIVERGED
 from thalweg.engine.plan import refit
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+from thalweg.specs.status import Status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 from cuda_simulated import OPTIONS, SHARED
@@ -271,7 +271,7 @@ def test_a_diverging_run_disturbs_no_neighbour():
     spec = {**RIVER, "seeds": 64, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05, 0.3, 3.0]}]}
     (shard,) = shards(spec)
     found, end = collected(CudaSimulation(shard))
-    assert (end.status[2:] == DIVERGED).all()
+    assert (end.status[2:] == Status.DIVERGED).all()
     alone = collected(CudaSimulation(shards({**spec, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.05]}]})[0]))[0]
     np.testing.assert_array_equal(alone["params"], found["params"][:2])
 
