@@ -40,7 +40,8 @@ from .comparison.runs import final_loss, final_value, needs_loss, opened, proble
 from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
 from .ground import heights
-from .store import block_variable, read_study
+from .layout import block_variable
+from .open import read_study
 
 __all__ = ["GroupAccessor", "TreeAccessor"]
 

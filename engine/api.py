@@ -9,17 +9,18 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
-from . import places
+from .branch import check_branch
 from .cores import cores
 from .executors.choose import DEVICE, array_simulation, choose
 from .executors.device import known, runs_at_once
+from .lock import exists, held
 from .memory import of_shard
-from .origin import as_text
+from .open import open_tree
 from .plan import Plan, plan, refit
 from .progress import Progress
 from .simulate import simulate
-from .state import fits
-from .store import Store, gathered, intact, legible, nice_bytes, open_root, quiet, study_in
+from .store import Store
+from .text import nice_bytes
 
 __all__ = ["check", "load_study", "open_run", "run"]
 
@@ -31,7 +32,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
     if needed > free:
         raise SpecError(f"one shard needs about {nice_bytes(needed)} of memory and {nice_bytes(free)} are free; use a smaller landscape")
     if made.study.branch:
-        fits(made)
+        check_branch(made)
     for group in made.groups:
         array_simulation(next(next(group.shards()).split())).start()
     return made
@@ -69,6 +70,8 @@ def run(
     """
     if not (progress is None or isinstance(progress, (bool, Progress))):
         raise SpecError(f"progress: takes True, False or a thalweg.engine.progress.Progress, given {progress!r:.80}")
+    from . import accessor  # noqa: F401  # registers .thalweg
+
     if not isinstance(progress, bool):
         return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
     from .commands.terminal import progress as shown
@@ -102,8 +105,8 @@ def run_to_store(
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
     if resume and out is None:
         raise StoreError("--resume needs an output to continue")
-    with places.held(out):
-        if resume and out is not None and places.exists(out):
+    with held(out):
+        if resume and out is not None and exists(out):
             store = Store.resume(out, planned, executors)
             executors = begun_with(store, executor, out, device)
         else:
@@ -134,18 +137,9 @@ def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu"
 
 def open_run(path: "str | Path") -> Any:
     """A store as an xarray.DataTree, read lazily. Raises StoreError if it is not one, or lacks a chunk that it must have."""
-    import xarray
-
     from . import accessor  # noqa: F401  # registers .thalweg
 
-    root = open_root(path)
-    study_in(root.attrs, path)
-    with quiet(), places.reached(path), legible(path):
-        whole = gathered(root)
-        intact(whole or root, path)
-        tree = xarray.open_datatree(places.opened(path, read_only=True), engine="zarr", consolidated=whole is not None)  # type: ignore[arg-type]
-        tree.attrs = {name: as_text(value) for name, value in tree.attrs.items()}
-        return tree
+    return open_tree(path)
 
 
 def room(planned: Plan, executors: Mapping[str, str], option: str, wanted: int) -> None:

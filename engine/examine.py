@@ -10,8 +10,10 @@ from ..specs.status import Status
 from . import places
 from .chunks import is_ours, lost, run_dims
 from .layout import amiss, as_stored, group_notes
+from .lock import held
+from .open import open_root, quiet, read_study
 from .plan import Group, Shard, plan
-from .store import Store, layout_of, mend, open_root, quiet, read_study
+from .store import Store, layout_of, mend
 
 
 @dataclass
@@ -32,7 +34,7 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
 
     Raises StoreError if this is no store, or its study is not one that this version can plan.
     """
-    with places.held(target if repair else None), quiet():
+    with held(target if repair else None), quiet():
         return _examined(target, repair)
 
 
@@ -98,8 +100,8 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[
 
 def table(findings: list[Finding]) -> Any:
     """The findings as a table for rich."""
-    from .store import nice_bytes
     from .tables import Column, Table
+    from .text import nice_bytes
 
     columns = (
         Column("group", [f.group for f in findings], name=True),

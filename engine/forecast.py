@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .branch import branch_states
 from .cores import cores
 from .executors.choose import simulation
 from .executors.split import parts
@@ -125,7 +126,7 @@ def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, flo
     from .executors.rates import rate
 
     part = next(shard.split())
-    made, study = simulation(part, "fused"), shard.group.study
+    made, study = simulation(part, "fused", begin=branch_states), shard.group.study
     share = shard.points * len(shard.seeds) / (part.points * len(part.seeds))
     lanes = made.blocks * made.W * (study.steps - study.first)
     calls = max(1, lanes * made.work // 10**8, len(shard.group.steps) // max(1, shard.group.step_chunk))
@@ -196,7 +197,7 @@ def trial(part: Shard, steps: int, records: int) -> float:
     variables = part.group.recorded if records else tuple(name for name in part.group.recorded if name == "lyapunov")  # costs every step
     changed = {"at": at, "every": None, "log": None, "last": False, "state": (), "variables": variables}
     short = study.model_copy(update={"steps": stop, "record": study.record.model_copy(update=changed)})
-    made = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array")
+    made = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array", begin=branch_states)
     began = time.thread_time()
     for _ in made.run():
         pass

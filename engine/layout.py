@@ -201,9 +201,7 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, str]) -> None:
             inner = labels_of(block, shape)
             array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
     if len(group.state_steps):
-        from .state import numbers
-
-        size = numbers(group)
+        size = group.whole_state_size
         vector(target, "state_step", group.state_steps, ("state_step",))
         array(
             "state", [*run_dims, "state_step", "number"], (*run_shape, len(group.state_steps), size), (*chunk, 1, size), float("nan"), dtype

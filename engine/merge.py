@@ -15,52 +15,21 @@ from ..specs.errors import StoreError
 from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
+from . import places
 from .executors.choose import DEVICE
+from .lock import held
 from .origin import same_version
-from .plan import Dim, Group, Plan, Shard, plan
-from .store import Store, as_stored, intact, laid_out, legible, open_root, read_study
+from .part import Part
+from .plan import Group, Shard, plan
+from .simulate import simulate
+from .store import Store
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""
 
 
-class Part:
-    """A store to take runs from."""
-
-    def __init__(self, target: "str | Path"):
-        self.target, self.root = target, open_root(target)
-        with legible(target):
-            intact(self.root, target)
-        self.plan: Plan = as_stored(plan(read_study(self.root.attrs, target)), self.root)
-        self.groups = {group.name: group for group in self.plan.groups if laid_out(self.root, group.name)}
-
-    def cover(self, group: Group) -> "list[np.ndarray] | None":
-        """For every dimension of the joined group where its values lie in this store (-1: nowhere), the seeds last; None without the group."""
-        mine = self.groups.get(group.name)
-        if mine is None:
-            return None
-        made = []
-        for dim in group.dims:
-            values = list(zip(*(sweep.values for _, _, sweep in dim.sweeps), strict=True))
-            have = self.values(mine, dim)
-            made.append(np.array([have.get(value, -1) for value in values]))
-        return [*made, np.where(np.arange(group.study.seeds) < mine.study.seeds, np.arange(group.study.seeds), -1)]
-
-    def values(self, mine: Group, dim: Dim) -> dict[tuple[Any, ...], int]:
-        """The values of this dimension in the store -> their places; of a field that is not swept here, its one value -> 0."""
-        found = next((d for d in mine.dims if d.name == dim.name), None)
-        if found is not None:
-            return {value: k for k, value in enumerate(zip(*(s.values for _, _, s in found.sweeps), strict=True))}
-        owners = {**{name: getattr(mine.study, name) for name in PARTS}, "init": mine.study.start(), "optimizer": mine.optimizer}
-        given = [{path: v for path, v, _ in owners[owner].fields()}[path] for owner, path, _ in dim.sweeps]
-        return {tuple(given): 0}
-
-
 def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = False, threads: int | None = None) -> Store:
     """Join stores into a new one, and compute what is missing. Raises StoreError for stores that are not of one study."""
-    from . import places
-    from .simulate import simulate
-
     if len(targets) < 2:
         raise StoreError("merge: give at least two stores")
     if any(places.same(t, out) for t in targets):
@@ -72,7 +41,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
             raise StoreError(f"{part.target}: was made from other data than {targets[0]}")
     joined = plan(union([part.plan.study for part in parts], targets))
     executors = {group.name: _executor(group.name, parts) for group in joined.groups}
-    with places.held(out):
+    with held(out):
         store = Store.create(out, joined, overwrite, executors)
         for group in joined.groups:
             covers = [(part, cover) for part in parts if (cover := part.cover(group)) is not None]

@@ -1,4 +1,4 @@
-"""Where a store lies: a folder, or a place that fsspec knows (s3://bucket/name.zarr, gs://..., memory://...); and who may write there."""
+"""Where a store lies: a folder, or a place that fsspec knows (s3://bucket/name.zarr, gs://..., memory://...)."""
 
 import os
 import shutil
@@ -41,35 +41,10 @@ def same(a: "str | Path", b: "str | Path") -> bool:
     return str(a).rstrip("/") == str(b).rstrip("/") if remote(a) or remote(b) else real(a) == real(b)
 
 
-def opened(target: "str | Path", read_only: bool = False) -> Any:
-    """What Zarr takes for this place. Raises StoreError for a kind of URL that nothing installed can reach."""
-    if not remote(target):
-        from .durable import DurableStore
-
-        return str(path_of(target)) if read_only else DurableStore(real(target))
-    from zarr.storage import FsspecStore
-
-    with reached(target):
-        return FsspecStore.from_url(str(target), read_only=read_only)
-
-
-def exists(target: "str | Path") -> bool:
-    """Whether something is there; a folder with nothing in it is what a run leaves that was cut off at once. Raises StoreError if the place
-    cannot be reached."""
-    with reached(target):
-        if not remote(target):
-            regain(target)
-            path = path_of(target)
-            return any(not p.name.endswith(PARTIAL) for p in path.iterdir()) if path.is_dir() else path.exists()
-        system, path = filesystem(target)
-        return bool(system.exists(path) or system.exists(f"{path}/zarr.json"))
-
-
-def is_store(target: "str | Path") -> bool:
+def has_metadata(target: "str | Path") -> bool:
     """Whether a Zarr group is there."""
     with reached(target):
         if not remote(target):
-            regain(target)
             return (path_of(target) / "zarr.json").is_file()
         system, path = filesystem(target)
         return bool(system.exists(f"{path}/zarr.json"))
@@ -79,13 +54,6 @@ def aside(target: "str | Path") -> tuple[Path, Path, Path, Path]:
     """(the store's folder; beside it the new store while it is made, the old one once it is renamed, what is only to be deleted)."""
     place = real(target)
     return place, *(place.with_name(f".{place.name}.thalweg-{part}") for part in ("new", "old", "gone"))  # type: ignore[return-value]
-
-
-def regain(target: "str | Path") -> None:
-    """Where a process was killed just when a new store took the place of an old one, and none has the name, the new one gets it."""
-    if not path_of(target).exists() and path_of(target).name and aside(target)[2].exists():
-        with suppress(StoreError), held(target):
-            pass
 
 
 def keys(array: Any) -> set[str]:
@@ -144,51 +112,6 @@ def reached(target: "str | Path", done: str = "read") -> Iterator[None]:
             reason = getattr(error, "strerror", None) or error or type(error).__name__
             raise StoreError(f"{target}: cannot be {'reached' if remote(target) else done}: {reason}") from error
         raise
-
-
-@contextmanager
-def held(target: "str | Path | None") -> Iterator[None]:
-    """Keep other processes of this machine (and of others, where the file system's locks reach) from writing this store.
-
-    The lock is the operating system's on a file beside the store, so it ends with the process that holds it, however that ends. Remote
-    places have no locks. Raises StoreError if another process holds it.
-    """
-    if target is None or remote(target):
-        yield
-        return
-    from filelock import FileLock, Timeout
-
-    path = real(target)
-    file = path.with_name(f".{path.name}.lock")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(file, timeout=0, is_singleton=False)
-        lock.acquire()
-    except (Timeout, OSError) as error:
-        raise StoreError(f"{target}: {_why_not_held(file, error)}") from None
-    try:
-        if any(map(os.path.lexists, aside(target)[1:])):
-            from .replace import settle
-
-            with reached(target, "written"):
-                settle(target)
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-        lock.release()
-
-
-def _why_not_held(file: Path, error: Exception) -> str:
-    """What kept a lock from being taken: another process that has it, or a place that cannot be written, which looks the same to the lock."""
-    if not isinstance(error, OSError) or isinstance(error, TimeoutError):
-        try:
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
-            return "another process is writing it; wait for that one, or choose another --out"
-        except OSError as other:
-            error = other
-    if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return "cannot be written: a part of its path is no folder"
-    return f"cannot be written: {error.strerror or error}"
 
 
 def filesystem(target: "str | Path") -> tuple[Any, str]:

@@ -147,6 +147,12 @@ class Group:
         """Numbers in the iterates of a run."""
         return max(land.size for land in self.landscapes) * max(1, self.particles)
 
+    @cached_property
+    def whole_state_size(self) -> int:
+        """Numbers in the whole state of a run: iterates, optimizer states, average. The most where a structural sweep changes that."""
+        structural = any(dim.structural for dim in self.dims)
+        return max(_whole_state_size(shard.parts()) for shard in (self.shards() if structural else [next(self.shards())]))
+
     @property
     def statistics(self) -> tuple[str, ...]:
         """The statistics over the seeds that are stored in place of every run; none if every run is."""
@@ -258,6 +264,12 @@ class Shard:
                 values = np.asarray(sweep.values[where], dtype=np.float64).reshape(shape)
                 made.setdefault(owner, {})[path] = np.broadcast_to(values, self.shape[:-1]).reshape(-1)
         return made
+
+
+def _whole_state_size(parts: Parts) -> int:
+    land, optimizer = parts.landscape, parts.optimizer
+    average = optimizer.average.first(np.zeros((1, 1, land.size)), np).size if optimizer.average else 0
+    return land.size * max(1, getattr(optimizer, "particles", 0)) + optimizer.state_numbers(land.blocks) + average
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from . import places
 from .durable import DurableStore, flush
 from .layout import put
 from .notice import say
+from .zarr_stores import zarr_store
 
 CHUNK = re.compile(r"zarr\.json|c(/\d+)*")
 """What an array consists of."""
@@ -50,13 +51,13 @@ def begin(target: "str | Path", files: Mapping[str, Any]) -> None:
     A folder's old store is as it was if this fails.
     """
     if places.remote(target):
-        if places.is_store(target):
+        if places.has_metadata(target):
             _clear_remote(target, files)
-        put(places.opened(target), files)
+        put(zarr_store(target), files)
         return
     settle(target)
     place, new, old, _ = places.aside(target)
-    if not places.is_store(target):
+    if not places.has_metadata(target):
         _lay_down(place, files)
         return
     _refuse_clash(target, _foreign_in(place), files)
@@ -85,7 +86,7 @@ def _lay_down(folder: Path, files: Mapping[str, Any]) -> None:
 def resume_clearing(target: "str | Path", root: Any, files: Mapping[str, Any]) -> None:
     """Go on with the replacement of a remote store that was cut off."""
     _clear(target, [str(name) for name in root.attrs["clearing"]])
-    put(places.opened(target), files)
+    put(zarr_store(target), files)
 
 
 def foreign(keys: Iterable[str], groups: Iterable[str], read: Callable[[str], bytes | None]) -> list[str]:

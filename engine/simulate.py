@@ -15,11 +15,12 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from ..specs.errors import RunError, StoreError, ThalwegError
+from .branch import branch_states
 from .checkpoint import Checkpoint
 from .cores import cores
 from .executors.choose import DEVICE, choose, simulation
+from .executors.outcome import Block
 from .executors.pool import kernel_pool
-from .executors.recorder import Block
 from .places import remote
 from .plan import Plan, Shard
 from .progress import Progress
@@ -154,7 +155,7 @@ class ShardRun:
     def record(self) -> None:
         """Every run's records."""
         checkpoint = self.store.checkpoint(self.shard, self.settle) if self.store else Checkpoint()
-        for made in simulation(self.shard, self.executor, self.threads, self.kernels).run(self.tick(self.shard), checkpoint):
+        for made in simulation(self.shard, self.executor, self.threads, self.kernels, branch_states).run(self.tick(self.shard), checkpoint):
             if isinstance(made, Block):
                 self.hand_over(self.write, made)
             else:
@@ -175,7 +176,7 @@ class ShardRun:
         parts = list(self.shard.split())
         gathered = Gathered(self.shard, len(parts))
         for part in parts:
-            for made in simulation(part, self.executor, self.threads, self.kernels).run(self.tick(part)):
+            for made in simulation(part, self.executor, self.threads, self.kernels, branch_states).run(self.tick(part)):
                 if isinstance(made, Block):
                     for done in self.hand_over(summarise, made, self.shard.group.study.record, len(parts) == 1):
                         gathered.add(done)

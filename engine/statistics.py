@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..specs.record import Record
-from .executors.recorder import Block, Outcome
+from .executors.outcome import Block, Outcome
 from .plan import Shard
 
 SEEDS = 256

@@ -6,40 +6,27 @@ holds nothing but NaN; one that is absent is lost, and reads as NaN.
 """
 
 import hashlib
-import json
 import shutil
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..specs.errors import SpecError, StoreError
-from ..specs.load import Source, validate
+from ..specs.errors import StoreError
 from ..specs.record import SINGULAR, VECTORS
 from ..specs.status import Status
-from ..specs.study import Study
 from . import places
 from .checkpoint import Checkpoint
 from .chunks import lost
-from .layout import amiss, as_stored, block_variable, documents, group_notes, laid_out, put
-from .origin import FORMAT_VERSION, provenance, same_study, same_version
+from .layout import amiss, as_stored, block_variable, documents, group_notes, put
+from .lock import exists, is_store
+from .open import open_root, quiet
+from .origin import provenance, same_study, same_version
 from .plan import Plan, Shard
-
-__all__ = ["Store", "as_stored", "block_variable", "laid_out", "nice_bytes", "open_root", "quiet", "stored_study"]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Zarr warns that strings and consolidated metadata are not in the v3 specification, and of files that others keep in a store; xarray
-    reads the former, and nothing reads the latter."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is not recognized as a component of a Zarr hierarchy.*")
-        warnings.filterwarnings("ignore", message=".*(Zarr format 3 specification|Zarr V3 specification|not have a Zarr V3).*")
-        yield
+from .replace import begin, resume_clearing
+from .text import nice_bytes
 
 
 @dataclass
@@ -64,8 +51,6 @@ class Store:
             files = documents(plan, executors or {}, provenance(plan.study))
         if target is None:
             return cls(zarr.open_group(MemoryStore(files), mode="r+", zarr_format=3, use_consolidated=False), plan)
-        from .replace import begin
-
         prepare(target, overwrite, plan)
         with quiet(), places.reached(target, "written"):
             begin(target, files)
@@ -82,8 +67,6 @@ class Store:
         with quiet(), places.reached(target, "written"):
             files = layout_of(root, plan, executors or {})
             if "clearing" in root.attrs:
-                from .replace import resume_clearing
-
                 resume_clearing(target, root, files)
             else:
                 mend(root, files)
@@ -201,66 +184,8 @@ class Store:
         """The store as an xarray.DataTree."""
         import xarray
 
-        from . import accessor  # noqa: F401  # registers .thalweg
-
         with quiet():
             return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
-
-
-def open_root(target: "str | Path", mode: Any = "r") -> Any:
-    """The root group of a thalweg store. Raises StoreError if it is none."""
-    import zarr
-
-    if not places.exists(target) and not (not places.remote(target) and places.path_of(target).is_dir()):
-        raise StoreError(f"{target}: there is no such store")
-    if not places.is_store(target):
-        raise StoreError(f"{target}: is not a Zarr store (there is no zarr.json in it)")
-    try:
-        with quiet():
-            root = zarr.open_group(places.opened(target, read_only=mode == "r"), mode=mode, zarr_format=3, use_consolidated=False)
-        version = root.attrs.get("thalweg_format")
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, OSError):
-        raise StoreError(f"{target}: is not a Zarr store, or its zarr.json is damaged") from None
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise StoreError(f"{target}: a Zarr store, but not one of thalweg's")
-    if version > FORMAT_VERSION:
-        raise StoreError(f"{target}: written by a newer thalweg (format {version}, this reads {FORMAT_VERSION})")
-    return root
-
-
-def gathered(root: Any) -> Any:
-    """The same root with the metadata of everything below it, which a complete store has in one place; None if it has not."""
-    import zarr
-
-    if not root.attrs.get("complete"):
-        return None
-    found = zarr.open_group(root.store, mode="r", zarr_format=3)
-    return found if found.metadata.consolidated_metadata else None
-
-
-@contextmanager
-def legible(target: "str | Path") -> Iterator[None]:
-    """What reading damaged metadata raises becomes a StoreError."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreError(f"{target}: its metadata are damaged; thalweg check {target} says where, and --repair puts them right") from None
-
-
-def intact(root: Any, target: "str | Path") -> None:
-    """Raises StoreError if a store is being replaced, or if a complete shard of it lacks a chunk. The names are listed, nothing is read."""
-    if "clearing" in root.attrs:
-        raise StoreError(f"{target}: a run that was to replace it was cut off; finish it with: thalweg run {target} --resume")
-    for group in root.group_keys():
-        if laid_out(root, group) and (gone := lost(root, group)):
-            (mark, name), *_ = gone.items()
-            where = f"{group}/{name}" if mark else f"the coordinate {group}/{name}"
-            raise StoreError(
-                f"{target}: is damaged: a chunk of {where} is missing{f', and {len(gone) - 1} more' * (len(gone) > 1)}; "
-                f"compute it again with: thalweg run {target} --resume"
-            )
 
 
 def layout_of(root: Any, plan: Plan, executors: Mapping[str, str]) -> dict[str, Any]:
@@ -289,39 +214,11 @@ def checkpoint_folder(target: "str | Path") -> Path:
     return path.with_name(f".{path.name}.checkpoints")
 
 
-def stored_study(target: "str | Path") -> dict[str, Any]:
-    """The study a store holds, as plain data. Raises StoreError if it holds none."""
-    return study_in(open_root(target).attrs, target)
-
-
-def study_in(attributes: Mapping[str, Any], target: Any) -> dict[str, Any]:
-    """The study in a store's root attributes, as plain data. Raises StoreError if it is none."""
-    try:
-        study = json.loads(str(attributes["study"]))
-    except (KeyError, ValueError):
-        study = None
-    units = study.get("optimizers") if isinstance(study, dict) else None
-    if not isinstance(study, dict) or not isinstance(units, list) or not all(isinstance(unit, dict) for unit in units):
-        raise StoreError(f"{target}: the study in its attributes is {'damaged' if 'study' in attributes else 'missing'}; it cannot be read")
-    return study
-
-
-def read_study(attributes: Mapping[str, Any], target: Any) -> Study:
-    """The same as a Study. Raises StoreError, in one line, if it is none here: it may name a unit of a package that is not installed."""
-    raw = study_in(attributes, target)
-    try:
-        return validate(Source("study", raw))
-    except SpecError as error:
-        first, *others = str(error).splitlines()
-        more = f" (and {len(others)} more)" if others else ""
-        raise StoreError(f"{target}: its study cannot be read here: {first.removeprefix('study: ')}{more}") from None
-
-
 def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
     """Refuse to replace an output unless told to, what is not thalweg's, or what the runs begin with; or to start what the disk cannot hold."""
-    if places.exists(target):
+    if exists(target):
         if not overwrite:
-            if not places.is_store(target):
+            if not is_store(target):
                 raise StoreError(f"{target}: exists already, and is no store; choose another --out")
             raise StoreError(f"{target}: exists already; use --overwrite to replace it, --resume to finish it, or another --out")
         try:
@@ -337,16 +234,3 @@ def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
         )
     if not places.remote(target):
         places.tidy(target)
-
-
-def nice_bytes(size: float) -> str:
-    """A size for people.
-
-    >>> nice_bytes(2_500_000)
-    '2.5 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return ""

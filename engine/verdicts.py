@@ -23,6 +23,8 @@ from ..specs.study import Study
 from . import places
 from .claims import Results
 from .intervals import difference, interval, outermost
+from .lock import is_store
+from .zarr_stores import zarr_store
 
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
 
@@ -236,7 +238,7 @@ def verify_study(
     """
     from .api import available_memory, check, load_study, open_run, run
 
-    if isinstance(source, (str, Path)) and places.is_store(source):
+    if isinstance(source, (str, Path)) and is_store(source):
         tree = open_run(source)
         study = load_study(stored_study(tree, source))
         made = verify(tree, study)
@@ -255,7 +257,7 @@ def verify_study(
 
 
 def stored_study(tree: Any, where: Any) -> dict[str, Any]:
-    from .store import study_in
+    from .open import study_in
 
     if not tree.attrs.get("complete"):
         raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
@@ -266,10 +268,10 @@ def note(store: "str | Path", verdicts: list[Verdict]) -> None:
     """Keep the verdicts in the store's attributes."""
     import zarr
 
-    from .store import quiet
+    from .open import quiet
 
     with quiet(), places.reached(store, "written"):
-        root = zarr.consolidate_metadata(places.opened(store))
+        root = zarr.consolidate_metadata(zarr_store(store))
         root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
 
 

@@ -1,5 +1,6 @@
 """What optimizers of matrices share: their contract, and orthogonalisation."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -48,6 +49,15 @@ class MatrixOptimizer(RuleOptimizer):
         if any(len(shape) == 2 for shape in blocks.values()):
             return None
         return f"{self.kind} is for matrices; use a landscape with one, or an optimizer of vectors such as adamw"
+
+    def state_numbers(self, blocks: Mapping[str, tuple[int, ...]]) -> int:
+        numbers = 0
+        for shape in blocks.values():
+            if len(shape) == 2:
+                numbers += sum(shape[self.square[name]] ** 2 if name in self.square else math.prod(shape) for name in self.state)
+            else:
+                numbers += len(AdamW.state) * math.prod(shape)
+        return numbers
 
     def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
         rest = [name for name, shape in blocks.items() if len(shape) != 2]

@@ -1,12 +1,13 @@
 """What optimizers made of interacting particles share: their contract, and the consensus point."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from ..specs.base import Count, Index, Positive, Real
-from ..specs.sweep import Structural, Swept
+from ..specs.sweep import Structural, Swept, resolved
 from .base import RuleOptimizer
 
 
@@ -30,6 +31,9 @@ class ParticleOptimizer(RuleOptimizer):
     sees_gradients = False
     head: ClassVar[tuple[str, ...]] = ("x", "f")
     needs_spread_start = True
+
+    def state_numbers(self, blocks: Mapping[str, tuple[int, ...]]) -> int:
+        return resolved(self.particles) * super().state_numbers(blocks)
 
 
 def consensus(x: Any, f: Any, alpha: Any) -> Any:

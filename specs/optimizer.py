@@ -1,5 +1,6 @@
 """What every optimizer declares. Rules are in optimizers/."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
@@ -42,6 +43,10 @@ class Optimizer(Unit):
     def name(self) -> str:
         """The group's name in the store: the label, by default the kind."""
         return self.label or self.kind
+
+    def state_numbers(self, blocks: Mapping[str, tuple[int, ...]]) -> int:
+        """How many numbers its states have in a run on a landscape with these blocks."""
+        return len(self.state) * sum(map(math.prod, blocks.values()))
 
     def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
         """Why it cannot act on a landscape with these parameter blocks, and what would; None if it can."""

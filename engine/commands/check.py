@@ -20,7 +20,7 @@ def check(
     repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
 ) -> None:
     """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
-    from ..places import is_store
+    from ..lock import is_store
 
     if is_store(spec):
         check_store(spec, repair)
@@ -36,8 +36,8 @@ def check(
     from ..forecast import forecast
     from ..memory import of_shard
     from ..plan import refit
-    from ..store import nice_bytes
     from ..tables import console
+    from ..text import nice_bytes
 
     def line(text: str, bold: str = "") -> Text:
         return Text.assemble((printable(bold), "bold"), printable(text))

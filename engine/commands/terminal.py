@@ -28,8 +28,8 @@ def interrupted(target: str, options: Mapping[str, Any] | None = None, study: An
     study than this is one that was to be replaced, and is as it was."""
     from typer import Exit
 
-    from ..places import is_store
-    from ..store import stored_study
+    from ..lock import is_store
+    from ..open import stored_study
 
     words = [word for option in (options or {}).items() for word in option]
     begun = is_store(target) and (study is None or stored_study(target) == study.model_dump(mode="json"))

@@ -64,7 +64,7 @@ def place(spec: str, out: str | None) -> str | None:
 
 def following(spec: str, out: str | None, quick: list[str] | None, settings: list[str]) -> str:
     """What to do after this study: look at its runs where they are kept, else check what was `quick` at full size, else keep its runs."""
-    from ..places import is_store
+    from ..lock import is_store
 
     kept = spec if is_store(spec) else place(spec, out)
     if kept and is_store(kept):  # a study without claims is not run

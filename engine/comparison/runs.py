@@ -12,6 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.status import Status
+from ..open import open_tree
 
 PARTS = ("landscape ", "init ", "noise ")
 """How the long names of swept fields begin that make a problem, not an optimizer."""
@@ -20,9 +21,7 @@ PARTS = ("landscape ", "init ", "noise ")
 def opened(source: Any) -> Any:
     """A path opened; an opened store as it is."""
     if isinstance(source, (str, Path)):
-        from ..api import open_run
-
-        return open_run(source)
+        return open_tree(source)
     return source
 
 

@@ -5,8 +5,7 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 """
 
 import copy
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,14 @@ from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.lengths import in_steps
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
-from ...specs.status import Status
 from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
-from ..state import begun, unpacked
 from . import philox
-from .device import kernel_for
-from .recorder import Block, Outcome, Recorder
+from .outcome import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome
+from .rebind import rebound
+from .recorder import Recorder
 from .starts import start_from_file
+from .state import unpacked
 from .watch import Watch
 from .weak import Namespace, Weak
 
@@ -31,14 +30,16 @@ DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
 TICK_STEPS = 64
 NOTHING = Checkpoint()
+Begin = Callable[[Shard], Any]
+"""Gives the states that the runs of a shard begin with where the study is a branch (runner's BranchStates)."""
 Tick = Callable[[int], None]
 
 
 class Simulation:
     """One shard's arrays and how they move; `run` drives it."""
 
-    def __init__(self, shard: Shard, xp: Any = np):
-        study = shard.group.study
+    def __init__(self, shard: Shard, xp: Any = np, begin: Begin | None = None, replacements: Mapping[Any, Any] | None = None):
+        study, self.begin, self.replacements = shard.group.study, begin, replacements
         self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
         self.dtype = getattr(xp, study.precision)
         self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
@@ -74,9 +75,13 @@ class Simulation:
         made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
         return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
 
+    def bound(self, function: Any) -> Any:
+        """A rule, or what belongs to one, for this simulation's arrays."""
+        return rebound(function, self.namespace, self.replacements)
+
     def make_rule(self) -> Any:
         """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        return rebound(self.optimizer.update, self.namespace)
+        return self.bound(self.optimizer.update)
 
     @property
     def namespace(self) -> Any:
@@ -93,12 +98,17 @@ class Simulation:
     def in_float64(self, xp: Any) -> "Simulation":
         """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""
         made = copy.copy(self)
-        made.xp, made.dtype = xp, xp.float64
+        made.xp, made.dtype, made.replacements = xp, xp.float64, None
         made.rule = made.make_rule()
         made.given = {name: v.value if isinstance(v, Weak) else v for name, v in self.given.items()}
         return made
 
     # where runs start
+
+    def branch_states(self) -> Any:
+        """Where the runs begin, if they go on from those of another study."""
+        assert self.begin is not None, "a branch needs the states that its runs begin with"
+        return self.begin(self.shard)
 
     def start(self) -> Any:
         """x_0 (points, seeds, dim)."""
@@ -295,10 +305,10 @@ class Simulation:
         sampled = isinstance(self.parts.noise, SAMPLED)
         began = study.first
         if study.branch:
-            other = begun(self.shard)
+            other = self.branch_states()
             x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
             status, last = xp.asarray(other.status), xp.asarray(other.last_step)
-            alive = status == Status.RUNNING
+            alive = status == RUNNING
         watch = Watch(self, x, state) if self.shard.group.diagnostics else None
         recorder = Recorder(self, watch)
         saved = checkpoint.load()
@@ -317,12 +327,12 @@ class Simulation:
                 bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
             ended = bad & alive
             if apart or xp.any(ended):
-                status = xp.where(ended, xp.asarray(Status.DIVERGED, dtype=xp.int8), status)
+                status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
                 last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
                 alive = alive & ~ended
             if study.stop.loss_below is not None:
                 below = (loss < study.stop.loss_below) & alive
-                status = xp.where(below, xp.asarray(Status.STOPPED, dtype=xp.int8), status)
+                status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
                 last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
                 alive = alive & ~below
             if not final:
@@ -342,29 +352,16 @@ class Simulation:
                 break
             new, moved = self.move(x, self.disturbed(g, t), state, self.given)
             if watch is not None:
-                watch.step(t, x, new, state, status == Status.RUNNING)
+                watch.step(t, x, new, state, status == RUNNING)
             state = moved
             if study.stop.loss_below is not None:
-                new = xp.where(xp.reshape(status == Status.STOPPED, (*status.shape, *inner)), x, new)
+                new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
             x = new
             if average is not None:
                 fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
                 average = optimizer.average.update(average, self.point(x), t + 1, study.steps, self.namespace, **fields)
-        status = xp.where(status == Status.RUNNING, xp.asarray(Status.FINISHED, dtype=xp.int8), status)
+        status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
         yield Outcome(status, last)
-
-
-def rebound(function: Any, xp: Any) -> Any:
-    """A function, and the helpers of this package that it calls, with `np` bound to this namespace."""
-    if xp is np:
-        return function
-    scope = dict(function.__globals__)
-    inner = [c for c in function.__code__.co_consts if isinstance(c, types.CodeType)]  # generator expressions
-    for name in {n for code in (function.__code__, *inner) for n in code.co_names}:
-        value = scope.get(name)
-        if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] == __name__.split(".")[0]:
-            scope[name] = kernel_for(value, getattr(xp, "xp", xp)) or rebound(value, xp)
-    return types.FunctionType(function.__code__, {**scope, "np": xp}, function.__name__, function.__defaults__)
 
 
 class Draws:

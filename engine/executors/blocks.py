@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from ...optimizers.adamw import AdamW
-from .array import Simulation, rebound
+from .array import Simulation
 
 
 class BlockSimulation(Simulation):
@@ -43,7 +43,7 @@ class BlockSimulation(Simulation):
         matrix = {name: v[..., None] if hasattr(v, "shape") and v.shape else v for name, v in inputs.items()}
         vector = {name: self.weak(("rest", name)) for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
         vector["lr"] = self.optimizer_p[("rest", "lr")] * self.factor
-        adamw = rebound(AdamW.update, self.namespace)
+        adamw = self.bound(AdamW.update)
         parts, states = [], []
         for (where, shape), held in zip(self.pieces, state, strict=True):
             w, h = self.block(x, where, shape), self.block(g, where, shape)

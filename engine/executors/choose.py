@@ -77,9 +77,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
 
 def on_cuda(group: Group, wanted: str) -> Choice:
     """The executor on the CUDA device. Raises SpecError where the device, or what the executor needs, is missing."""
-    from .cuda import why_not
-
-    reason = "" if wanted == "array" else why_not(group) or ""
+    reason = "" if wanted == "array" else why_not_on_cuda(group) or ""
     if wanted == "fused" and reason:
         raise SpecError(f"{group.name}: cannot be fused on the device: {reason}; use the array executor")
     fused = wanted != "array" and not reason
@@ -90,35 +88,48 @@ def on_cuda(group: Group, wanted: str) -> Choice:
     return Choice(f"fused{DEVICE}" if fused else f"array{DEVICE}", reason)
 
 
-def simulation(shard: Shard, executor: str, threads: int = 1, pool: Executor | None = None) -> Any:
-    """What runs a shard on so many threads: `run(tick)` yields its Blocks and then its Outcome. A `pool` serves several shards at a time, if
-    their executor is the fused one: no thread of it is idle while any of them has work."""
+def why_not_on_cuda(group: Group) -> str | None:
+    """Why this group has no kernel for CUDA, or None."""
+    from . import cuda, cuda_swarm
+
+    return (cuda_swarm if group.particles else cuda).why_not(group)
+
+
+def simulation(shard: Shard, executor: str, threads: int = 1, pool: Executor | None = None, begin: Any = None) -> Any:
+    """What runs a shard on so many threads: `run(tick)` yields its Blocks and then its Outcome.
+
+    A `pool` serves several shards at a time, if their executor is the fused one: no thread of it is idle while any of them has work. `begin`
+    gives the states that the runs of a shard begin with, where the study is a branch of another.
+    """
     if executor.endswith(DEVICE):
-        return on_device(shard, executor)
+        return on_device(shard, executor, begin)
     if executor == "fused":
         from .fused import FusedSimulation
         from .fused_swarm import FusedSwarm
 
-        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool)
+        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool, begin)
     from .split import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)
-    return SplitSimulation([array_simulation(piece) for piece in pieces], axis) if len(pieces) > 1 else array_simulation(shard)
+    simulations = [array_simulation(piece, begin=begin) for piece in pieces] if len(pieces) > 1 else [array_simulation(shard, begin=begin)]
+    return SplitSimulation(simulations, axis) if len(simulations) > 1 else simulations[0]
 
 
-def on_device(shard: Shard, executor: str) -> Any:
+def on_device(shard: Shard, executor: str, begin: Any = None) -> Any:
     """What runs a shard on the CUDA device."""
     if executor == f"fused{DEVICE}":
         from .cuda import CudaSimulation
         from .cuda_swarm import CudaSwarm
 
         return (CudaSwarm if shard.group.particles else CudaSimulation)(shard)
+    from ...optimizers._matrix import newton_schulz
     from .cuda_array import DeviceSimulation
+    from .cuda_newton_schulz import newton_schulz as newton_schulz_kernel
 
-    return DeviceSimulation(array_simulation(shard, namespace()))
+    return DeviceSimulation(array_simulation(shard, namespace(), begin, {newton_schulz: newton_schulz_kernel}))
 
 
-def array_simulation(shard: Shard, xp: Any = np) -> Any:
+def array_simulation(shard: Shard, xp: Any = np, begin: Any = None, replacements: Any = None) -> Any:
     """The array executor for this shard's kind of optimizer."""
     from ...optimizers._matrix import MatrixOptimizer
     from ...optimizers._particles import ParticleOptimizer
@@ -128,4 +139,4 @@ def array_simulation(shard: Shard, xp: Any = np) -> Any:
 
     kinds = {MatrixOptimizer: BlockSimulation, ParticleOptimizer: SwarmSimulation}
     made = next((simulation for kind, simulation in kinds.items() if isinstance(shard.group.optimizer, kind)), Simulation)
-    return made(shard, xp)
+    return made(shard, xp, begin, replacements)

@@ -27,7 +27,7 @@ from .device import Arrays, CupyArrays, arrays, namespace
 from .fused import FusedSimulation
 from .inline import NotFusable
 from .kernels import Sources, sources
-from .recorder import Block, Outcome
+from .outcome import Block, Outcome
 from .source import THREAD
 
 Arriving = Callable[[], Block]
@@ -50,11 +50,7 @@ FACTOR_BYTES = 2**26
 
 
 def why_not(group: Group) -> str | None:
-    """Why this group has no kernel for CUDA, or None."""
-    if group.particles:
-        from .cuda_swarm import why_not as why_no_swarm
-
-        return why_no_swarm(group)
+    """Why this group of single iterates has no kernel for CUDA, or None."""
     try:
         if group.study.steps > MOST_STEPS:
             raise NotFusable(f"{group.study.steps:,} steps, above {MOST_STEPS:,}")

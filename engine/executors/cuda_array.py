@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checkpoint import Checkpoint
 from .array import NOTHING, Tick
-from .recorder import Block, Outcome
+from .outcome import Block, Outcome
 
 
 class DeviceSimulation:

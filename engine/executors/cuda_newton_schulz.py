@@ -11,6 +11,8 @@ from typing import Any
 
 from ...optimizers._matrix import MUON
 from ...optimizers._matrix import newton_schulz as by_products
+from .device import namespace
+from .rebind import rebound
 
 LARGEST = 64
 THREADS = 64
@@ -48,7 +50,4 @@ def compiled(side: int) -> tuple[Any, int]:
 @functools.cache
 def on_device() -> Any:
     """The way by products, on CuPy arrays."""
-    from .array import rebound
-    from .device import namespace
-
     return rebound(by_products, namespace())

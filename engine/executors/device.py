@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...optimizers._matrix import newton_schulz
 from ...specs.errors import SpecError, suggest
 from ..plan import Group
 
@@ -97,15 +96,6 @@ def namespace() -> Any:
 
     cupy.get_default_memory_pool().set_limit(fraction=POOL)
     return xp
-
-
-def kernel_for(helper: Callable[..., Any], xp: Any) -> Callable[..., Any] | None:
-    """The kernel of its own that a rule's helper has where arrays are CuPy's, or None."""
-    if not xp.__name__.endswith("cupy") or helper is not newton_schulz:
-        return None
-    from . import cuda_newton_schulz
-
-    return cuda_newton_schulz.newton_schulz
 
 
 def free_memory() -> int:

@@ -19,15 +19,14 @@ from ...specs.status import Status
 from ..checkpoint import Checkpoint
 from ..cores import cores
 from ..plan import Group, Shard
-from ..state import begun
 from . import philox
-from .array import NOTHING, Simulation, Tick
+from .array import NOTHING, Begin, Simulation, Tick
 from .bounds import within
 from .inline import NotFusable
 from .kernels import sources
+from .outcome import Block, Outcome
 from .pool import kernel_pool
 from .rates import note
-from .recorder import Block, Outcome
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
@@ -83,9 +82,9 @@ def align(values: np.ndarray) -> np.ndarray:
 class FusedSimulation:
     """One shard as lane blocks; `run` is that of the array executor's Simulation."""
 
-    def __init__(self, shard: Shard, threads: int = 1, pool: Executor | None = None):
+    def __init__(self, shard: Shard, threads: int = 1, pool: Executor | None = None, begin: Begin | None = None):
         self.shard, self.study, self.threads, self.pool = shard, shard.group.study, threads, pool
-        self.base = self.reference(shard)
+        self.base = self.reference(shard, begin=begin)
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.uniform = self.study.seeds >= UNIFORM_SEEDS
@@ -324,7 +323,7 @@ class FusedSimulation:
 
     def branched(self, state: tuple[Any, ...]) -> None:
         """Put the states of another study's runs in place of the start."""
-        other = begun(self.shard)
+        other = self.base.branch_states()
         X, S, A, status, last_step = state[:5]
         found = np.moveaxis(other.values.reshape(self.points, self.seeds, -1, self.dim), 2, 0)
         X[...] = self.lanes(found[0])

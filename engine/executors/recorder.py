@@ -1,29 +1,11 @@
-"""What the array executor gives out: records in blocks, and how the runs ended."""
+"""What the array executor gives out: records in blocks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ...specs.record import SINGULAR, VECTORS
-from ...specs.status import Status
-from ..state import packed
-
-
-@dataclass(frozen=True)
-class Block:
-    """Records [start, stop) of a shard: variable -> (points, seeds, records, ...)."""
-
-    start: int
-    stop: int
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the runs of a shard ended, (points, seeds) each."""
-
-    status: Any
-    last_step: Any
+from .outcome import DIVERGED, Block
+from .state import packed
 
 
 class Recorder:
@@ -46,7 +28,7 @@ class Recorder:
             return
         xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
         observed: dict[str, Any] = {}
-        gone = status == Status.DIVERGED
+        gone = status == DIVERGED
         if average is not None:
             average = self.simulation.optimizer.average.estimate(average, xp)
         for name in self.variables:

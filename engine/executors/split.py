@@ -15,7 +15,7 @@ import numpy as np
 from ..checkpoint import Checkpoint
 from ..plan import Shard
 from .array import NOTHING
-from .recorder import Block, Outcome
+from .outcome import Block, Outcome
 
 LARGE = 2**15
 """Numbers a part moves in a step, from which on its array operations, and not Python, take the time."""

@@ -6,7 +6,8 @@ from ...optimizers._particles import consensus
 from ...specs.init import File, Point
 from ...specs.noise import SAMPLED
 from . import philox
-from .array import Simulation, rebound
+from .array import Simulation
+from .rebind import rebound
 
 
 class SwarmSimulation(Simulation):

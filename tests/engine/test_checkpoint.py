@@ -7,7 +7,7 @@ from thalweg.engine import check, checkpoint, simulate
 from thalweg.engine.checkpoint import Checkpoint
 from thalweg.engine.executors import fused, split
 from thalweg.engine.executors.choose import simulation
-from thalweg.engine.executors.recorder import Block
+from thalweg.engine.executors.outcome import Block
 from thalweg.engine.store import checkpoint_folder
 
 STUDY = {"name": "s", "landscape": {"kind": "matrix_rosenbrock", "rows": 2}, "init": {"kind": "normal"}, "seeds": 5, "steps": 90}

@@ -10,7 +10,7 @@ import zarr
 from thalweg.engine import examine, places
 from thalweg.engine.cli import app
 from thalweg.engine.merge import merge
-from thalweg.engine.store import quiet
+from thalweg.engine.open import quiet
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 

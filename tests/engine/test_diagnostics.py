@@ -6,7 +6,7 @@ import thalweg
 from thalweg.engine import check
 from thalweg.engine.executors import split
 from thalweg.engine.executors.choose import array_simulation, simulation
-from thalweg.engine.executors.recorder import Outcome
+from thalweg.engine.executors.outcome import Outcome
 from thalweg.optimizers.base import RuleOptimizer
 from thalweg.specs import dual
 from thalweg.specs.registry import OPTIMIZERS

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from thalweg.engine import check, run
 from thalweg.engine.executors.choose import array_simulation
-from thalweg.engine.executors.recorder import Outcome
+from thalweg.engine.executors.outcome import Outcome
 from thalweg.specs.errors import SpecError
 from thalweg.specs.load import gallery, read_yaml
 from thalweg.specs.noise import NOISES

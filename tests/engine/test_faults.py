@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import places, simulate
+from thalweg.engine import lock, simulate
 from thalweg.engine.cli import app, main
 from thalweg.engine.distribute import outcome, run_shard
 from thalweg.engine.examine import examine
@@ -70,7 +70,7 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
             process.kill()
             process.communicate()
             kills += 1
-            if places.is_store(out):
+            if lock.is_store(out):
                 assert damaged(out) == 0
             continue
         assert process.returncode == 0, said
@@ -196,7 +196,7 @@ def test_shards_that_do_not_fit_into_memory_together_are_refused_before_the_star
 def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path, monkeypatch, capsys):
     out = tmp_path / "s.zarr"
     thalweg.run(SMALL, out)
-    with places.held(out), pytest.raises(StoreError, match="another process is writing it"):
+    with lock.held(out), pytest.raises(StoreError, match="another process is writing it"):
         examine(out, repair=True)
     monkeypatch.setattr(sys, "argv", ["thalweg", "check", str(out)])
 
@@ -278,9 +278,7 @@ def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monke
 
 def test_two_processes_do_not_write_one_store(tmp_path):
     out = tmp_path / "s.zarr"
-    code = (
-        f"import sys, time\nfrom thalweg.engine.places import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
-    )
+    code = f"import sys, time\nfrom thalweg.engine.lock import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -322,7 +320,7 @@ def test_remote_stores_keep_the_same_promises():
     thalweg.run(STUDY, url, resume=True)
     thalweg.run(STUDY, url, overwrite=True)
     assert damaged(url) == 0
-    assert places.exists(url)
+    assert lock.exists(url)
     with pytest.raises(StoreError, match="cannot be reached: Protocol not known"):
         thalweg.run(STUDY, "nowhere://a/s.zarr")
 

@@ -11,7 +11,7 @@ from thalweg.engine.executors.array import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.fused import FusedSimulation, why_not
 from thalweg.engine.executors.hints import address
-from thalweg.engine.executors.recorder import Block
+from thalweg.engine.executors.outcome import Block
 from thalweg.engine.executors.rule import FUSABLE
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import thalweg
 import zarr
-from thalweg.engine import places, replace
+from thalweg.engine import lock, replace
 from thalweg.engine.cli import app, main
 from thalweg.engine.examine import examine
-from thalweg.engine.store import open_root, quiet
+from thalweg.engine.open import open_root, quiet
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 
@@ -25,7 +25,7 @@ NEW = {**OLD, "optimizers": ["sgd", "lion"], "seeds": 3, "noise": {"kind": "gaus
 DRIVER = r"""
 import json, os, shutil, sys
 import filelock, numcodecs.blosc, thalweg, xarray, xarray.backends.zarr, zarr.codecs
-from thalweg.engine import store, replace, durable, simulate, merge, examine, verdicts, accessor
+from thalweg.engine import open as opening, store, replace, durable, simulate, merge, examine, verdicts, accessor
 
 for text in sys.argv[2:4]:
     simulate.compute(thalweg.check(json.loads(text)), "array", 1)  # imports all there is, and starts none of Zarr's threads
@@ -82,7 +82,7 @@ def resume(study):
 
 def state():
     found = examine.examine(out)
-    names = [o["kind"] for o in store.stored_study(out)["optimizers"]]
+    names = [o["kind"] for o in opening.stored_study(out)["optimizers"]]
     return ["new" if "lion" in names else "old", sum(f.shards - f.done for f in found), sum(len(f.damaged) for f in found)]
 
 
@@ -340,7 +340,7 @@ def test_a_place_that_can_hold_no_store_is_one_line(tmp_path, monkeypatch, capsy
 def test_a_file_url_is_a_path(tmp_path):
     run(OLD, f"file://{tmp_path}/s.zarr")
     assert said("check", tmp_path / "s.zarr").exit_code == 0
-    assert places.is_store(f"file://{tmp_path}/s.zarr")
+    assert lock.is_store(f"file://{tmp_path}/s.zarr")
     with pytest.raises(StoreError, match="exists already"):
         run(OLD, tmp_path / "s.zarr")
 

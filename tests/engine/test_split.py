@@ -5,7 +5,7 @@ import pytest
 from thalweg.engine import check
 from thalweg.engine.executors import split
 from thalweg.engine.executors.choose import array_simulation, simulation
-from thalweg.engine.executors.recorder import Block, Outcome
+from thalweg.engine.executors.outcome import Block, Outcome
 from thalweg.engine.executors.split import SplitSimulation
 
 TEACHER = {"kind": "linear_teacher", "inputs": 5, "hidden": 4}

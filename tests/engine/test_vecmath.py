@@ -6,7 +6,8 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from thalweg.engine.executors import double, single, vecmath
+from thalweg.engine.executors import double, single
+from whole_arrays import apply
 
 BOUNDS = {
     "exp": 1.5,
@@ -113,7 +114,7 @@ def exactly(name, x):
 def test_every_function_is_accurate(name, dtype):
     x = points(name, dtype)
     x = x[x > (-1 if name == "log1p" else 0)] if name in POSITIVE else x
-    found = errors(vecmath.apply(name, x), exactly(name, x), dtype)
+    found = errors(apply(name, x), exactly(name, x), dtype)
     assert found.max() <= BOUNDS[name], f"{found.max():.2f} ulp at {x[found.argmax()]!r}"
 
 
@@ -126,7 +127,7 @@ def test_pow_is_accurate(dtype):
     y = np.concatenate([rng.uniform(-4, 4, 2000), rng.uniform(-3000, 3000, 1000), rng.uniform(0, 50, 1000)]).astype(dtype)
     with mpmath.workdps(60):
         exact = [mpmath.power(mpmath.mpf(float(a)), mpmath.mpf(float(b))) for a, b in zip(x, y, strict=True)]
-    found = errors(vecmath.apply("pow", x, y), exact, dtype)
+    found = errors(apply("pow", x, y), exact, dtype)
     assert found.max() <= 2, f"{found.max():.2f} ulp at {x[found.argmax()]!r} ** {y[found.argmax()]!r}"
 
 
@@ -145,7 +146,7 @@ def test_special_values(name, dtype):
     x = np.array(given, dtype)
     with np.errstate(all="ignore"):
         wanted = in_numpy(name)(x)
-    found = vecmath.apply(name, x)
+    found = apply(name, x)
     assert same(found, wanted).all(), [(a, b, c) for a, b, c in zip(x, found, wanted, strict=True) if not same(b, c)]
 
 
@@ -156,7 +157,7 @@ def test_special_values_of_two(name, reference, dtype):
     x, y = (a.ravel() for a in np.meshgrid(np.array(given, dtype), np.array(given, dtype)))
     with np.errstate(all="ignore"):
         wanted = reference(x, y)
-    found = vecmath.apply(name, x, y)
+    found = apply(name, x, y)
     if name != "pow":
         found, wanted = found + dtype(0), wanted + dtype(0)  # which zero of two is not said
     assert same(found, wanted).all(), [(x[i], y[i], found[i], wanted[i]) for i in np.nonzero(~same(found, wanted))[0][:5]]
@@ -172,7 +173,7 @@ def test_all_of_single_precision(name):
         x = np.arange(first, min(first + piece, 2**32), stride, dtype=np.uint64).astype(np.uint32).view(np.float32)
         with np.errstate(all="ignore"):
             wanted = in_numpy(name)(x.astype(np.float64))
-            found = vecmath.apply(name, x).astype(np.float64)
+            found = apply(name, x).astype(np.float64)
             rounded = wanted.astype(np.float32)
             off = np.abs(found - wanted) / np.spacing(np.abs(rounded)).astype(np.float64)
         finite = np.isfinite(rounded)
@@ -191,7 +192,7 @@ def test_box_muller_s_functions(dtype):
     functions, count = (single if dtype == np.float32 else double), 3000
     u = np.concatenate([rng.uniform(0, 1, count), 1 - 2.0 ** -rng.uniform(1, 23, 500), 2.0 ** -rng.uniform(1, 24, 500)]).astype(dtype)
     u = u[(u > 0) & (u < 1)]
-    found = errors(vecmath.apply("log_unit", u), exactly("log", u), dtype)
+    found = errors(apply("log_unit", u), exactly("log", u), dtype)
     assert found.max() <= 1.5
     turn, v = functions.turn, u[:1000]
 

@@ -17,7 +17,8 @@ from thalweg.engine.executors import cuda as cuda_executor
 from thalweg.engine.executors import device
 from thalweg.engine.executors import fused as fused_executor
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
-from thalweg.engine.executors.cuda import CudaSimulation, why_not
+from thalweg.engine.executors.choose import why_not_on_cuda as why_not
+from thalweg.engine.executors.cuda import CudaSimulation
 from thalweg.engine.executors.cuda_array import DeviceSimulation
 from thalweg.engine.plan import refit
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS

@@ -1,0 +1,14 @@
+"""Sizes and times for people."""
+
+
+def nice_bytes(size: float) -> str:
+    """A size for people.
+
+    >>> nice_bytes(2_500_000)
+    '2.5 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""

@@ -1,0 +1,17 @@
+"""What Zarr takes for the place of a store."""
+
+from pathlib import Path
+from typing import Any
+
+from .durable import DurableStore
+from .places import path_of, reached, real, remote
+
+
+def zarr_store(target: "str | Path", read_only: bool = False) -> Any:
+    """What Zarr takes for this place. Raises StoreError for a kind of URL that nothing installed can reach."""
+    if not remote(target):
+        return str(path_of(target)) if read_only else DurableStore(real(target))
+    from zarr.storage import FsspecStore
+
+    with reached(target):
+        return FsspecStore.from_url(str(target), read_only=read_only)
