@@ -2,8 +2,8 @@
 
 Values are xarray.DataArrays with the dimensions of the store, or plain numbers. Reductions name the dimensions they take away;
 `mean`, `std`, `sum`, `median`, `quantile` of anything with NaN in it (a diverged run) are NaN, `min`, `max`, `argmin`, `correlation` look
-past NaN, and a claim fails where they look past a diverged run. With `diverged: ignore` all of them leave diverged runs out. A condition
-is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very seeds; all other reductions of 'seed' estimate something.
+past NaN, and a claim fails where they look past a diverged run, or where it counts one as not above something. With `diverged: ignore`
+all of them leave diverged runs out. A condition is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very seeds; all other reductions of 'seed' estimate something.
 
     mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
     argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
@@ -27,7 +27,7 @@ from ..specs.errors import SpecError
 
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (engine/intervals.py). No function takes it away."""
-LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation")
+LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation", "or_zero")
 CONDITIONAL = ("where", "fraction", "min", "max")
 """Functions that take conditions as such; to all others they are the numbers 0 and 1."""
 FACTS = ("min", "max", "argmin", "argmax", "at_argmin", "select")
@@ -183,7 +183,7 @@ def conditional(condition: Any, a: Any, b: Any) -> Any:
 
 
 def fraction(condition: Any, dims: Any = None) -> Any:
-    return condition.astype(np.float64).mean(dims_of(condition, dims))
+    return condition.astype(np.float64).mean(dims_of(condition, dims), skipna=False)
 
 
 AVERAGES: Mapping[str, Callable[..., Any]] = {

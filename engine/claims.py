@@ -16,6 +16,7 @@ from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
+from . import three_valued
 from .claim_functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
 from .plan import group_dims
 
@@ -83,8 +84,10 @@ class Results:
                 return self.value(parse_claim(text), group)
         except SpecError as error:
             raise SpecError(f"'{text}': {error}") from None
-        except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError, OverflowError, MemoryError) as error:
-            raise SpecError(f"'{text}': {error}") from error
+        except MemoryError as error:
+            raise SpecError(f"'{text}': takes more memory than there is") from error
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError, ZeroDivisionError, OverflowError) as error:
+            raise SpecError(f"'{text}': {why_not(error)}") from error
 
     def value(self, node: ast.AST, group: str) -> Any:
         match node:
@@ -95,13 +98,13 @@ class Results:
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
                 return [e.value for e in elements if isinstance(e, ast.Constant)]
             case ast.BinOp(left=left, op=op, right=right):
-                return OPERATORS[type(op)](self.value(left, group), self.value(right, group))
+                return self.combined(op, self.value(left, group), self.value(right, group))
             case ast.UnaryOp(op=op, operand=operand):
-                return OPERATORS[type(op)](self.value(operand, group))
+                return self.combined(op, self.value(operand, group))
             case ast.Compare(left=left, ops=ops, comparators=comparators):
-                values = [self.value(v, group) for v in (left, *comparators)]
-                made = [OPERATORS[type(op)](a, b) for op, a, b in zip(ops, values[:-1], values[1:], strict=True)]
-                return self.outcome(functools.reduce(operator.and_, made))
+                sides = [(v, self.value(v, group)) for v in (left, *comparators)]
+                pairs = [self.compared(op, a, b, group) for op, a, b in zip(ops, sides[:-1], sides[1:], strict=True)]
+                return self.outcome(functools.reduce(lambda a, b: self.combined(ast.BitAnd(), a, b), pairs))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 key = segment(self.text, node)
                 if key in self.instead:
@@ -111,6 +114,24 @@ class Results:
                 return self.call(key, node, name, given, named, group)
         raise SpecError(f"'{ast.unparse(node)}' is not allowed")  # unreachable: the parser refuses it
 
+    def compared(self, op: ast.cmpop, left: tuple[ast.expr, Any], right: tuple[ast.expr, Any], group: str) -> Any:
+        """One comparison. If `strict`, it is unknown whether the value of a run that diverged is above something, or other than it; that it
+        is not below is right."""
+        made = OPERATORS[type(op)](left[1], right[1])
+        sides = {ast.Gt: [left], ast.GtE: [left], ast.Lt: [right], ast.LtE: [right], ast.NotEq: [left, right]}.get(type(op), [])
+        lost = [np.isnan(x) & self.lost(x, node, group) for node, x in sides if self.strict and hasattr(x, "dims")]
+        return three_valued.known_unless(made, functools.reduce(operator.or_, lost)) if lost else made
+
+    def combined(self, op: ast.AST, *values: Any) -> Any:
+        """What an operator makes of one or two values. Conditions are joined by & and |, and turned round by ~."""
+        if not isinstance(op, (ast.BitAnd, ast.BitOr, ast.Invert)):
+            return OPERATORS[type(op)](*values)
+        if any(isinstance(v, str) or getattr(v, "dtype", np.dtype(type(v))) != bool for v in values) and not self.strict:
+            raise SpecError("&, | and ~ join conditions, such as (loss < 1) & (lr > 0.1)")
+        if all(getattr(v, "dtype", np.dtype(type(v))) == bool for v in values):
+            return OPERATORS[type(op)](*values)
+        return {ast.BitAnd: three_valued.both, ast.BitOr: three_valued.either, ast.Invert: three_valued.negated}[type(op)](*values)
+
     def call(self, key: str, node: ast.Call, name: str, given: list[Any], named: dict[str, Any], group: str) -> Any:
         """A function's value; where it takes 'seed' away, that is kept in `reductions`."""
         try:
@@ -119,14 +140,20 @@ class Results:
             raise SpecError(f"{name}(): {error}") from None
         numbers = [x * 1.0 if getattr(x, "dtype", None) == bool and name not in CONDITIONAL else x for x in bound.args]
         given, named = numbers, bound.kwargs
-        function = FUNCTIONS[name]
+        function = three_valued.chosen if name == "where" and self.strict and hasattr(given[0], "dims") else FUNCTIONS[name]
         lost: Any = None
         if (self.ignore and name in AVERAGES) or (self.strict and name in LOOK_PAST):
             looked_at = [x for x in (given[:2] if name in ("at_argmin", "correlation") else given[:1]) if hasattr(x, "dims")]
             lost = functools.reduce(operator.or_, [np.isnan(x) & self.lost(x, node, group) for x in looked_at], False)
         if self.ignore and lost is not None and name in AVERAGES:
             function = functools.partial(leaving_out, AVERAGES[name], lost)
-        value = function(*given, **named)
+        try:
+            value = function(*given, **named)
+        except (SpecError, MemoryError):
+            raise
+        except Exception as error:
+            taken = ", ".join(map(described, (*given, *named.values())))
+            raise SpecError(f"{name}() does not take {taken}") from error
         if self.strict and lost is not None and hasattr(lost, "dims"):
             value = value.where(~lost.any([d for d in lost.dims if d not in value.dims]))
         if name == "isfinite":
@@ -186,6 +213,25 @@ class Results:
                 if (who, where) == (owner, field):
                     return self.variable(group, name)
         raise SpecError(f"{'.'.join(field)} has no dimension in {group}")
+
+
+def why_not(error: Exception) -> str:
+    """What is wrong with an expression that raised this; in no library's words."""
+    text = str(error)
+    if isinstance(error, ZeroDivisionError):
+        return "a division by zero"
+    if isinstance(error, OverflowError):
+        return "too large a number"
+    if "arithmetic_join" in text or "cannot align" in text.lower() or "not equal" in text:
+        return "its parts have other values along a dimension they share, and cannot be joined"
+    return "it joins values that do not go together"
+
+
+def described(value: Any) -> str:
+    """A value that a function was given, for a message."""
+    if hasattr(value, "dims"):
+        return f"(values along {', '.join(map(str, value.dims)) or 'no dimension'})"
+    return f"{value!r:.60}"
 
 
 def at_seeds(value: Any, seeds: Any) -> Any:

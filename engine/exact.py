@@ -16,7 +16,20 @@ from .claims import Reduction, Results
 BEYOND = 10
 """So many seeds must be expected beyond a quantile; there are no intervals of quantiles farther out."""
 CONDITIONS = ("diverged", "isfinite")
-JUMPS = ("floor", "sign", "minimum", "maximum", "first_time_below", "first_time_above", "time_to_stay_below", "argmin", "argmax", "status")
+JUMPS = (
+    "floor",
+    "sign",
+    "minimum",
+    "maximum",
+    "first_time_below",
+    "first_time_above",
+    "time_to_stay_below",
+    "argmin",
+    "argmax",
+    "status",
+    "tanh",
+    "exp",
+)
 
 
 def exact_ends(r: Reduction, results: Results, group: str, level: float) -> tuple[Any, Any] | None:
@@ -52,6 +65,8 @@ def share_ends(r: Reduction, results: Results, group: str, level: float) -> tupl
         jumps = bool(same.any()) and is_discrete(r, results, group)
         if not (jumps or bool(binary.any())):
             return None
+        reach = assumed_reach(r, results, group)
+        binary = binary & (reach <= 1)
         low, high, known = first * 0, first * 0 + 1, binary & (~same | jumps)
     else:
         known = low < high
@@ -60,7 +75,7 @@ def share_ends(r: Reduction, results: Results, group: str, level: float) -> tupl
     below, above = clopper_pearson(count.values, n.values, level)
     ends = [low + (high - low) * (count * 0 + p) for p in (below, above)]
     if jumps:
-        far = (1 - level ** (1 / np.maximum(n, 1))) * np.maximum(abs(first), 1)
+        far = (1 - level ** (1 / np.maximum(n, 1))) * np.maximum(np.maximum(abs(first), 1), reach)
         ends = [end.where(known, first + sign * far) for end, sign in zip(ends, (-1, 1), strict=True)]
         known = known | same
     known = known & (n > 0)
@@ -97,6 +112,21 @@ def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
     return (None, None) if bool((a == b).all()) else (np.minimum(a, b), np.maximum(a, b))
 
 
+def assumed_reach(r: Reduction, results: Results, group: str) -> Any:
+    """The largest size, at any seed, of the first argument where its conditions hold or where they do not; 0 if it has none."""
+    text, results.text, kept, reach = results.text, r.text, dict(results.reductions), 0.0
+    try:
+        for results.assumed in (
+            (True, False) if any(isinstance(n, ast.Compare) or called(n) in CONDITIONS for n in ast.walk(argument(r))) else ()
+        ):
+            x = results.value(argument(r), group)
+            x = abs(x.astype(np.float64)) if hasattr(x, "dims") else abs(float(x))
+            reach = np.maximum(reach, x.max([d for d in r.dims if d in x.dims]) if hasattr(x, "dims") else x)
+    finally:
+        results.assumed, results.text, results.reductions = None, text, kept
+    return reach
+
+
 def is_discrete(r: Reduction, results: Results, group: str) -> bool:
     """Whether what is reduced jumps: a condition, a rounded number, a step at which something happens, or recorded zeros and ones."""
     inside = [n for a in (*r.node.args, *r.node.keywords) for n in ast.walk(a)]
@@ -104,7 +134,7 @@ def is_discrete(r: Reduction, results: Results, group: str) -> bool:
         return True
     found = [results.named(name, group) for name in names(r.node)]
     found = [v.values for v in found if "seed" in getattr(v, "dims", ())]
-    return bool(found) and all(bool(((v == 0) | (v == 1) | np.isnan(v)).all()) for v in found)
+    return bool(found) and all(len(np.unique(v[~np.isnan(v)])) <= 2 for v in found)
 
 
 def called(node: ast.AST) -> str:

@@ -136,6 +136,30 @@ def test_what_cannot_be_evaluated_says_why(results, text):
         results.evaluate(text, "a")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at_argmin(1, loss, 'step')",
+        "max(loss, loss)",
+        "correlation(loss, 1, 'step')",
+        "first_time_below(loss, 'a')",
+        "~max(loss)",
+        "max(loss) & 1",
+        "(loss < 1) | 2",
+        "mean(loss, 1)",
+        "head(loss, 'a')",
+        "loss + select(loss, lr=0.1)*at(loss, 'x')",
+    ],
+)
+def test_what_does_not_fit_a_function_is_told_in_no_library_s_words(results, text):
+    with pytest.raises(SpecError) as error:
+        results.evaluate(text, "a")
+    told = str(error.value).removeprefix(f"'{text}': ")
+    words = ("numpy", "xarray", "xr.", "DataArray", "ufunc", "object", "attribute", "ambiguous", "iterable", "convert", "type", "any()")
+    assert not [word for word in words if word in told]
+    assert "()" in told or "join" in told or "recorded" in told
+
+
 def verdicts(results, **claim):
     study = load_study({**STUDY, "claims": [{"name": "c", **claim}]})
     return verify(results.tree, study)[0]

@@ -68,6 +68,12 @@ def judge(values, *claims, lost=0, **changes):
         f"slope({X} > 2, {X}, 'seed')",
         f"mean(floor(abs({X})/2), 'seed')",
         f"mean(maximum({X} - 2, 0), 'seed')",
+        f"mean({X}*({X} > 2)*1000, 'seed')",
+        f"mean(where({X} > 2, 1000*{X}, 0), 'seed')",
+        f"mean(sign({X} - 2), 'seed') + 1",
+        f"std(sign({X} - 2), 'seed')",
+        f"mean(tanh(1000*({X} - 2)), 'seed') + 1",
+        f"mean(1/(1 + exp(-1e5*({X} - 2))), 'seed')",
     ],
 )
 def test_none_of_five_is_not_never(measure):
@@ -188,10 +194,17 @@ def test_diverged_runs_fail_a_claim_that_leaves_them_out(measure):
         ("mean(final(loss), 'seed')", FAILED),
         ("select(max(final(loss), 'seed'), lr=0.1)", PASSED),
         ("fraction(diverged, 'seed')", PASSED),
-        ("fraction(final(loss) > 1e9, 'seed')", PASSED),
+        ("fraction(final(loss) > 1e9, 'seed')", FAILED),
+        ("1 - fraction(~(final(loss) > 1e9), 'seed')", FAILED),
+        ("fraction(1e9 < final(loss), 'seed')", FAILED),
+        ("fraction((final(loss) > 1e9) & (final(loss) < -1), 'seed')", PASSED),
+        ("fraction(diverged | (final(loss) > 1e9), 'seed') - 1", PASSED),
+        ("1 - fraction(final(loss) < 1e9, 'seed')", PASSED),
+        ("mean(final(loss) != 3, 'seed') - 1", FAILED),
+        ("mean(or_zero(final(loss)), 'seed')", FAILED),
         ("median(where(diverged, 1, 0), 'seed') - 1", PASSED),
         ("max(where(isfinite(final(loss)), final(loss), 0), 'seed')", PASSED),
-        ("max(where(shift(loss, 1) > 5, 1, 0), ['step', 'seed'])", PASSED),
+        ("max(where(shift(loss, 1) > 5, 1, 0), ['step', 'seed'])", FAILED),
     ],
 )
 def test_which_claims_diverged_runs_fail(measure, verdict):
