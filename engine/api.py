@@ -96,6 +96,9 @@ def run_to_store(
 ) -> Store:
     """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
     known(device)
+    for option, number in (("threads", threads), ("workers", workers)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+            raise SpecError(f"{option}: takes a whole number of at least 1, given {number!r:.40}")
     planned = check(study, settings)
     executors = {group.name: choose(group, executor, device).name for group in planned.groups}
     planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})

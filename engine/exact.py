@@ -58,7 +58,7 @@ def share_ends(r: Reduction, results: Results, group: str, level: float) -> tupl
     x = x if r.lost is None else x.where(~r.lost)
     own = x.mean([d for d in r.dims if d != "seed"])
     first, last, n = own.min("seed"), own.max("seed"), own.notnull().sum("seed")
-    same, jumps = first == last, None
+    same, jumps, reach = first == last, None, 0.0
     low, high = two_values(r, results, group)
     if low is None:
         binary = ((x == 0) | (x == 1) | x.isnull()).all(r.dims)
@@ -94,7 +94,7 @@ def argument(r: Reduction) -> ast.expr:
 def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
     """What the first argument of a reduction is where its conditions hold and where they do not, the smaller first, if that is the same
     at every seed; else (None, None)."""
-    if not any(isinstance(n, ast.Compare) or called(n) in CONDITIONS for n in ast.walk(argument(r))):
+    if not has_conditions(argument(r)):
         return None, None
     text, results.text, kept = results.text, r.text, dict(results.reductions)
     values = []
@@ -114,17 +114,21 @@ def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
 
 def assumed_reach(r: Reduction, results: Results, group: str) -> Any:
     """The largest size, at any seed, of the first argument where its conditions hold or where they do not; 0 if it has none."""
+    if not has_conditions(argument(r)):
+        return 0.0
     text, results.text, kept, reach = results.text, r.text, dict(results.reductions), 0.0
     try:
-        for results.assumed in (
-            (True, False) if any(isinstance(n, ast.Compare) or called(n) in CONDITIONS for n in ast.walk(argument(r))) else ()
-        ):
-            x = results.value(argument(r), group)
-            x = abs(x.astype(np.float64)) if hasattr(x, "dims") else abs(float(x))
+        for results.assumed in (True, False):
+            x: Any = np.abs(results.value(argument(r), group) * 1.0)
             reach = np.maximum(reach, x.max([d for d in r.dims if d in x.dims]) if hasattr(x, "dims") else x)
     finally:
         results.assumed, results.text, results.reductions = None, text, kept
     return reach
+
+
+def has_conditions(node: ast.AST) -> bool:
+    """Whether an expression compares something, or asks how runs ended."""
+    return any(isinstance(n, ast.Compare) or called(n) in CONDITIONS for n in ast.walk(node))
 
 
 def is_discrete(r: Reduction, results: Results, group: str) -> bool:

@@ -72,6 +72,12 @@ class Spec(BaseModel):
             problems += [_again(e) for e in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(cls.__name__, problems)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        raise AttributeError(f"{name}: a part of a study does not change; make another with replace({{('{name}',): value}})")
+
     def swept(self) -> dict[tuple[str, ...], tuple[Sweep, bool]]:
         """Every swept field below this spec: path -> (its values, whether they are structural)."""
         return {path: (value, structural) for path, value, structural in self.fields() if isinstance(value, Sweep)}

@@ -45,8 +45,10 @@ def _gives(fields: dict[str, Any], part: Unit) -> bool:
 
 
 def _text(representer: Any, text: str) -> Any:
-    """In double quotes, which have escapes, where not all can be seen."""
-    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.replace("\n", "").isprintable() else '"')
+    """In double quotes, which have escapes, where not all can be seen; in quotes, too, where it begins with a sign that some readers take for
+    YAML's own (`?0` in a list or mapping in one line)."""
+    plain = text.replace("\n", "").isprintable() and not text.startswith(("?", "-", ":"))
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 
 
 def to_yaml(data: Any) -> str:

@@ -52,5 +52,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     >>> suggest("adm", ["adam", "sgd"])
     "; did you mean 'adam'?"
     """
-    close = get_close_matches(str(name)[:100].lower(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    by_lower = {other.lower(): other for other in known}
+    close = get_close_matches(str(name)[:100].lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"; did you mean '{by_lower[close[0]]}'?" if close else ""

@@ -144,7 +144,7 @@ class _Reader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                syntax = parse_expression(text, [name for _, name in names(self.formula)])
+                syntax = parse_expression(text)
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested or not text"
             raise self.fail(f"not a formula ({reason})") from None

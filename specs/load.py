@@ -210,11 +210,11 @@ def validate(source: Source, own: Mapping[Key, type[Unit]] | None = None) -> Stu
     for path, kind in sorted((own or {}).items(), key=lambda item: -len(item[0])):
         _rebuild(source.data, path, kind, wrong)
     try:
-        study = Study.model_validate(source.data)
+        study = Study.model_validate(source.data, context={"located": True})
         if not wrong:
             return study
     except ValidationError as error:
-        wrong += problems(source.data, error)
+        wrong += problems(source.data, error, Study.model_fields)
         bad = {str(e["loc"][0]) for e in error.errors(include_url=False, include_context=False, include_input=False) if e["loc"]}
         wrong += [problem for problem in _crossing(source.data, bad) if problem not in wrong]
     except RecursionError:
@@ -230,9 +230,9 @@ def _crossing(data: dict[str, Any], bad: set[str]) -> list[tuple[Key, str]]:
     parts = {key: value for key, value in data.items() if key in Study.model_fields and key not in bad}
     stand_ins = {"name": "study", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 1}
     try:
-        Study.model_validate({**stand_ins, **parts}, context={"leave_out": bad | (stand_ins.keys() - parts.keys())})
+        Study.model_validate({**stand_ins, **parts}, context={"located": True, "leave_out": bad | (stand_ins.keys() - parts.keys())})
     except ValidationError as error:
-        return problems(parts, error)
+        return problems(parts, error, Study.model_fields)
     return []
 
 

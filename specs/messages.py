@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +10,6 @@ from pydantic_core.core_schema import ErrorType
 
 from .errors import PlacedError, SpecError
 from .plain import Key
-from .study import Study
 
 KINDS = {
     "number": "a number",
@@ -48,9 +47,9 @@ _COMPLETE = ("unit_kind", "unknown_key", "claim", "value_error")
 """Errors of our own that say what was given."""
 
 
-def problems(data: Any, error: ValidationError) -> list[tuple[Key, str]]:
+def problems(data: Any, error: ValidationError, keys: Collection[str] = ()) -> list[tuple[Key, str]]:
     """(key path, sentence) of everything that is wrong with these data. What each kind of value that a field takes makes of a value that is
-    none of them becomes one sentence."""
+    none of them becomes one sentence. Messages about the whole may begin with one of `keys`, which is then their path."""
     told: dict[tuple[Key, str], None] = {}
     errors = [(*_located(data, each), each) for each in error.errors(include_url=False) if not _follows(each)]
     branches: dict[Key, dict[str, list[tuple[Key, Any]]]] = {}
@@ -59,7 +58,7 @@ def problems(data: Any, error: ValidationError) -> list[tuple[Key, str]]:
             branches.setdefault(path, {}).setdefault(branch, []).append((rest, each))
     for path, branch, _, each in errors:
         if branch is None:
-            told.update(dict.fromkeys(_sentences(path, each)))
+            told.update(dict.fromkeys(_named(at, message, keys) for at, message in _sentences(path, each)))
         elif path in branches:
             told.update(dict.fromkeys(_of_branches(path, value_at(data, path), branches.pop(path))))
     return list(told)
@@ -121,9 +120,9 @@ def _sentences(path: Key, error: Any) -> Iterator[tuple[Key, str]]:
     if isinstance(cause, PlacedError):
         yield (*path, *cause.path), cause.problem
     elif isinstance(cause, SpecError):
-        yield from (_named(path, problem) for problem in cause.problems)
+        yield from ((path, problem) for problem in cause.problems)
     elif kind == "value_error":
-        yield _named(path, error["msg"].removeprefix("Value error, "))
+        yield path, error["msg"].removeprefix("Value error, ")
     elif kind == "missing":
         yield path, f"the key '{path[-1] if path else ''}' is required"
     elif kind in _COMPLETE:
@@ -140,10 +139,10 @@ def _sentences(path: Key, error: Any) -> Iterator[tuple[Key, str]]:
         yield path, f"{error['msg']}, given {short(error['input'])}"
 
 
-def _named(path: Key, message: str) -> tuple[Key, str]:
+def _named(path: Key, message: str, keys: Collection[str]) -> tuple[Key, str]:
     """A message about the whole study may begin with the key that it is about: `init.at: ...`."""
     found = re.match(r"([a-z_]+(?:\.\w+)*): (?=.)", message) if not path else None
-    known = found and found[1].split(".")[0] in Study.model_fields
+    known = found and found[1].split(".")[0] in keys
     return (tuple(found[1].split(".")), message[found.end() :]) if found and known else (path, message)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from .base import Count, Index, Spec
 from .branch import Branch
@@ -13,6 +13,8 @@ from .dump import plain, to_yaml
 from .errors import SpecError, suggest
 from .init import AnyInit, Init
 from .landscapes.base import Landscape
+from .messages import dotted
+from .messages import problems as what_is_wrong
 from .names import normal
 from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .optimizer import Optimizer
@@ -24,7 +26,17 @@ MAX_SEEDS = 100_000_000
 MAX_CURL = 512
 
 
-class Study(Spec):
+class _InWords(type(Spec)):
+    """Makes `Study(...)` say what is wrong as a study file would be told."""
+
+    def __call__(cls, *args: Any, **data: Any) -> Any:
+        try:
+            return super().__call__(*args, **data)
+        except ValidationError as error:
+            raise refused(data, error) from None
+
+
+class Study(Spec, metaclass=_InWords):
     """A whole study, as in one YAML file; see the field descriptions in `thalweg schema`."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100, description="also the default output name")]
@@ -49,6 +61,16 @@ class Study(Spec):
     stop: Stop = Field(default=Stop(), description="when a run ends early")
     claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
     quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, context: Any = None, **how: Any) -> "Study":
+        """As Pydantic's; raises SpecError that says what is wrong, unless the context says that the caller does."""
+        try:
+            return super().model_validate(obj, context=context, **how)
+        except ValidationError as error:
+            if context and "located" in context:
+                raise
+            raise refused(obj, error) from None
 
     @field_validator("zip")
     @classmethod
@@ -220,3 +242,9 @@ class Study(Spec):
         parts: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in PARTS if getattr(self, name) is not None]
         parts += [(o.name, o) for o in self.optimizers]
         return {".".join((owner, *path)): sweep for owner, part in parts for path, (sweep, _) in part.swept().items()}
+
+
+def refused(data: Any, error: ValidationError) -> SpecError:
+    """What is wrong with data that are no study."""
+    found = what_is_wrong(data, error, Study.model_fields)
+    return SpecError([f"study: {dotted(path)}{': ' if path else ''}{message}" for path, message in found])

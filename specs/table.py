@@ -206,6 +206,8 @@ class _Table:
             given, how = f"'{cell}'", "; leave out rows or columns with missing values"
         elif _number(cell) is not None:
             given, how = f"'{cell[:40]}'", ", which is not finite"
+        elif _DECIMAL_COMMA.fullmatch(cell):
+            given, how = f"'{cell[:40]}'", "; write decimals with a point where commas separate the cells"
         elif any(character.isalpha() for character in cell):
             given, how = f"'{cell[:40]}'", "; leave the column out of x, or write a column of 0 and 1 for each of its words"
         else:

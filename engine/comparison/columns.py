@@ -126,7 +126,7 @@ def profile_note(dataset: Any) -> list[str]:
     }[about["view"]]
     where = f"{about['instances']:,} instances: the reported seeds of {about['problems']:,} problem{'s' * (about['problems'] > 1)}"
     unmoved = f", {about['unmoved']:,} without any progress left out" if about["unmoved"] else ""
-    return [what, where + unmoved, left_out(dataset)]
+    return [choices(dataset), what, where + unmoved, left_out(dataset)]
 
 
 def sensitivity_columns(dataset: Any) -> list[Column]:
@@ -147,7 +147,10 @@ def sensitivity_columns(dataset: Any) -> list[Column]:
 def sensitivity_note(dataset: Any) -> list[str]:
     field, factor = dataset.attrs["field"], dataset.attrs["factor"]
     lows = ", ".join(dict.fromkeys(number(v) for v in dataset["lowest"].values))
-    return [f"decades of {field} around the best whose median is at most {factor:g} times as far above the lowest loss known ({lows})"]
+    return [
+        choices(dataset),
+        f"decades of {field} around the best whose median is at most {factor:g} times as far above the lowest loss known ({lows})",
+    ]
 
 
 def pairs_columns(dataset: Any) -> list[Column]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from .best import NO_CHOICE
 from .entries import Entry, on_all
 from .targets import first_steps, lows, starts
 
@@ -71,7 +72,9 @@ def fractions(
             count, unmoved = count + times.shape[1], unmoved + still
     if not count:
         raise SpecError("compare: no run got below its start, so there is nothing to profile")
+    ways = [{some[solver].best.chosen for some in problems.values()} - {NO_CHOICE} for solver in solvers]
     attributes = {"instances": count, "problems": len(problems), "unmoved": unmoved, "left_out": ", ".join(others)}
+    attributes["chosen"] = [min(way, default=NO_CHOICE) for way in ways]
     return solvers, solved / count, attributes
 
 
@@ -126,6 +129,6 @@ def powers(most: float) -> list[float]:
 def profile(view: str, solved: np.ndarray, solvers: list[str], coords: dict[str, Any], attributes: dict[str, Any]) -> Any:
     import xarray
 
-    return xarray.Dataset(
-        {"solved": (("optimizer", *coords), solved)}, coords={"optimizer": solvers, **coords}, attrs={"view": view, **attributes}
-    )
+    chosen = attributes.pop("chosen")
+    data = {"solved": (("optimizer", *coords), solved), "chosen": ("optimizer", chosen)}
+    return xarray.Dataset(data, coords={"optimizer": solvers, **coords}, attrs={"view": view, **attributes})

@@ -37,6 +37,7 @@ def sensitivity(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) 
         )
     coords = {"optimizer": [one.label for one in kept], "problem": ("optimizer", [one.problem for one in kept])}
     data = {key: ("optimizer", np.array([row[key] for row in rows])) for key in rows[0]}
+    data["chosen"] = ("optimizer", np.array([one.best.chosen for one in kept]))
     return xarray.Dataset(data, coords=coords, attrs={"view": "sensitivity", "field": field, "factor": factor})
 
 

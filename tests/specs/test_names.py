@@ -136,3 +136,10 @@ def test_an_error_in_a_name_points_at_its_line(name):
         parse_study("name: a\n" + land + "optimizers: [sgd]\nsteps: 5\n")
     (problem,) = caught.value.problems
     assert problem.startswith("study:7:5: landscape.parameters.")
+
+
+@pytest.mark.parametrize("word", ["lambda", "class", "from", "yield"])
+def test_a_word_of_python_that_is_no_name_of_the_study_is_named(word):
+    land = {"kind": "expression", "variables": ["x"], "value": f"{word}*x"}
+    with pytest.raises(SpecError, match=rf"the name '{word}' is not defined \(known: x"):
+        load_study({"name": "s", "landscape": land, "optimizers": ["sgd"], "steps": 1})

@@ -181,3 +181,26 @@ def test_progress_true_shows_what_the_command_line_shows(monkeypatch, settings):
 def test_progress_of_another_kind_is_one_line(value):
     with pytest.raises(SpecError, match=r"^progress: takes True, False or a thalweg\.engine\.progress\.Progress, given"):
         engine.run({"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 2}, progress=value)
+
+
+def test_a_study_made_in_python_is_told_what_is_wrong_as_a_file_is():
+    wrong = {"name": "s", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": "a"}], "steps": 0}
+    with pytest.raises(SpecError) as of_a_file:
+        load_study(dict(wrong))
+    for make in (lambda: Study(**wrong), lambda: Study.model_validate(wrong)):
+        with pytest.raises(SpecError) as error:
+            make()
+        assert error.value.problems == of_a_file.value.problems
+
+
+def test_a_study_does_not_change():
+    study = load_study({"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 1})
+    for part, name in ((study, "steps"), (study.landscape, "kind"), (study.optimizers[0], "lr")):
+        with pytest.raises(AttributeError, match=rf"^{name}: a part of a study does not change"):
+            setattr(part, name, 5)
+
+
+@pytest.mark.parametrize("text", ["?0", "?", "-", "-1e", ":", ":a", "- x", "? a"])
+def test_text_that_begins_with_a_sign_of_yaml_survives_in_a_list_in_one_line(text):
+    study = load_study({"name": "s", "title": text, "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 1, "quick": {"seeds": text}})
+    assert parse_study(study.to_yaml()) == study
