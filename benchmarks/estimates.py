@@ -40,7 +40,7 @@ def measured(name, most):
 
 def told(study):
     plan = check(study)
-    executors = {group.name: choose(group).name for group in plan.groups}
+    executors = {group.name: choose(group).executor for group in plan.groups}
     began = time.process_time()
     return forecast(plan, executors), time.process_time() - began
 

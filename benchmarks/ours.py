@@ -97,6 +97,7 @@ def scaling() -> list[tuple[str, str, float]]:
 def recording(rounds: int) -> list[tuple[str, float, float]]:
     """Case e: (what is recorded, seconds, ratio to nothing); to a Zarr store on disk, 20,000 steps, every 10th."""
     from thalweg.engine import check
+    from thalweg.engine.executors.executor import Executor
     from thalweg.engine.simulate import simulate
     from thalweg.engine.store import Store
 
@@ -112,8 +113,8 @@ def recording(rounds: int) -> list[tuple[str, float, float]]:
     def one(record: dict[str, Any], steps: int) -> float:
         plan = check({**RIVER, "precision": "float32", "steps": steps, "record": record})
         shutil.rmtree(folder / "r.zarr", ignore_errors=True)
-        store = Store.create(folder / "r.zarr", plan, True, {"adam": "fused"})
-        return timed(functools.partial(simulate, store, {"adam": "fused"}))
+        store = Store.create(folder / "r.zarr", plan, True, {"adam": Executor("fused")})
+        return timed(functools.partial(simulate, store, {"adam": Executor("fused")}))
 
     for record in forms.values():
         one(record, 100)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 STUDY = {"name": "shards", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": 0.01}], "steps": 1}
-EXECUTORS = {"sgd": "array"}
 SIZES = (1_000, 3_000, 10_000)
 COLUMNS = ("plan", "begin", "resume half", "resume whole", "a shard", "of it computing", "end")
 
@@ -19,6 +18,7 @@ COLUMNS = ("plan", "begin", "resume half", "resume whole", "a shard", "of it com
 def seconds(shards: int, folder: Path) -> dict[str, float]:
     """Wall seconds of every stage of a store of so many shards; of the resumes, planning, opening and the list of what is left."""
     from thalweg.engine.api import load_study
+    from thalweg.engine.executors.executor import Executor
     from thalweg.engine.plan import plan, refit
     from thalweg.engine.simulate import drive
     from thalweg.engine.store import Store
@@ -40,14 +40,15 @@ def seconds(shards: int, folder: Path) -> dict[str, float]:
         return [shard for _, _, shard in Store.resume(target, planned()).todo()]
 
     fitted = timed("plan", planned)
-    store = timed("begin", lambda: Store.create(target, fitted, executors=EXECUTORS))
+    executors = {"sgd": Executor("array")}
+    store = timed("begin", lambda: Store.create(target, fitted, executors=executors))
     every = [shard for _, _, shard in store.todo()]
-    timed("first", lambda: drive(every[: shards // 2], EXECUTORS, store, None, 1))
+    timed("first", lambda: drive(every[: shards // 2], executors, store, None, 1))
     rest = timed("resume half", left)
     assert len(rest) == shards - shards // 2
-    timed("second", lambda: drive(rest, EXECUTORS, store, None, 1))
+    timed("second", lambda: drive(rest, executors, store, None, 1))
     assert not timed("resume whole", left)
-    timed("compute", lambda: drive(every, EXECUTORS, None, None, 1))
+    timed("compute", lambda: drive(every, executors, None, None, 1))
     timed("end", lambda: store.finish(0.0))
     shutil.rmtree(target)
     return {**made, "a shard": (made["first"] + made["second"]) / shards, "of it computing": made["compute"] / shards}

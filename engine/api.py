@@ -11,8 +11,9 @@ from ..specs.load import load_study
 from ..specs.study import Study
 from .branch import check_branch
 from .cores import cores
-from .executors.choose import DEVICE, array_simulation, choose
+from .executors.choose import array_simulation, choose
 from .executors.device import known, runs_at_once
+from .executors.executor import Executor
 from .lock import exists, held
 from .memory import of_shard
 from .open import open_tree
@@ -100,9 +101,9 @@ def run_to_store(
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
             raise SpecError(f"{option}: takes a whole number of at least 1, given {number!r:.40}")
     planned = check(study, settings)
-    executors = {group.name: choose(group, executor, device).name for group in planned.groups}
-    planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].endswith(DEVICE)})
-    if scheduler is None and not any(name.endswith(DEVICE) for name in executors.values()):
+    executors = {group.name: choose(group, executor, device).executor for group in planned.groups}
+    planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"})
+    if scheduler is None and not any(made.device == "cuda" for made in executors.values()):
         room(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
@@ -127,11 +128,11 @@ def run_to_store(
     return store
 
 
-def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu") -> dict[str, str]:
+def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu") -> dict[str, Executor]:
     """The executors a store was begun with, which finish it: another's last digits differ. Raises StoreError if `wanted` is another. The
     device may be another: what has no completion mark is then computed there."""
-    begun = {name: executor.removesuffix(DEVICE) for name, executor in store.executors().items()}
-    executors = {group.name: choose(group, begun[group.name], device).name for group in store.plan.groups}
+    begun = {name: Executor.of(text).kind for name, text in store.executors().items()}
+    executors = {group.name: choose(group, begun[group.name], device).executor for group in store.plan.groups}
     other = sorted({name for name in begun.values() if wanted not in ("auto", name)})
     if other:
         raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or --overwrite")
@@ -145,10 +146,10 @@ def open_run(path: "str | Path") -> Any:
     return open_tree(path)
 
 
-def room(planned: Plan, executors: Mapping[str, str], option: str, wanted: int) -> None:
+def room(planned: Plan, executors: Mapping[str, Executor], option: str, wanted: int) -> None:
     """Raises SpecError if as many shards as are run at a time do not fit into the free memory together."""
     free, shards = available_memory(), sum(math.prod(-(-n // c) for n, c in zip(g.shape, g.chunk, strict=True)) for g in planned.groups)
-    one = max(of_shard(group, executors[group.name]) for group in planned.groups)
+    one = max(of_shard(group, executors[group.name].kind) for group in planned.groups)
     if one > free:  # the array executor's would fit, or the plan would have been refused
         raise SpecError(
             f"a shard's blocks of lanes need about {nice_bytes(one)} of memory and {nice_bytes(free)} are free; use --executor array"

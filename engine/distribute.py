@@ -14,6 +14,7 @@ from typing import Any
 
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
+from .executors.executor import Executor
 from .open import open_root
 from .origin import same_version
 from .places import real, remote
@@ -40,7 +41,7 @@ LEAST = 100
 def distribute(
     store: Store,
     target: "str | Path",
-    executors: Mapping[str, str],
+    executors: Mapping[str, Executor],
     progress: Progress | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -87,7 +88,7 @@ def outcome(future: Any, store: Store) -> str | None:
         raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{kept(store)}") from error
 
 
-def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: str) -> str | None:
+def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: Executor) -> str | None:
     """A task: compute and write one shard. Returns what is wrong if it is an error of thalweg's own, which another try would not mend."""
     try:
         root = open_root(target, mode="r+")

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from .branch import branch_states
 from .cores import cores
 from .executors.choose import simulation
+from .executors.executor import Executor
 from .executors.split import parts
 from .plan import Group, Plan, Shard
 
@@ -52,12 +53,12 @@ class Forecast:
     compiling: float
 
 
-def forecast(plan: Plan, executors: Mapping[str, str], threads: int | None = None) -> Forecast:
+def forecast(plan: Plan, executors: Mapping[str, Executor], threads: int | None = None) -> Forecast:
     """The forecast of a plan on these executors, by group; what runs on a device counts as if it ran on the array executor."""
     threads = threads or cores()
     counts = {group.name: shards_of(group) for group in plan.groups}
     workers = max(1, min(threads, sum(counts.values())))
-    fused = [group for group in plan.groups if executors[group.name] == "fused"]
+    fused = [group for group in plan.groups if executors[group.name] == Executor("fused")]
     tried = [group for group in plan.groups if group not in fused]
     costs, serial, kernels, compiling = [], 0.0, LOADED * bool(fused), 0.0
     with threadpool_limits(limits=1), np.errstate(all="ignore"):

@@ -42,7 +42,7 @@ def group_attributes(group: Group) -> dict[str, Any]:
     return said | ({"coordinates": " ".join(zipped)} if zipped else {}) | sizes
 
 
-def documents(plan: Plan, executors: Mapping[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:
+def documents(plan: Plan, executors: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Every file of a store that has no data yet, by its key: the metadata of groups and arrays, and the coordinates."""
     import zarr
     from zarr.storage import MemoryStore
@@ -144,9 +144,9 @@ def block_variable(name: str, block: str, blocks: Any) -> str:
     return name if len(blocks) == 1 else f"{name}_{block}"
 
 
-def lay_out(root: Any, group: Group, executors: Mapping[str, str]) -> None:
+def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
     """Create a group, its coordinates and its arrays, empty."""
-    attributes = group_attributes(group) | {"executor": executors.get(group.name, "array")}
+    attributes = group_attributes(group) | {"executor": str(executors.get(group.name, "array"))}
     target = root.create_group(group.name, attributes=attributes)
     sweep_names = [dim.name for dim in group.dims]
     for dim in group.dims:

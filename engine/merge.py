@@ -16,7 +16,7 @@ from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from . import places
-from .executors.choose import DEVICE
+from .executors.executor import Executor, Kind
 from .lock import held
 from .origin import same_version
 from .part import Part
@@ -95,11 +95,11 @@ def _values(a: Any, b: Any) -> Any:
     return every[0] if len(every) == 1 else Sweep(tuple(every), {"values": every})
 
 
-def _executor(group: str, parts: list[Part]) -> str:
-    found = {str(part.root[group].attrs.get("executor", "array")).removesuffix(DEVICE) for part in parts if group in part.groups}
+def _executor(group: str, parts: list[Part]) -> Executor:
+    found: set[Kind] = {Executor.of(part.root[group].attrs.get("executor", "array")).kind for part in parts if group in part.groups}
     if len(found) > 1:
         raise StoreError(f"{group}: one store was made by the fused executor and one by the array executor; their last digits differ")
-    return found.pop()
+    return Executor(found.pop())
 
 
 def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, list[np.ndarray]]]) -> None:

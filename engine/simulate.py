@@ -18,7 +18,8 @@ from ..specs.errors import RunError, StoreError, ThalwegError
 from .branch import branch_states
 from .checkpoint import Checkpoint
 from .cores import cores
-from .executors.choose import DEVICE, choose, simulation
+from .executors.choose import choose, simulation
+from .executors.executor import Executor
 from .executors.outcome import Block
 from .executors.pool import kernel_pool
 from .places import remote
@@ -55,7 +56,7 @@ class Cancelled(Exception):
     """Ends a shard's thread after an interrupt or another shard's failure."""
 
 
-def simulate(store: Store, executors: Mapping[str, str], progress: Progress | None = None, threads: int | None = None) -> float:
+def simulate(store: Store, executors: Mapping[str, Executor], progress: Progress | None = None, threads: int | None = None) -> float:
     """Run every shard that is not complete yet, each group on its executor; returns the seconds it took.
 
     Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either. Where
@@ -71,15 +72,17 @@ def simulate(store: Store, executors: Mapping[str, str], progress: Progress | No
 def compute(plan: Plan, executor: str = "auto", threads: int | None = None, device: str = "cpu") -> float:
     """Run every shard and drop what it records; returns the seconds it took. For measurements."""
     began = time.perf_counter()
-    executors = {group.name: choose(group, executor, device).name for group in plan.groups}
+    executors = {group.name: choose(group, executor, device).executor for group in plan.groups}
     drive([s for group in plan.groups for s in group.shards()], executors, None, None, threads)
     return time.perf_counter() - began
 
 
-def drive(todo: list[Shard], executors: Mapping[str, str], store: Store | None, progress: Progress | None, threads: int | None) -> None:
+def drive(
+    todo: list[Shard], executors: Mapping[str, Executor], store: Store | None, progress: Progress | None, threads: int | None
+) -> None:
     """Run these shards in threads; what one raises ends all."""
     most = threads or cores()
-    on_device = any(executors[shard.group.name].endswith(DEVICE) for shard in todo)
+    on_device = any(executors[shard.group.name].device == "cuda" for shard in todo)
     workers = 1 if on_device else max(1, min(most, len(todo)))  # one shard fills a device, and its memory
     over = threading.Event()
     with (
@@ -117,7 +120,7 @@ class ShardRun:
     def __init__(
         self,
         shard: Shard,
-        executor: str,
+        executor: Executor,
         threads: int,
         kernels: ThreadPoolExecutor,
         store: Store | None,

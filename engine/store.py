@@ -41,7 +41,7 @@ class Store:
 
     @classmethod
     def create(
-        cls, target: "str | Path | None", plan: Plan, overwrite: bool = False, executors: Mapping[str, str] | None = None
+        cls, target: "str | Path | None", plan: Plan, overwrite: bool = False, executors: Mapping[str, Any] | None = None
     ) -> "Store":
         """A new store with every array in place and no data yet; `target` None is memory. Raises StoreError."""
         import zarr
@@ -57,7 +57,7 @@ class Store:
         return cls(open_root(target, mode="r+"), plan, str(target))
 
     @classmethod
-    def resume(cls, target: "str | Path", plan: Plan, executors: Mapping[str, str] | None = None) -> "Store":
+    def resume(cls, target: "str | Path", plan: Plan, executors: Mapping[str, Any] | None = None) -> "Store":
         """An existing store of the same study, to be finished; `executors` are for groups whose arrays it has not got yet. Raises StoreError
         that names what differs. What is lost of its metadata and coordinates is put back."""
         root = open_root(target, mode="r+")
@@ -188,7 +188,7 @@ class Store:
             return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
 
 
-def layout_of(root: Any, plan: Plan, executors: Mapping[str, str]) -> dict[str, Any]:
+def layout_of(root: Any, plan: Plan, executors: Mapping[str, Any]) -> dict[str, Any]:
     """The files that a store of this plan has before there are data; a group that knows its executor keeps it."""
     known = {g.name: notes.get("executor") or executors.get(g.name, "array") for g in plan.groups if (notes := group_notes(root, g.name))}
     with quiet():

@@ -31,7 +31,7 @@ def check(
     from ...specs.compatibility import remarks
     from ..api import check as check_study
     from ..api import load_study
-    from ..executors.choose import DEVICE, choose
+    from ..executors.choose import choose
     from ..executors.device import described, runs_at_once
     from ..forecast import forecast
     from ..memory import of_shard
@@ -44,7 +44,7 @@ def check(
 
     plan = check_study(load_study(spec, settings or (), outside=outside))
     choices = {group.name: choose(group, "auto", device) for group in plan.groups}
-    there = [group for group in plan.groups if choices[group.name].name.endswith(DEVICE)]
+    there = [group for group in plan.groups if choices[group.name].executor.device == "cuda"]
     plan = refit(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
     tree = Tree(line(f" {study.title}", study.name))
@@ -63,7 +63,7 @@ def check(
     tree.add(line(f"device {described(device, bool(there))}"))
     needed = max(of_shard(group, choices[group.name].name, cores()) for group in plan.groups)
     began = time.process_time()  # what a run, too, takes before it begins
-    expected = forecast(plan, {group.name: choose(group).name for group in plan.groups})
+    expected = forecast(plan, {group.name: choose(group).executor for group in plan.groups})
     took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
     tree.add(line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}"))
     tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(needed)} of memory a shard that runs at a time"))

@@ -1,7 +1,7 @@
 """Which executor runs a group: the fused one where it can and pays, else the array executor."""
 
+import concurrent.futures
 import contextlib
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from ...specs.errors import SpecError
 from ..memory import of_shard
 from ..plan import Group, Shard
 from .device import known, missing, missing_arrays, namespace, simulated
+from .executor import Executor
 
 EXECUTORS = ("auto", "array", "fused")
 SMALL = 2 * 10**7
@@ -20,8 +21,6 @@ SHORT = 2 * 10**4
 """Steps of all shards, up to which that holds: a step takes the array executor some tenth of a millisecond, however few the runs."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
-DEVICE = "-cuda"
-"""Ends the name of an executor that runs on the CUDA device."""
 WASTE, ROOMY = 2, 2**28
 """How many times as much memory as the array executor the fused one may take, where it takes more than so many bytes."""
 FEW_SWARMS = 8
@@ -30,10 +29,15 @@ FEW_SWARMS = 8
 
 @dataclass(frozen=True)
 class Choice:
-    """The executor of a group, and why it is not the fused one. On a CUDA device its name ends in DEVICE."""
+    """The executor of a group, and why it is not the fused one."""
 
-    name: str
+    executor: Executor
     reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The executor's text."""
+        return str(self.executor)
 
 
 def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
@@ -45,7 +49,7 @@ def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
     if device == "auto" and missing() is None and not simulated() and work(group) >= SMALL:
         with contextlib.suppress(SpecError):
             there = on_cuda(group, wanted)
-            if there.name == f"fused{DEVICE}" or min(group.at_once, group.runs) * group.iterate_size >= WIDE:
+            if there.executor.kind == "fused" or min(group.at_once, group.runs) * group.iterate_size >= WIDE:
                 return there
     return on_processor(group, wanted)
 
@@ -58,21 +62,21 @@ def work(group: Group) -> int:
 def on_processor(group: Group, wanted: str) -> Choice:
     """The executor on the CPU."""
     if wanted == "array":
-        return Choice("array")
+        return Choice(Executor("array"))
     from .fused import why_not
 
     reason = why_not(group)
     if wanted == "fused":
         if reason:
             raise SpecError(f"{group.name}: cannot be fused: {reason}; use the array executor")
-        return Choice("fused")
+        return Choice(Executor("fused"))
     if reason is None and 0 < group.runs < FEW_SWARMS and group.particles:
         reason = f"fewer than {FEW_SWARMS} swarms"
     if reason is None and work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT:
         reason = "too little work to be worth compiling"
     if reason is None and (size := of_shard(group, "fused")) > max(WASTE * of_shard(group), ROOMY):
         reason = f"lanes of which few are runs would take {size >> 20} MB"
-    return Choice("array", reason) if reason else Choice("fused")
+    return Choice(Executor("array"), reason) if reason else Choice(Executor("fused"))
 
 
 def on_cuda(group: Group, wanted: str) -> Choice:
@@ -85,7 +89,7 @@ def on_cuda(group: Group, wanted: str) -> Choice:
     if problem:
         what = "" if fused else f" for {group.name}, which the array executor runs{f' ({reason})' * bool(reason)}"
         raise SpecError(f"device cuda{what}: {problem}")
-    return Choice(f"fused{DEVICE}" if fused else f"array{DEVICE}", reason)
+    return Choice(Executor("fused" if fused else "array", "cuda"), reason)
 
 
 def why_not_on_cuda(group: Group) -> str | None:
@@ -95,15 +99,18 @@ def why_not_on_cuda(group: Group) -> str | None:
     return (cuda_swarm if group.particles else cuda).why_not(group)
 
 
-def simulation(shard: Shard, executor: str, threads: int = 1, pool: Executor | None = None, begin: Any = None) -> Any:
+def simulation(
+    shard: Shard, executor: "Executor | str", threads: int = 1, pool: concurrent.futures.Executor | None = None, begin: Any = None
+) -> Any:
     """What runs a shard on so many threads: `run(tick)` yields its Blocks and then its Outcome.
 
     A `pool` serves several shards at a time, if their executor is the fused one: no thread of it is idle while any of them has work. `begin`
     gives the states that the runs of a shard begin with, where the study is a branch of another.
     """
-    if executor.endswith(DEVICE):
+    executor = Executor.of(executor)
+    if executor.device == "cuda":
         return on_device(shard, executor, begin)
-    if executor == "fused":
+    if executor.kind == "fused":
         from .fused import FusedSimulation
         from .fused_swarm import FusedSwarm
 
@@ -115,9 +122,9 @@ def simulation(shard: Shard, executor: str, threads: int = 1, pool: Executor | N
     return SplitSimulation(simulations, axis) if len(simulations) > 1 else simulations[0]
 
 
-def on_device(shard: Shard, executor: str, begin: Any = None) -> Any:
+def on_device(shard: Shard, executor: "Executor | str", begin: Any = None) -> Any:
     """What runs a shard on the CUDA device."""
-    if executor == f"fused{DEVICE}":
+    if Executor.of(executor).kind == "fused":
         from .cuda import CudaSimulation
         from .cuda_swarm import CudaSwarm
 
