@@ -99,7 +99,7 @@ def recording(rounds: int) -> list[tuple[str, float, float]]:
     from thalweg.engine import check
     from thalweg.engine.executors.executor import Executor
     from thalweg.engine.simulate import simulate
-    from thalweg.engine.store import Store
+    from thalweg.engine.store.store import Store
 
     forms = {
         "final loss only": {"last": True, "variables": ["loss"]},

@@ -21,7 +21,7 @@ def seconds(shards: int, folder: Path) -> dict[str, float]:
     from thalweg.engine.executors.executor import Executor
     from thalweg.engine.plan import plan, refit
     from thalweg.engine.simulate import drive
-    from thalweg.engine.store import Store
+    from thalweg.engine.store.store import Store
 
     study, target, made = load_study({**STUDY, "seeds": shards}), folder / f"{shards}.zarr", {}
 

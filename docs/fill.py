@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from thalweg.engine.whole import write_whole
+from thalweg.engine.text.whole_file import write_whole
 
 HERE = Path(__file__).parent
 MARKS = re.compile(r"(<!-- claims: ([^>]*) -->\n).*?(<!-- end of claims -->)", re.DOTALL)

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import thalweg
-from thalweg.engine.whole import whole
+from thalweg.engine.text.whole_file import whole
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

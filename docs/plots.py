@@ -7,7 +7,7 @@ from typing import Any
 
 import thalweg
 from PIL import Image
-from thalweg.engine.whole import whole
+from thalweg.engine.text.whole_file import whole
 
 HERE = Path(__file__).parent / "plots"
 WIDTH = 900

@@ -40,8 +40,8 @@ from .comparison.runs import final_loss, final_value, needs_loss, opened, proble
 from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
 from .ground import heights
-from .layout import block_variable
-from .open import read_study
+from .store.layout import block_variable
+from .store.open import read_study
 
 __all__ = ["GroupAccessor", "TreeAccessor"]
 

@@ -14,14 +14,14 @@ from .cores import cores
 from .executors.choose import array_simulation, choose
 from .executors.device import known, runs_at_once
 from .executors.executor import Executor
-from .lock import exists, held
 from .memory import of_shard
-from .open import open_tree
 from .plan import Plan, plan, refit
 from .progress import Progress
 from .simulate import simulate
-from .store import Store
-from .text import nice_bytes
+from .store.lock import exists, held
+from .store.open import open_tree
+from .store.store import Store
+from .text.sizes import nice_bytes
 
 __all__ = ["check", "load_study", "open_run", "run"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..specs.errors import SpecError, suggest
 from .comparison import groups
-from .tables import Column, Table
+from .text.tables import Column, Table
 
 RTOL = 1e-6
 

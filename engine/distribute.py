@@ -15,13 +15,13 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError, ThalwegError
 from ..specs.study import Study
 from .executors.executor import Executor
-from .open import open_root
-from .origin import same_version
-from .places import real, remote
 from .plan import Plan, Shard, plan, refit
 from .progress import Progress
 from .simulate import drive, kept
-from .store import Store
+from .store.location import real, remote
+from .store.open import open_root
+from .store.provenance import same_version
+from .store.store import Store
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""

@@ -15,14 +15,14 @@ from ..specs.errors import StoreError
 from ..specs.status import Status
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
-from . import places
 from .executors.executor import Executor, Kind
-from .lock import held
-from .origin import same_version
 from .part import Part
 from .plan import Group, Shard, plan
 from .simulate import simulate
-from .store import Store
+from .store import location
+from .store.lock import held
+from .store.provenance import same_version
+from .store.store import Store
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""
@@ -32,7 +32,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
     """Join stores into a new one, and compute what is missing. Raises StoreError for stores that are not of one study."""
     if len(targets) < 2:
         raise StoreError("merge: give at least two stores")
-    if any(places.same(t, out) for t in targets):
+    if any(location.same(t, out) for t in targets):
         raise StoreError(f"{out}: is one of the stores to join; choose another --out")
     parts = [Part(t) for t in targets]
     for part in parts:

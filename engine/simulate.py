@@ -16,17 +16,17 @@ from threadpoolctl import threadpool_limits
 
 from ..specs.errors import RunError, StoreError, ThalwegError
 from .branch import branch_states
-from .checkpoint import Checkpoint
 from .cores import cores
 from .executors.choose import choose, simulation
 from .executors.executor import Executor
 from .executors.outcome import Block
 from .executors.pool import kernel_pool
-from .places import remote
 from .plan import Plan, Shard
 from .progress import Progress
 from .statistics import Gathered, summarise
-from .store import Store
+from .store.checkpoint import Checkpoint
+from .store.location import remote
+from .store.store import Store
 
 IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""

@@ -20,11 +20,11 @@ from ..specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
 from ..specs.noise import NoNoise
 from ..specs.status import Status
 from ..specs.study import Study
-from . import places
 from .claims import Results
 from .intervals import difference, interval, outermost
-from .lock import is_store
-from .zarr_stores import zarr_store
+from .store import location
+from .store.lock import is_store
+from .store.zarr_stores import zarr_store
 
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
 
@@ -257,7 +257,7 @@ def verify_study(
 
 
 def stored_study(tree: Any, where: Any) -> dict[str, Any]:
-    from .open import study_in
+    from .store.open import study_in
 
     if not tree.attrs.get("complete"):
         raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
@@ -268,9 +268,9 @@ def note(store: "str | Path", verdicts: list[Verdict]) -> None:
     """Keep the verdicts in the store's attributes."""
     import zarr
 
-    from .open import quiet
+    from .store.open import quiet
 
-    with quiet(), places.reached(store, "written"):
+    with quiet(), location.reached(store, "written"):
         root = zarr.consolidate_metadata(zarr_store(store))
         root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
 
@@ -282,7 +282,7 @@ def plain(value: Any) -> Any:
 
 def table(study: Study, verdicts: list[Verdict]) -> Any:
     """The verdicts as a table for rich."""
-    from .tables import Column, Table
+    from .text.tables import Column, Table
 
     rows = list(lines(verdicts))
     verdict, claim, measured, relation, expected, margin, tolerance, points = (list(cells) for cells in zip(*rows, strict=True))
@@ -309,7 +309,7 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
 
 def markdown(study: Study, verdicts: list[Verdict]) -> str:
     """The verdicts as a section of a Markdown page."""
-    from .escape import for_markdown
+    from .text.escape import for_markdown
 
     source = for_markdown(study.source) or "none"
     head = [f"## {for_markdown(study.title or study.name)}", "", f"`thalweg verify {study.name}`. Source: {source}.", ""]

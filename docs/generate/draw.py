@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 from thalweg.engine.comparison import best_point
-from thalweg.engine.whole import whole
+from thalweg.engine.text.whole_file import whole
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.specs.init import Normal as NormalInit

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from thalweg.engine.whole import write_whole
+from thalweg.engine.text.whole_file import write_whole
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer

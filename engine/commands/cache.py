@@ -13,7 +13,7 @@ def cache(
     """Show or clear the compiled kernels kept on disk."""
     from ...specs.errors import SpecError
     from ..executors import cache as kernels
-    from ..text import nice_bytes
+    from ..text.sizes import nice_bytes
 
     if action == "clear":
         count, freed = kernels.clear()

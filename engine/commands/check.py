@@ -20,7 +20,7 @@ def check(
     repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
 ) -> None:
     """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
-    from ..lock import is_store
+    from ..store.lock import is_store
 
     if is_store(spec):
         check_store(spec, repair)
@@ -36,8 +36,8 @@ def check(
     from ..forecast import forecast
     from ..memory import of_shard
     from ..plan import refit
-    from ..tables import console
-    from ..text import nice_bytes
+    from ..text.sizes import nice_bytes
+    from ..text.tables import console
 
     def line(text: str, bold: str = "") -> Text:
         return Text.assemble((printable(bold), "bold"), printable(text))
@@ -74,8 +74,8 @@ def check(
 
 def check_store(store: str, repair: bool) -> None:
     """Print what is complete and what is damaged; exits with 1 if anything is."""
-    from ..examine import examine, table
-    from ..tables import console
+    from ..store.integrity import examine, table
+    from ..text.tables import console
 
     found = examine(store, repair)
     console().print(table(found))

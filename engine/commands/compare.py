@@ -25,7 +25,7 @@ def compare(
     from ..comparison import compare as compare_runs
     from ..comparison import save, table
     from ..comparison.render import FORMATS
-    from ..tables import console
+    from ..text.tables import console
 
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")

@@ -17,7 +17,7 @@ def differ(
     from ..api import open_run
     from ..differ import differ as differ_runs
     from ..differ import table
-    from ..tables import console
+    from ..text.tables import console
 
     console().print(table(differ_runs(open_run(store), first, second, rtol)))
     say(f"next: {to_look_at(store)}")

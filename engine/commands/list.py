@@ -12,7 +12,7 @@ def list(
 ) -> None:
     """List what can stand in a study."""
     from ...specs.errors import SpecError, suggest
-    from ..tables import Column, Table, console
+    from ..text.tables import Column, Table, console
 
     known = {"landscapes": _units("LANDSCAPES"), "optimizers": _units("OPTIMIZERS"), "schedules": _schedules, "studies": _studies}
     if what and what not in known:

@@ -18,7 +18,7 @@ def new(
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import parse_study
     from ..starter import starter
-    from ..whole import write_whole
+    from ..text.whole_file import write_whole
 
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
     if path.name != str(path):

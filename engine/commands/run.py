@@ -27,10 +27,10 @@ def run(
 ) -> None:
     """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
     from ..api import load_study, run_to_store
-    from ..lock import is_store
+    from ..store.lock import is_store
 
     if resume and out is None and is_store(spec):
-        from ..open import stored_study
+        from ..store.open import stored_study
 
         study, target = load_study(stored_study(spec), settings or ()), spec
     else:

@@ -30,8 +30,8 @@ def to_look_at(store: object, *but: str) -> str:
     from ...specs.errors import ThalwegError
     from ...specs.record import SINGULAR
     from ...specs.study import Study
-    from ..open import stored_study
     from ..plot.spectrum import CURVES
+    from ..store.open import stored_study
 
     raw = stored_study(store)  # type: ignore[arg-type]
     try:

@@ -28,8 +28,8 @@ def interrupted(target: str, options: Mapping[str, Any] | None = None, study: An
     study than this is one that was to be replaced, and is as it was."""
     from typer import Exit
 
-    from ..lock import is_store
-    from ..open import stored_study
+    from ..store.lock import is_store
+    from ..store.open import stored_study
 
     words = [word for option in (options or {}).items() for word in option]
     begun = is_store(target) and (study is None or stored_study(target) == study.model_dump(mode="json"))
@@ -117,7 +117,7 @@ class progress:
     """Shows a run's progress on a terminal; elsewhere nothing. At the end `slowest` says what took most of the time."""
 
     def __init__(self, study: Any, wanted: bool):
-        from ..tables import console
+        from ..text.tables import console
 
         self.study, self.live, self.console = study, None, console(stderr=True)
         self.wanted = wanted and (self.console.is_terminal or self.console.is_jupyter)

@@ -26,9 +26,9 @@ def verify(
 
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
-    from ..tables import console
+    from ..text.tables import console
+    from ..text.whole_file import write_whole
     from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
-    from ..whole import write_whole
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
@@ -64,7 +64,7 @@ def place(spec: str, out: str | None) -> str | None:
 
 def following(spec: str, out: str | None, quick: list[str] | None, settings: list[str]) -> str:
     """What to do after this study: look at its runs where they are kept, else check what was `quick` at full size, else keep its runs."""
-    from ..lock import is_store
+    from ..store.lock import is_store
 
     kept = spec if is_store(spec) else place(spec, out)
     if kept and is_store(kept):  # a study without claims is not run

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tables import Column
+from ..text.tables import Column
 from .best import CHOICES, HELD_OUT, NO_CHOICE, SAME_RUNS
 
 REPORTED = {

@@ -13,9 +13,9 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.text import printable
-from ..escape import for_csv, for_latex
-from ..tables import Column, Table, console
-from ..whole import write_whole
+from ..text.escape import for_csv, for_latex
+from ..text.tables import Column, Table, console
+from ..text.whole_file import write_whole
 from .columns import columns, note
 
 FORMATS = ("table", "csv", "latex", "json")

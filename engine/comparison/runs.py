@@ -12,7 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.status import Status
-from ..open import open_tree
+from ..store.open import open_tree
 
 PARTS = ("landscape ", "init ", "noise ")
 """How the long names of swept fields begin that make a problem, not an optimizer."""

@@ -15,8 +15,8 @@ from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ...specs.lengths import in_steps
 from ...specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
-from ..checkpoint import Checkpoint, flat, nested
 from ..plan import Shard
+from ..store.checkpoint import Checkpoint, flat, nested
 from . import philox
 from .outcome import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome
 from .rebind import rebound

@@ -31,7 +31,7 @@ from typing import Any
 
 from ...specs.errors import ThalwegError
 from ..cores import cores
-from ..notice import say
+from ..text.notice import say
 from . import trust
 
 DEFAULT_SIZE = "500MB"

@@ -16,8 +16,8 @@ from ...specs.clip import ClipValue
 from ...specs.init import Point
 from ...specs.noise import Gaussian, StudentT
 from ...specs.status import Status
-from ..checkpoint import Checkpoint
 from ..plan import Group, Parts, Shard
+from ..store.checkpoint import Checkpoint
 from . import philox
 from .array import NOTHING, Tick
 from .cuda_kernel import MOST_STEPS, Features, kernel_source

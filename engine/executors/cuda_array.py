@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checkpoint import Checkpoint
+from ..store.checkpoint import Checkpoint
 from .array import NOTHING, Tick
 from .outcome import Block, Outcome
 

@@ -11,7 +11,7 @@ from numba import njit, types
 
 from . import double, single
 from .hints import INNER, vectorised
-from .lanes import (
+from .lanes import (  # fmt: skip
     A1,
     A2,
     A3,
@@ -54,7 +54,7 @@ from .lanes import (
     spread,
     tell,
     turn,
-)  # fmt: skip
+)
 
 SELDOM = True
 """Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""

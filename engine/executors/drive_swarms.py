@@ -9,7 +9,7 @@ from numba import njit, types
 
 from . import double, single
 from .hints import INNER, vectorised
-from .lanes import (
+from .lanes import (  # fmt: skip
     A1,
     A2,
     A3,
@@ -45,7 +45,7 @@ from .lanes import (
     restore,
     spread,
     tell,
-)  # fmt: skip
+)
 
 exp, power = (single.exp, single.pow) if SINGLE else (double.exp, double.pow)
 DRIVE = types.void(

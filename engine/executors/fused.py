@@ -16,9 +16,9 @@ import numpy as np
 from ...specs.clip import ClipNorm, ClipValue
 from ...specs.noise import Gaussian, StudentT
 from ...specs.status import Status
-from ..checkpoint import Checkpoint
 from ..cores import cores
 from ..plan import Group, Shard
+from ..store.checkpoint import Checkpoint
 from . import philox
 from .array import NOTHING, Begin, Simulation, Tick
 from .bounds import within

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checkpoint import Checkpoint
 from ..plan import Shard
+from ..store.checkpoint import Checkpoint
 from .array import NOTHING
 from .outcome import Block, Outcome
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checkpoint import flat, nested
+from ..store.checkpoint import flat, nested
 
 
 def packed(x: Any, state: Any, average: Any, xp: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.dual import derivative
-from ..checkpoint import flat, nested
+from ..store.checkpoint import flat, nested
 
 FULL = 32
 """Components up to which the Hessian is formed; and Lanczos vectors that are kept at a time above."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...specs.errors import SpecError, suggest
 from ...specs.registry import Registry
-from ..whole import whole
+from ..text.whole_file import whole
 
 __all__ = ["FORMATS", "default_suffix", "kinds", "plot"]
 

@@ -18,7 +18,7 @@ from ...specs.status import Status
 from ...specs.study import PARTS
 from ..claims import Results
 from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
-from ..open import read_study
+from ..store.open import read_study
 from ._theme import Theme
 
 PANELS = 4

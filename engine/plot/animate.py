@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..whole import whole
+from ..text.whole_file import whole
 from . import landscape
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panels_of, plain
 from ._picture import Picture, spread_out

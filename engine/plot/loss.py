@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axes import (
+from ._axes import (  # fmt: skip
     band,
     best_notes,
     handles,
@@ -22,7 +22,7 @@ from ._axes import (
     statistic,
     why_none,
     words,
-)  # fmt: skip
+)
 from ._picture import Picture, Problem, spread_out
 from ._values import curves
 

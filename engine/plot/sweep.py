@@ -10,7 +10,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import quantile, sweep_dims
-from ._axes import (
+from ._axes import (  # fmt: skip
     band,
     best_notes,
     handles,
@@ -24,7 +24,7 @@ from ._axes import (
     statistic,
     why_none,
     words,
-)  # fmt: skip
+)
 from ._picture import Picture, Problem, is_problem, spread_out, tuned
 from ._values import axis_of, finals, numeric_fields
 

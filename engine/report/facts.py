@@ -8,7 +8,7 @@ from ...specs.load import load_study
 from ...specs.status import Status
 from ...specs.study import Study
 from ..comparison import groups
-from ..origin import plain
+from ..store.provenance import plain
 
 OWN = ("study", "claims", "title", "thalweg_format", "every_chunk")
 """Root attributes that the page shows elsewhere."""

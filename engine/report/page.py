@@ -8,7 +8,7 @@ from typing import Any
 
 from ...specs.errors import SpecError
 from ..comparison import opened
-from ..whole import write_whole
+from ..text.whole_file import write_whole
 
 __all__ = ["report"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..comparison import sweep_dims
-from ..layout import block_variable
+from ..store.layout import block_variable
 from .numbers import thinned
 from .points import FEWEST_STEPS, MOST_STEPS, Shown
 

@@ -8,7 +8,7 @@ from ...specs.status import Status
 from ...specs.study import Study
 from ...specs.text import printable
 from ..comparison.runs import problem_dims
-from ..open import study_in
+from ..store.open import study_in
 from . import facts, lands, paths, swarms
 from .curves import Variable, curves, variables
 from .numbers import plain, thinned

@@ -18,11 +18,11 @@ from unittest import mock
 
 import numpy as np
 from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
-from thalweg.engine import checkpoint
 from thalweg.engine.executors import cuda, cuda_simulator, cuda_swarm, fused
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
 from thalweg.engine.executors.cuda import CudaSimulation
+from thalweg.engine.store import checkpoint
 from thalweg.specs.status import Status
 
 OPTIONS = {

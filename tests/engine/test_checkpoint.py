@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import check, checkpoint, simulate
-from thalweg.engine.checkpoint import Checkpoint
+from thalweg.engine import check, simulate
 from thalweg.engine.executors import fused, split
 from thalweg.engine.executors.choose import simulation
 from thalweg.engine.executors.outcome import Block
-from thalweg.engine.store import checkpoint_folder
+from thalweg.engine.store import checkpoint
+from thalweg.engine.store.checkpoint import Checkpoint
+from thalweg.engine.store.store import checkpoint_folder
 
 STUDY = {"name": "s", "landscape": {"kind": "matrix_rosenbrock", "rows": 2}, "init": {"kind": "normal"}, "seeds": 5, "steps": 90}
 RIVER = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import thalweg
 import zarr
-from thalweg.engine import examine, places
 from thalweg.engine.cli import app
 from thalweg.engine.merge import merge
-from thalweg.engine.open import quiet
+from thalweg.engine.store import integrity, location
+from thalweg.engine.store.open import quiet
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 
@@ -117,7 +117,7 @@ def test_whatever_reads_a_damaged_store_says_so_in_one_line(tmp_path, lost, monk
     out, other = tmp_path / "s.zarr", tmp_path / "other.zarr"
     run(STUDIES["runs"], out)
     run({**STUDIES["runs"], "seeds": 2}, other)
-    chunks = places.keys(zarr.open_group(str(out))[lost.partition("/c/")[0]])
+    chunks = location.keys(zarr.open_group(str(out))[lost.partition("/c/")[0]])
     (out / lost.partition("/c/")[0] / "c" / min(chunks)).unlink()
     for words in (
         ["compare", out],
@@ -215,7 +215,7 @@ def test_a_damaged_store_is_not_merged(tmp_path):
     shutil.rmtree(a / "adam" / "average_loss" / "c")
     with pytest.raises(StoreError, match=r"a\.zarr: is damaged: a chunk of adam/average_loss is missing"):
         merge([a, b], tmp_path / "c.zarr")
-    assert sum(len(f.damaged) for f in examine.examine(a, repair=True)) == 1
+    assert sum(len(f.damaged) for f in integrity.examine(a, repair=True)) == 1
     run(STUDY, a, resume=True)
     merge([a, b], tmp_path / "c.zarr", threads=1)
     assert_same(thalweg.open_run(tmp_path / "c.zarr"), thalweg.open_run(a))

@@ -16,7 +16,7 @@ from thalweg.engine.executors.choose import array_simulation, choose
 from thalweg.engine.executors.cuda_array import DeviceSimulation
 from thalweg.engine.executors.device import missing
 from thalweg.engine.plan import refit
-from thalweg.engine.store import Store
+from thalweg.engine.store.store import Store
 from thalweg.specs.errors import SpecError
 from typer.testing import CliRunner
 

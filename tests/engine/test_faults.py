@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import lock, simulate
+from thalweg.engine import simulate
 from thalweg.engine.cli import app, main
 from thalweg.engine.distribute import outcome, run_shard
-from thalweg.engine.examine import examine
 from thalweg.engine.memory import of_shard
-from thalweg.engine.store import Store
+from thalweg.engine.store import lock
+from thalweg.engine.store.integrity import examine
+from thalweg.engine.store.store import Store
 from thalweg.specs.errors import RunError, SpecError, StoreError
 from typer.testing import CliRunner
 
@@ -203,7 +204,7 @@ def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path,
     def refused(*args, **options):
         raise PermissionError(errno.EACCES, "Permission denied", "secret")
 
-    monkeypatch.setattr("thalweg.engine.examine._examined", refused)
+    monkeypatch.setattr("thalweg.engine.store.integrity._examined", refused)
     with pytest.raises(SystemExit, match="2"):
         main()
     assert capsys.readouterr().err == "error: secret: Permission denied\n"
@@ -238,7 +239,7 @@ def test_data_are_on_the_disk_before_the_mark_gets_its_name(tmp_path, monkeypatc
 @pytest.mark.parametrize("size", [0, 2**20], ids=["small", "large"])
 def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch, size):
     """Whether it waits for the mark or, of a large file, has begun before."""
-    from thalweg.engine.durable import DurableStore
+    from thalweg.engine.store.durable import DurableStore
 
     store = DurableStore(tmp_path / "s")
     (tmp_path / "s").mkdir()
@@ -278,7 +279,7 @@ def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monke
 
 def test_two_processes_do_not_write_one_store(tmp_path):
     out = tmp_path / "s.zarr"
-    code = f"import sys, time\nfrom thalweg.engine.lock import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
+    code = f"import sys, time\nfrom thalweg.engine.store.lock import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -395,7 +396,7 @@ def test_a_shard_that_dask_gave_up_is_one_line_that_says_how_to_go_on():
 def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
     out = tmp_path / "s.zarr"
     thalweg.run(STUDY, out)
-    monkeypatch.setattr("thalweg.engine.origin.OWN_VERSION", "0.0")
+    monkeypatch.setattr("thalweg.engine.store.provenance.OWN_VERSION", "0.0")
     said = run_shard(thalweg.load_study(STUDY).model_dump_json(), (None, None), str(out), 0, 0, "array")
     assert said is not None
     assert f"was begun with thalweg {thalweg.__version__}" in said

@@ -15,8 +15,8 @@ from thalweg.engine import cli
 from thalweg.engine.comparison import compare, save, table
 from thalweg.engine.comparison.entries import entries
 from thalweg.engine.differ import table as differ_table
-from thalweg.engine.escape import for_csv, for_latex, for_markdown
-from thalweg.engine.tables import console
+from thalweg.engine.text.escape import for_csv, for_latex, for_markdown
+from thalweg.engine.text.tables import console
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.text import UNSEEN, printable
 

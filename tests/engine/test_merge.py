@@ -5,8 +5,8 @@ import pytest
 import thalweg
 from thalweg.engine import simulate
 from thalweg.engine.cli import app
-from thalweg.engine.examine import examine
 from thalweg.engine.merge import merge
+from thalweg.engine.store.integrity import examine
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 
@@ -86,7 +86,7 @@ def test_other_studies_are_refused(tmp_path, change, message):
 
 def test_stores_of_another_version_are_refused(tmp_path, monkeypatch):
     thalweg.run(STUDY, tmp_path / "old.zarr")
-    monkeypatch.setattr("thalweg.engine.origin.OWN_VERSION", "0.0")
+    monkeypatch.setattr("thalweg.engine.store.provenance.OWN_VERSION", "0.0")
     with pytest.raises(StoreError, match=rf"was begun with thalweg {thalweg.__version__}, this is 0\.0.*; join it with that version"):
         merge([tmp_path / "old.zarr"] * 2, tmp_path / "all.zarr")
 

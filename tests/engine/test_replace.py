@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import thalweg
 import zarr
-from thalweg.engine import lock, replace
 from thalweg.engine.cli import app, main
-from thalweg.engine.examine import examine
-from thalweg.engine.open import open_root, quiet
+from thalweg.engine.store import lock, replace
+from thalweg.engine.store.integrity import examine
+from thalweg.engine.store.open import open_root, quiet
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 
@@ -25,7 +25,8 @@ NEW = {**OLD, "optimizers": ["sgd", "lion"], "seeds": 3, "noise": {"kind": "gaus
 DRIVER = r"""
 import json, os, shutil, sys
 import filelock, numcodecs.blosc, thalweg, xarray, xarray.backends.zarr, zarr.codecs
-from thalweg.engine import open as opening, store, replace, durable, simulate, merge, examine, verdicts, accessor
+from thalweg.engine.store import open as opening, store, replace, durable, integrity
+from thalweg.engine import simulate, merge, verdicts, accessor
 
 for text in sys.argv[2:4]:
     simulate.compute(thalweg.check(json.loads(text)), "array", 1)  # imports all there is, and starts none of Zarr's threads
@@ -81,7 +82,7 @@ def resume(study):
 
 
 def state():
-    found = examine.examine(out)
+    found = integrity.examine(out)
     names = [o["kind"] for o in opening.stored_study(out)["optimizers"]]
     return ["new" if "lion" in names else "old", sum(f.shards - f.done for f in found), sum(len(f.damaged) for f in found)]
 

@@ -9,11 +9,11 @@ import pytest
 import thalweg
 import xarray as xr
 from thalweg.engine import plan as planning
-from thalweg.engine import store as storing
 from thalweg.engine.executors import array as array_executor
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.plan import plan
 from thalweg.engine.progress import Progress
+from thalweg.engine.store import store as storing
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS

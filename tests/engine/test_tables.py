@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from thalweg.engine.cli import app
 from thalweg.engine.comparison import VIEWS, compare, table
 from thalweg.engine.comparison.columns import columns
-from thalweg.engine.tables import Column, Table, console
+from thalweg.engine.text.tables import Column, Table, console
 from typer.testing import CliRunner
 
 WIDTHS = (40, 60, 80, 110, 200)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
-from thalweg.engine import whole
 from thalweg.engine.cli import app
 from thalweg.engine.plot import plot
 from thalweg.engine.report import report
+from thalweg.engine.text import whole_file
 from thalweg.engine.verdicts import verify_study
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
@@ -84,12 +84,12 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, store, 
 def test_an_error_while_it_is_written_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(TypeError), whole.whole(path) as part:
+    with pytest.raises(TypeError), whole_file.whole(path) as part:
         part.write_text("half") and part.write_text(None)  # type: ignore[arg-type]
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     with pytest.raises(StoreError, match=r"nowhere.a\.txt: cannot be written: No such file or directory"):
-        whole.write_whole(tmp_path / "nowhere" / "a.txt", "new")
+        whole_file.write_whole(tmp_path / "nowhere" / "a.txt", "new")
 
 
 def test_rights_links_and_what_is_no_file(tmp_path):
@@ -97,12 +97,12 @@ def test_rights_links_and_what_is_no_file(tmp_path):
     path.write_text("old")
     path.chmod(0o640)
     link.symlink_to(path)
-    whole.write_whole(link, "new")
+    whole_file.write_whole(link, "new")
     assert link.is_symlink()
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     if Path("/dev/null").exists():
-        whole.write_whole("/dev/null", "gone")
+        whole_file.write_whole("/dev/null", "gone")
         assert not Path("/dev/null").is_file()
 
 

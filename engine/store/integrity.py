@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.status import Status
-from . import places
+from ...specs.status import Status
+from ..plan import Group, Shard, plan
+from . import location
 from .chunks import is_ours, lost, run_dims
 from .layout import amiss, as_stored, group_notes
 from .lock import held
 from .open import open_root, quiet, read_study
-from .plan import Group, Shard, plan
 from .store import Store, layout_of, mend
 
 
@@ -50,7 +50,7 @@ def _examined(target: "str | Path", repair: bool) -> list[Finding]:
     }  # else it was cut off before its runs
     mended = {name for name in begun if repair and group_notes(root, name)}
     if mended:
-        with places.reached(target, "written"):
+        with location.reached(target, "written"):
             mend(root, {key: held for key, held in files.items() if key.partition("/")[0] in mended})
         root = open_root(target, mode="r+")
     store, made = Store(root, planned), []
@@ -66,7 +66,7 @@ def _examined(target: "str | Path", repair: bool) -> list[Finding]:
             if reason:
                 found.damaged.append((shard, reason))
                 if repair:
-                    with places.reached(target, "written"):
+                    with location.reached(target, "written"):
                         store.reopen_shard(shard)
         made.append(found)
     return made
@@ -100,8 +100,8 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[
 
 def table(findings: list[Finding]) -> Any:
     """The findings as a table for rich."""
-    from .tables import Column, Table
-    from .text import nice_bytes
+    from ..text.sizes import nice_bytes
+    from ..text.tables import Column, Table
 
     columns = (
         Column("group", [f.group for f in findings], name=True),

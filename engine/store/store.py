@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import StoreError
-from ..specs.record import SINGULAR, VECTORS
-from ..specs.status import Status
-from . import places
+from ...specs.errors import StoreError
+from ...specs.record import SINGULAR, VECTORS
+from ...specs.status import Status
+from ..plan import Plan, Shard
+from ..text.sizes import nice_bytes
+from . import location
 from .checkpoint import Checkpoint
 from .chunks import lost
 from .layout import amiss, as_stored, block_variable, documents, group_notes, put
 from .lock import exists, is_store
 from .open import open_root, quiet
-from .origin import provenance, same_study, same_version
-from .plan import Plan, Shard
+from .provenance import provenance, same_study, same_version
 from .replace import begin, resume_clearing
-from .text import nice_bytes
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Store:
         if target is None:
             return cls(zarr.open_group(MemoryStore(files), mode="r+", zarr_format=3, use_consolidated=False), plan)
         prepare(target, overwrite, plan)
-        with quiet(), places.reached(target, "written"):
+        with quiet(), location.reached(target, "written"):
             begin(target, files)
         return cls(open_root(target, mode="r+"), plan, str(target))
 
@@ -64,7 +64,7 @@ class Store:
         same_study(root, plan.study, target)
         same_version(root, target)
         plan = as_stored(plan, root)
-        with quiet(), places.reached(target, "written"):
+        with quiet(), location.reached(target, "written"):
             files = layout_of(root, plan, executors or {})
             if "clearing" in root.attrs:
                 resume_clearing(target, root, files)
@@ -74,7 +74,7 @@ class Store:
 
     def checkpoint(self, shard: Shard, settle: Any) -> Checkpoint:
         """Where this shard's state is kept until it is complete."""
-        if self.target is None or places.remote(self.target) or shard.group.statistics:
+        if self.target is None or location.remote(self.target) or shard.group.statistics:
             return Checkpoint()
         attributes, group = self.root.attrs, self.root[shard.group.name].attrs
         parts = [str(attributes.get(name)) for name in ("study", "created", "thalweg_version")] + [
@@ -157,7 +157,7 @@ class Store:
         chunk loses the mark and is among them."""
         made = []
         for g, group in enumerate(self.plan.groups):
-            marks = places.keys(self.root[group.name]["status"])
+            marks = location.keys(self.root[group.name]["status"])
             gone = lost(self.root, group.name) if marks else {}
             for k, shard in enumerate(group.shards()):
                 key = shard.key
@@ -171,10 +171,10 @@ class Store:
         """Gather all metadata in one place, so that opening takes one read, and note the wall time and that the store is complete."""
         import zarr
 
-        if self.target is not None and not places.remote(self.target):
+        if self.target is not None and not location.remote(self.target):
             shutil.rmtree(checkpoint_folder(self.target), ignore_errors=True)
             if self.cut:
-                places.tidy(self.target)
+                location.tidy(self.target)
         before = float(self.root.attrs.get("wall_seconds", 0.0))
         with quiet():
             root = zarr.consolidate_metadata(self.root.store)
@@ -210,7 +210,7 @@ def mend(root: Any, files: Mapping[str, Any]) -> None:
 
 def checkpoint_folder(target: "str | Path") -> Path:
     """The folder beside a store that holds the state of its unfinished shards."""
-    path = places.real(target)
+    path = location.real(target)
     return path.with_name(f".{path.name}.checkpoints")
 
 
@@ -226,11 +226,11 @@ def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
         except StoreError as error:
             raise StoreError(f"{error}, so --overwrite does not touch it; choose another --out") from None
     branch = plan.study.branch
-    if branch and places.same(branch.store, target):
+    if branch and location.same(branch.store, target):
         raise StoreError(f"{target}: is the store that the runs go on from; choose another --out")
-    if (free := places.free(target)) is not None and plan.bytes > free:
+    if (free := location.free(target)) is not None and plan.bytes > free:
         raise StoreError(
             f"{target}: the study stores up to {nice_bytes(plan.bytes)} and only {nice_bytes(free)} are free; record fewer steps or variables"
         )
-    if not places.remote(target):
-        places.tidy(target)
+    if not location.remote(target):
+        location.tidy(target)

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.status import Status
-from . import places
+from ...specs.status import Status
+from . import location
 
 
 def lost(root: Any, group: str) -> dict[str, str]:
     """The shards of a group that are said to be complete and lack a chunk, by the key of their completion mark -> the array that lacks it. A
     coordinate that lacks one counts for the key ""."""
     data, made = root[group], {}
-    marks, strict = sorted(places.keys(data["status"])), bool(root.attrs.get("every_chunk"))
+    marks, strict = sorted(location.keys(data["status"])), bool(root.attrs.get("every_chunk"))
     for name, array in sorted(data.arrays()):
         grid = chunk_counts(array)
-        if name == "status" or not is_ours(array) or len(have := places.keys(array)) == math.prod(grid):
+        if name == "status" or not is_ours(array) or len(have := location.keys(array)) == math.prod(grid):
             continue
         if (lead := run_dims(data, name)) is None:
             if strict or array.size > 1:  # other versions left out a chunk of zeros

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..specs.errors import StoreError
-from .places import PARTIAL, aside, filesystem, has_metadata, path_of, reached, real, remote
+from ...specs.errors import StoreError
+from .location import PARTIAL, aside, filesystem, has_metadata, path_of, reached, real, remote
 from .replace import settle
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .durable import DurableStore
-from .places import path_of, reached, real, remote
+from .location import path_of, reached, real, remote
 
 
 def zarr_store(target: "str | Path", read_only: bool = False) -> Any:

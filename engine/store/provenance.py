@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..specs.errors import SpecError, StoreError
-from ..specs.init import File
-from ..specs.study import Study
+from ...specs.errors import SpecError, StoreError
+from ...specs.init import File
+from ...specs.study import Study
 
 FORMAT_VERSION = 1
 PACKAGES = ("numpy", "zarr", "pydantic")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..specs.text import printable
+from ...specs.text import printable
 
 GAP = 2
 """Blanks between columns."""

@@ -2,7 +2,7 @@
 
 import re
 
-from ..specs.text import printable
+from ...specs.text import printable
 
 FORMULA = ("=", "+", "-", "@")
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}  # fmt: skip

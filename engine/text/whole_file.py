@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..specs.errors import StoreError
+from ...specs.errors import StoreError
 
 
 @contextmanager

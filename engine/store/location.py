@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from ..specs.errors import StoreError
+from ...specs.errors import StoreError
 
 PARTIAL = ".partial"
 """How names of files end that are not whole yet, Zarr's and durable.py's; what a killed process leaves of them counts for nothing."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..specs.errors import SpecError, StoreError
-from ..specs.load import Source, validate
-from ..specs.study import Study
-from . import places
+from ...specs.errors import SpecError, StoreError
+from ...specs.load import Source, validate
+from ...specs.study import Study
+from . import location
 from .chunks import lost
 from .layout import laid_out
 from .lock import exists, is_store
-from .origin import FORMAT_VERSION, as_text
+from .provenance import FORMAT_VERSION, as_text
 from .zarr_stores import zarr_store
 
 
@@ -32,7 +32,7 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     """The root group of a thalweg store. Raises StoreError if it is none."""
     import zarr
 
-    if not exists(target) and not (not places.remote(target) and places.path_of(target).is_dir()):
+    if not exists(target) and not (not location.remote(target) and location.path_of(target).is_dir()):
         raise StoreError(f"{target}: there is no such store")
     if not is_store(target):
         raise StoreError(f"{target}: is not a Zarr store (there is no zarr.json in it)")
@@ -90,7 +90,7 @@ def open_tree(path: "str | Path") -> Any:
 
     root = open_root(path)
     study_in(root.attrs, path)
-    with quiet(), places.reached(path), legible(path):
+    with quiet(), location.reached(path), legible(path):
         whole = gathered(root)
         intact(whole or root, path)
         tree = xarray.open_datatree(zarr_store(path, read_only=True), engine="zarr", consolidated=whole is not None)  # type: ignore[arg-type]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.compatibility import remarks
-from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
-from .plan import Dim, Group, Plan, refit
+from ...specs.compatibility import remarks
+from ...specs.record import DIAGNOSTICS, SINGULAR, VECTORS
+from ..plan import Dim, Group, Plan, refit
 
 LONG_NAMES = {
     "loss": "noiseless objective",

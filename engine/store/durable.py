@@ -18,7 +18,7 @@ from typing import Any
 
 from zarr.storage import LocalStore
 
-from .places import PARTIAL
+from .location import PARTIAL
 
 LARGE = 2**20
 """Bytes of a file from which on its flush does not wait for the next mark."""

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..specs.errors import StoreError
-from . import places
+from ...specs.errors import StoreError
+from ..text.notice import say
+from . import location
 from .durable import DurableStore, flush
 from .layout import put
-from .notice import say
 from .zarr_stores import zarr_store
 
 CHUNK = re.compile(r"zarr\.json|c(/\d+)*")
@@ -32,9 +32,9 @@ SHOWN = 5
 
 def settle(target: "str | Path") -> None:
     """Finish or undo a replacement that was cut off. The caller holds the store's lock, or is the one who replaces."""
-    if places.remote(target):
+    if location.remote(target):
         return
-    place, new, old, gone = places.aside(target)
+    place, new, old, gone = location.aside(target)
     if os.path.lexists(old):
         if not os.path.lexists(place):
             (new if new.exists() else old).rename(place)
@@ -50,14 +50,14 @@ def begin(target: "str | Path", files: Mapping[str, Any]) -> None:
 
     A folder's old store is as it was if this fails.
     """
-    if places.remote(target):
-        if places.has_metadata(target):
+    if location.remote(target):
+        if location.has_metadata(target):
             _clear_remote(target, files)
         put(zarr_store(target), files)
         return
     settle(target)
-    place, new, old, _ = places.aside(target)
-    if not places.has_metadata(target):
+    place, new, old, _ = location.aside(target)
+    if not location.has_metadata(target):
         _lay_down(place, files)
         return
     _refuse_clash(target, _foreign_in(place), files)
@@ -106,7 +106,7 @@ def foreign(keys: Iterable[str], groups: Iterable[str], read: Callable[[str], by
     for key in keys:
         group, _, rest = key.partition("/")
         array, _, inner = rest.partition("/")
-        if key == "zarr.json" or key.endswith(places.PARTIAL):
+        if key == "zarr.json" or key.endswith(location.PARTIAL):
             continue
         own = group in known or marked(f"{group}/zarr.json", "optimizer")
         if own and rest == "zarr.json":
@@ -167,7 +167,7 @@ def _carry_over(old: Path, place: Path, target: "str | Path") -> None:
 
 def _clear_remote(target: "str | Path", files: Mapping[str, Any]) -> None:
     """Replace the root's metadata, then delete what the old store consists of."""
-    system, path = places.filesystem(target)
+    system, path = location.filesystem(target)
     system.invalidate_cache()
     before = system.cat_file(f"{path}/zarr.json")
     groups = groups_of(before)
@@ -182,7 +182,7 @@ def _clear_remote(target: "str | Path", files: Mapping[str, Any]) -> None:
 
 def _clear(target: "str | Path", groups: list[str]) -> None:
     """Delete the chunks, then the arrays' metadata, then the groups', so that what is left is known for what it is."""
-    system, path = places.filesystem(target)
+    system, path = location.filesystem(target)
     system.invalidate_cache()
     keys, kept = _remote_foreign(system, path, groups)
     ours = sorted({*keys} - {*kept, "zarr.json"})

@@ -1,0 +1,1 @@
+"""Text for people and files: sizes, tables, escaping, messages."""
