@@ -12,8 +12,8 @@ import time
 from thalweg.engine import check
 from thalweg.engine.api import load_study
 from thalweg.engine.executors.choose import choose
-from thalweg.engine.forecast import forecast
-from thalweg.engine.simulate import compute
+from thalweg.engine.runner.forecast import forecast
+from thalweg.engine.runner.threads import compute
 from thalweg.specs.load import gallery
 
 

@@ -98,7 +98,7 @@ def recording(rounds: int) -> list[tuple[str, float, float]]:
     """Case e: (what is recorded, seconds, ratio to nothing); to a Zarr store on disk, 20,000 steps, every 10th."""
     from thalweg.engine import check
     from thalweg.engine.executors.executor import Executor
-    from thalweg.engine.simulate import simulate
+    from thalweg.engine.runner.threads import simulate
     from thalweg.engine.store.store import Store
 
     forms = {

@@ -20,7 +20,7 @@ def seconds(shards: int, folder: Path) -> dict[str, float]:
     from thalweg.engine.api import load_study
     from thalweg.engine.executors.executor import Executor
     from thalweg.engine.plan import plan, refit
-    from thalweg.engine.simulate import drive
+    from thalweg.engine.runner.threads import drive
     from thalweg.engine.store.store import Store
 
     study, target, made = load_study({**STUDY, "seeds": shards}), folder / f"{shards}.zarr", {}

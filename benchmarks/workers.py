@@ -54,7 +54,7 @@ def seconds(steps: int, rounds: int) -> dict[str, list[float]]:
     from dask import config
     from distributed import Client, LocalCluster
     from thalweg.engine.api import run
-    from thalweg.engine.distribute import QUIET
+    from thalweg.engine.runner.dask_cluster import QUIET
 
     folder, spawn = tempfile.mkdtemp(prefix="thalweg-bench-"), get_context("spawn")
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "silence_logs": 50}

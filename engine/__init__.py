@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import check, load_study, open_run, run
+    from .claims.verdict import verify
     from .comparison import compare
-    from .verdicts import verify
 
 _PUBLIC = {"load_study": "api", "run": "api", "open_run": "api", "check": "api", "compare": "comparison", "verify": "verdicts"}
 __all__ = ["check", "compare", "load_study", "open_run", "run", "verify"]

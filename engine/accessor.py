@@ -36,10 +36,10 @@ from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import Study
 from .comparison.best import lowest, split
-from .comparison.runs import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
-from .comparison.spread import quantile
 from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
-from .ground import heights
+from .results.groups import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
+from .results.landscape_grid import heights
+from .results.quantiles import quantile
 from .store.layout import block_variable
 from .store.open import read_study
 
@@ -225,7 +225,7 @@ class TreeAccessor:
         return self._each("on_landscape", points, margin, study)
 
     def _each(self, method: str, *given: Any) -> Any:
-        from .comparison.runs import groups
+        from .results.groups import groups
 
         study = self.tree.root if "study" in self.tree.root.attrs else None  # read by what needs it: a plug-in may be gone
         if "status" in self.tree.data_vars:

@@ -9,15 +9,15 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
-from .branch import check_branch
 from .cores import cores
 from .executors.choose import array_simulation, choose
 from .executors.device import known, runs_at_once
 from .executors.executor import Executor
-from .memory import of_shard
+from .executors.memory import of_shard
 from .plan import Plan, plan, refit
-from .progress import Progress
-from .simulate import simulate
+from .runner.branch import check_branch
+from .runner.progress import Progress
+from .runner.threads import simulate
 from .store.lock import exists, held
 from .store.open import open_tree
 from .store.store import Store
@@ -120,7 +120,7 @@ def run_to_store(
         elif out is None:
             raise StoreError("workers write into the store themselves; give `out`")
         else:
-            from .distribute import distribute
+            from .runner.dask_cluster import distribute
 
             began = time.perf_counter()
             distribute(store, out, executors, progress, workers, scheduler)

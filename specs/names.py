@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from .errors import PlacedError
+from .syntax import syntax_tree
 
 SYNTAX = frozenset({"and", "or", "not", "if", "else", "in", "is", "for", "None", "True", "False"})
 """Python's words that are no names here either."""
@@ -60,7 +61,7 @@ def for_parser(text: str, words: Collection[str] = FREE) -> str:
 def parse_expression(text: str, words: Collection[str] = FREE) -> ast.expr:
     """Python's syntax tree of an expression in which `words`, some of FREE, are names. Raises what ast.parse does."""
     try:
-        tree = ast.parse(for_parser(text, words), mode="eval").body
+        tree = syntax_tree(for_parser(text, words), "eval").body
     except SyntaxError as error:
         error.msg = error.msg.replace(HIDDEN, "")
         raise

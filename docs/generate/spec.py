@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from thalweg.engine import claim_functions
+from thalweg.engine.claims import functions
 from thalweg.specs import claim, record, schedule
 from thalweg.specs.average import AVERAGES
 from thalweg.specs.clip import CLIPS
@@ -62,7 +62,7 @@ def parts() -> list[str]:
     made[-1] += "".join(f"\n| `{name}` | {cell(text)} |" for name, text in record.DIAGNOSTICS.items())
     made += ["(spec-stop)=\n## Stop", markdown(record.Stop), fields.table(record.Stop)]
     made += ["(spec-claim)=\n## Claims", markdown(claim.Claim), fields.table(claim.Claim)]
-    return [*made, "### The language of claims", markdown(claim), "Functions:", markdown(claim_functions)]
+    return [*made, "### The language of claims", markdown(claim), "Functions:", markdown(functions)]
 
 
 def choice(noun: str, title: str, kinds: Choice, words: str) -> list[str]:

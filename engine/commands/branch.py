@@ -24,7 +24,7 @@ def branch(
 ) -> None:
     """Go on from a stored step under changed settings, on the same noise: --set sgd.schedule=cosine asks 'what if'."""
     from ..api import run_to_store
-    from ..branch import branched
+    from ..runner.branch import branched
 
     study = branched(store, at, settings or ())
     target = f"{study.name}.zarr" if out is None else out

@@ -33,9 +33,9 @@ def check(
     from ..api import load_study
     from ..executors.choose import choose
     from ..executors.device import described, runs_at_once
-    from ..forecast import forecast
-    from ..memory import of_shard
+    from ..executors.memory import of_shard
     from ..plan import refit
+    from ..runner.forecast import forecast
     from ..text.sizes import nice_bytes
     from ..text.tables import console
 

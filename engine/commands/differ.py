@@ -15,8 +15,8 @@ def differ(
 ) -> None:
     """Say at which step two groups of a store part: two optimizers, or two conventions of one."""
     from ..api import open_run
-    from ..differ import differ as differ_runs
-    from ..differ import table
+    from ..comparison.first_difference import differ as differ_runs
+    from ..comparison.first_difference import table
     from ..text.tables import console
 
     console().print(table(differ_runs(open_run(store), first, second, rtol)))

@@ -15,7 +15,7 @@ def merge(
     threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
 ) -> None:
     """Join stores of one study; runs that none of them has are computed."""
-    from ..merge import merge as join
+    from ..runner.merge import merge as join
 
     try:
         join(stores, out, overwrite, threads)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ...specs.text import printable
-from ..progress import Progress
+from ..runner.progress import Progress
 from .say import command, say
 
 
@@ -94,7 +94,7 @@ class Live(Progress):
         """Keeps, for each part of the way, the lowest median over (some of) the seeds."""
         import numpy as np
 
-        from ..comparison.spread import quantile
+        from ..results.quantiles import quantile
 
         if "loss" not in data or not len(steps):
             return

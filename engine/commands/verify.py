@@ -26,9 +26,9 @@ def verify(
 
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
+    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
     from ..text.tables import console
     from ..text.whole_file import write_whole
-    from ..verdicts import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")

@@ -1,9 +1,9 @@
 """Which optimizer did best, where, how fast, and how sure that is: one view, one table. See docs/compare.md for every number."""
 
+from ..results.groups import final_loss, groups, opened, sweep_dims, swept_coordinates
+from ..results.quantiles import quantile
 from .best import Best, best_point
 from .render import save, table
-from .runs import final_loss, groups, opened, sweep_dims, swept_coordinates
-from .spread import quantile
 from .views import VIEWS, compare
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.status import Status
-from .runs import final_loss, sweep_dims, swept_coordinates
-from .spread import quantile
+from ..results.groups import final_loss, sweep_dims, swept_coordinates
+from ..results.quantiles import quantile
 
 HELD_OUT, NO_CHOICE, SAME_RUNS = "held out", "nothing to choose", "same runs"
 CHOICES = {

@@ -13,8 +13,8 @@ import numpy as np
 
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
+from ..results.groups import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
 from .best import Best, best_of, in_words, split
-from .runs import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
 
 
 @dataclass(frozen=True)

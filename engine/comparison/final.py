@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.status import Status
+from ..results.quantiles import METHODS, MOST_RESAMPLED, interval
 from .entries import Entry
-from .spread import METHODS, MOST_RESAMPLED, interval
 
 CONFIDENCE = 0.95
 

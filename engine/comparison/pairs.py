@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from ..results.quantiles import quantile
 from .entries import Entry, by_problem
-from .spread import quantile
 
 
 def pairs(found: Sequence[Entry]) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
+from ..results.quantiles import quantile
 from .entries import Entry, by_problem, lowest_known
-from .spread import quantile
 
 
 def sensitivity(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) -> Any:

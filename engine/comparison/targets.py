@@ -14,8 +14,8 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.status import Status
+from ..results.groups import needs_loss, sweep_dims
 from .entries import Entry, by_problem
-from .runs import needs_loss, sweep_dims
 
 BLOCK_VALUES = 4 * 2**20
 """Losses held in memory at a time."""
@@ -53,7 +53,7 @@ def targets(found: Sequence[Entry], values: Sequence[float] = (), confidence: fl
 
 def reached(one: Entry, wanted: np.ndarray) -> dict[str, np.ndarray]:
     """ert, median, success, successes, seeds of one entry's reporting runs, (targets,) each."""
-    from .spread import quantile
+    from ..results.quantiles import quantile
 
     needs_loss(one.dataset, one.label)
     runs = one.runs.isel(seed=np.flatnonzero(one.done))

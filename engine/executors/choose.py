@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..memory import of_shard
 from ..plan import Group, Shard
 from .device import known, missing, missing_arrays, namespace, simulated
 from .executor import Executor
+from .memory import of_shard
 
 EXECUTORS = ("auto", "array", "fused")
 SMALL = 2 * 10**7

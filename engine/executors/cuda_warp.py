@@ -14,6 +14,7 @@ import functools
 import itertools
 from collections.abc import Iterable
 
+from ...specs.syntax import syntax_tree
 from .inline import NotFusable
 
 OWN = {"X": 0, "G": 0, "XI": 0, "S": 1}
@@ -73,7 +74,7 @@ def shared(text: str, dim: int, warp: int, itemsize: int) -> str:
     """The module (source.py) for a warp. Raises NotFusable where its threads would need each other's components and cannot have them."""
     made: list[ast.stmt] = []
     vectors = 0
-    for node in ast.parse(text).body:
+    for node in syntax_tree(text).body:
         if not isinstance(node, ast.FunctionDef):
             made.append(node)
             continue
@@ -90,7 +91,7 @@ def shared(text: str, dim: int, warp: int, itemsize: int) -> str:
 
 
 def lines(*text: str) -> list[ast.stmt]:
-    return ast.parse("\n".join(text)).body
+    return syntax_tree("\n".join(text)).body
 
 
 class _Dealt(ast.NodeTransformer):

@@ -9,7 +9,7 @@ from numba import njit, types
 
 from . import double, single
 from .hints import INNER, vectorised
-from .lanes import (  # fmt: skip
+from .lanes import (
     A1,
     A2,
     A3,

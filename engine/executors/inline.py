@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...optimizers.base import norm, unit
+from ...specs.syntax import compiled, syntax_tree
 
 ELEMENTWISE = {
     **{name: name for name in ("sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "sign")},
@@ -82,7 +83,7 @@ def inline(update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence
     `plain` are Python values known now. Raises NotFusable for anything beyond straight-line arithmetic.
     """
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(update))).body[0]
+        tree = syntax_tree(textwrap.dedent(inspect.getsource(update))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError) as error:
         raise NotFusable(f"the source of its rule cannot be read ({error})") from None
     if not isinstance(tree, ast.FunctionDef):
@@ -180,7 +181,7 @@ class _Inliner:
         names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
         if not names <= set(self.plain):
             raise NotFusable(f"its rule branches on something else than plain fields: if {ast.unparse(test)}")
-        code = compile(ast.Expression(ast.fix_missing_locations(test)), "<rule>", "eval")
+        code = compiled(ast.Expression(ast.fix_missing_locations(test)), "<rule>", "eval")
         return bool(eval(code, {"__builtins__": {}}, dict(self.plain)))  # an installed optimizer's own code, never a study's
 
     def inside(self, value: Value) -> str:

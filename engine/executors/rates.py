@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from ...specs.noise import Gaussian, StudentT
+from ...specs.syntax import syntax_tree
 from .cache import folder, hashed, used, write
 
 LEAST = 0.02
@@ -78,7 +79,7 @@ def modelled(simulation: Any) -> float:
 @cache
 def operations(source: str, function: str, dim: int) -> float:
     """Operations of a lane in a function of a generated module; loops over components count as often as they turn."""
-    body = next(n.body for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
+    body = next(n.body for n in syntax_tree(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
     return sum(in_lanes(statement, 1.0, dim) for statement in body)
 
 

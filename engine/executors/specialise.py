@@ -4,6 +4,8 @@ import ast
 import functools
 from pathlib import Path
 
+from ...specs.syntax import syntax_tree
+
 
 @functools.cache
 def specialise(name: str, constants: tuple[tuple[str, str | int | bool], ...] = (), moved: tuple[tuple[str, str], ...] = ()) -> str:
@@ -23,7 +25,7 @@ def specialise(name: str, constants: tuple[tuple[str, str | int | bool], ...] = 
     ------
     AssertionError if the file does not assign a constant exactly once, or does not import a module that has moved.
     """
-    tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
+    tree = syntax_tree(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
     for constant, value in constants:
         found = [n for n in tree.body if isinstance(n, ast.Assign) and [ast.unparse(t) for t in n.targets] == [constant]]
         assert len(found) == 1, f"{name}.py assigns {constant} {len(found)} times"

@@ -16,7 +16,7 @@ from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ...specs.study import PARTS
-from ..claims import Results
+from ..claims.evaluate import Results
 from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
 from ..store.open import read_study
 from ._theme import Theme

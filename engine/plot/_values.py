@@ -6,7 +6,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.status import Status
-from ..claims import Results
+from ..claims.evaluate import Results
 from ..comparison import final_loss, quantile, sweep_dims, swept_coordinates
 from ._picture import Picture
 

@@ -14,7 +14,7 @@ from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
-from ..ground import finite, framed, heights
+from ..results.landscape_grid import finite, framed, heights
 from ..store.layout import block_variable
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._picture import Picture, Problem, spread_out

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._axes import (  # fmt: skip
+from ._axes import (
     band,
     best_notes,
     handles,

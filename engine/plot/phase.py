@@ -14,8 +14,8 @@ from ...specs.errors import SpecError
 from ..comparison import sweep_dims
 from ..comparison.best import rule
 from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
-from ._line import theory
 from ._picture import Picture, is_problem, spread_out, tuned
+from ._theory_line import theory
 from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
 
 OPTIONS = ("value", "x", "y", "line", "target", "groups", "at")

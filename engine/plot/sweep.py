@@ -10,7 +10,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import quantile, sweep_dims
-from ._axes import (  # fmt: skip
+from ._axes import (
     band,
     best_notes,
     handles,

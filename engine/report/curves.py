@@ -9,8 +9,8 @@ import numpy as np
 from ...specs.record import VECTORS
 from ...specs.status import Status
 from ..comparison import sweep_dims
-from .numbers import LEVELS, band, plain
-from .points import Shown
+from .sweep_points import Shown
+from .thinning import LEVELS, band, plain
 
 COMPONENTS = 6
 """Components of a vector or matrix that are offered, from the first on."""

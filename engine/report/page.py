@@ -28,7 +28,7 @@ def report(store: Any, out: "str | Path | None" = None) -> Path:
         raise SpecError(f"{out}: a report is a web page; end the name in .html")
     library = plotly()
     tree = opened(store)
-    from .payload import payload
+    from .page_data import payload
 
     data = payload(tree, Path(str(store).rstrip("/")).name if isinstance(store, (str, Path)) else "")
     target = Path(out) if out is not None else Path(f"{data['name']}.html")

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .numbers import plain, spread
-from .points import Shown
+from .sweep_points import Shown
+from .thinning import plain, spread
 
 NUMBERS = 100_000
 """Numbers in all swarms together."""

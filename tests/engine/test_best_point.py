@@ -18,7 +18,7 @@ from thalweg.engine.comparison import best_point, compare, final_loss
 from thalweg.engine.plot import _axes, phase
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
-from thalweg.engine.report.payload import payload
+from thalweg.engine.report.page_data import payload
 from typer.testing import CliRunner
 
 EVEN = "best: the lowest median final loss of the even seeds"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine.branch import branched
 from thalweg.engine.cli import app
+from thalweg.engine.runner.branch import branched
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.registry import OPTIMIZERS
 from typer.testing import CliRunner

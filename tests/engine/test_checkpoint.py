@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import check, simulate
+from thalweg.engine import check
 from thalweg.engine.executors import fused, split
 from thalweg.engine.executors.choose import simulation
 from thalweg.engine.executors.outcome import Block
+from thalweg.engine.runner import threads
 from thalweg.engine.store import checkpoint
 from thalweg.engine.store.checkpoint import Checkpoint
 from thalweg.engine.store.store import checkpoint_folder
@@ -81,7 +82,7 @@ def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(tmp_path, m
     out = tmp_path / "r.zarr"
     study = {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.02]}], "steps": 2000, "record": {"every": 100}}
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
-    count, honest = [0], simulate.ShardRun.tick
+    count, honest = [0], threads.ShardRun.tick
 
     def tick(self, part):
         inner = honest(self, part)
@@ -94,7 +95,7 @@ def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(tmp_path, m
 
         return stop
 
-    monkeypatch.setattr(simulate.ShardRun, "tick", tick)
+    monkeypatch.setattr(threads.ShardRun, "tick", tick)
     with pytest.raises(KeyboardInterrupt):
         thalweg.run(study, out, executor="array")
     assert len(list(checkpoint_folder(out).iterdir())) == 1

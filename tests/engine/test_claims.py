@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from thalweg.engine import claim_functions
-from thalweg.engine.claims import Results
-from thalweg.engine.verdicts import verify, verify_study
+from thalweg.engine.claims import functions
+from thalweg.engine.claims.evaluate import Results
+from thalweg.engine.claims.verdict import verify, verify_study
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study
@@ -78,14 +78,14 @@ def test_expressions(results, text, wanted):
 @pytest.mark.parametrize(("f", "first"), [(0.7, 30), (0.9, 10), (0.29, 71), (0.0, 100), (1.0, 0), (0.005, 100)])
 def test_the_last_and_the_first_fraction_of_the_steps_are_cut_exactly(f, first):
     step = xarray.DataArray(np.arange(101), {"step": np.arange(101)}, ("step",))
-    assert int(claim_functions.FUNCTIONS["tail"](step, f)[0]) == first
-    assert int(claim_functions.FUNCTIONS["head"](step, f)[-1]) == int(100 * f + 1e-9)
+    assert int(functions.FUNCTIONS["tail"](step, f)[0]) == first
+    assert int(functions.FUNCTIONS["head"](step, f)[-1]) == int(100 * f + 1e-9)
 
 
 def test_every_function_has_a_meaning():
-    from thalweg.engine import claims
+    from thalweg.engine.claims import evaluate
 
-    assert set(claims.FUNCTIONS) == set(FUNCTIONS)
+    assert set(evaluate.FUNCTIONS) == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize(

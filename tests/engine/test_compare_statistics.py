@@ -13,8 +13,8 @@ from thalweg.engine.comparison.pairs import holm, signed_rank
 from thalweg.engine.comparison.profiles import count_within, ratios_of
 from thalweg.engine.comparison.ranks import critical_difference, friedman, nemenyi
 from thalweg.engine.comparison.sensitivity import sensitivity
-from thalweg.engine.comparison.spread import interval
 from thalweg.engine.comparison.targets import boxes, first_steps, running_time, spent, wilson
+from thalweg.engine.results.quantiles import interval
 
 LOSSES = hnp.arrays(float, st.integers(2, 30), elements=st.floats(-1e6, 1e6))
 

@@ -10,7 +10,7 @@ import pytest
 import thalweg.engine as thalweg
 import xarray
 from scipy.stats import binom, norm
-from thalweg.engine.verdicts import FAILED, verify
+from thalweg.engine.claims.verdict import FAILED, verify
 from thalweg.specs.load import load_study
 
 LR = np.array([0.1, 0.2, 0.4])

@@ -8,7 +8,7 @@ import pytest
 import thalweg
 import zarr
 from thalweg.engine.cli import app
-from thalweg.engine.merge import merge
+from thalweg.engine.runner.merge import merge
 from thalweg.engine.store import integrity, location
 from thalweg.engine.store.open import quiet
 from thalweg.specs.errors import StoreError

@@ -96,10 +96,10 @@ def test_shards_fitted_to_a_device_are_the_store_s_and_are_found_again(tmp_path)
 def test_a_run_on_the_simulated_device_is_the_processor_s_and_is_finished_there(tmp_path):
     program = """
     import sys, numpy as np, thalweg
-    from thalweg.engine import simulate
+    from thalweg.engine.runner import threads
     from tests_device_study import STUDY
     thalweg.run(STUDY, sys.argv[1] + "/whole.zarr", device="cuda")
-    made, simulate.drive = simulate.drive, lambda todo, *rest: made(todo[:1], *rest)
+    made, threads.drive = threads.drive, lambda todo, *rest: made(todo[:1], *rest)
     from thalweg.engine.executors import device
     device.MOST_RUNS = 4
     thalweg.run(STUDY, sys.argv[1] + "/half.zarr", device="cuda")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine.cli import app
-from thalweg.engine.differ import differ
+from thalweg.engine.comparison.first_difference import differ
 from thalweg.specs.errors import SpecError
 from typer.testing import CliRunner
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import simulate
 from thalweg.engine.cli import app, main
-from thalweg.engine.distribute import outcome, run_shard
-from thalweg.engine.memory import of_shard
+from thalweg.engine.executors.memory import of_shard
+from thalweg.engine.runner import threads
+from thalweg.engine.runner.dask_cluster import outcome, run_shard
 from thalweg.engine.store import lock
 from thalweg.engine.store.integrity import examine
 from thalweg.engine.store.store import Store
@@ -353,13 +353,13 @@ def test_s3_and_a_server_that_goes_away(bucket, monkeypatch):
     url = "s3://runs/s.zarr"
     assert_same(thalweg.run(STUDY, url), thalweg.run(STUDY))
     assert damaged(url) == 0
-    honest = simulate.ShardRun.write
+    honest = threads.ShardRun.write
 
     def last(self, block):
         honest(self, block)
         raise ConnectionError("the server went away")
 
-    monkeypatch.setattr(simulate.ShardRun, "write", last)
+    monkeypatch.setattr(threads.ShardRun, "write", last)
     with pytest.raises(StoreError, match="the server went away; what is complete is kept"):
         thalweg.run(STUDY, url, overwrite=True)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import thalweg
 from thalweg.engine import check
 from thalweg.engine.executors import cache, rates
 from thalweg.engine.executors.choose import simulation
-from thalweg.engine.forecast import cut, forecast, makespan, shards_of, spread, trial
+from thalweg.engine.runner.forecast import cut, forecast, makespan, shards_of, spread, trial
 
 QUADRATIC = {"kind": "quadratic", "dim": 3}
 STUDY = {"name": "f", "landscape": QUADRATIC, "optimizers": ["sgd"], "seeds": 20, "steps": 2000, "record": {"last": True}}

@@ -14,7 +14,7 @@ import xarray
 from thalweg.engine import cli
 from thalweg.engine.comparison import compare, save, table
 from thalweg.engine.comparison.entries import entries
-from thalweg.engine.differ import table as differ_table
+from thalweg.engine.comparison.first_difference import table as differ_table
 from thalweg.engine.text.escape import for_csv, for_latex, for_markdown
 from thalweg.engine.text.tables import console
 from thalweg.specs.errors import SpecError, StoreError
@@ -201,9 +201,9 @@ def renamed():
 
 @pytest.fixture
 def results(monkeypatch):
-    from thalweg.engine.comparison import runs
+    from thalweg.engine.results import groups
 
-    whole = runs.groups
+    whole = groups.groups
     monkeypatch.setattr("thalweg.engine.comparison.entries.groups", lambda tree: dict(zip(NAMES, whole(tree).values(), strict=True)))
     return renamed()
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import thalweg
 from thalweg.engine.executors.choose import choose
-from thalweg.engine.memory import of_shard
+from thalweg.engine.executors.memory import of_shard
 from thalweg.specs.errors import SpecError
 
 RASTRIGIN, MLP = {"kind": "rastrigin", "dim": 100}, {"kind": "mlp", "data": {"builtin": "digits"}, "hidden": [64]}

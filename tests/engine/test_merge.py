@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine import simulate
 from thalweg.engine.cli import app
-from thalweg.engine.merge import merge
+from thalweg.engine.runner import threads
+from thalweg.engine.runner.merge import merge
 from thalweg.engine.store.integrity import examine
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
@@ -26,9 +26,9 @@ def joined(tmp_path, *studies, monkeypatch=None):
     targets = [tmp_path / f"{k}.zarr" for k in range(len(studies))]
     for study, target in zip(studies, targets, strict=True):
         thalweg.run(study, target, executor="array")
-    computed, honest = [], simulate.ShardRun.__call__
+    computed, honest = [], threads.ShardRun.__call__
     if monkeypatch:
-        monkeypatch.setattr(simulate.ShardRun, "__call__", lambda self: (computed.append(self.shard), honest(self)))
+        monkeypatch.setattr(threads.ShardRun, "__call__", lambda self: (computed.append(self.shard), honest(self)))
     merge(targets, tmp_path / "all.zarr")
     assert not any(f.damaged for f in examine(tmp_path / "all.zarr"))
     return thalweg.open_run(tmp_path / "all.zarr"), computed

@@ -10,9 +10,9 @@ import pytest
 import thalweg
 from thalweg.engine.comparison import final_loss
 from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
-from thalweg.engine.plot._line import stretched
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
+from thalweg.engine.plot._theory_line import stretched
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.registry import LANDSCAPES
 

@@ -26,10 +26,12 @@ DRIVER = r"""
 import json, os, shutil, sys
 import filelock, numcodecs.blosc, thalweg, xarray, xarray.backends.zarr, zarr.codecs
 from thalweg.engine.store import open as opening, store, replace, durable, integrity
-from thalweg.engine import simulate, merge, verdicts, accessor
+from thalweg.engine.runner import threads, merge
+from thalweg.engine.claims import verdict
+from thalweg.engine import accessor
 
 for text in sys.argv[2:4]:
-    simulate.compute(thalweg.check(json.loads(text)), "array", 1)  # imports all there is, and starts none of Zarr's threads
+    threads.compute(thalweg.check(json.loads(text)), "array", 1)  # imports all there is, and starts none of Zarr's threads
 folder, old, new = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 out, room = os.path.join(folder, "s.zarr"), None
 events = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate"}

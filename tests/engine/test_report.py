@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 import thalweg
+from thalweg.engine.claims.verdict import verify_study
 from thalweg.engine.comparison import best_point, final_loss
 from thalweg.engine.report import page
-from thalweg.engine.report.numbers import band, spread, thinned
-from thalweg.engine.report.payload import payload
-from thalweg.engine.verdicts import verify_study
+from thalweg.engine.report.page_data import payload
+from thalweg.engine.report.thinning import band, spread, thinned
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import parse_study
 

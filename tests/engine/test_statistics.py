@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import plan as planning
-from thalweg.engine.statistics import FAN, SKETCH
+from thalweg.engine.runner.seed_statistics import FAN, SKETCH
 from thalweg.specs.errors import SpecError
 
 STUDY = {

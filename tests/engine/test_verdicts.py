@@ -7,8 +7,8 @@ import pytest
 import xarray
 from rich.console import Console
 from scipy.stats import binomtest, quantile_test
+from thalweg.engine.claims.verdict import FAILED, PASSED, UNDECIDED, is_random, markdown, table, verify, verify_study
 from thalweg.engine.cli import app
-from thalweg.engine.verdicts import FAILED, PASSED, UNDECIDED, is_random, markdown, table, verify, verify_study
 from thalweg.specs.errors import SpecError
 from thalweg.specs.load import load_study
 from typer.testing import CliRunner

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
+from thalweg.engine.claims.verdict import verify_study
 from thalweg.engine.cli import app
 from thalweg.engine.plot import plot
 from thalweg.engine.report import report
 from thalweg.engine.text import whole_file
-from thalweg.engine.verdicts import verify_study
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 

@@ -307,19 +307,19 @@ def test_a_million_runs_stay_within_the_memory_planned_for_them(monkeypatch):
 @fused
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda")])
 def test_a_store_begun_on_one_device_is_finished_on_the_other(first, second, tmp_path, monkeypatch):
-    from thalweg.engine import simulate
     from thalweg.engine.executors.device import MOST_RUNS
+    from thalweg.engine.runner import threads
 
     spec = {**RIVER, "seeds": 40, "optimizers": [{"kind": "adam", "lr": 0.01}], "record": {"every": 10}}
     whole = thalweg.run(spec, device="cpu", executor="fused")["adam"]
     monkeypatch.setattr(device, "MOST_RUNS", min(MOST_RUNS, 10))
     monkeypatch.setattr("thalweg.engine.plan.SHARD_RUNS", 10)
-    real = simulate.drive
-    monkeypatch.setattr(simulate, "drive", lambda todo, *rest: real(todo[:2], *rest))
+    real = threads.drive
+    monkeypatch.setattr(threads, "drive", lambda todo, *rest: real(todo[:2], *rest))
     half = thalweg.run(spec, tmp_path / "o.zarr", device=first, executor="fused")["adam"]
     assert int((half.status == 1).sum()) == 20
     half.close()
-    monkeypatch.setattr(simulate, "drive", real)
+    monkeypatch.setattr(threads, "drive", real)
     finished = thalweg.run(spec, tmp_path / "o.zarr", device=second, resume=True)["adam"]
     assert (finished.status == 1).all()
     np.testing.assert_allclose(finished.params, whole.params, rtol=1e-9, atol=1e-11)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thalweg.engine import load_study, run
-from thalweg.engine.verdicts import verify
+from thalweg.engine.claims.verdict import verify
 from thalweg.specs.sweep import spaced
 
 QUADRATIC = {"name": "grid", "landscape": {"kind": "quadratic", "dim": 1, "sharpness": 1.0}, "steps": 3}

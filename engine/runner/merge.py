@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import StoreError
-from ..specs.status import Status
-from ..specs.study import PARTS, Study
-from ..specs.sweep import Sweep
-from .executors.executor import Executor, Kind
+from ...specs.errors import StoreError
+from ...specs.status import Status
+from ...specs.study import PARTS, Study
+from ...specs.sweep import Sweep
+from ..executors.executor import Executor, Kind
+from ..plan import Group, Shard, plan
+from ..store import location
+from ..store.lock import held
+from ..store.provenance import same_version
+from ..store.store import Store
 from .part import Part
-from .plan import Group, Shard, plan
-from .simulate import simulate
-from .store import location
-from .store.lock import held
-from .store.provenance import same_version
-from .store.store import Store
+from .threads import simulate
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
 """Fields of a study that may differ, or are joined."""

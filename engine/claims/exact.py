@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.claim import names
-from .claims import Reduction, Results
+from ...specs.claim import names
+from .evaluate import Reduction, Results
 
 BEYOND = 10
 """So many seeds must be expected beyond a quantile; there are no intervals of quantiles farther out."""

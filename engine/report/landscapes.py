@@ -8,9 +8,9 @@ import numpy as np
 from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
-from ..ground import finite, framed, heights
-from .numbers import plain, spread
-from .points import Shown
+from ..results.landscape_grid import finite, framed, heights
+from .sweep_points import Shown
+from .thinning import plain, spread
 
 HEIGHTS = 120_000
 """Numbers in all grids together."""

@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ..optimizers.base import RuleOptimizer
-from ..specs.claim import Claim, normal, parse_claim
-from ..specs.errors import SpecError, StoreError
-from ..specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
-from ..specs.noise import NoNoise
-from ..specs.status import Status
-from ..specs.study import Study
-from .claims import Results
+from ...optimizers.base import RuleOptimizer
+from ...specs.claim import Claim, normal, parse_claim
+from ...specs.errors import SpecError, StoreError
+from ...specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
+from ...specs.noise import NoNoise
+from ...specs.status import Status
+from ...specs.study import Study
+from ..store import location
+from ..store.lock import is_store
+from ..store.zarr_stores import zarr_store
+from .evaluate import Results
 from .intervals import difference, interval, outermost
-from .store import location
-from .store.lock import is_store
-from .store.zarr_stores import zarr_store
 
 PASSED, UNDECIDED, FAILED = "passed", "undecided", "failed"
 
@@ -236,7 +236,7 @@ def verify_study(
 
     `quick` takes the study's own `quick` settings: fewer seeds and points. Raises SpecError, StoreError.
     """
-    from .api import available_memory, check, load_study, open_run, run
+    from ..api import available_memory, check, load_study, open_run, run
 
     if isinstance(source, (str, Path)) and is_store(source):
         tree = open_run(source)
@@ -257,7 +257,7 @@ def verify_study(
 
 
 def stored_study(tree: Any, where: Any) -> dict[str, Any]:
-    from .store.open import study_in
+    from ..store.open import study_in
 
     if not tree.attrs.get("complete"):
         raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
@@ -268,7 +268,7 @@ def note(store: "str | Path", verdicts: list[Verdict]) -> None:
     """Keep the verdicts in the store's attributes."""
     import zarr
 
-    from .store.open import quiet
+    from ..store.open import quiet
 
     with quiet(), location.reached(store, "written"):
         root = zarr.consolidate_metadata(zarr_store(store))
@@ -282,7 +282,7 @@ def plain(value: Any) -> Any:
 
 def table(study: Study, verdicts: list[Verdict]) -> Any:
     """The verdicts as a table for rich."""
-    from .text.tables import Column, Table
+    from ..text.tables import Column, Table
 
     rows = list(lines(verdicts))
     verdict, claim, measured, relation, expected, margin, tolerance, points = (list(cells) for cells in zip(*rows, strict=True))
@@ -309,7 +309,7 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
 
 def markdown(study: Study, verdicts: list[Verdict]) -> str:
     """The verdicts as a section of a Markdown page."""
-    from .text.escape import for_markdown
+    from ..text.escape import for_markdown
 
     source = for_markdown(study.source) or "none"
     head = [f"## {for_markdown(study.title or study.name)}", "", f"`thalweg verify {study.name}`. Source: {source}.", ""]

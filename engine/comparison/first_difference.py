@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import SpecError, suggest
-from .comparison import groups
-from .text.tables import Column, Table
+from ...specs.errors import SpecError, suggest
+from ..text.tables import Column, Table
+from . import groups
 
 RTOL = 1e-6
 

@@ -7,12 +7,12 @@ import numpy as np
 from ...specs.status import Status
 from ...specs.study import Study
 from ...specs.text import printable
-from ..comparison.runs import problem_dims
+from ..results.groups import problem_dims
 from ..store.open import study_in
-from . import facts, lands, paths, swarms
+from . import facts, landscapes, swarms, trajectories
 from .curves import Variable, curves, variables
-from .numbers import plain, thinned
-from .points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, bests, chosen, dims, endings
+from .sweep_points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, bests, chosen, dims, endings
+from .thinning import plain, thinned
 
 
 def payload(tree: Any, name: str = "") -> dict[str, Any]:
@@ -79,14 +79,14 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     """The landscapes that occur, every point's own, and trajectories if any of them has two components."""
     if study is None:
         return {"lands": [{"text": "", "why": f"the landscape cannot be computed here: {problem}"}], "axes": [], "kind": ""}
-    swept, places, own = lands.all_lands(found)
-    seeds, most = paths.budget(total, raw.get("seeds", 1))
-    where = paths.steps_of(found[0], most)
+    swept, places, own = landscapes.all_lands(found)
+    seeds, most = trajectories.budget(total, raw.get("seeds", 1))
+    where = trajectories.steps_of(found[0], most)
     drawn: dict[int, list[tuple[np.ndarray, bool]]] = {}
     tracks, particles = [], []
-    if any(not lands.flat(lands.resolved(study, swept, place)[0]) for place in places):
+    if any(not landscapes.flat(landscapes.resolved(study, swept, place)[0]) for place in places):
         for group, of_points, share in zip(found, own, swarms.shares(found, len(where)), strict=True):
-            values, what = paths.trajectories(group, study.landscape.blocks, seeds, where)
+            values, what = trajectories.trajectories(group, study.landscape.blocks, seeds, where)
             tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
             for at, path in staying(group, values):
                 drawn.setdefault(of_points[at], []).append((path, at == group.best))
@@ -97,7 +97,7 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     return {
         "kind": study.landscape.kind,
         "axes": list(study.landscape.labels or ("params[0]", "params[1]"))[:2],
-        "lands": lands.described(study, swept, places, drawn),
+        "lands": landscapes.described(study, swept, places, drawn),
         "landOf": own,
         "tracks": tracks,
         "swarms": particles,

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.record import Record
-from .executors.outcome import Block, Outcome
-from .plan import Shard
+from ...specs.record import Record
+from ..executors.outcome import Block, Outcome
+from ..plan import Shard
 
 SEEDS = 256
 """Transposed at a time."""

@@ -10,8 +10,8 @@ from ...specs.errors import SpecError
 from ...specs.status import Status
 from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
 from ..comparison.best import best_of, rule, split
-from ..comparison.runs import problem_dims
-from .numbers import band, plain, spread
+from ..results.groups import problem_dims
+from .thinning import band, plain, spread
 
 POINTS = 400
 """Points of all groups' sweeps together."""

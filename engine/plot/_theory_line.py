@@ -7,7 +7,7 @@ import numpy as np
 
 from ...specs.claim import parse_claim
 from ...specs.errors import SpecError
-from ..claims import OPERATORS, Results
+from ..claims.evaluate import OPERATORS, Results
 from ..comparison import swept_coordinates
 from ._axes import is_logarithmic
 from ._picture import Picture

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
-from .plan import Group
+from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
+from ..plan import Group
 
 DRAWN = 34
 """Bytes that a random number takes while it is made, besides the number; a start takes them once, noise at every step."""
@@ -66,7 +66,7 @@ def between(group: Group, runs: int) -> int:
 
 def watched(group: Group, runs: int) -> int:
     """Bytes that diagnostics take."""
-    from .executors.watch import FULL
+    from .watch import FULL
 
     made, size = set(group.diagnostics), group.iterate_size
     arrays = 0
@@ -85,8 +85,8 @@ def watched(group: Group, runs: int) -> int:
 def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:
     """Bytes of the fused executor's blocks: their state, one copy of the iterates that is made at the start, and the room that every thread
     has of its own."""
-    from .executors.fused import TILE_BYTES, UNIFORM_SEEDS, width
-    from .executors.kernels import SWARM_LANES
+    from .fused import TILE_BYTES, UNIFORM_SEEDS, width
+    from .kernels import SWARM_LANES
 
     precision, dim = group.study.precision, max(land.size for land in group.landscapes)
     uniform = group.study.seeds >= UNIFORM_SEEDS

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.claim import segment
-from .claim_functions import AVERAGES, FACTS, FUNCTIONS, VARIANT
-from .claims import Reduction, Results, at_seeds
+from ...specs.claim import segment
+from .evaluate import Reduction, Results, at_seeds
 from .exact import exact_ends, pooled_ends, varies
+from .functions import AVERAGES, FACTS, FUNCTIONS, VARIANT
 
 HALVES, FEW, UNITS = 100, 10, 4096
 """So many half-samples are drawn; of so few seeds all halves are taken; so many blocks are made of very many seeds."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import SpecError
+from ...specs.errors import SpecError
 
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (engine/intervals.py). No function takes it away."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
-from ..specs.errors import SpecError
-from ..specs.status import Status
-from ..specs.study import PARTS, Study
-from ..specs.sweep import Sweep
+from ...specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
+from ...specs.errors import SpecError
+from ...specs.status import Status
+from ...specs.study import PARTS, Study
+from ...specs.sweep import Sweep
+from ..plan import group_dims
 from . import three_valued
-from .claim_functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
-from .plan import group_dims
+from .functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,13 @@ class Results:
 
         self.text = normal(text)
         try:
+            tree = parse_claim(text)
+        except ValueError as error:
+            raise SpecError(f"'{text}': {error}") from None
+        try:
             with xarray.set_options(arithmetic_join="exact"), warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore", RuntimeWarning)  # NaN and infinity are values like others
-                return self.value(parse_claim(text), group)
+                return self.value(tree, group)
         except SpecError as error:
             raise SpecError(f"'{text}': {error}") from None
         except MemoryError as error:

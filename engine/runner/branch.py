@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.errors import SpecError, StoreError
-from ..specs.load import load_study
-from ..specs.status import Status
-from ..specs.study import Study
+from ...specs.errors import SpecError, StoreError
+from ...specs.load import load_study
+from ...specs.status import Status
+from ...specs.study import Study
+from ..plan import Group, Plan, Shard
+from ..store.location import remote
+from ..store.open import stored_study
 from .part import Part
-from .plan import Group, Plan, Shard
-from .store.location import remote
-from .store.open import stored_study
 
 WHOLE = ("claims", "quick", "source", "description")
 """What is said of the whole study, and need not hold of a branch."""

@@ -14,19 +14,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ..specs.errors import RunError, StoreError, ThalwegError
+from ...specs.errors import RunError, StoreError, ThalwegError
+from ..cores import cores
+from ..executors.choose import choose, simulation
+from ..executors.executor import Executor
+from ..executors.outcome import Block
+from ..executors.pool import kernel_pool
+from ..plan import Plan, Shard
+from ..store.checkpoint import Checkpoint
+from ..store.location import remote
+from ..store.store import Store
 from .branch import branch_states
-from .cores import cores
-from .executors.choose import choose, simulation
-from .executors.executor import Executor
-from .executors.outcome import Block
-from .executors.pool import kernel_pool
-from .plan import Plan, Shard
 from .progress import Progress
-from .statistics import Gathered, summarise
-from .store.checkpoint import Checkpoint
-from .store.location import remote
-from .store.store import Store
+from .seed_statistics import Gathered, summarise
 
 IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""

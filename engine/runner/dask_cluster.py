@@ -12,16 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..specs.errors import SpecError, StoreError, ThalwegError
-from ..specs.study import Study
-from .executors.executor import Executor
-from .plan import Plan, Shard, plan, refit
+from ...specs.errors import SpecError, StoreError, ThalwegError
+from ...specs.study import Study
+from ..executors.executor import Executor
+from ..plan import Plan, Shard, plan, refit
+from ..store.location import real, remote
+from ..store.open import open_root
+from ..store.provenance import same_version
+from ..store.store import Store
 from .progress import Progress
-from .simulate import drive, kept
-from .store.location import real, remote
-from .store.open import open_root
-from .store.provenance import same_version
-from .store.store import Store
+from .threads import drive, kept
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..comparison import sweep_dims
 from ..store.layout import block_variable
-from .numbers import thinned
-from .points import FEWEST_STEPS, MOST_STEPS, Shown
+from .sweep_points import FEWEST_STEPS, MOST_STEPS, Shown
+from .thinning import thinned
 
 NUMBERS = 160_000
 """Numbers in all trajectories together."""

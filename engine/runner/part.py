@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..specs.study import PARTS
-from .plan import Dim, Group, Plan, plan
-from .store.layout import as_stored, laid_out
-from .store.open import intact, legible, open_root, read_study
+from ...specs.study import PARTS
+from ..plan import Dim, Group, Plan, plan
+from ..store.layout import as_stored, laid_out
+from ..store.open import intact, legible, open_root, read_study
 
 
 class Part:

@@ -1,0 +1,1 @@
+"""Claims: their expressions evaluated over results, their intervals, their verdicts."""

@@ -1,0 +1,1 @@
+"""What a store holds, for everybody who reads one."""

@@ -1,0 +1,1 @@
+"""Who drives shards: threads, Dask workers; branches, merging, statistics, forecasts."""
