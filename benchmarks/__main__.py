@@ -110,7 +110,7 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
 def shared(study: dict[str, Any]) -> dict[str, Any]:
     """Starts and grids that peers take from us, as arrays."""
     from thalweg.engine import check
-    from thalweg.engine.executors.array import Simulation
+    from thalweg.engine.executors.array.simulation import Simulation
 
     shards = [s for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups for s in group.shards()]
     if study["name"] in ("muon", "rastrigin"):

@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     given = parser.parse_args()
-    from thalweg.engine.executors.device import missing, missing_arrays
+    from thalweg.engine.executors.cuda.device import missing, missing_arrays
 
     if missing() is not None:
         raise SystemExit(f"benchmarks.gpu: {missing()}")
@@ -71,7 +71,7 @@ def main() -> None:
 
 def environment() -> list[str]:
     """Which card, driver and versions."""
-    from thalweg.engine.executors.device import name
+    from thalweg.engine.executors.cuda.device import name
 
     packages = []
     for package in ("thalweg", "numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "jax", "torch"):
@@ -163,8 +163,8 @@ def loss_by(shard: Any, executor: str) -> np.ndarray:
 def kernel_seconds(shard: Any) -> float:
     """Seconds of all launches of the kernel, by CUDA events around each."""
     from numba import cuda
-    from thalweg.engine.executors import cuda as of_runs
-    from thalweg.engine.executors import cuda_swarm as of_swarms
+    from thalweg.engine.executors.cuda import points as of_runs
+    from thalweg.engine.executors.cuda import swarms as of_swarms
 
     executor = of_swarms if shard.group.particles else of_runs
     events: list[tuple[Any, Any]] = []
@@ -354,7 +354,7 @@ def swarm(lines: list[str], runs: int, rounds: int) -> None:
 
 def on_arrays(study: dict[str, Any]) -> dict[str, Contestant]:
     """Our own array executor."""
-    from thalweg.engine.executors.device import missing_arrays
+    from thalweg.engine.executors.cuda.device import missing_arrays
 
     if missing_arrays() is not None:
         raise ImportError(missing_arrays())

@@ -22,7 +22,7 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
     """() -> final losses of every run, compiled. Its threads live as long as it does, as those of the peers."""
     from thalweg.engine import check
     from thalweg.engine.executors.choose import simulation
-    from thalweg.engine.executors.pool import kernel_pool
+    from thalweg.engine.executors.cpu.core_pool import kernel_pool
 
     plan = check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST})
     shards = [s for group in plan.groups for s in group.shards()]
@@ -44,7 +44,7 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
 def fusable(study: dict[str, Any]) -> bool:
     """Whether kernels can run the case."""
     from thalweg.engine import check
-    from thalweg.engine.executors.fused import why_not
+    from thalweg.engine.executors.cpu.points import why_not
 
     return all(why_not(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
 
@@ -181,9 +181,9 @@ slots each, and the conversion. The root and the division of Box-Muller run on a
 def peak() -> float:
     """Vector slots (float32 fused multiply-adds a lane) a second on all cores, the best of several tries."""
     from numba import njit
-    from thalweg.engine.executors.fused import align
-    from thalweg.engine.executors.hints import vectorised
-    from thalweg.engine.executors.vecmath import fma
+    from thalweg.engine.executors.cpu.elementary.primitives import fma
+    from thalweg.engine.executors.cpu.llvm import vectorised
+    from thalweg.engine.executors.cpu.points import align
 
     @njit(nogil=True, error_model="numpy")
     def loop(x, times):

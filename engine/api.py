@@ -11,7 +11,7 @@ from ..specs.load import load_study
 from ..specs.study import Study
 from .cores import cores
 from .executors.choose import array_simulation, choose
-from .executors.device import known, runs_at_once
+from .executors.cuda.device import known, runs_at_once
 from .executors.executor import Executor
 from .executors.memory import of_shard
 from .plan import Plan, plan, refit

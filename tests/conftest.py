@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from thalweg.engine.executors import cache
+from thalweg.engine.executors.cpu import compile_ahead
 
 os.environ["THALWEG_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "thalweg")
 
@@ -17,5 +17,5 @@ settings.load_profile("thalweg")
 @pytest.fixture(autouse=True, scope="session")
 def _alone():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "cores", lambda: 1)
+        patch.setattr(compile_ahead, "cores", lambda: 1)
         yield

@@ -12,7 +12,7 @@ def cache(
 ) -> None:
     """Show or clear the compiled kernels kept on disk."""
     from ...specs.errors import SpecError
-    from ..executors import cache as kernels
+    from ..executors.codegen import disk_cache as kernels
     from ..text.sizes import nice_bytes
 
     if action == "clear":

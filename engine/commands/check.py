@@ -32,7 +32,7 @@ def check(
     from ..api import check as check_study
     from ..api import load_study
     from ..executors.choose import choose
-    from ..executors.device import described, runs_at_once
+    from ..executors.cuda.device import described, runs_at_once
     from ..executors.memory import of_shard
     from ..plan import refit
     from ..runner.forecast import forecast

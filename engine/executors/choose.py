@@ -9,7 +9,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..plan import Group, Shard
-from .device import known, missing, missing_arrays, namespace, simulated
+from .cuda.device import known, missing, missing_arrays, namespace, simulated
 from .executor import Executor
 from .memory import of_shard
 
@@ -63,7 +63,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
     """The executor on the CPU."""
     if wanted == "array":
         return Choice(Executor("array"))
-    from .fused import why_not
+    from .cpu.points import why_not
 
     reason = why_not(group)
     if wanted == "fused":
@@ -94,9 +94,9 @@ def on_cuda(group: Group, wanted: str) -> Choice:
 
 def why_not_on_cuda(group: Group) -> str | None:
     """Why this group has no kernel for CUDA, or None."""
-    from . import cuda, cuda_swarm
+    from .cuda import points, swarms
 
-    return (cuda_swarm if group.particles else cuda).why_not(group)
+    return (swarms if group.particles else points).why_not(group)
 
 
 def simulation(
@@ -111,11 +111,11 @@ def simulation(
     if executor.device == "cuda":
         return on_device(shard, executor, begin)
     if executor.kind == "fused":
-        from .fused import FusedSimulation
-        from .fused_swarm import FusedSwarm
+        from .cpu.points import FusedSimulation
+        from .cpu.swarms import FusedSwarm
 
         return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool, begin)
-    from .split import SplitSimulation, parts
+    from .array.threads import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)
     simulations = [array_simulation(piece, begin=begin) for piece in pieces] if len(pieces) > 1 else [array_simulation(shard, begin=begin)]
@@ -125,13 +125,13 @@ def simulation(
 def on_device(shard: Shard, executor: "Executor | str", begin: Any = None) -> Any:
     """What runs a shard on the CUDA device."""
     if Executor.of(executor).kind == "fused":
-        from .cuda import CudaSimulation
-        from .cuda_swarm import CudaSwarm
+        from .cuda.points import CudaSimulation
+        from .cuda.swarms import CudaSwarm
 
         return (CudaSwarm if shard.group.particles else CudaSimulation)(shard)
     from ...optimizers._matrix import newton_schulz
-    from .cuda_array import DeviceSimulation
-    from .cuda_newton_schulz import newton_schulz as newton_schulz_kernel
+    from .cuda.array_simulation import DeviceSimulation
+    from .cuda.newton_schulz import newton_schulz as newton_schulz_kernel
 
     return DeviceSimulation(array_simulation(shard, namespace(), begin, {newton_schulz: newton_schulz_kernel}))
 
@@ -140,9 +140,9 @@ def array_simulation(shard: Shard, xp: Any = np, begin: Any = None, replacements
     """The array executor for this shard's kind of optimizer."""
     from ...optimizers._matrix import MatrixOptimizer
     from ...optimizers._particles import ParticleOptimizer
-    from .array import Simulation
-    from .blocks import BlockSimulation
-    from .swarm import SwarmSimulation
+    from .array.matrices import BlockSimulation
+    from .array.simulation import Simulation
+    from .array.swarms import SwarmSimulation
 
     kinds = {MatrixOptimizer: BlockSimulation, ParticleOptimizer: SwarmSimulation}
     made = next((simulation for kind, simulation in kinds.items() if isinstance(shard.group.optimizer, kind)), Simulation)

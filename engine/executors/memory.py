@@ -1,6 +1,6 @@
 """How much memory a shard takes at its peak, by executor: what a run holds beside Python and its libraries.
 
-Counted are the arrays of the executors (array.py, fused.py), what starts and random numbers take while they are made, the diagnostics'
+Counted are the arrays of the executors (array/simulation.py, cpu/points.py), what starts and random numbers take while they are made, the diagnostics'
 arrays, and the blocks of records that are filled, in flight and compressed.
 """
 
@@ -66,7 +66,7 @@ def between(group: Group, runs: int) -> int:
 
 def watched(group: Group, runs: int) -> int:
     """Bytes that diagnostics take."""
-    from .watch import FULL
+    from .array.diagnostics import FULL
 
     made, size = set(group.diagnostics), group.iterate_size
     arrays = 0
@@ -85,8 +85,8 @@ def watched(group: Group, runs: int) -> int:
 def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:
     """Bytes of the fused executor's blocks: their state, one copy of the iterates that is made at the start, and the room that every thread
     has of its own."""
-    from .fused import TILE_BYTES, UNIFORM_SEEDS, width
-    from .kernels import SWARM_LANES
+    from .codegen.sources import SWARM_LANES
+    from .cpu.points import TILE_BYTES, UNIFORM_SEEDS, width
 
     precision, dim = group.study.precision, max(land.size for land in group.landscapes)
     uniform = group.study.seeds >= UNIFORM_SEEDS

@@ -16,9 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..cores import cores
+from ..executors.array.threads import parts
 from ..executors.choose import simulation
 from ..executors.executor import Executor
-from ..executors.split import parts
 from ..plan import Group, Plan, Shard
 from .branch import branch_states
 
@@ -124,7 +124,7 @@ def stored(group: Group) -> float:
 def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, float, float]:
     """Of a shard on the fused executor: processor seconds in kernels, as many threads as it keeps busy counting as all; calls of kernels; and
     seconds to compile them, but for those of `known`, which grows."""
-    from ..executors.rates import rate
+    from ..executors.cpu.rates import rate
 
     part = next(shard.split())
     made, study = simulation(part, "fused", begin=branch_states), shard.group.study
@@ -136,9 +136,10 @@ def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, flo
 
 def compile_time(made: Any, known: set[str]) -> float:
     """Seconds to compile what neither the disk nor `known` has."""
-    from ..executors.cache import known as there
+    from ..executors.codegen.disk_cache import known as there
+    from ..executors.cpu.compile import modules
 
-    new = {text: kind for kind, text in made.sources.modules(made.seldom).items() if text not in known and not there(text)}
+    new = {text: kind for kind, text in modules(made.sources, made.seldom).items() if text not in known and not there(text)}
     known |= set(new)
     return sum(COMPILED[kind] for kind in new.values())
 

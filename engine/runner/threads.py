@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 from ...specs.errors import RunError, StoreError, ThalwegError
 from ..cores import cores
 from ..executors.choose import choose, simulation
+from ..executors.cpu.core_pool import kernel_pool
 from ..executors.executor import Executor
 from ..executors.outcome import Block
-from ..executors.pool import kernel_pool
 from ..plan import Plan, Shard
 from ..store.checkpoint import Checkpoint
 from ..store.location import remote

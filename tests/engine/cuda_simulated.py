@@ -18,10 +18,13 @@ from unittest import mock
 
 import numpy as np
 from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
-from thalweg.engine.executors import cuda, cuda_simulator, cuda_swarm, fused
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
-from thalweg.engine.executors.cuda import CudaSimulation
+from thalweg.engine.executors.cpu import points as fused
+from thalweg.engine.executors.cuda import points as cuda
+from thalweg.engine.executors.cuda import simulator as cuda_simulator
+from thalweg.engine.executors.cuda import swarms as cuda_swarm
+from thalweg.engine.executors.cuda.points import CudaSimulation
 from thalweg.engine.store import checkpoint
 from thalweg.specs.status import Status
 
@@ -313,7 +316,8 @@ def too_large_a_swarm():
 
 def uniforms():
     """Whole numbers, and the uniforms made of them, agree bit for bit with philox.py."""
-    from thalweg.engine.executors import cuda_math, philox
+    from thalweg.engine.executors import philox
+    from thalweg.engine.executors.cuda import elementary as cuda_math
 
     key = philox.stream_key(7, philox.NOISE)
     seeds, step = np.arange(5), 2**33 + 3

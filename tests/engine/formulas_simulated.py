@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 from numba import cuda
 from test_formula_executors import POINTS, TEXTS, separate
-from thalweg.engine.executors.formula import formula_source, scratch_rows
-from thalweg.engine.executors.source import THREAD
+from thalweg.engine.executors.codegen.formula_source import formula_source, scratch_rows
+from thalweg.engine.executors.codegen.module_frame import THREAD
 from thalweg.specs.calculus import calculus
 from thalweg.specs.expression import parse
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_fused import FORMULAS, RIVER, collected, example, shards
 from thalweg.engine import check
-from thalweg.engine.executors.bounds import LEAST_BOX, box, within
-from thalweg.engine.executors.fused import FusedSimulation
+from thalweg.engine.executors.codegen.value_bounds import LEAST_BOX, box, within
+from thalweg.engine.executors.cpu.points import FusedSimulation
 from thalweg.specs.expression import Formula, parse
 
 WITHOUT = {"canyon"}

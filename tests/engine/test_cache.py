@@ -1,6 +1,7 @@
 """Compiled kernels on disk: hits in a new process, staleness, size, damage, many processes at once."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from thalweg.engine.cli import app
 from thalweg.engine.cores import cores
-from thalweg.engine.executors import cache
+from thalweg.engine.executors.codegen import disk_cache as cache
 from thalweg.specs.errors import ThalwegError
 from typer.testing import CliRunner
 
@@ -20,7 +21,7 @@ def f(x):
     return x + {number}
 """
 CHILD = """
-from thalweg.engine.executors import cache
+from thalweg.engine.executors.codegen import disk_cache as cache
 module = cache.load({source!r})
 print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
 """
@@ -58,16 +59,21 @@ def test_the_same_module_within_a_process(folder):
     assert cache.load(source).f(1.0) == 4.0
 
 
-def test_the_digest_stands_for_the_modules_that_kernels_import(folder, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "name",
+    ["cpu/elementary/float64.py", "cpu/llvm.py", "cpu/lane_functions.py", "cuda/elementary.py", "codegen/module_frame.py", "philox.py"],
+)
+def test_the_digest_stands_for_the_modules_that_kernels_import(folder, monkeypatch, tmp_path, name):
     before = cache.digest()
     copy = tmp_path / "executors"
-    copy.mkdir()
-    for path in Path(cache.__file__).parent.glob("*.py"):
-        (copy / path.name).write_text(path.read_text())
-    (copy / "double.py").write_text((copy / "double.py").read_text() + "\n# changed\n")
-    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
-    cache.digest.cache_clear()
+    shutil.copytree(Path(cache.__file__).parents[1], copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "__file__", str(copy / "codegen" / "disk_cache.py"))
+    changed = copy.joinpath(*name.split("/"))
     try:
+        cache.digest.cache_clear()
+        assert cache.digest() == before
+        changed.write_text(changed.read_text() + "\n# changed\n")
+        cache.digest.cache_clear()
         assert cache.digest() != before
     finally:
         cache.digest.cache_clear()
@@ -86,8 +92,7 @@ def test_many_processes_at_once(folder):
 
 
 AHEAD = """
-from thalweg.engine.executors import cache
-with cache.ahead([{source!r}]):
+with compile_ahead.ahead([{source!r}]):
     pass
 module = cache.load({source!r})
 print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
@@ -98,16 +103,16 @@ print(module.f(1.0), sum(module.f.stats.cache_hits.values()))
     ("before", "hits"),
     [
         ("", "1"),
-        ("cache.cores = lambda: 1", "0"),
+        ("compile_ahead.cores = lambda: 1", "0"),
         ("import sys; sys.executable = ''", "0"),
         ("import sys; sys.executable = '/nowhere/python'", "0"),
-        ("cache.HELPER = 'raise SystemExit(1)'", "0"),
-        ("cache.HELPER, cache.PATIENCE = 'import time; time.sleep(60)', 0.1", "0"),
+        ("compile_ahead.START = 'raise SystemExit(1)'", "0"),
+        ("compile_ahead.START, compile_ahead.PATIENCE = 'import time; time.sleep(60)', 0.1", "0"),
     ],
 )
 def test_another_process_compiles_meanwhile_or_this_one_does(folder, before, hits):
     source = KERNEL.format(number=8)
-    program = f"from thalweg.engine.executors import cache\n{before}\n{AHEAD.format(source=source)}"
+    program = f"from thalweg.engine.executors.codegen import disk_cache as cache\nfrom thalweg.engine.executors.cpu import compile_ahead\n{before}\n{AHEAD.format(source=source)}"
     if not before and cores() < 2:
         pytest.skip("there is one processor here")
     environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}

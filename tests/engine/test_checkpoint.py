@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors import fused, split
+from thalweg.engine.executors.array import threads as split
 from thalweg.engine.executors.choose import simulation
+from thalweg.engine.executors.cpu import points as fused
 from thalweg.engine.executors.outcome import Block
 from thalweg.engine.runner import threads
 from thalweg.engine.store import checkpoint
@@ -63,7 +64,7 @@ def test_whatever_is_cut_off_goes_on_to_the_same_bits(case, threads, tmp_path, m
             if ticks[0] > patience:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("thalweg.engine.executors.array.TICK_STEPS", 3)
+        monkeypatch.setattr("thalweg.engine.executors.array.simulation.TICK_STEPS", 3)
         try:
             for made in simulation(shard, executor, threads).run(tick, point):
                 if isinstance(made, Block):

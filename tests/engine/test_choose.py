@@ -77,8 +77,8 @@ class Branches(ElementwiseOptimizer):
 
 @pytest.mark.parametrize(("rule", "message"), [(Loops(), "not straight-line arithmetic"), (Branches(), "something else than plain fields")])
 def test_a_rule_that_is_not_arithmetic_says_what_it_has(rule, message):
-    from thalweg.engine.executors.inline import NotFusable
-    from thalweg.engine.executors.rule import rule_source
+    from thalweg.engine.executors.codegen.rule_reader import NotFusable
+    from thalweg.engine.executors.codegen.rule_source import rule_source
 
     with pytest.raises(NotFusable, match=message):
         rule_source(rule, "float32", 64, True)

@@ -11,7 +11,7 @@ from thalweg.engine import check
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fused import FORMULAS, RULES, example
-from thalweg.engine.executors.cuda_swarm_kernel import MOST_REGISTERS as MOST_REGISTERS_OF_SWARMS
+from thalweg.engine.executors.cuda.swarms_source import MOST_REGISTERS as MOST_REGISTERS_OF_SWARMS
 
 missing = [name for name in ("numba_cuda", "cuda.bindings") if importlib.util.find_spec(name.split(".")[0]) is None]
 if missing:
@@ -83,8 +83,10 @@ def toolkit():
 def ptx_of(spec):
     """What the kernel of the study's first shard compiles to."""
     from numba import cuda
-    from thalweg.engine.executors import cuda as runs
-    from thalweg.engine.executors import cuda_kernel, cuda_swarm, cuda_swarm_kernel
+    from thalweg.engine.executors.cuda import points as runs
+    from thalweg.engine.executors.cuda import points_source as cuda_kernel
+    from thalweg.engine.executors.cuda import swarms as cuda_swarm
+    from thalweg.engine.executors.cuda import swarms_source as cuda_swarm_kernel
 
     shard = next(check({**RIVER, **spec}).groups[0].shards())
     drive = (cuda_swarm if shard.group.particles else runs).kernel(shard, shard.parts()).py_func

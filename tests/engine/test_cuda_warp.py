@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from thalweg.engine.executors.cuda import WARP, WARP_DIM, features, run_sources, thread_sources, why_not
-from thalweg.engine.executors.cuda_warp import SHARED_BYTES, component, shared, slots
-from thalweg.engine.executors.inline import NotFusable
+from thalweg.engine.executors.codegen.rule_reader import NotFusable
+from thalweg.engine.executors.cuda.points import WARP, WARP_DIM, features, run_sources, thread_sources, why_not
+from thalweg.engine.executors.cuda.warp_source import SHARED_BYTES, component, shared, slots
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fused import RULES, shards

@@ -11,10 +11,10 @@ import pytest
 import thalweg
 from thalweg.engine import check
 from thalweg.engine.cli import app
-from thalweg.engine.executors import device
 from thalweg.engine.executors.choose import array_simulation, choose
-from thalweg.engine.executors.cuda_array import DeviceSimulation
-from thalweg.engine.executors.device import missing
+from thalweg.engine.executors.cuda import device
+from thalweg.engine.executors.cuda.array_simulation import DeviceSimulation
+from thalweg.engine.executors.cuda.device import missing
 from thalweg.engine.plan import refit
 from thalweg.engine.store.store import Store
 from thalweg.specs.errors import SpecError
@@ -100,7 +100,7 @@ def test_a_run_on_the_simulated_device_is_the_processor_s_and_is_finished_there(
     from tests_device_study import STUDY
     thalweg.run(STUDY, sys.argv[1] + "/whole.zarr", device="cuda")
     made, threads.drive = threads.drive, lambda todo, *rest: made(todo[:1], *rest)
-    from thalweg.engine.executors import device
+    from thalweg.engine.executors.cuda import device
     device.MOST_RUNS = 4
     thalweg.run(STUDY, sys.argv[1] + "/half.zarr", device="cuda")
     """

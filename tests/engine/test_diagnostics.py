@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors import split
+from thalweg.engine.executors.array import threads as split
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.outcome import Outcome
 from thalweg.optimizers.base import RuleOptimizer
@@ -83,7 +83,7 @@ def test_a_hessian_of_zeros_has_no_direction(dim):
 
 
 def test_an_eigenvalue_that_was_not_found_is_not_reported(monkeypatch):
-    from thalweg.engine.executors import watch
+    from thalweg.engine.executors.array import diagnostics as watch
 
     land = {"kind": "quadratic", "spectrum": SPECTRA["edge"], "rotation_seed": 1}
     monkeypatch.setattr(watch, "CYCLES", 1)
@@ -175,7 +175,7 @@ def test_a_tangent_is_what_two_near_runs_do(kind, monkeypatch):
     (shard,) = check(spec).groups[0].shards()
     plain = array_simulation(shard)
     x, h = plain.start(), 1e-6
-    from thalweg.engine.executors.watch import Watch
+    from thalweg.engine.executors.array.diagnostics import Watch
 
     ends = []
     for sign in (1, -1, 0):

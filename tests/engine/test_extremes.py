@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_fused import collected, shards
 from thalweg.engine.executors.choose import array_simulation, simulation
-from thalweg.engine.executors.fused import why_not
+from thalweg.engine.executors.cpu.points import why_not
 from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer, VectorOptimizer

@@ -5,8 +5,9 @@ import time
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors import cache, rates
 from thalweg.engine.executors.choose import simulation
+from thalweg.engine.executors.codegen import disk_cache as cache
+from thalweg.engine.executors.cpu import rates
 from thalweg.engine.runner.forecast import cut, forecast, makespan, shards_of, spread, trial
 
 QUADRATIC = {"kind": "quadratic", "dim": 3}

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from thalweg.engine import check
-from thalweg.engine.executors import fused
-from thalweg.engine.executors.array import Simulation
+from thalweg.engine.executors.array.simulation import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
-from thalweg.engine.executors.fused import FusedSimulation, why_not
-from thalweg.engine.executors.hints import address
+from thalweg.engine.executors.codegen.rule_source import FUSABLE
+from thalweg.engine.executors.cpu import points as fused
+from thalweg.engine.executors.cpu.llvm import address
+from thalweg.engine.executors.cpu.points import FusedSimulation, why_not
 from thalweg.engine.executors.outcome import Block
-from thalweg.engine.executors.rule import FUSABLE
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.landscapes.base import SymbolicLandscape

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from thalweg.engine.executors.pool import kernel_pool
+from thalweg.engine.executors.cpu.core_pool import kernel_pool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not say where a thread may run")
 

@@ -9,7 +9,7 @@ import pytest
 import thalweg
 import xarray as xr
 from thalweg.engine import plan as planning
-from thalweg.engine.executors import array as array_executor
+from thalweg.engine.executors.array import simulation as array_executor
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.plan import plan
 from thalweg.engine.runner.progress import Progress

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from thalweg.engine import check
-from thalweg.engine.executors import split
+from thalweg.engine.executors.array import threads as split
+from thalweg.engine.executors.array.threads import SplitSimulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.outcome import Block, Outcome
-from thalweg.engine.executors.split import SplitSimulation
 
 TEACHER = {"kind": "linear_teacher", "inputs": 5, "hidden": 4}
 STUDY = {"name": "s", "landscape": TEACHER, "steps": 30, "record": {"every": 7}, "noise": {"kind": "gaussian", "scale": 0.1}}

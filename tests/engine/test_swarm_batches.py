@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from thalweg.engine import check, run
 from thalweg.engine.executors import philox
-from thalweg.engine.executors.swarm import SwarmSimulation
+from thalweg.engine.executors.array.swarms import SwarmSimulation
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
 SWARMS = [kind for kind in OPTIMIZERS.kinds() if "particles" in OPTIMIZERS.load(kind).model_fields]

@@ -19,7 +19,7 @@ def f(x):
     return x + 1
 """
 CHILD = f"""
-from thalweg.engine.executors import cache
+from thalweg.engine.executors.codegen import disk_cache as cache
 @cache.kept
 def derived(name):
     return name + "!", 0.1

@@ -6,7 +6,8 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from thalweg.engine.executors import double, single
+from thalweg.engine.executors.cpu.elementary import float32 as single
+from thalweg.engine.executors.cpu.elementary import float64 as double
 from whole_arrays import apply
 
 BOUNDS = {
@@ -213,7 +214,7 @@ def test_box_muller_s_functions(dtype):
 def estimated(function, *given):
     """The function in a loop that takes the processor's estimates, as an optimizer's rule does."""
     from numba import njit
-    from thalweg.engine.executors.hints import estimates, vectorised
+    from thalweg.engine.executors.cpu.llvm import estimates, vectorised
 
     @njit(error_model="numpy")
     def one(x, out):

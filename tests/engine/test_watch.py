@@ -69,7 +69,7 @@ def test_the_curl_is_that_of_the_commutator_of_signs_and_hessian():
     spec = study(land, {"kind": "curl_descent", "lr": 0.1, "hidden_flips": 0.34}, ["params", "curl"])
     made = run(spec)["curl_descent"]
     plan = check(spec)
-    from thalweg.engine.executors.array import Simulation
+    from thalweg.engine.executors.array.simulation import Simulation
 
     simulation = Simulation(next(plan.groups[0].shards()))
     x = np.concatenate([made[f"params_{b}"].values.reshape(3, 5, -1) for b in ("W1", "w2")], axis=-1)[:, 2][None]

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from thalweg.engine.executors import double, single
+from thalweg.engine.executors.cpu.elementary import float32 as single
+from thalweg.engine.executors.cpu.elementary import float64 as double
 
 
 def apply(name: str, x: np.ndarray, *more: np.ndarray) -> np.ndarray:

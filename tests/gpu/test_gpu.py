@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors import cuda as cuda_executor
-from thalweg.engine.executors import device
-from thalweg.engine.executors import fused as fused_executor
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
-from thalweg.engine.executors.cuda import CudaSimulation
-from thalweg.engine.executors.cuda_array import DeviceSimulation
+from thalweg.engine.executors.cpu import points as fused_executor
+from thalweg.engine.executors.cuda import device
+from thalweg.engine.executors.cuda import points as cuda_executor
+from thalweg.engine.executors.cuda.array_simulation import DeviceSimulation
+from thalweg.engine.executors.cuda.points import CudaSimulation
 from thalweg.engine.plan import refit
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
@@ -230,7 +230,7 @@ def test_random_numbers_are_the_same_whole_numbers():
 @pytest.mark.parametrize("clamp", [False, True])
 def test_the_kernel_of_newton_schulz_orthogonalises_as_products_do(shape, clamp):
     import cupy
-    from thalweg.engine.executors.cuda_newton_schulz import newton_schulz
+    from thalweg.engine.executors.cuda.newton_schulz import newton_schulz
     from thalweg.optimizers._matrix import newton_schulz as by_products
 
     g = np.random.default_rng(0).standard_normal((2, 3, *shape)).astype(np.float32)
@@ -307,7 +307,7 @@ def test_a_million_runs_stay_within_the_memory_planned_for_them(monkeypatch):
 @fused
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cpu"), ("cpu", "cuda")])
 def test_a_store_begun_on_one_device_is_finished_on_the_other(first, second, tmp_path, monkeypatch):
-    from thalweg.engine.executors.device import MOST_RUNS
+    from thalweg.engine.executors.cuda.device import MOST_RUNS
     from thalweg.engine.runner import threads
 
     spec = {**RIVER, "seeds": 40, "optimizers": [{"kind": "adam", "lr": 0.01}], "record": {"every": 10}}

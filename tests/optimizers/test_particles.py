@@ -108,7 +108,7 @@ def test_sampling_keeps_a_gaussian_and_optimizing_shrinks_it():
 
 def test_a_batch_is_drawn_anew_and_of_its_size():
     from thalweg.engine import check
-    from thalweg.engine.executors.swarm import SwarmSimulation
+    from thalweg.engine.executors.array.swarms import SwarmSimulation
 
     study = {"name": "s", "landscape": "himmelblau", "init": {"kind": "normal"}, "seeds": 3, "steps": 5}
     spec = {**study, "optimizers": [{"kind": "cbo", "particles": 20, "batch": 6}]}

@@ -161,7 +161,7 @@ def test_a_file_of_starts_is_bounded_and_a_damaged_one_is_one_line(tmp_path, mon
     (tmp_path / "s.yaml").write_text(json.dumps(study))
     np.savez_compressed(tmp_path / "x.npz", x=np.zeros((1, 2)))
     assert check(load_study(tmp_path / "s.yaml"))
-    monkeypatch.setattr("thalweg.engine.executors.starts.MAX_BYTES", 100)
+    monkeypatch.setattr("thalweg.engine.executors.array.start_file.MAX_BYTES", 100)
     with pytest.raises(SpecError, match="holds 144 bytes; at most 100"):
         check(load_study(tmp_path / "s.yaml"))
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 damaged")

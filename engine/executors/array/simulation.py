@@ -1,0 +1,380 @@
+"""The array executor: one shard as batched array operations over (points of the sweep, seeds, dim). The reference; it runs everything.
+
+Numbers that differ between sweep points are columns (points, 1), noise is drawn once a seed (seeds, dim), and broadcasting joins the
+two: common random numbers across the sweep cost nothing. `xp` is NumPy or any array-API namespace (CuPy, array_api_strict).
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ....optimizers.base import RuleOptimizer
+from ....specs.errors import SpecError
+from ....specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
+from ....specs.lengths import in_steps
+from ....specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
+from ...plan import Shard
+from ...store.checkpoint import Checkpoint, flat, nested
+from .. import philox
+from ..outcome import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome
+from ..state import unpacked
+from .diagnostics import Watch
+from .rebind import rebound
+from .recorder import Recorder
+from .start_file import start_from_file
+from .weak import Namespace, Weak
+
+DRAW_BYTES = 8 * 2**20
+"""Random numbers are drawn for several steps at once; their temporaries stay below this."""
+TICK_STEPS = 64
+NOTHING = Checkpoint()
+Begin = Callable[[Shard], Any]
+"""Gives the states that the runs of a shard begin with where the study is a branch (runner's BranchStates)."""
+Tick = Callable[[int], None]
+
+
+class Simulation:
+    """One shard's arrays and how they move; `run` drives it."""
+
+    def __init__(self, shard: Shard, xp: Any = np, begin: Begin | None = None, replacements: Mapping[Any, Any] | None = None):
+        study, self.begin, self.replacements = shard.group.study, begin, replacements
+        self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
+        self.dtype = getattr(xp, study.precision)
+        self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
+        columns = shard.columns()
+        self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()} | self.disorder()
+        self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
+        self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
+        self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
+        self.exact_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns, "float64").items()}
+        self.columns = columns.get("optimizer", {})
+        self.rule = self.make_rule()
+        self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
+
+    def numbers(self, owner: str, columns: dict[str, Any], precision: str = "") -> dict[tuple[str, ...], Any]:
+        """path -> (points, 1) or (1, 1) array of every number of this part; in the study's precision unless another is named."""
+        made = {}
+        for path, value, structural in getattr(self.parts, owner).fields():
+            value = columns.get(owner, {}).get(path, value)
+            if isinstance(value, (int, float, np.ndarray)) and not (structural or isinstance(value, bool)):
+                if path[0] == "average" and path[1] in self.optimizer.average.lengths:
+                    value = in_steps(value, self.study.steps)
+                made[path] = self.xp.asarray(np.asarray(value, dtype=precision or self.study.precision).reshape(-1, 1))
+        return made
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer of this shard; a sweep never reaches here, plan.Parts has resolved or made a column of it."""
+        return self.parts.optimizer
+
+    def disorder(self) -> dict[str, Any]:
+        """The arrays of a random landscape, every seed its own: (1, seeds, ...)."""
+        root, dtype = self.study.root_seed, getattr(np, self.study.precision)
+        made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
+        return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
+
+    def bound(self, function: Any) -> Any:
+        """A rule, or what belongs to one, for this simulation's arrays."""
+        return rebound(function, self.namespace, self.replacements)
+
+    def make_rule(self) -> Any:
+        """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
+        return self.bound(self.optimizer.update)
+
+    @property
+    def namespace(self) -> Any:
+        """What rules have as `np`."""
+        return Namespace(self.xp) if self.dtype == self.xp.float32 else self.xp
+
+    def weak(self, path: tuple[str, ...]) -> Any:
+        """The optimizer's number at this path, as rules take it; None if there is none."""
+        number = self.exact_p.get(path)
+        if number is None:
+            return self.optimizer_p.get(path)
+        return Weak(number, self.dtype, self.xp) if self.dtype == self.xp.float32 else number
+
+    def in_float64(self, xp: Any) -> "Simulation":
+        """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""
+        made = copy.copy(self)
+        made.xp, made.dtype, made.replacements = xp, xp.float64, None
+        made.rule = made.make_rule()
+        made.given = {name: v.value if isinstance(v, Weak) else v for name, v in self.given.items()}
+        return made
+
+    # where runs start
+
+    def branch_states(self) -> Any:
+        """Where the runs begin, if they go on from those of another study."""
+        assert self.begin is not None, "a branch needs the states that its runs begin with"
+        return self.begin(self.shard)
+
+    def start(self) -> Any:
+        """x_0 (points, seeds, dim)."""
+        return self.start_of(self.parts.init, (self.points, len(self.seeds), self.dim))
+
+    def start_of(self, init: Any, shape: tuple[int, ...]) -> Any:
+        """A start of this shape by this init."""
+        xp = self.xp
+        full = xp.zeros(shape, dtype=self.dtype)
+        match init:
+            case Point():
+                return full + self.vector(init.at)
+            case Normal():
+                return full + self.vector(init.mean) + self.init_p["std"] * self.first(philox.normal)
+            case Uniform():
+                low, high = self.init_p["low"], self.init_p["high"]
+                return full + low + (high - low) * self.first(philox.uniform)
+            case Sphere():
+                z = self.first(philox.normal)
+                return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
+            case Solution():
+                known = self.parts.landscape.solution(self.p, xp)
+                if known is None:
+                    raise SpecError(f"init: the landscape {self.parts.landscape.kind} plants no solution to start at")
+                known = xp.reshape(known, (*known.shape[:2], *(1,) * (len(shape) - 3), self.dim))
+                return full + known + self.init_p["std"] * self.first(philox.normal)
+            case FanIn():
+                return full + self.init_p["gain"] * self.fan_in() * self.first(philox.normal)
+            case File():
+                return full + xp.asarray(start_from_file(init, self.dim, self.study.seeds)[self.seeds].astype(self.study.precision))
+        raise SpecError(f"init: the array executor has no start of kind '{init.kind}'")
+
+    def vector(self, given: Any) -> Any:
+        return self.xp.asarray(np.broadcast_to(np.asarray(given, dtype=self.study.precision), (self.dim,)).copy())
+
+    def fan_in(self) -> Any:
+        """1 / sqrt(fan_in) for every entry of a matrix block, 0 for the entries of vectors."""
+        pieces = [
+            np.full(int(np.prod(shape)), 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.0) for shape in self.parts.landscape.blocks.values()
+        ]
+        return self.xp.asarray(np.concatenate(pieces).astype(self.study.precision))
+
+    def first(self, kind: Any) -> Any:
+        """Draws for the start, (seeds, dim)."""
+        return kind(self.study.root_seed, philox.INIT, self.seeds, [0], self.dim, self.dtype, self.xp)[0, ...]
+
+    # what the gradient is
+
+    def draws(self, stream: int, count: int, kind: Any) -> "Draws":
+        """The stream's numbers step by step; `kind(seeds, steps)` makes (steps, seeds, ...) at once."""
+        return Draws(kind, self.seeds, self.study.steps, max(1, DRAW_BYTES // (64 * len(self.seeds) * count)))
+
+    def make_noise(self) -> Any:
+        """A function (gradient, step) -> gradient with the study's noise."""
+        noise, root, xp = self.parts.noise, self.study.root_seed, self.xp
+        if isinstance(noise, Gaussian):
+            made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
+        elif isinstance(noise, StudentT):
+            df = self.noise_p["df"][:, None, ...]
+            made = self.draws(
+                philox.NOISE,
+                2 * self.dim * df.shape[0],
+                lambda s, t: philox.student_t(root, philox.NOISE, s, t, self.dim, df, self.dtype, xp),
+            )
+        else:
+            return lambda g, step: g
+        scale = self.noise_p["scale"]
+        if noise.components is not None:
+            scale = scale * self.vector(noise.components)
+        return lambda g, step: g + scale * made.at(step)
+
+    def make_own(self) -> Any:
+        """A function step -> the optimizer's own standard normal numbers, shaped as x."""
+        root, dim, dtype = self.study.root_seed, self.dim, self.dtype
+        return self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, self.xp)).at
+
+    def make_batches(self) -> Any:
+        """A function step -> what its minibatch is made of: sample indices (seeds, size), or normal numbers (seeds, size, sample_size)."""
+        noise, root, landscape = self.parts.noise, self.study.root_seed, self.parts.landscape
+        if isinstance(noise, Online):
+            size: Any = noise.size
+            shape = (len(self.seeds), size, landscape.sample_size)
+            draws = self.draws(
+                philox.BATCH,
+                shape[1] * shape[2],
+                lambda s, t: philox.normal(root, philox.BATCH, s, t, shape[1] * shape[2], self.dtype, self.xp),
+            )
+            return lambda step: self.xp.reshape(draws.at(step), shape)
+        if not isinstance(noise, Minibatch):
+            return lambda step: None
+        size: Any = noise.size
+        count = landscape.batch_count()
+        return self.draws(philox.BATCH, size, lambda s, t: philox.integers(root, philox.BATCH, s, t, size, count, self.xp)).at
+
+    # how the optimizer moves
+
+    def initial_state(self, x: Any) -> tuple[Any, ...]:
+        optimizer = self.parts.optimizer
+        made = []
+        for name in optimizer.state:
+            first = optimizer.initial.get(name, 0.0)
+            value = self.optimizer_p[(first,)] if isinstance(first, str) else first
+            made.append(self.xp.zeros_like(x) + value)
+        return tuple(made)
+
+    def first_average(self, x: Any) -> Any:
+        """The average at the start x; None for an optimizer without one."""
+        average = self.parts.optimizer.average
+        return average.first(self.point(x), self.xp) if average else None
+
+    def factors(self, first: int, count: int) -> np.ndarray:
+        """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
+        schedule = self.parts.optimizer.schedule
+        p = {}
+        for path, value, structural in schedule.fields():
+            column = self.columns.get(("schedule", *path), value)
+            if not structural and not isinstance(column, (str, bool)):
+                p[path[-1]] = np.asarray(column, dtype=np.float64).reshape(-1, 1)
+        factor = schedule.factor(np.arange(first, first + count), self.study.steps, p)
+        return np.broadcast_arrays(factor, np.empty((1, count)))[0]
+
+    def rates(self, first: int, count: int) -> Any:
+        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1, 1), computed in float64."""
+        lr = np.asarray(self.columns.get(("lr",), self.optimizer.lr), dtype=np.float64).reshape(-1, 1)
+        table = (lr * self.factors(first, count)).T
+        return self.xp.asarray(table.astype(self.study.precision)[:, :, None, None])
+
+    def inputs(self) -> dict[str, Any]:
+        """The rule's fields: per-run numbers as columns, flags and names as they are."""
+        optimizer = self.optimizer
+        made = {}
+        for name in optimizer.inputs():
+            if name in ("t", "xi", "lr", "loss"):
+                made[name] = None
+            else:
+                number = self.weak((name,))
+                made[name] = getattr(optimizer, name, None) if number is None else number
+        constants = optimizer.constants(self.parts.landscape.blocks)
+        return made | {name: self.xp.asarray(np.asarray(value, dtype=self.study.precision)) for name, value in constants.items()}
+
+    # one step
+
+    def look(self, x: Any, t: int) -> tuple[Any, Any]:
+        """The loss at x and, unless the steps are over, what the rule needs to know: the gradient."""
+        landscape = self.parts.landscape
+        if t == self.study.steps:
+            return landscape.value(x, self.p, self.xp), None
+        return landscape.value_and_grad(x, self.p, self.xp, self.batches(t))
+
+    def prepare(self, t: int) -> None:
+        """Put what changes from step to step, for the update after step t, into the rule's inputs `given`."""
+        first, rates = self.table
+        if rates is None or t - first >= rates.shape[0]:
+            first, rates = self.table = t, self.rates(t, min(1024, self.study.steps - t))
+        now = {"t": lambda: t + 1, "lr": lambda: rates[t - first, ...], "xi": lambda: self.own(t)}
+        self.given |= {name: value() for name, value in now.items() if name in self.given}
+
+    def disturbed(self, g: Any, t: int) -> Any:
+        """The gradient as the rule sees it: with the study's noise, clipped."""
+        return self.clipped(self.noise(g, t))
+
+    def clipped(self, g: Any) -> Any:
+        clip = self.optimizer.clip
+        return g if clip is None else type(clip).apply(g, self.optimizer_p[("clip", "at")], self.xp)
+
+    def point(self, x: Any) -> Any:
+        """The iterate (points, seeds, dim) that is recorded."""
+        return x
+
+    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+        """One update: (x, state)."""
+        moved = self.rule(x, g, *state, **inputs)
+        new, *state = moved if self.optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
+        return new, state
+
+    def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
+        """The shard's records in blocks, then its outcome. `tick(steps)` is called now and then; what it raises ends the run. Goes on from
+        the checkpoint, if there is one."""
+        if not isinstance(self.parts.optimizer, RuleOptimizer):
+            raise SpecError(f"{self.parts.optimizer.name}: the array executor has no rule for a {type(self.parts.optimizer).__name__}")
+        with np.errstate(all="ignore"):
+            yield from self._run(tick or (lambda steps: None), NOTHING if self.shard.group.diagnostics else checkpoint)
+
+    def _run(self, tick: Tick, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
+        xp, study, optimizer = self.xp, self.study, self.optimizer
+        apart = xp is not np  # arrays may be on a device, and a look at one would wait for all that was launched
+        x = self.start()
+        state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
+        average = self.first_average(x)
+        inner = (1,) * (len(x.shape) - 2)
+        alive = xp.ones(x.shape[:2], dtype=xp.bool)
+        status = xp.zeros(x.shape[:2], dtype=xp.int8)
+        last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
+        sampled = isinstance(self.parts.noise, SAMPLED)
+        began = study.first
+        if study.branch:
+            other = self.branch_states()
+            x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
+            status, last = xp.asarray(other.status), xp.asarray(other.last_step)
+            alive = status == RUNNING
+        watch = Watch(self, x, state) if self.shard.group.diagnostics else None
+        recorder = Recorder(self, watch)
+        saved = checkpoint.load()
+        if saved is not None:
+            kept = {name: xp.asarray(value) for name, value in saved.items()}
+            began, x, status, last, alive = int(saved["t"]), kept["x"], kept["status"], kept["last"], kept["alive"]
+            state, average = nested(state, [kept[f"state{k}"] for k in range(len(flat(state)))]), kept.get("average")
+            recorder.restore(kept)
+        for t in range(began, study.steps + 1):
+            final = t == study.steps
+            loss, g = self.look(x, t)
+            bad = ~xp.isfinite(loss)
+            if study.stop.diverge_above is not None:
+                bad = bad | (loss > study.stop.diverge_above)
+            if apart or not xp.all(xp.isfinite(x)):
+                bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
+            ended = bad & alive
+            if apart or xp.any(ended):
+                status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
+                last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
+                alive = alive & ~ended
+            if study.stop.loss_below is not None:
+                below = (loss < study.stop.loss_below) & alive
+                status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
+                last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
+                alive = alive & ~below
+            if not final:
+                self.prepare(t)
+            yield from recorder.note(t, x, None if sampled else loss, average, status, state)
+            if checkpoint.due():
+                arrays = {f"state{k}": a for k, a in enumerate(flat(state))} | ({} if average is None else {"average": average})
+                checkpoint.save({"t": t, "x": x, "status": status, "last": last, "alive": alive, **arrays, **recorder.kept()})
+            if t % TICK_STEPS == 0 and t:
+                tick(TICK_STEPS)
+            if final:
+                tick(t % TICK_STEPS)
+                break
+            if (not apart or t % TICK_STEPS == 0) and study.stop.loss_below is None and not xp.any(alive):
+                yield from recorder.fill()
+                tick(study.steps - t + t % TICK_STEPS)
+                break
+            new, moved = self.move(x, self.disturbed(g, t), state, self.given)
+            if watch is not None:
+                watch.step(t, x, new, state, status == RUNNING)
+            state = moved
+            if study.stop.loss_below is not None:
+                new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
+            x = new
+            if average is not None:
+                fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
+                average = optimizer.average.update(average, self.point(x), t + 1, study.steps, self.namespace, **fields)
+        status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
+        yield Outcome(status, last)
+
+
+class Draws:
+    """Random numbers step by step, made for several steps at once."""
+
+    def __init__(self, kind: Any, seeds: Any, steps: int, ahead: int):
+        self.kind, self.seeds, self.steps, self.ahead = kind, seeds, steps, ahead
+        self.first, self.held = 0, None
+
+    def at(self, step: int) -> Any:
+        """The numbers of one step."""
+        if self.held is None or not self.first <= step < self.first + self.held.shape[-3]:
+            self.first = step
+            made = self.kind(self.seeds, np.arange(step, max(step + 1, min(step + self.ahead, self.steps))))
+            self.held = made
+        return self.held[..., step - self.first, :, :]

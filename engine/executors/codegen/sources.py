@@ -1,0 +1,72 @@
+"""What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
+
+from typing import Any
+
+import numpy as np
+
+from ....optimizers._particles import ParticleOptimizer
+from ....specs.average import Average
+from ....specs.clip import ClipNorm, ClipValue
+from ....specs.expression import Formula, parse
+from ....specs.landscapes.base import SymbolicLandscape
+from ....specs.noise import SAMPLED
+from ....specs.sweep import resolved
+from ...plan import Parts
+from .disk_cache import kept
+from .formula_source import formula_source, scratch_rows
+from .rule_reader import NotFusable
+from .rule_source import NO_NUMBERS, average_source, rule_source
+
+SWARM_LANES = 64
+SWARM_BYTES = 2**26
+"""Largest size of a block's swarms; the random numbers of a step take as much again, in float32 twice."""
+
+
+def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
+    """The generated modules of these parts. Raises NotFusable with the reason."""
+    landscape, optimizer = parts.landscape, parts.optimizer
+    if not isinstance(landscape, SymbolicLandscape):
+        raise NotFusable(f"the landscape {landscape.kind} is not a formula")
+    if isinstance(parts.noise, SAMPLED):
+        raise NotFusable(f"{parts.noise.kind} noise needs samples")
+    if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
+        raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
+    if isinstance(optimizer, ParticleOptimizer):
+        size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
+        if size > SWARM_BYTES:
+            raise NotFusable(f"{SWARM_LANES} swarms of {optimizer.particles} particles take {size >> 20} MB, above {SWARM_BYTES >> 20}")
+        if optimizer.batch:
+            raise NotFusable("a consensus of batches")
+        if optimizer.initial:
+            raise NotFusable("states of particles that do not start at 0")
+    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart)
+
+
+class Sources:
+    """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
+
+    def __init__(
+        self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False
+    ):
+        swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
+        self.landscape, self.scratch = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
+        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
+        if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
+            raise NotFusable(f"an average of kind {optimizer.average.kind}")
+        self.average, self.average_numbers, self.average_rows = self.rule, NO_NUMBERS, (0, 0, 0)
+        if optimizer.average is not None:
+            self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
+        self.driver = "drive_swarms" if swarm else "drive_points"
+        self.precision, self.lanes = precision, lanes
+
+    def sizes(self, observables: int) -> tuple[int, ...]:
+        """Rows of Z, O, R, the average's R, K, the average's K, and of what a rule sums over components."""
+        (rows, powers, sums), (average_rows, average_powers, _) = self.rows, self.average_rows
+        return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
+
+
+@kept
+def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> tuple[str, int]:
+    """A landscape's module, and the rows of Z it takes."""
+    parsed = parse(formula)
+    return formula_source(parsed, precision, lanes, uniform, gradient, apart), scratch_rows(parsed)

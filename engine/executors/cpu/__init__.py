@@ -1,0 +1,1 @@
+"""The fused executor on the processor: Numba, with runs as SIMD lanes."""

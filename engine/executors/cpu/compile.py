@@ -1,0 +1,37 @@
+"""Compiles what a study needs on the processor: the generated modules, and the package's own files for their precision and lane width."""
+
+import contextlib
+from typing import Any
+
+from ..codegen.disk_cache import known, load, place
+from ..codegen.sources import Sources
+from .compile_ahead import ahead
+from .specialise import specialise
+
+
+def modules(sources: Sources, seldom: bool) -> dict[str, str]:
+    """The text of all that is compiled. `seldom` is that of drive_points.py."""
+    lanes = specialise("lane_functions", (("PRECISION", sources.precision), ("W", sources.lanes)))
+    only_points = (("SELDOM", seldom),) if sources.driver == "drive_points" else ()
+    driver = specialise(sources.driver, only_points, ((f"{__package__}.lane_functions", place(lanes).stem),))
+    return {"lanes": lanes, "driver": driver, "landscape": sources.landscape, "rule": sources.rule, "average": sources.average}
+
+
+def compiled(sources: Sources, seldom: bool = True) -> tuple[Any, ...]:
+    """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded."""
+    texts = modules(sources, seldom)
+    other_half = contextlib.nullcontext() if known(texts["driver"]) else ahead([texts["lanes"], texts["driver"], sources.landscape])
+    with other_half:
+        lanes, rule, average = map(load, (texts["lanes"], sources.rule, sources.average))
+    driver, landscape = load(texts["driver"]), load(sources.landscape)
+    from .llvm import address  # imports Numba, which the other process need not wait for
+
+    functions = [
+        (landscape.landscape, lanes.LANDSCAPE),
+        (landscape.observe, lanes.OBSERVE),
+        *((f, s) for made in (rule, average) for f, s in ((made.prelude, lanes.PRELUDE), (made.rule, lanes.RULE))),
+    ]
+    if sources.driver == "drive_points":
+        slopes = (landscape.slope, landscape.slope_far) if sources.apart else (landscape.landscape,) * 2
+        functions += [(f, lanes.LANDSCAPE) for f in slopes]
+    return driver.drive, tuple(address(f, s) for f, s in functions)

@@ -1,0 +1,1 @@
+"""Elementary functions that LLVM turns into vector instructions."""

@@ -1,0 +1,69 @@
+"""The fused executor for optimizers made of particles: a lane is a run, with all its particles."""
+
+from typing import Any
+
+import numpy as np
+
+from ....specs.status import Status
+from ..array.swarms import SwarmSimulation
+from ..codegen.sources import SWARM_LANES
+from .points import FusedSimulation, align
+
+
+class FusedSwarm(FusedSimulation):
+    """One shard of swarms as lane blocks."""
+
+    reference = SwarmSimulation
+
+    def width(self, group: int) -> int:
+        return SWARM_LANES
+
+    @property
+    def work(self) -> int:
+        return self.dim * self.base.particles
+
+    def others(self) -> list[Any]:
+        return [self.base.optimizer_p[(name,)] for name in ("alpha", "alpha_growth", "alpha_max")]
+
+    def component(self) -> tuple[Any, ...]:
+        return ()
+
+    def choices(self) -> tuple[np.ndarray, np.ndarray]:
+        (_, _, *made), limits = super().choices()
+        return np.array([*made[:8], "swarm" in self.shard.group.recorded, *made[8:]], dtype=np.int64), limits
+
+    def own(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        return 8, self.dim, self.dim, *sizes, 3, self.base.particles
+
+    def drawing(self, records: int) -> tuple[tuple[int, int], ...]:
+        rows = -(-self.base.particles * self.dim // 2) * 2 if "xi" in self.rule.inputs() else 0
+        return (self.drawn, rows), (records, self.tile_rows), (0, self.dim)
+
+    def state(self) -> tuple[Any, ...]:
+        optimizer, particles = self.rule, self.base.particles
+        X = align(self.swarms(self.base.start()))
+        S = np.zeros((self.blocks, particles, len(optimizer.state), self.dim, self.W), self.dtype)
+        A = np.zeros((self.blocks, self.dim if optimizer.average else 0, self.W), self.dtype)
+        if optimizer.average:
+            A[...] = self.lanes(self.base.point(self.base.start()))
+        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
+        last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
+        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
+        return X, S, A, status, last_step, seeds, self.run_of, self.valid
+
+    def swarms(self, values: Any) -> np.ndarray:
+        """(points, seeds, particles, dim) -> (blocks, particles, dim, W)."""
+        shape = (self.base.particles, self.dim)
+        flat = np.broadcast_to(values, (self.points, self.seeds, *shape)).reshape(-1, *shape)
+        return np.moveaxis(flat[self.lane_run].reshape(self.blocks, self.W, *shape), 1, -1)
+
+    def outputs(self, records: int) -> tuple[np.ndarray, ...]:
+        runs, kept = self.points * self.seeds, "swarm" in self.shard.group.recorded
+        shape = (runs, records, self.base.particles, self.dim) if kept else (0, 0, 0, 0)
+        return *super().outputs(records), np.empty(shape, self.dtype)
+
+    def named(self, out: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        made = super().named(out)
+        if "swarm" in self.shard.group.recorded:
+            made["swarm"] = out[3].reshape(self.points, self.seeds, *out[3].shape[1:])
+        return made

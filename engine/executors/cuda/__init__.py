@@ -1,0 +1,1 @@
+"""Both executors on a CUDA device."""
