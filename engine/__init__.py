@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .claims.verdict import verify
     from .comparison import compare
 
-_PUBLIC = {"load_study": "api", "run": "api", "open_run": "api", "check": "api", "compare": "comparison", "verify": "verdicts"}
+_PUBLIC = {"load_study": "api", "run": "api", "open_run": "api", "check": "api", "compare": "comparison", "verify": "claims.verdict"}
 __all__ = ["check", "compare", "load_study", "open_run", "run", "verify"]
 
 

@@ -1,26 +1,31 @@
 """The Python interface: load a study, run it, open what came out."""
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
+from .claims.verdict import Verdict, verify
 from .cores import cores
 from .executors.choose import array_simulation, choose
 from .executors.cuda.device import known, runs_at_once
 from .executors.executor import Executor
 from .executors.memory import of_shard
 from .plan import Plan, plan, refit
+from .progress import Progress
 from .runner.branch import check_branch
-from .runner.progress import Progress
 from .runner.threads import simulate
-from .store.lock import exists, held
-from .store.open import open_tree
+from .store import location
+from .store.lock import exists, held, is_store
+from .store.open import open_tree, quiet, study_in
 from .store.store import Store
+from .store.zarr_stores import zarr_store
 from .text.sizes import nice_bytes
 
 __all__ = ["check", "load_study", "open_run", "run"]
@@ -75,7 +80,7 @@ def run(
 
     if not isinstance(progress, bool):
         return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
-    from .commands.terminal import progress as shown
+    from .runner.progress_bars import progress as shown
 
     study = load_study(study, settings)
     with shown(study, progress) as advance:
@@ -168,3 +173,48 @@ def available_memory() -> int:
         return int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable"))) * 1024
     except (OSError, StopIteration, ValueError):
         return 4 * 10**9
+
+
+def verify_study(
+    source: "str | Path | Study", settings: Iterable[str] = (), quick: bool = False, out: "str | Path | None" = None, **options: Any
+) -> tuple[Study, list[Verdict]]:
+    """Run a study (or open the store at this path) and check its claims; a store gets the verdicts as its attribute `claims`.
+
+    `quick` takes the study's own `quick` settings: fewer seeds and points. Raises SpecError, StoreError.
+    """
+    if isinstance(source, (str, Path)) and is_store(source):
+        tree = open_run(source)
+        study = load_study(finished_study(tree, source))
+        made = verify(tree, study)
+        note(source, made)
+        return study, made
+    study = load_study(source, settings, quick)
+    if not study.claims:
+        return study, []
+    if out is None and check(study).bytes * 2 > available_memory():
+        raise SpecError(f"{study.name}: its results do not fit into memory; give --out")
+    tree = run(study, out, **options)
+    made = verify(tree, study)
+    if out is not None:
+        note(out, made)
+    return study, made
+
+
+def finished_study(tree: Any, where: Any) -> dict[str, Any]:
+    if not tree.attrs.get("complete"):
+        raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
+    return study_in(tree.attrs, where)
+
+
+def note(store: "str | Path", verdicts: list[Verdict]) -> None:
+    """Keep the verdicts in the store's attributes."""
+    import zarr
+
+    with quiet(), location.reached(store, "written"):
+        root = zarr.consolidate_metadata(zarr_store(store))
+        root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
+
+
+def plain(value: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)

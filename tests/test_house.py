@@ -42,3 +42,38 @@ def test_files_stay_small():
 def test_no_modules_import_each_other_in_a_circle():
     """Also by imports inside functions."""
     assert circles(import_graph()) == []
+
+
+ORDER = (
+    "engine.commands engine.cli",
+    "engine.api engine.accessor",
+    "engine.plot engine.report",
+    "engine.comparison",
+    "engine.runner",
+    "engine.executors.choose engine.executors.memory",
+    "engine.executors.cuda",
+    "engine.executors.cpu",
+    "engine.executors.array",
+    "engine.results",
+    "engine.executors.executor engine.executors.outcome engine.executors.philox engine.executors.state",
+    "engine.claims engine.store engine.executors.codegen",
+    "engine.plan engine.progress engine.text engine.cores optimizers",
+    "specs",
+)
+"""Folders and files, top to bottom: an import goes down this list, or stays in its line."""
+
+
+def test_imports_go_down_the_list():
+    def line(module: str) -> int:
+        places = {name: k for k, names in enumerate(ORDER) for name in names.split()}
+        return places[max((name for name in places if f"{module}.".startswith(f"{name}.")), key=len)]
+
+    up = [f"{module} imports {target}" for module, targets in import_graph().items() for target in targets if line(target) < line(module)]
+    assert up == []
+
+
+def test_folders_stay_small():
+    for folder in {path.parent for path in SOURCES}:
+        modules = [path for path in SOURCES if path.parent == folder and path.name != "__init__.py"]
+        most = {ROOT / "engine": 8, ROOT / "optimizers": 40, ROOT / "specs": 60, ROOT / "specs" / "landscapes": 60}.get(folder, 20)
+        assert len(modules) <= most, f"{folder.relative_to(ROOT)} has {len(modules)} modules"

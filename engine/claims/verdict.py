@@ -5,24 +5,19 @@ inequality; Bonferroni over the claim's points) decides: where all of it lies in
 the claim fails, and where a part does the seeds are too few to tell.
 """
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...optimizers.base import RuleOptimizer
 from ...specs.claim import Claim, normal, parse_claim
-from ...specs.errors import SpecError, StoreError
+from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
 from ...specs.noise import NoNoise
 from ...specs.status import Status
 from ...specs.study import Study
-from ..store import location
-from ..store.lock import is_store
-from ..store.zarr_stores import zarr_store
 from .evaluate import Results
 from .intervals import difference, interval, outermost
 
@@ -227,57 +222,6 @@ def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:
         value = deviation[dim].values[int(k)] if dim in deviation.coords else int(k)
         made.append(f"{dim}={value:.4g}" if isinstance(value, (float, np.floating)) else f"{dim}={value}")
     return ", ".join(made)
-
-
-def verify_study(
-    source: "str | Path | Study", settings: Iterable[str] = (), quick: bool = False, out: "str | Path | None" = None, **options: Any
-) -> tuple[Study, list[Verdict]]:
-    """Run a study (or open the store at this path) and check its claims; a store gets the verdicts as its attribute `claims`.
-
-    `quick` takes the study's own `quick` settings: fewer seeds and points. Raises SpecError, StoreError.
-    """
-    from ..api import available_memory, check, load_study, open_run, run
-
-    if isinstance(source, (str, Path)) and is_store(source):
-        tree = open_run(source)
-        study = load_study(stored_study(tree, source))
-        made = verify(tree, study)
-        note(source, made)
-        return study, made
-    study = load_study(source, settings, quick)
-    if not study.claims:
-        return study, []
-    if out is None and check(study).bytes * 2 > available_memory():
-        raise SpecError(f"{study.name}: its results do not fit into memory; give --out")
-    tree = run(study, out, **options)
-    made = verify(tree, study)
-    if out is not None:
-        note(out, made)
-    return study, made
-
-
-def stored_study(tree: Any, where: Any) -> dict[str, Any]:
-    from ..store.open import study_in
-
-    if not tree.attrs.get("complete"):
-        raise StoreError(f"{where}: the run is not finished; `thalweg run --resume` finishes it")
-    return study_in(tree.attrs, where)
-
-
-def note(store: "str | Path", verdicts: list[Verdict]) -> None:
-    """Keep the verdicts in the store's attributes."""
-    import zarr
-
-    from ..store.open import quiet
-
-    with quiet(), location.reached(store, "written"):
-        root = zarr.consolidate_metadata(zarr_store(store))
-        root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
-
-
-def plain(value: Any) -> Any:
-    """JSON has no infinity and no NaN."""
-    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
 
 
 def table(study: Study, verdicts: list[Verdict]) -> Any:

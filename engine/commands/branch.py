@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from ..runner.progress_bars import progress
 from .options import Quiet, Settings
 from .say import command, say, to_look_at
-from .terminal import interrupted, progress
+from .terminal import interrupted
 
 
 def branch(

@@ -7,9 +7,9 @@ import typer
 
 from ...specs.text import printable
 from ..cores import cores
+from ..text.sizes import duration
 from .options import Outside, Settings
 from .say import command, say, to_look_at
-from .terminal import duration
 
 
 def check(

@@ -17,8 +17,8 @@ def new(
     """Write a commented starter study, to be changed."""
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import parse_study
-    from ..starter import starter
     from ..text.whole_file import write_whole
+    from ._starter import starter
 
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
     if path.name != str(path):

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from ..runner.progress_bars import progress
 from .options import Outside, Quiet, Settings, Spec
 from .say import say, to_look_at
-from .terminal import interrupted, progress
+from .terminal import interrupted
 
 
 def run(

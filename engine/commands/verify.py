@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ..text.sizes import duration
 from .options import Settings
 from .say import command, say, to_look_at
-from .terminal import duration
 
 
 def verify(
@@ -26,7 +26,8 @@ def verify(
 
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
-    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown, table, verify_study
+    from ..api import verify_study
+    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown, table
     from ..text.tables import console
     from ..text.whole_file import write_whole
 

@@ -16,11 +16,11 @@ from ...specs.errors import SpecError, StoreError, ThalwegError
 from ...specs.study import Study
 from ..executors.executor import Executor
 from ..plan import Plan, Shard, plan, refit
+from ..progress import Progress
 from ..store.location import real, remote
 from ..store.open import open_root
 from ..store.provenance import same_version
 from ..store.store import Store
-from .progress import Progress
 from .threads import drive, kept
 
 RETRIES = 3

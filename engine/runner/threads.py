@@ -21,11 +21,11 @@ from ..executors.cpu.core_pool import kernel_pool
 from ..executors.executor import Executor
 from ..executors.outcome import Block
 from ..plan import Plan, Shard
+from ..progress import Progress
 from ..store.checkpoint import Checkpoint
 from ..store.location import remote
 from ..store.store import Store
 from .branch import branch_states
-from .progress import Progress
 from .seed_statistics import Gathered, summarise
 
 IN_FLIGHT = 2

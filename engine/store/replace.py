@@ -20,7 +20,6 @@ from typing import Any
 from ...specs.errors import StoreError
 from ..text.notice import say
 from . import location
-from .durable import DurableStore, flush
 from .layout import put
 from .zarr_stores import zarr_store
 
@@ -66,6 +65,8 @@ def begin(target: "str | Path", files: Mapping[str, Any]) -> None:
         place.rename(old)
         new.rename(place)
         if os.name != "nt":
+            from .durable import flush
+
             flush(place.parent)
     except BaseException:
         if os.path.lexists(old) and not os.path.lexists(place):
@@ -78,6 +79,8 @@ def begin(target: "str | Path", files: Mapping[str, Any]) -> None:
 
 def _lay_down(folder: Path, files: Mapping[str, Any]) -> None:
     """Write these files into a folder, and onto the disk."""
+    from .durable import DurableStore
+
     store = DurableStore(folder)
     put(store, files)
     store.flush()

@@ -12,3 +12,18 @@ def nice_bytes(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return ""
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(75)
+    '1 min 15 s'
+    """
+    if seconds < 1:
+        return "a second"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

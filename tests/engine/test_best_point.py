@@ -13,12 +13,12 @@ from matplotlib.text import Text
 from rich.console import Console
 from thalweg.engine.cli import app
 from thalweg.engine.commands.say import to_look_at
-from thalweg.engine.commands.terminal import Live
 from thalweg.engine.comparison import best_point, compare, final_loss
 from thalweg.engine.plot import _axes, phase
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
 from thalweg.engine.report.page_data import payload
+from thalweg.engine.runner.progress_bars import Live
 from typer.testing import CliRunner
 
 EVEN = "best: the lowest median final loss of the even seeds"

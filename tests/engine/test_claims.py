@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import xarray
 import zarr
+from thalweg.engine.api import verify_study
 from thalweg.engine.claims import functions
 from thalweg.engine.claims.evaluate import Results
-from thalweg.engine.claims.verdict import verify, verify_study
+from thalweg.engine.claims.verdict import verify
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study

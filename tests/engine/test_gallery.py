@@ -4,7 +4,8 @@ Those whose small version computes for more than ten seconds are left to `make c
 """
 
 import pytest
-from thalweg.engine.claims.verdict import FAILED, lines, verify_study
+from thalweg.engine.api import verify_study
+from thalweg.engine.claims.verdict import FAILED, lines
 from thalweg.engine.cli import app
 from thalweg.specs.load import gallery
 from typer.testing import CliRunner

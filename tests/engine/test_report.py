@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine.claims.verdict import verify_study
+from thalweg.engine.api import verify_study
 from thalweg.engine.comparison import best_point, final_loss
 from thalweg.engine.report import page
 from thalweg.engine.report.page_data import payload

@@ -12,7 +12,7 @@ from thalweg.engine import plan as planning
 from thalweg.engine.executors.array import simulation as array_executor
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.plan import plan
-from thalweg.engine.runner.progress import Progress
+from thalweg.engine.progress import Progress
 from thalweg.engine.store import store as storing
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError

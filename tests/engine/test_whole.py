@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
-from thalweg.engine.claims.verdict import verify_study
+from thalweg.engine.api import verify_study
 from thalweg.engine.cli import app
 from thalweg.engine.plot import plot
 from thalweg.engine.report import report

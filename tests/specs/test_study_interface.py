@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from thalweg import engine
-from thalweg.engine.runner.progress import Progress
+from thalweg.engine.progress import Progress
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.optimizers.sgd import SGD as Sgd
 from thalweg.specs.base import NonNegative

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from ..specs import load
-from ..specs.errors import SpecError, suggest
+from ...specs import load
+from ...specs.errors import SpecError, suggest
 
 
 def starter(name: str, like: str | None = None) -> str:
