@@ -40,6 +40,7 @@ from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, 
 from .results.groups import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
 from .results.landscape_grid import heights
 from .results.quantiles import quantile
+from .results.swept import swept_field
 from .store.layout import block_variable
 from .store.open import read_study
 
@@ -164,7 +165,7 @@ class GroupAccessor:
             raise SpecError("on_landscape: a dataset does not hold its study; call it on the tree's node, or give study=")
         study, changes = study_of(source), {}
         for key in set(map(str, self.dataset.coords)):
-            owner, _, path = str(self.dataset[key].attrs.get("long_name", "")).partition(" ")
+            owner, path = swept_field(self.dataset[key])
             if owner == "landscape":
                 found = np.unique(self.dataset[key].values)
                 if len(found) != 1:

@@ -14,6 +14,7 @@ import numpy as np
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
 from ..results.groups import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
+from ..results.swept import swept_field
 from .best import Best, best_of, in_words, split
 
 
@@ -102,9 +103,9 @@ def of_store(name: str, tree: Any) -> Iterator[Entry]:
                 for key in swept_coordinates(dataset)
                 if dataset[key].dims[0] in apart
             }
-            owners = {key: str(dataset[key].attrs.get("long_name", "")).split(" ", 1) for key in values}
-            shared = {key: value for key, value in values.items() if owners[key][0] in PARTS}
-            key, minimum, simplex = on(study, attributes, group, [(owners[k][0], owners[k][-1], v) for k, v in values.items()], best)
+            fields = {key: swept_field(dataset[key]) for key in values}
+            shared = {key: value for key, value in values.items() if fields[key][0] in PARTS}
+            key, minimum, simplex = on(study, attributes, group, [(*fields[k], v) for k, v in values.items()], best)
             problem = f"{name}, {in_words(shared)}" if shared else name
             yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, report, best, minimum, simplex)
 

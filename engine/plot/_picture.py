@@ -15,9 +15,9 @@ import numpy as np
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
-from ...specs.study import PARTS
 from ..claims.evaluate import Results
 from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..results.swept import is_hyperparameter, is_problem, swept_field
 from ..store.open import read_study
 from ._theme import Theme
 
@@ -102,7 +102,7 @@ class Picture:
         """The landscape with the swept fields that a dataset holds at one value."""
         fixed = {}
         for coordinate in dataset.coords.values():
-            owner, _, path = str(coordinate.attrs.get("long_name", "")).partition(" ")
+            owner, path = swept_field(coordinate)
             if owner == "landscape" and coordinate.ndim == 0:
                 fixed[tuple(path.split("."))] = coordinate.values.item()
         return self.study.landscape.replace(fixed) if fixed else self.study.landscape
@@ -140,11 +140,6 @@ def held(found: dict[str, Any], name: str, at: Mapping[str, float]) -> Any:
     return dataset
 
 
-def is_problem(coordinate: Any) -> bool:
-    """Whether a swept coordinate belongs to the landscape, the noise or the start."""
-    return str(coordinate.attrs.get("long_name", "")).partition(" ")[0] in PARTS
-
-
 def problem_fields(dataset: Any, keep: Collection[str]) -> dict[str, str]:
     """The problem's swept fields: coordinate -> dimension, without the dimensions that hold a field in `keep`."""
     kept = {dataset[key].dims[0] for key in swept_coordinates(dataset) if key in keep}
@@ -174,18 +169,12 @@ def restrict(dataset: Any, wanted: Mapping[str, Any], keep: Collection[str]) -> 
 
 def tuned(dataset: Any, name: str) -> Best:
     """The best point of a group's hyperparameters. Without a sweep this needs no loss, else raises SpecError if none is stored."""
-    zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and hyperparameter(c)}
+    zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and is_hyperparameter(c)}
     if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
         best = best_point(dataset, name)
         return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
     counts = {end.name.lower(): int((dataset["status"].values == end).sum()) for end in Status}
     return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
-
-
-def hyperparameter(coordinate: Any) -> bool:
-    """Whether a coordinate is a swept field that is no part of the problem."""
-    words = str(coordinate.attrs.get("long_name", "")).split(" ")
-    return words[0] == "optimizer" and len(words) == 2
 
 
 def short(value: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, StoreError
 from ..comparison import groups, opened, quantile, swept_coordinates
+from ..results.swept import swept_field
 from ._axes import (
     band,
     best_notes,
@@ -87,7 +88,7 @@ def origin(picture: Picture, point: Any, other: Any, name: str) -> dict[str, int
     owners = {"landscape": study.landscape, "noise": study.noise, "init": study.start()}
     owners["optimizer"] = next(o for o in study.optimizers if o.name == name)
     for key in swept_coordinates(other):
-        owner, _, path = str(other[key].attrs.get("long_name", "")).partition(" ")
+        owner, path = swept_field(other[key])
         fixed = {".".join(p): v for p, v, _ in owners[owner].fields()}.get(path)
         value = point[key].values.item() if key in point.coords else fixed
         same = np.flatnonzero(other[key].values == value)

@@ -13,8 +13,9 @@ import numpy as np
 from ...specs.errors import SpecError
 from ..comparison import sweep_dims
 from ..comparison.best import rule
+from ..results.swept import is_problem
 from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
-from ._picture import Picture, is_problem, spread_out, tuned
+from ._picture import Picture, spread_out, tuned
 from ._theory_line import theory
 from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
 

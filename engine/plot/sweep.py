@@ -10,6 +10,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import quantile, sweep_dims
+from ..results.swept import is_problem
 from ._axes import (
     band,
     best_notes,
@@ -25,7 +26,7 @@ from ._axes import (
     why_none,
     words,
 )
-from ._picture import Picture, Problem, is_problem, spread_out, tuned
+from ._picture import Picture, Problem, spread_out, tuned
 from ._values import axis_of, finals, numeric_fields
 
 OPTIONS = ("x", "value", "target", "groups", "at")

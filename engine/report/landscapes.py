@@ -9,6 +9,7 @@ from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
 from ..results.landscape_grid import finite, framed, heights
+from ..results.swept import swept_field
 from .sweep_points import Shown
 from .thinning import plain, spread
 
@@ -23,8 +24,8 @@ Place = tuple[int, ...]
 
 def fields_of(group: Shown) -> dict[tuple[str, ...], str]:
     """The swept fields of the landscape: path below it -> coordinate of the group."""
-    names = {key: str(group.dataset[key].attrs.get("long_name", "")) for key in swept_coordinates(group.dataset)}
-    return {tuple(text.split(" ", 1)[1].split(".")): key for key, text in names.items() if text.startswith("landscape ")}
+    fields = {key: swept_field(group.dataset[key]) for key in swept_coordinates(group.dataset)}
+    return {tuple(field.split(".")): key for key, (owner, field) in fields.items() if owner == "landscape"}
 
 
 def lands_of(group: Shown, paths: list[tuple[str, ...]]) -> list[Place]:

@@ -13,9 +13,7 @@ import numpy as np
 from ...specs.errors import SpecError, StoreError, suggest
 from ...specs.status import Status
 from ..store.open import open_tree
-
-PARTS = ("landscape ", "init ", "noise ")
-"""How the long names of swept fields begin that make a problem, not an optimizer."""
+from .swept import is_problem
 
 
 def opened(source: Any) -> Any:
@@ -49,7 +47,7 @@ def swept_coordinates(dataset: Any) -> list[Any]:
 
 def problem_dims(dataset: Any) -> tuple[str, ...]:
     """The swept dimensions along which the problem changes: the landscape, the start or the noise. The others are hyperparameters."""
-    found = {dataset[key].dims[0] for key in swept_coordinates(dataset) if str(dataset[key].attrs.get("long_name", "")).startswith(PARTS)}
+    found = {dataset[key].dims[0] for key in swept_coordinates(dataset) if is_problem(dataset[key])}
     return tuple(dim for dim in sweep_dims(dataset) if dim in found)
 
 

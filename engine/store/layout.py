@@ -243,12 +243,13 @@ def coordinates(target: Any, dim: Dim) -> None:
     for name, (owner, path, sweep) in zip(dim.names, dim.sweeps, strict=True):
         numeric = all(isinstance(v, (int, float)) for v in sweep.values)
         values = np.asarray(sweep.values) if numeric else np.asarray([str(v) for v in sweep.values])
-        vector(target, name, values, (dim.name,), long_name=f"{owner} {'.'.join(path)}")
+        field = ".".join(path)
+        vector(target, name, values, (dim.name,), {"long_name": f"{field} of the {owner}", "owner": owner, "field": field})
 
 
-def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], long_name: str | None = None) -> None:
+def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], attributes: Mapping[str, str] | None = None) -> None:
     """A small coordinate array, written at once."""
-    attributes = {"long_name": long_name or LONG_NAMES.get(name, name), "units": "1"}
+    attributes = {"long_name": LONG_NAMES.get(name, name), "units": "1", **(attributes or {})}
     if values.dtype.kind == "U":
         array = target.create_array(name, shape=values.shape, dtype=str, dimension_names=dims, attributes=attributes)
         array[:] = values.astype(object)

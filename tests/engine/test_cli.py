@@ -109,7 +109,8 @@ def test_schema_is_json(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import thalweg", "import thalweg.engine", "import thalweg.engine.cli", "import thalweg.specs.study", "import thalweg.engine.api"]
+    "statement",
+    ["import thalweg", "import thalweg.engine", "import thalweg.engine.cli", "import thalweg.specs.study", "import thalweg.engine.api"],
 )
 def test_nothing_heavy_is_imported_early(statement):
     code = f"{statement}; import sys; print([m for m in {FORBIDDEN!r} if m in sys.modules])"
