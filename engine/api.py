@@ -167,12 +167,10 @@ def room(planned: Plan, executors: Mapping[str, Executor], option: str, wanted: 
 
 
 def available_memory() -> int:
-    """Bytes of memory that can still be had, from /proc/meminfo where there is one; else 4 GB is assumed."""
-    try:
-        text = Path("/proc/meminfo").read_text()
-        return int(next(line.split()[1] for line in text.splitlines() if line.startswith("MemAvailable"))) * 1024
-    except (OSError, StopIteration, ValueError):
-        return 4 * 10**9
+    """Bytes of memory that can still be had."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def verify_study(

@@ -14,6 +14,7 @@ import thalweg
 import zarr
 from thalweg.engine.cli import app, main
 from thalweg.engine.store import lock, replace
+from thalweg.engine.store.durable import DurableStore
 from thalweg.engine.store.integrity import examine
 from thalweg.engine.store.open import open_root, quiet
 from thalweg.specs.errors import StoreError
@@ -197,7 +198,7 @@ def test_a_new_store_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatc
     if call == "rename":
         monkeypatch.setattr(Path, "rename", second)
     else:
-        monkeypatch.setattr(replace if call == "put" else replace.DurableStore, call, fails)
+        monkeypatch.setattr(replace if call == "put" else DurableStore, call, fails)
     with pytest.raises(StoreError, match="cannot be written: No space left on device"):
         run(NEW, out, overwrite=True)
     monkeypatch.undo()

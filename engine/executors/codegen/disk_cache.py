@@ -193,13 +193,9 @@ def directory() -> Path:
     given = os.environ.get("THALWEG_CACHE_DIR")
     if given:
         return Path(given)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "thalweg"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("thalweg", appauthor=False)
 
 
 @functools.cache
@@ -213,10 +209,10 @@ def digest() -> str:
     with contextlib.suppress(PackageNotFoundError):
         parts.append(f"numba-cuda {version('numba-cuda')}")
     modules = [
-        *Path(__file__).parents[1].rglob("*.py"),
+        *sorted(Path(__file__).parents[1].rglob("*.py")),
         *map(Path, (derivative.__file__, expression.__file__, tree.__file__, written.__file__)),
     ]
-    parts += [p.read_text(encoding="utf-8") for p in sorted(modules)]
+    parts += [p.read_text(encoding="utf-8") for p in modules]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
