@@ -134,8 +134,9 @@ def memory() -> list[tuple[str, float]]:
     from benchmarks.cases import RIVER
     with tempfile.TemporaryDirectory() as folder:
         study = {**RIVER, "precision": "float32", "steps": int(sys.argv[1]), "record": {"every": 10}}
-        from thalweg.engine.api import run_to_store
-        run_to_store(study, folder + "/m.zarr", (), "auto", "fused", False, False, None, None)
+        from thalweg.engine.api import load_study, run_to_store
+        from thalweg.engine.runner.options import RunOptions
+        run_to_store(load_study(study), folder + "/m.zarr", RunOptions(executor="fused"))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     """
     made = []

@@ -44,9 +44,11 @@ def pin_next(cores: Any) -> None:
 
 def one_of(points: int, steps: int, folder: str) -> None:
     """A study in this process, with one thread, into a store of its own."""
-    from thalweg.engine.api import run_to_store
+    from thalweg.engine.api import load_study, run_to_store
+    from thalweg.engine.runner.options import RunOptions
 
-    run_to_store(study(points, steps), f"{folder}/{os.getpid()}.zarr", (), "cpu", "fused", True, False, 1, None)
+    options = RunOptions(device="cpu", executor="fused", overwrite=True, threads=1)
+    run_to_store(load_study(study(points, steps)), f"{folder}/{os.getpid()}.zarr", options)
 
 
 def seconds(steps: int, rounds: int) -> dict[str, list[float]]:

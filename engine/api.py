@@ -20,6 +20,7 @@ from .executors.memory import of_shard
 from .plan import Plan, plan, refit
 from .progress import Progress
 from .runner.branch import check_branch
+from .runner.options import RunOptions
 from .runner.threads import simulate
 from .store import location
 from .store.lock import exists, held, is_store
@@ -58,17 +59,32 @@ def run(
     scheduler: str | None = None,
     progress: "Progress | bool | None" = None,
 ) -> Any:
-    """Run a study (a path, a bundled name, plain data or a Study) and return its results as an xarray.DataTree.
+    """Run a study and return its results as an xarray.DataTree: a group an optimizer, whose dimensions are the swept fields, seed, step and
+    the parameters' own.
 
-    `executor` is auto, fused (compiled kernels; formulas with elementwise rules) or array (runs everything); auto takes the fused one
-    where it can and the work is worth compiling. `device` is cpu, cuda, or auto: cuda where there is a device, what it needs is installed
-    and the work is worth it (docs/gpu.md). Results are written to `out` shard by shard, or kept in memory if it
-    is None; `out` may be a URL that fsspec knows (s3://bucket/name.zarr). `workers` local processes or the Dask cluster of this
-    `scheduler` share the work; scripts then need `if __name__ == "__main__":`. `progress=True` shows what the command line shows, on a
-    terminal or in a notebook; a Progress is told how far the run is. One group an optimizer; dimensions are the swept fields, seed, step
-    and the parameters' own.
+    Parameters
+    ----------
+    study: a path, the name of a bundled study, plain data or a Study.
+    out: the store that results are written to shard by shard, a folder or a URL that fsspec knows (s3://bucket/name.zarr); None keeps them
+        in memory.
+    settings: KEY=VALUE texts that change the study, as those of `--set`.
+    device: cpu, cuda, or auto: cuda where there is a device, what it needs is installed and the work is worth it (docs/gpu.md).
+    executor: fused (compiled kernels; formulas with elementwise rules), array (runs everything), or auto: the fused one where it can and the
+        work is worth compiling.
+    overwrite: replace an existing store.
+    resume: finish an interrupted store, or start it.
+    threads: shards simulated at a time; by default one a processor.
+    workers, scheduler: local processes, or the address of a Dask cluster, that share the work; scripts then need
+        `if __name__ == "__main__":`.
+    progress: True shows what the command line shows, on a terminal or in a notebook; a Progress is told how far the run is.
 
-    Raises SpecError for a study that cannot run, StoreError for an output that cannot be written.
+    Returns
+    -------
+    The tree, whose groups have the accessor `.thalweg`.
+
+    Raises
+    ------
+    SpecError for a study that cannot run, StoreError for an output that cannot be written, RunError for what a unit raises.
 
     >>> tree = run({"name": "tiny", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": [0.001, 0.01]}], "steps": 10})
     >>> tree["sgd"].loss.dims
@@ -78,49 +94,37 @@ def run(
         raise SpecError(f"progress: takes True, False or a thalweg.engine.progress.Progress, given {progress!r:.80}")
     from . import accessor  # noqa: F401  # registers .thalweg
 
+    options = RunOptions(
+        device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, workers=workers, scheduler=scheduler
+    )
+    study = load_study(study, settings)
     if not isinstance(progress, bool):
-        return run_to_store(study, out, settings, device, executor, overwrite, resume, threads, progress, workers, scheduler).tree()
+        return run_to_store(study, out, options, progress).tree()
     from .runner.progress_bars import progress as shown
 
-    study = load_study(study, settings)
     with shown(study, progress) as advance:
-        return run_to_store(study, out, (), device, executor, overwrite, resume, threads, advance, workers, scheduler).tree()
+        return run_to_store(study, out, options, advance).tree()
 
 
-def run_to_store(
-    study: "Study | str | Path | dict[str, Any]",
-    out: "str | Path | None",
-    settings: Iterable[str],
-    device: str,
-    executor: str,
-    overwrite: bool,
-    resume: bool,
-    threads: int | None,
-    progress: Progress | None,
-    workers: int | None = None,
-    scheduler: str | None = None,
-) -> Store:
+def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, progress: Progress | None = None) -> Store:
     """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
-    known(device)
-    for option, number in (("threads", threads), ("workers", workers)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-            raise SpecError(f"{option}: takes a whole number of at least 1, given {number!r:.40}")
-    planned = check(study, settings)
+    device, executor, threads, workers = known(options.device), options.executor, options.threads, options.workers
+    planned = check(study)
     executors = {group.name: choose(group, executor, device).executor for group in planned.groups}
     planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"})
-    if scheduler is None and not any(made.device == "cuda" for made in executors.values()):
+    if options.scheduler is None and not any(made.device == "cuda" for made in executors.values()):
         room(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():
         raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
-    if resume and out is None:
+    if options.resume and out is None:
         raise StoreError("--resume needs an output to continue")
     with held(out):
-        if resume and out is not None and exists(out):
+        if options.resume and out is not None and exists(out):
             store = Store.resume(out, planned, executors)
             executors = begun_with(store, executor, out, device)
         else:
-            store = Store.create(out, planned, overwrite, executors)
-        if workers is None and scheduler is None:
+            store = Store.create(out, planned, options.overwrite, executors)
+        if workers is None and options.scheduler is None:
             simulate(store, executors, progress, threads)
         elif out is None:
             raise StoreError("workers write into the store themselves; give `out`")
@@ -128,7 +132,7 @@ def run_to_store(
             from .runner.dask_cluster import distribute
 
             began = time.perf_counter()
-            distribute(store, out, executors, progress, workers, scheduler)
+            distribute(store, out, executors, progress, workers, options.scheduler)
             store.finish(time.perf_counter() - began)
     return store
 

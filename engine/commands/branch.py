@@ -26,12 +26,14 @@ def branch(
     """Go on from a stored step under changed settings, on the same noise: --set sgd.schedule=cosine asks 'what if'."""
     from ..api import run_to_store
     from ..runner.branch import branched
+    from ..runner.options import RunOptions
 
     study = branched(store, at, settings or ())
     target = f"{study.name}.zarr" if out is None else out
+    options = RunOptions(executor=executor, overwrite=overwrite, resume=resume, threads=threads)
     with progress(study, not quiet) as advance:
         try:
-            run_to_store(study, target, (), "auto", executor, overwrite, resume, threads, advance)
+            run_to_store(study, target, options, advance)
         except KeyboardInterrupt:
             interrupted(target, study=study)
     if not quiet:

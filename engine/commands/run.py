@@ -28,6 +28,7 @@ def run(
 ) -> None:
     """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
     from ..api import load_study, run_to_store
+    from ..runner.options import RunOptions
     from ..store.lock import is_store
 
     if resume and out is None and is_store(spec):
@@ -37,9 +38,12 @@ def run(
     else:
         study = load_study(spec, settings or (), outside=outside)
         target = f"{study.name}.zarr" if out is None else out
+    options = RunOptions(
+        device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, workers=workers, scheduler=scheduler
+    )
     with progress(study, not quiet) as advance:
         try:
-            run_to_store(study, target, (), device, executor, overwrite, resume, threads, advance, workers, scheduler)
+            run_to_store(study, target, options, advance)
         except KeyboardInterrupt:
             given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
             interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")}, study)
