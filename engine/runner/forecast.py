@@ -22,7 +22,7 @@ from ..executors.executor import Executor
 from ..plan import Group, Plan, Shard
 from .branch import branch_states
 
-PATIENCE = 0.4
+PATIENCE = 0.2
 """Seconds for the trials of all groups together, roughly."""
 TRIED = 3
 """Shards of a group that are tried, where a structural sweep makes them differ."""
@@ -150,14 +150,17 @@ def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
     piece = next(shard.split())
     whole, study = piece.points * len(piece.seeds), shard.group.study
     size = shard.parts().landscape.size * max(1, shard.group.particles)
-    part, one = cut(shard, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size)), cut(shard, 1)
+    part, one = cut(shard, max(2, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size))), cut(shard, 1)
     alone = costs_of(one, patience / 3)
     runs = part.points * len(part.seeds)
     if runs > 1 and (first := alone[0] + alone[1] if sum(alone) > patience / 4 else trial(part, 1, 0)) > patience / 4:
         part = cut(shard, int(runs * patience / 4 / first))
         runs = part.points * len(part.seeds)
     some = costs_of(part, 2 * patience / 3) if runs > 1 else alone
-    each = [a + max(0.0, b - a) / max(1, runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
+    if runs > 1:
+        each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
+    else:  # a run takes so long that the time Python takes itself does not count
+        each = [whole * a for a in alone]
     pieces = -(-shard.points * len(shard.seeds) // whole)
     times = (1, study.steps - study.first, len(shard.group.steps))
     seconds, python = (pieces * sum(t * cost for t, cost in zip(times, costs, strict=True)) for costs in (each, alone))
@@ -176,9 +179,16 @@ def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:
         count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - one, 1e-6)))))
         taken = trial(part, count, 0)
     step = max(taken - one, 0.0) / (count - 1) if count > 1 else one
-    seen = min(max(RECORDS, count // 4), count, len(part.group.steps))
-    record = max(0.0, trial(part, count, seen) - taken) / seen
+    record = recorded(part, count, min(RECORDS, count), taken)
+    if (many := min(count // 4, len(part.group.steps), int(enough / max(record, 1e-9)))) > RECORDS:
+        record = recorded(part, count, many, taken)  # so many cost no more than the steps did
     return max(0.0, one - step), step, record
+
+
+def recorded(part: Shard, steps: int, records: int, taken: float) -> float:
+    """Seconds of a record, where so many steps alone have taken so long."""
+    records = min(records, len(part.group.steps))
+    return max(0.0, trial(part, steps, records) - taken) / records
 
 
 def cut(shard: Shard, runs: int) -> Shard:
