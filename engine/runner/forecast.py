@@ -36,8 +36,10 @@ EXACT = 100
 """Shards of a kind and worker that are dealt out one by one; more are spread evenly."""
 COMPILED = {"lanes": 2.7, "driver": 1.5, "landscape": 1.2, "rule": 0.4, "average": 0.4}
 """Seconds to compile a kernel's modules."""
-LOADED = 0.8
+LOADED = 1.2
 """Seconds until the first kernel runs: Numba's import, and machine code from disk."""
+CONTENDED = 1.6
+"""Times as long as Python takes by itself where several threads wait for it."""
 CALL = 3e-3
 """Seconds of a call of a kernel besides: tables, room, Python."""
 WRITTEN, SORTED = 4e-9, 4e-8
@@ -69,6 +71,8 @@ def forecast(plan: Plan, executors: Mapping[str, Executor], threads: int | None 
                 whole, alone = tried_out(shard, PATIENCE / len(tried) / len(samples))
                 costs.append((whole / len(parts(next(shard.split()), threads // workers)[0]), whole, count))
                 serial += alone * count
+    contended = serial * (CONTENDED - 1) if min(threads, sum(counts[group.name] for group in tried)) > 1 else 0.0
+    serial += contended
     known: set[str] = set()
     lanes = 0.0
     for group in fused:
@@ -80,7 +84,7 @@ def forecast(plan: Plan, executors: Mapping[str, Executor], threads: int | None 
             compiling += new
     writing = sum(map(stored, plan.groups))
     run = max(serial, makespan([(each, count) for each, _, count in costs], workers)) + kernels + writing / workers
-    processors = sum(whole * count for _, whole, count in costs) + lanes + writing + LOADED * bool(fused)
+    processors = sum(whole * count for _, whole, count in costs) + contended + lanes + writing + LOADED * bool(fused)
     return Forecast(run, processors, compiling)
 
 
