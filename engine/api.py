@@ -11,6 +11,7 @@ from typing import Any
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load_study
 from ..specs.study import Study
+from .claims.trial import try_claims
 from .claims.verdict import Verdict, verify
 from .cores import cores
 from .executors.choose import array_simulation, choose
@@ -193,6 +194,7 @@ def verify_study(
     study = load_study(source, settings, quick)
     if not study.claims:
         return study, []
+    try_claims(study)
     if out is None and check(study).bytes * 2 > available_memory():
         raise SpecError(f"{study.name}: its results do not fit into memory; give --out")
     tree = run(study, out, **options)

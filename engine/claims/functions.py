@@ -26,7 +26,7 @@ import numpy as np
 from ...specs.errors import SpecError
 
 VARIANT = "__variant__"
-"""The dimension along which a reduction of the seeds has several values at once (engine/intervals.py). No function takes it away."""
+"""The dimension along which a reduction of the seeds has several values at once (intervals.py). No function takes it away."""
 LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation", "or_zero")
 CONDITIONAL = ("where", "fraction", "min", "max")
 """Functions that take conditions as such; to all others they are the numbers 0 and 1."""

@@ -2,7 +2,7 @@
 
 Every call that takes 'seed' away is a reduction, known by what it does to its argument, not by how it is written.
 
-Shares, medians and quantiles have exact intervals (engine/exact.py). The expression is evaluated with such a reduction at either end of its
+Shares, medians and quantiles have exact intervals (exact.py). The expression is evaluated with such a reduction at either end of its
 interval, and where a point depends on one of them alone, these are the ends of the expression's interval.
 
 All others, and what several reductions make up together: random half-samples of the seeds (Politis and Romano 1994,

@@ -1,6 +1,6 @@
 """Checks a study's claims against its results, with confidence intervals over the seeds.
 
-A claim's deviation is measure - expected. Its confidence interval (engine/intervals.py; two-sided for `expected`, one-sided for an
+A claim's deviation is measure - expected. Its confidence interval (intervals.py; two-sided for `expected`, one-sided for an
 inequality; Bonferroni over the claim's points) decides: where all of it lies inside the tolerance the claim passes, where none of it does
 the claim fails, and where a part does the seeds are too few to tell.
 """

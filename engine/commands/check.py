@@ -31,6 +31,7 @@ def check(
     from ...specs.compatibility import remarks
     from ..api import check as check_study
     from ..api import load_study
+    from ..claims.trial import try_claims
     from ..executors.choose import choose
     from ..executors.cuda.device import described, runs_at_once
     from ..executors.memory import of_shard
@@ -43,6 +44,7 @@ def check(
         return Text.assemble((printable(bold), "bold"), printable(text))
 
     plan = check_study(load_study(spec, settings or (), outside=outside))
+    try_claims(plan.study)
     choices = {group.name: choose(group, "auto", device) for group in plan.groups}
     there = [group for group in plan.groups if choices[group.name].executor.device == "cuda"]
     plan = refit(plan, {group.name: runs_at_once(group) for group in there})

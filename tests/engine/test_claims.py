@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import xarray
 import zarr
+from thalweg.engine import api
 from thalweg.engine.api import verify_study
 from thalweg.engine.claims import functions
 from thalweg.engine.claims.evaluate import Results
+from thalweg.engine.claims.trial import try_claims
 from thalweg.engine.claims.verdict import verify
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
-from thalweg.specs.load import load_study
+from thalweg.specs.load import gallery, load_study
 
 STUDY = {
     "name": "made",
@@ -304,3 +306,29 @@ def test_command(tmp_path):
 def test_the_parser_accepts_the_examples():
     for text in ("mean(tail(hill, 0.5), ['seed', 'step'])", "lr*noise.scale**2/(2*(2 - lr*k))", "lr*k < 1.5", "~diverged & (lr > 1)"):
         parse_claim(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"measure": "mean(final(loss), 'sed')", "less_than": 1},
+        {"measure": "slope(final(loss), step, 'step')", "less_than": 1},
+        {"measure": "final(loss)", "less_than": "mean(loss, 'seed', 'step')"},
+        {"measure": "mean(final(loss), 'seed')", "less_than": 1, "where": "select(lr, lr=7) > 0"},
+    ],
+)
+def test_a_claim_that_cannot_be_evaluated_is_told_before_anything_runs(monkeypatch, wrong):
+    def run(*args, **options):
+        pytest.fail("it ran")
+
+    monkeypatch.setattr(api, "run", run)
+    study = load_study(
+        {**STUDY, "claims": [{"name": "fine", "measure": "max(final(loss), 'seed')", "less_than": 1}, {"name": "bad", **wrong}]}
+    )
+    with pytest.raises(SpecError, match=r"^claim 'bad': '"):
+        verify_study(study)
+
+
+@pytest.mark.parametrize("name", gallery())
+def test_the_bundled_claims_fit_what_their_studies_record(name):
+    try_claims(load_study(name))
