@@ -11,6 +11,7 @@ from thalweg.engine import check
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fused import FORMULAS, RULES, example
+from thalweg.engine.executors.cuda.points_source import MOST_REGISTERS
 from thalweg.engine.executors.cuda.swarms_source import MOST_REGISTERS as MOST_REGISTERS_OF_SWARMS
 
 missing = [name for name in ("numba_cuda", "cuda.bindings") if importlib.util.find_spec(name.split(".")[0]) is None]
@@ -55,10 +56,8 @@ KERNELS = {
     "hops in two dimensions": {**SWARM, "landscape": "river_valley", "optimizers": [{"kind": "consensus_hopping", "particles": 32}]},
     "Langevin on Griewank": {"landscape": {"kind": "griewank", "dim": 6}, "optimizers": [{"kind": "sgld", "lr": 0.01}]},
 }
-MOST_REGISTERS = 168
-"""With more, fewer than three blocks of 128 threads fit on a multiprocessor of sm_90 (65,536 registers)."""
 SPILLS_OF_SWARMS = 1024
-"""Bytes written and read, of a kernel that is held to cuda_swarm_kernel.MOST_REGISTERS."""
+"""Bytes written and read, of a kernel that is held to swarms_source.MOST_REGISTERS."""
 REDUCTION = re.compile(r"cvt\.rn\.f64\.s64\s|mul\.f64\s.*0d3BF921FB54442D19;|cvt\.rn\.f32\.f64\s|\.reg \.f64\s")
 """All that libdevice's float32 sin, cos and tan do in double precision: the last step of the reduction by Payne and Hanek, in a branch
 for |x| above 105,615."""
@@ -121,7 +120,7 @@ def test_a_kernel_becomes_a_binary_without_spills(kernel, precision, toolkit, re
     assert called <= defined, "calls what is not there"
     assert ".extern .func" not in ptx
     swarm = "particles" in KERNELS[kernel]["optimizers"][0]
-    cubin, log = link(ptx, MOST_REGISTERS_OF_SWARMS if swarm else 255)
+    cubin, log = link(ptx, MOST_REGISTERS_OF_SWARMS if swarm else MOST_REGISTERS)
     assert cubin[:4] == b"\x7fELF"
     registers = max(map(int, re.findall(r"Used (\d+) registers", log)))
     spilled = sum(map(int, re.findall(r"(\d+) bytes spill", log)))

@@ -24,6 +24,7 @@ from typing import Any
 
 from ....specs.status import Status
 from ..codegen.module_frame import DEVICE
+from .device import simulated
 from .warp_source import component, slots
 
 REFRESH = 64
@@ -97,11 +98,16 @@ def types_of(arguments: tuple[str, ...], dimensions: dict[str, int], precision: 
     return tuple(map(kind, arguments))
 
 
+MOST_REGISTERS = 168
+"""Of a thread: with more, fewer than three blocks of 128 threads fit on a multiprocessor of sm_90 (65,536 registers)."""
+
+
 def kernel_source(features: Features, landscape: str, rule: str, average: str) -> str:
     """The module with the kernel `drive`; the other three are names of modules."""
     f = features
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
-    text = HEAD.format(**names, device=DEVICE, precision=f.precision, more=", together" * (f.warp > 1), warp=f.warp)
+    limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"  # the simulator knows no such thing
+    text = HEAD.format(**names, device=DEVICE, limit=limit, precision=f.precision, more=", together" * (f.warp > 1), warp=f.warp)
     lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
     lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
     lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
@@ -124,7 +130,7 @@ box_muller, bailey, sqrt, scaling = functions.box_muller, functions.bailey, func
 NAN, NEVER, ZERO = F(np.nan), np.int32(-1), np.uint32(0)
 
 
-@cuda.jit(cache=True)
+@cuda.jit(cache=True{limit})
 def drive({arguments}):
     run, lane = cuda.grid(1) // WARP, cuda.threadIdx.x % WARP
     if run >= runs:
