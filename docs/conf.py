@@ -14,7 +14,7 @@ import thalweg
 
 project, author, copyright = "thalweg", "the thalweg authors", "the thalweg authors, Apache-2.0"
 version = release = thalweg.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "generate", "example_plugin"]
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 myst_heading_anchors = 3

@@ -65,28 +65,47 @@ def run(
 
     Parameters
     ----------
-    study: a path, the name of a bundled study, plain data or a Study.
-    out: the store that results are written to shard by shard, a folder or a URL that fsspec knows (s3://bucket/name.zarr); None keeps them
-        in memory.
-    settings: KEY=VALUE texts that change the study, as those of `--set`.
-    device: cpu, cuda, or auto: cuda where there is a device, what it needs is installed and the work is worth it (docs/gpu.md).
-    executor: fused (compiled kernels; formulas with elementwise rules), array (runs everything), or auto: the fused one where it can and the
-        work is worth compiling.
-    overwrite: replace an existing store.
-    resume: finish an interrupted store, or start it.
-    threads: shards simulated at a time; by default one a processor.
-    workers, scheduler: local processes, or the address of a Dask cluster, that share the work; scripts then need
-        `if __name__ == "__main__":`.
-    progress: True shows what the command line shows, on a terminal or in a notebook; a Progress is told how far the run is.
+    study : path, name, mapping or Study
+        A study file, a bundled study, plain data, or a Study.
+    out : path or URL, optional
+        The store that results are written to, shard by shard; a URL is one that fsspec knows (s3://bucket/name.zarr). By default they
+        are kept in memory.
+    settings : texts KEY=VALUE
+        What is changed in the study, as by `--set`.
+    device : "auto", "cpu" or "cuda"
+        auto takes CUDA where there is a device, what it needs is installed and the work is worth it (docs/gpu.md).
+    executor : "auto", "fused" or "array"
+        fused: compiled kernels, for formulas with elementwise rules; array: runs everything; auto: the fused one where it can and the work is
+        worth compiling.
+    overwrite : bool
+        Replace an existing store.
+    resume : bool
+        Finish an interrupted store, or start it.
+    threads : int, optional
+        Shards simulated at a time; by default one a processor.
+    workers : int, optional
+        Local processes that share the work (Dask); scripts then need `if __name__ == "__main__":`.
+    scheduler : text, optional
+        The address of a Dask cluster that shares the work.
+    progress : bool or Progress, optional
+        True shows what the command line shows, on a terminal or in a notebook; a Progress is told how far the run is.
 
     Returns
     -------
-    The tree, whose groups have the accessor `.thalweg`.
+    xarray.DataTree
+        Its groups have the accessor `.thalweg`.
 
     Raises
     ------
-    SpecError for a study that cannot run, StoreError for an output that cannot be written, RunError for what a unit raises.
+    SpecError
+        The study cannot run.
+    StoreError
+        The output cannot be written.
+    RunError
+        A landscape or an optimizer raised something.
 
+    Examples
+    --------
     >>> tree = run({"name": "tiny", "landscape": "himmelblau", "optimizers": [{"kind": "sgd", "lr": [0.001, 0.01]}], "steps": 10})
     >>> tree["sgd"].loss.dims
     ('lr', 'seed', 'step')
