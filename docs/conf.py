@@ -57,9 +57,10 @@ def as_plain_text(app, what, name, obj, options, lines):
     """Docstrings are plain text with `code`, not reStructuredText."""
     if obj.__doc__ and not lines:
         return
-    made, indented = [], False
+    made, indented, field = [], False, False
     for line in lines:
-        block = line.startswith(("    ", ">>>"))
+        field = line.startswith(":") or (field and line.startswith("    "))  # of napoleon's lists of parameters
+        block = line.startswith(("    ", ">>>")) and not field
         if block and not indented and not line.startswith(">>>"):
             made += ["::", ""]
         indented = block or (indented and not line.strip())

@@ -160,7 +160,7 @@ def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, insid
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=environment)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) > inside
+    assert len(found) > min(inside, 100)
     for one in found:
         assert one["killed"], one
         assert one["there"] in (["old", 0, 0], ["new", 2, 0], ["new", 1, 0], ["new", 0, 0]), one
