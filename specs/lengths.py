@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 
+def as_written(number: float) -> Fraction:
+    """Exactly the decimal that a number is written as: 3/10 of 0.3, which no float is."""
+    return Fraction(repr(float(number)))
+
+
 def steps_of(length: float, total: int) -> int:
     """Whole steps of one length, computed exactly from the decimal that the number is written as; half a step goes to the even side.
 
     >>> steps_of(0.29, 100), steps_of(1.0, 100), steps_of(2.5, 100), steps_of(0.5, 5)
     (29, 100, 2, 2)
     """
-    written = Fraction(repr(float(length)))
+    written = as_written(length)
     return round(written * total if written <= 1 else written)
 
 

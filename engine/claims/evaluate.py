@@ -130,10 +130,10 @@ class Results:
         """What an operator makes of one or two values. Conditions are joined by & and |, and turned round by ~."""
         if not isinstance(op, (ast.BitAnd, ast.BitOr, ast.Invert)):
             return OPERATORS[type(op)](*values)
-        if any(isinstance(v, str) or getattr(v, "dtype", np.dtype(type(v))) != bool for v in values) and not self.strict:
-            raise SpecError("&, | and ~ join conditions, such as (loss < 1) & (lr > 0.1)")
         if all(getattr(v, "dtype", np.dtype(type(v))) == bool for v in values):
             return OPERATORS[type(op)](*values)
+        if not self.strict:
+            raise SpecError("&, | and ~ join conditions, such as (loss < 1) & (lr > 0.1)")
         return {ast.BitAnd: three_valued.both, ast.BitOr: three_valued.either, ast.Invert: three_valued.negated}[type(op)](*values)
 
     def call(self, key: str, node: ast.Call, name: str, given: list[Any], named: dict[str, Any], group: str) -> Any:

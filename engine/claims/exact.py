@@ -94,18 +94,10 @@ def argument(r: Reduction) -> ast.expr:
 def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
     """What the first argument of a reduction is where its conditions hold and where they do not, the smaller first, if that is the same
     at every seed; else (None, None)."""
-    if not has_conditions(argument(r)):
+    assumed = under_assumptions(r, results, group)
+    if not assumed or any("seed" not in getattr(x, "dims", ()) for x in assumed):
         return None, None
-    text, results.text, kept = results.text, r.text, dict(results.reductions)
-    values = []
-    try:
-        for results.assumed in (True, False):
-            x = results.value(argument(r), group)
-            if "seed" not in getattr(x, "dims", ()):
-                return None, None
-            values.append(x.astype(np.float64).mean([d for d in r.dims if d != "seed"], skipna=False))
-    finally:
-        results.assumed, results.text, results.reductions = None, text, kept
+    values = [x.astype(np.float64).mean([d for d in r.dims if d != "seed"], skipna=False) for x in assumed]
     if any(not bool((v == v.isel(seed=0)).all()) for v in values):
         return None, None
     a, b = (v.isel(seed=0, drop=True) for v in values)
@@ -114,16 +106,24 @@ def two_values(r: Reduction, results: Results, group: str) -> tuple[Any, Any]:
 
 def assumed_reach(r: Reduction, results: Results, group: str) -> Any:
     """The largest size, at any seed, of the first argument where its conditions hold or where they do not; 0 if it has none."""
+    reach: Any = 0.0
+    for x in under_assumptions(r, results, group):
+        size: Any = np.abs(x * 1.0)
+        reach = np.maximum(reach, size.max([d for d in r.dims if d in size.dims]) if hasattr(size, "dims") else size)
+    return reach
+
+
+def under_assumptions(r: Reduction, results: Results, group: str) -> list[Any]:
+    """The first argument of a reduction if all its conditions held, and if none did; empty if it has no conditions."""
     if not has_conditions(argument(r)):
-        return 0.0
-    text, results.text, kept, reach = results.text, r.text, dict(results.reductions), 0.0
+        return []
+    text, results.text, kept, values = results.text, r.text, dict(results.reductions), []
     try:
         for results.assumed in (True, False):
-            x: Any = np.abs(results.value(argument(r), group) * 1.0)
-            reach = np.maximum(reach, x.max([d for d in r.dims if d in x.dims]) if hasattr(x, "dims") else x)
+            values.append(results.value(argument(r), group))
     finally:
         results.assumed, results.text, results.reductions = None, text, kept
-    return reach
+    return values
 
 
 def has_conditions(node: ast.AST) -> bool:

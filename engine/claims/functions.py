@@ -3,7 +3,8 @@
 Values are xarray.DataArrays with the dimensions of the store, or plain numbers. Reductions name the dimensions they take away;
 `mean`, `std`, `sum`, `median`, `quantile` of anything with NaN in it (a diverged run) are NaN, `min`, `max`, `argmin`, `correlation` look
 past NaN, and a claim fails where they look past a diverged run, or where it counts one as not above something. With `diverged: ignore`
-all of them leave diverged runs out. A condition is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very seeds; all other reductions of 'seed' estimate something.
+all of them leave diverged runs out. A condition is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very seeds; all
+other reductions of 'seed' estimate something.
 
     mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
     argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
@@ -18,12 +19,12 @@ all of them leave diverged runs out. A condition is false of NaN. `min`, `max`, 
 import functools
 import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ...specs.errors import SpecError
+from ...specs.lengths import as_written
 
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (intervals.py). No function takes it away."""
@@ -111,7 +112,7 @@ def end(position: int) -> Callable[..., Any]:
 def part(x: Any, fraction: float, last: bool) -> Any:
     dims_of(x, "step")
     step = x["step"]
-    exact = Fraction(repr(float(fraction)))  # the decimal that was written: 1 - 0.7 is 0.3
+    exact = as_written(fraction)  # so that 1 - 0.7 is 0.3
     cut = int(step[-1]) * (1 - exact if last else exact)
     cut = math.ceil(cut) if last else math.floor(cut)
     return x.isel(step=np.asarray(step >= cut if last else step <= cut))

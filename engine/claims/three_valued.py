@@ -7,7 +7,7 @@ import numpy as np
 
 def known_unless(condition: Any, unknown: Any) -> Any:
     """A condition as 0 and 1, NaN where it is not known."""
-    return (condition * 1.0).where(~unknown) if hasattr(unknown, "dims") else condition
+    return (condition * 1.0).where(~unknown)
 
 
 def both(a: Any, b: Any) -> Any:

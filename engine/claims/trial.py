@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ...specs.errors import SpecError
 from ...specs.status import Status
 from ...specs.study import Study
 from ..plan import plan
 from ..store.layout import documents
 from ..store.open import quiet
 from .evaluate import Results
+from .verdict import evaluate, group_of, named
 
 SEEDS = 2
 """Seeds of the trial, where no claim names one."""
@@ -21,15 +21,17 @@ def try_claims(study: Study) -> None:
 
     Raises SpecError that names the claim whose functions do not fit what they are given. Larger results than MOST_BYTES are not tried.
     """
+    if not study.claims:
+        return
+    texts = [text for claim in study.claims for text in (claim.measure, claim.other, claim.where or "")]
+    some = study if any("seed=" in text.replace(" ", "") for text in texts) else study.model_copy(update={"seeds": min(SEEDS, study.seeds)})
+    planned = plan(some)
+    if planned.bytes > MOST_BYTES:
+        return
     import xarray
     import zarr
     from zarr.storage import MemoryStore
 
-    texts = [text for claim in study.claims for text in (claim.measure, claim.other, claim.where or "")]
-    some = study if any("seed=" in text.replace(" ", "") for text in texts) else study.model_copy(update={"seeds": min(SEEDS, study.seeds)})
-    planned = plan(some)
-    if not study.claims or planned.bytes > MOST_BYTES:
-        return
     with quiet():
         store = zarr.open_group(MemoryStore(documents(planned, {}, {})), mode="r", zarr_format=3, use_consolidated=False).store
         laid_out = xarray.open_datatree(store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
@@ -42,10 +44,5 @@ def try_claims(study: Study) -> None:
         groups[name] = data.assign(zeros)
     results = Results(xarray.DataTree.from_dict(groups), some)
     for claim in study.claims:
-        group = claim.group or study.optimizers[0].name
-        try:
-            for text in (claim.measure, claim.other, claim.where or ""):
-                if text:
-                    results.evaluate(text, group)
-        except SpecError as error:
-            raise SpecError(f"claim '{claim.name}': {error}") from None
+        with named(claim):
+            evaluate(claim, group_of(claim, some), results)

@@ -5,6 +5,7 @@ inequality; Bonferroni over the claim's points) decides: where all of it lies in
 the claim fails, and where a part does the seeds are too few to tell.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,11 +54,22 @@ def verify(tree: Any, study: Study) -> list[Verdict]:
 
 def judge(claim: Claim, results: Results) -> Verdict:
     """Evaluate one claim and decide it."""
-    group = claim.group or results.study.optimizers[0].name
+    with named(claim):
+        return decide(claim, group_of(claim, results.study), results)
+
+
+@contextlib.contextmanager
+def named(claim: Claim) -> Iterator[None]:
+    """What cannot be evaluated says which claim it is in."""
     try:
-        return decide(claim, group, results)
+        yield
     except SpecError as error:
         raise SpecError(f"claim '{claim.name}': {error}") from None
+
+
+def group_of(claim: Claim, study: Study) -> str:
+    """The group that a claim is about: by default the first optimizer's."""
+    return claim.group or study.optimizers[0].name
 
 
 def decide(claim: Claim, group: str, results: Results) -> Verdict:

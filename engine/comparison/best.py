@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.status import Status
-from ..results.groups import final_loss, sweep_dims, swept_coordinates
+from ..results.groups import endings, final_loss, sweep_dims, swept_coordinates
 from ..results.quantiles import quantile
 
 HELD_OUT, NO_CHOICE, SAME_RUNS = "held out", "nothing to choose", "same runs"
@@ -70,7 +69,7 @@ def best_of(dataset: Any, final: np.ndarray, choose: np.ndarray, report: np.ndar
     where = lowest(final[..., choose])
     index = dict(zip(dims, where, strict=True))
     values = {str(key): dataset[key].isel(index, missing_dims="ignore").values.item() for key in swept_coordinates(dataset)}
-    counts = {end.name.lower(): int((status[where] == end).sum()) for end in Status}
+    counts = endings(status[where])
     median, q25, q75 = (float(quantile(final[where][report], q)) for q in (0.5, 0.25, 0.75))
     return Best(index, values, median, q25, q75, counts, how)
 

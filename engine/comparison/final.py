@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.status import Status
+from ..results.groups import endings
 from ..results.quantiles import METHODS, MOST_RESAMPLED, interval
 from .entries import Entry
 
@@ -32,5 +32,5 @@ def row(one: Entry, confidence: float) -> dict[str, Any]:
     low, high = interval(one.at_best[one.reports], confidence)
     made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
     made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.best.chosen, "runs": status.size}
-    made |= {end.name.lower(): int((status == end).sum()) for end in Status}
+    made |= endings(status)
     return made | {f"{key}_at_best": count for key, count in best.counts.items()}

@@ -118,7 +118,7 @@ def simulation(
     from .array.threads import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)
-    simulations = [array_simulation(piece, begin=begin) for piece in pieces] if len(pieces) > 1 else [array_simulation(shard, begin=begin)]
+    simulations = [array_simulation(piece, begin=begin) for piece in pieces]
     return SplitSimulation(simulations, axis) if len(simulations) > 1 else simulations[0]
 
 

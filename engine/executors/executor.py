@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ...specs.errors import SpecError
+
 Kind = Literal["array", "fused"]
 Device = Literal["cpu", "cuda"]
 
@@ -19,7 +21,7 @@ class Executor:
 
     @classmethod
     def of(cls, text: "str | Executor") -> "Executor":
-        """From its text. Raises ValueError if that is none.
+        """From its text, as a store has it. Raises SpecError if that is none.
 
         >>> Executor.of("fused-cuda")
         Executor(kind='fused', device='cuda')
@@ -27,4 +29,4 @@ class Executor:
         for executor in (cls(kind, device) for kind in get_args(Kind) for device in get_args(Device)):
             if str(text) == str(executor):
                 return executor
-        raise ValueError(f"there is no executor '{text}'")
+        raise SpecError(f"there is no executor '{text!s:.40}'")

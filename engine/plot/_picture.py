@@ -14,9 +14,9 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
-from ...specs.status import Status
 from ..claims.evaluate import Results
 from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
+from ..results.groups import endings
 from ..results.swept import is_hyperparameter, is_problem, swept_field
 from ..store.open import read_study
 from ._theme import Theme
@@ -173,7 +173,7 @@ def tuned(dataset: Any, name: str) -> Best:
     if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
         best = best_point(dataset, name)
         return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
-    counts = {end.name.lower(): int((dataset["status"].values == end).sum()) for end in Status}
+    counts = endings(dataset["status"].values)
     return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
 
 

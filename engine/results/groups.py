@@ -51,6 +51,11 @@ def problem_dims(dataset: Any) -> tuple[str, ...]:
     return tuple(dim for dim in sweep_dims(dataset) if dim in found)
 
 
+def endings(status: np.ndarray) -> dict[str, int]:
+    """How many of these runs are unfinished, finished, diverged, stopped."""
+    return {end.name.lower(): int((status == end).sum()) for end in Status}
+
+
 def final_loss(dataset: Any, name: str = "") -> np.ndarray:
     """The last stored loss of every run, (sweep dims..., seed): infinity where diverged or not a number, NaN where not finished."""
     if "loss" not in dataset.data_vars and "final_loss" not in dataset.data_vars:

@@ -34,9 +34,14 @@ class BlockSimulation(Simulation):
         part = x[..., where]
         return self.xp.reshape(part, (*x.shape[:2], *shape)) if len(shape) == 2 else part
 
+    def rates(self, first: int, count: int) -> Any:
+        factors = self.factors(first, count).T.astype(self.study.precision)
+        self.rest_factors = self.xp.asarray(factors[:, :, None, None])
+        return super().rates(first, count)
+
     def prepare(self, t: int) -> None:
         super().prepare(t)
-        self.factor = self.xp.asarray(self.factors(t, 1).astype(self.study.precision)[..., None])  # the schedule's, for `rest`
+        self.factor = self.rest_factors[t - self.table[0], ...]  # the schedule's, for `rest`
 
     def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
         xp, rest = self.xp, self.optimizer.rest

@@ -24,7 +24,7 @@ from .diagnostics import Watch
 from .rebind import rebound
 from .recorder import Recorder
 from .start_file import start_from_file
-from .weak import Namespace, Weak
+from .weak import Weak, namespace
 
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
@@ -86,7 +86,7 @@ class Simulation:
     @property
     def namespace(self) -> Any:
         """What rules have as `np`."""
-        return Namespace(self.xp) if self.dtype == self.xp.float32 else self.xp
+        return namespace(self.xp) if self.dtype == self.xp.float32 else self.xp
 
     def weak(self, path: tuple[str, ...]) -> Any:
         """The optimizer's number at this path, as rules take it; None if there is none."""

@@ -7,7 +7,7 @@ the same for a column of them, one a sweep point. Rules call functions as `np.`;
 
 import operator
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -80,3 +80,9 @@ class Namespace:
 
         setattr(self, name, call)
         return call
+
+
+@cache
+def namespace(xp: Any) -> Namespace:
+    """The functions of `xp` for arrays and weak numbers, made once."""
+    return Namespace(xp)
