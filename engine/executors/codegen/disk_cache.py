@@ -200,7 +200,8 @@ def directory() -> Path:
 
 @functools.cache
 def digest() -> str:
-    """What machine code depends on besides the kernel's source: the modules of all executors, those that read formulas, and the versions of what compiles it."""
+    """What machine code depends on besides the kernel's source: the modules of all executors, those that read formulas, and the versions of
+    what compiles it."""
     from importlib.metadata import PackageNotFoundError, version
 
     from ....specs import derivative, expression, tree, written

@@ -6,8 +6,8 @@ LIBM = ("sin", "cos", "tan")
 HALF_TURNS = ("sin_pi", "cos_pi")
 """sin(pi x) and cos(pi x)."""
 REACHING = (*LIBM, *HALF_TURNS)
-"""Functions that are fast only up to the elementary functions' REACH; a kernel redoes the rare block that goes beyond, LIBM's functions with libm for those
-runs, HALF_TURNS from what is left of x after whole turns."""
+"""Functions that are fast only up to the elementary functions' REACH; a kernel redoes the rare block that goes beyond, LIBM's functions
+with libm for those runs, HALF_TURNS from what is left of x after whole turns."""
 PAIRED = {"sin": "sin_with_cos", "cos": "cos_with_sin"}
 """What they are called where both are taken of one argument."""
 EXECUTORS = (__package__ or "").rpartition(".")[0]
