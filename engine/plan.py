@@ -19,10 +19,10 @@ from ..specs.errors import SpecError
 from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
-from ..specs.record import DIAGNOSTICS, SINGULAR, VECTORS
 from ..specs.reserved import reserved
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
+from ..specs.variables import Variable, recorded
 
 SHARD_RUNS = 8192
 """Runs a shard holds where memory allows: enough to keep array operations busy."""
@@ -34,6 +34,8 @@ BLOCK_BYTES = 8 * 2**20
 """Largest record block a shard holds in memory before it is handed on; also the largest chunk. Up to three exist at a time. Twice as much
 leaves the last block of a study so large that its compression shows, half as much so many files that they do."""
 MAX_RUNS = 2_000_000_000
+RUN_DIMS = ("seed", "step", "state_step", "number", "quantile")
+"""Dimensions that a group may have whatever is swept and recorded."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Parts:
     init: Init
     noise: Noise
     optimizer: Optimizer
+
+    @property
+    def particles(self) -> int:
+        """Particles of a run; 0 for an optimizer that has a single iterate."""
+        return getattr(self.optimizer, "particles", 0)
 
 
 @dataclass(frozen=True)
@@ -101,18 +108,22 @@ class Group:
         return made
 
     @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """What is stored of every run: as the study says, by default everything but diagnostics and swarms. Raises SpecError for a dimension
+        that means two things."""
+        found = recorded(self.study, self.optimizer)
+        sizes = dict.fromkeys((*RUN_DIMS, *(name for dim in self.dims for name in dim.names)), 0)
+        for variable in found:
+            for dims in variable.arrays(self.blocks, self.particles).values():
+                for dim, size in dims.items():
+                    if sizes.setdefault(dim, size) != size:
+                        raise SpecError(f"record.variables: {variable.name} has a dimension '{dim}', whose name is taken")
+        return found
+
+    @property
     def recorded(self) -> tuple[str, ...]:
-        """The variables to store: as the study says, by default everything."""
-        if self.study.record.variables is not None:
-            wanted = self.study.record.variables
-        else:
-            wanted = ("loss", "params", *self.study.landscape.observable_names, "average_loss", "average_params")
-        missing = {
-            *(() if self.optimizer.average else ("average_loss", "average_params")),
-            *(DIAGNOSTICS if self.particles else ("swarm",)),
-        }
-        missing -= {*self.study.landscape.observable_names}
-        return tuple(v for v in wanted if v not in missing)
+        """The names of the variables to store."""
+        return tuple(variable.name for variable in self.variables)
 
     @cached_property
     def particles(self) -> int:
@@ -121,21 +132,14 @@ class Group:
         return max(found.values) if isinstance(found, Sweep) else found
 
     @cached_property
-    def diagnostics(self) -> tuple[str, ...]:
-        """The recorded variables that are neither the landscape's nor the executor's."""
-        return tuple(name for name in self.recorded if name in DIAGNOSTICS and name not in self.study.landscape.observable_names)
-
-    @property
-    def singular(self) -> int:
-        """Singular values of all matrix blocks together."""
-        return sum(min(shape) for shape in self.blocks.values() if len(shape) == 2)
+    def diagnostics(self) -> tuple[Any, ...]:
+        """The units of specs/diagnostics/ that compute recorded variables."""
+        return tuple(variable.diagnostic for variable in self.variables if variable.diagnostic is not None)
 
     @cached_property
     def values_per_record(self) -> int:
         """Numbers stored a run and record step."""
-        size = sum(math.prod(shape) for shape in self.blocks.values())
-        sizes = {**dict.fromkeys(VECTORS, size), "swarm": size * self.particles, **dict.fromkeys(SINGULAR, self.singular)}
-        return sum(sizes.get(v, 1) for v in self.recorded)
+        return sum(variable.size(self.blocks, self.particles) for variable in self.variables)
 
     @property
     def state_size(self) -> int:
@@ -269,7 +273,7 @@ class Shard:
 def _whole_state_size(parts: Parts) -> int:
     land, optimizer = parts.landscape, parts.optimizer
     average = optimizer.average.first(np.zeros((1, 1, land.size)), np).size if optimizer.average else 0
-    return land.size * max(1, getattr(optimizer, "particles", 0)) + optimizer.state_numbers(land.blocks) + average
+    return land.size * max(1, parts.particles) + optimizer.state_numbers(land.blocks) + average
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,44 @@
 """What is stored, and at which steps. Step t is the iterate after t updates; step 0 is the start."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError, core_schema
 
-from .base import Count, Index, Probability, Real, Spec
+from .base import Count, Index, Probability, Real, Spec, Unit
 from .names import normal
+from .registry import DIAGNOSTICS
 
 Statistic = Literal["mean", "var", "quantiles"]
 
 
-VECTORS = ("params", "average_params", "hessian_vector")
-"""Variables that have the landscape's components."""
-DIAGNOSTICS = {
-    "gradient_norm": "Euclidean norm of the noiseless gradient",
-    "update_norm": "Euclidean norm of the update that led here",
-    "hessian_top": "largest eigenvalue of the Hessian",
-    "hessian_vector": "unit eigenvector of the Hessian's largest eigenvalue; NaN where the Hessian is 0",
-    "curl": "antisymmetric part of the update field's Jacobian over the Jacobian, Frobenius norms; NaN where that is 0",
-    "kernel_min": "smallest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs",
-    "kernel_max": "largest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs",
-    "lyapunov": "mean logarithmic growth per step of an infinitesimal distance between runs with the same noise; -inf where it vanishes",
-    "singular_values": "singular values of the iterate's matrix blocks",
-    "update_singular_values": "singular values of the update that led here",
-}
-"""Variables that every landscape and optimizer of single iterates has; stored where `variables` names them."""
+class _Variable:
+    """A variable to store: its name, or a diagnostic with fields of its own as {kind: NAME, ...}."""
+
+    def parse(self, given: Any) -> Any:
+        if isinstance(given, str):
+            return normal(given)
+        if isinstance(given, (dict, Unit)):
+            return DIAGNOSTICS.parse(given)
+        raise PydanticCustomError("variable", "must be the name of a variable, or a mapping with the `kind` of a diagnostic and its fields")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        dump = core_schema.plain_serializer_function_ser_schema(lambda v: v if isinstance(v, str) else v.model_dump(mode="json"))
+        return core_schema.no_info_plain_validator_function(self.parse, serialization=dump)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        units = [handler(DIAGNOSTICS.load(kind).__pydantic_core_schema__) for kind in DIAGNOSTICS.kinds()]
+        return {"anyOf": [{"type": "string"}, *units]}
 
 
-SINGULAR = ("singular_values", "update_singular_values")
-"""Variables with the singular values of all matrix blocks, one block after the other, each from the largest on."""
+Asked = Annotated[Any, _Variable()]
 
 
 class Record(Spec):
     """One of `every: n`, `log: n` (n steps, evenly spaced in the logarithm), `at: [...]`, `last: true`; the last step is always
     stored. `variables` names what: loss, params, observables of the landscape, average_loss and average_params (all these by default),
-    and swarm or diagnostics: gradient_norm, update_norm, hessian_top, hessian_vector, curl, kernel_min, kernel_max,
-    lyapunov, singular_values, update_singular_values.
+    and swarm or diagnostics, each by its kind, or as a mapping with fields of its own: {kind: curl}.
 
     With `stats`, what is stored of each variable is not every run but its statistics over the seeds: the mean, the unbiased variance, the
     `quantiles` (default 0.05, 0.25, 0.5, 0.75, 0.95), and the count of runs that have not diverged; and per run the final loss.
@@ -50,7 +52,9 @@ class Record(Spec):
     log: Count | None = Field(default=None, description="store so many steps, evenly spaced in the logarithm")
     at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(default=None, description="store these steps")
     last: bool = Field(default=False, description="store the last step alone")
-    variables: tuple[str, ...] | None = Field(default=None, description="what is stored; by default loss, params, observables and averages")
+    variables: tuple[Asked, ...] | None = Field(
+        default=None, description="what is stored; by default loss, params, observables and averages"
+    )
     stats: tuple[Statistic, ...] = Field(default=(), description="store these statistics over the seeds in place of every run")
     over: Literal["seed"] = Field(default="seed", description="the dimension that statistics are taken over")
     state: tuple[Index, ...] = Field(default=(), description="store the whole state of the runs at these steps, for `thalweg branch`")
@@ -59,13 +63,11 @@ class Record(Spec):
         default=(0.05, 0.25, 0.5, 0.75, 0.95), description="the levels of the statistic quantiles"
     )
 
-    @field_validator("variables")
-    @classmethod
-    def _as_formulas_read_them(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if names is None else tuple(map(normal, names))
-
     @model_validator(mode="after")
     def _one_form(self):
+        names = self.names or ()
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"variables: '{twice:.60}' is named twice")
         given = [name for name in ("every", "log", "at") if getattr(self, name) is not None] + ["last"] * self.last
         if len(given) > 1:
             raise ValueError(f"choose one of every, log, at, last; given: {', '.join(given)}")
@@ -78,6 +80,11 @@ class Record(Spec):
         if self.quantiles != type(self).model_fields["quantiles"].default and "quantiles" not in self.stats:
             raise ValueError("quantiles are given but not asked for; add quantiles to `stats`")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the variables that are asked for; None where the study leaves that out."""
+        return None if self.variables is None else tuple(v if isinstance(v, str) else v.kind for v in self.variables)
 
     def steps(self, steps: int) -> np.ndarray:
         """The stored steps, increasing, int64. Without a form: at most about 1,000, evenly spaced.

@@ -68,13 +68,17 @@ class Registry(Choice):
         if not self._paths:
             from importlib.metadata import entry_points
 
-            package = importlib.import_module(f"{_ROOT}.{self.folder}")
-            own = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
-            found = {name: f"{package.__name__}.{name}" for name in own if name != "base" and not name.startswith("_")}
+            found = {name: f"{_ROOT}.{self.folder}.{name}" for name in self.own_kinds()}
             for point in sorted(entry_points(group=f"thalweg.{self.folder.rpartition('.')[2]}"), key=lambda p: p.name):
                 found.setdefault(point.name, point.module)
             self._paths = found
         return self._paths
+
+    def own_kinds(self) -> list[str]:
+        """The kinds of the folder itself, without plug-ins."""
+        package = importlib.import_module(f"{_ROOT}.{self.folder}")
+        names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+        return [name for name in names if name != "base" and not name.startswith("_")]
 
     def kinds(self) -> list[str]:
         return sorted(self.modules())
@@ -94,4 +98,5 @@ class Registry(Choice):
 
 
 LANDSCAPES = Registry("specs.landscapes", "landscape")
+DIAGNOSTICS = Registry("specs.diagnostics", "diagnostic")
 OPTIMIZERS = Registry("optimizers", "optimizer")

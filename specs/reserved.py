@@ -7,24 +7,15 @@ file systems do not tell cases apart, one that differs in case only. And a claim
 from collections.abc import Iterable
 
 from .claim import OWN_NAMES as CLAIM_WORDS
-from .record import DIAGNOSTICS, VECTORS
+from .registry import DIAGNOSTICS
+from .variables import ENGINE
 
-VARIABLES = (
-    "loss",
-    "params",
-    "average_loss",
-    "average_params",
-    "swarm",
-    "final_loss",
-    "count",
-    "status",
-    "last_step",
-    "state",
-    *DIAGNOSTICS,
-)
+VARIABLES = (*ENGINE, "final_loss", "count", "status", "last_step", "state", *DIAGNOSTICS.own_kinds())
 """Arrays that a group may have whatever the landscape is."""
 COORDINATES = ("seed", "step", "state_step", "number", "particle", "singular", "quantile", "dim", "dim_0", "dim_1")
 """Coordinates that a group may have whatever is swept."""
+VECTORS = ("params_", "average_params_", "hessian_vector_")
+"""Beginnings of the arrays' names where a landscape has several parameter blocks."""
 STATISTICS = ("_mean", "_var", "_quantile")
 """Ends of the arrays' names where statistics over the seeds are stored."""
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{k}" for port in ("com", "lpt") for k in range(1, 10))}
@@ -61,12 +52,7 @@ def reserved(name: str) -> bool:
     """Whether a store or a claim needs this name itself: an observable cannot have it."""
     low = name.casefold()
     stems = [low.removesuffix(end) for end in STATISTICS if low.endswith(end)]
-    return (
-        low in (*VARIABLES, *COORDINATES)
-        or name in CLAIM_WORDS
-        or any(low.startswith(f"{vector}_") for vector in VECTORS)
-        or any(stem in VARIABLES for stem in stems)
-    )
+    return low in (*VARIABLES, *COORDINATES) or name in CLAIM_WORDS or low.startswith(VECTORS) or any(stem in VARIABLES for stem in stems)
 
 
 def listed() -> str:

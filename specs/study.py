@@ -18,12 +18,12 @@ from .messages import problems as what_is_wrong
 from .names import normal
 from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .optimizer import Optimizer
-from .record import DIAGNOSTICS, VECTORS, Record, Stop
+from .record import Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
 from .sweep import Sweep
+from .variables import NO_VARIABLE, known, recorded, why_not
 
 MAX_SEEDS = 100_000_000
-MAX_CURL = 512
 
 
 class _InWords(type(Spec)):
@@ -134,23 +134,13 @@ class Study(Spec, metaclass=_InWords):
                 yield f"{part}.{name}: {len(value)} components given, the landscape {self.landscape.kind} has {found}"
 
     def _check_recorded(self) -> Iterator[str]:
-        allowed = ["loss", "params", *self.landscape.observable_names]
-        if any(o.average for o in self.optimizers):
-            allowed += ["average_loss", "average_params"]
-        if any(not o.sees_gradients for o in self.optimizers) and len(self.landscape.blocks) == 1 and not self.record.stats:
-            allowed += ["swarm"]
-        if any(o.sees_gradients for o in self.optimizers):
-            matrices = any(len(shape) == 2 for shape in self.landscape.blocks.values())
-            allowed += [name for name in DIAGNOSTICS if (matrices and not self.record.stats) or "singular" not in name]
-            if type(self.landscape).jacobian is Landscape.jacobian:
-                allowed = [name for name in allowed if not name.startswith("kernel_")]
-        if "curl" in (self.record.variables or ()) and "curl" not in self.landscape.observable_names:
-            largest = max(land.size for land in self.landscapes())
-            if largest > MAX_CURL:
-                yield f"record.variables: curl takes 2 gradients a component; at most {MAX_CURL} components, here are {largest}"
-        for name in self.record.variables or ():
-            if name not in allowed:
-                yield f"record.variables: there is no variable '{name:.60}'{suggest(name, allowed)} (known: {', '.join(allowed)})"
+        for name in self.record.names or ():
+            if why := why_not(self, name):
+                if why == NO_VARIABLE:
+                    names = known(self)
+                    yield f"record.variables: there is no variable '{name:.60}'{suggest(name, names)} (known: {', '.join(names)})"
+                else:
+                    yield f"record.variables: {name} {why}"
 
     def _check_claims(self) -> Iterator[str]:
         groups = {o.name: o for o in self.optimizers}
@@ -172,17 +162,7 @@ class Study(Spec, metaclass=_InWords):
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
         """What a claim about this optimizer's runs may name, as paths; `schedule.decay` is also `decay`, where nothing else is."""
         blocks = self.landscape.blocks
-        stored = {"loss", "params", *self.landscape.observable_names}
-        stored |= {f"params_{block}" for block in blocks} if len(blocks) > 1 else set()
-        stored |= {"average_loss", "average_params"} if optimizer.average else set()
-        stored |= set(DIAGNOSTICS) if optimizer.sees_gradients else set()
-        stored |= {f"hessian_vector_{block}" for block in blocks} if len(blocks) > 1 else set()
-        stored |= set() if optimizer.sees_gradients else {"swarm"}
-        if self.record.variables is not None:
-            vectors = tuple(f"{name}_" for name in VECTORS if name in self.record.variables)
-            stored = {name for name in stored if name in self.record.variables or name.startswith(vectors)}
-        else:
-            stored -= {name for name in DIAGNOSTICS if name not in self.landscape.observable_names}
+        stored = {name for variable in recorded(self, optimizer) for name in variable.arrays(blocks)}
         if self.record.stats:
             stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
         made = {(name,) for name in (*stored, *OWN_NAMES)} | {found for path, _, _ in optimizer.fields() for found in (path, path[-1:])}

@@ -10,7 +10,7 @@ from thalweg.specs.clip import CLIPS
 from thalweg.specs.data import Data
 from thalweg.specs.init import INITS
 from thalweg.specs.noise import NOISES
-from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, Choice
+from thalweg.specs.registry import DIAGNOSTICS, LANDSCAPES, OPTIMIZERS, Choice
 from thalweg.specs.schedule import SCHEDULES
 from thalweg.specs.study import Study
 
@@ -59,7 +59,9 @@ def parts() -> list[str]:
     made += choice("average", "Averages", AVERAGES, "Recorded as average_loss and average_params beside the iterate.")
     made += ["(spec-record)=\n## Record", markdown(record.Record), fields.table(record.Record)]
     made += ["Diagnostics that `variables` may name:", "| name | what it is |\n|---|---|"]
-    made[-1] += "".join(f"\n| `{name}` | {cell(text)} |" for name, text in record.DIAGNOSTICS.items())
+    made[-1] += "".join(
+        f"\n| `{name}` | {cell(text)} |" for name, text in ((kind, DIAGNOSTICS.load(kind).text) for kind in DIAGNOSTICS.kinds())
+    )
     made += ["(spec-stop)=\n## Stop", markdown(record.Stop), fields.table(record.Stop)]
     made += ["(spec-claim)=\n## Claims", markdown(claim.Claim), fields.table(claim.Claim)]
     return [*made, "### The language of claims", markdown(claim), "Functions:", markdown(functions)]

@@ -28,9 +28,8 @@ def to_look_at(store: object, *but: str) -> str:
     Without a loss nothing can be compared, and what was not recorded cannot be drawn; a page needs plotly, and a picture the study's units.
     """
     from ...specs.errors import ThalwegError
-    from ...specs.record import SINGULAR
     from ...specs.study import Study
-    from ..plot.spectrum import CURVES
+    from ..plot.spectrum import drawable
     from ..store.open import stored_study
 
     raw = stored_study(store)  # type: ignore[arg-type]
@@ -44,13 +43,8 @@ def to_look_at(store: object, *but: str) -> str:
     made = {"compare": [store]} if loss else {}
     if study and loss and (not stats or {"mean", "quantiles"} & {*stats}):
         made["plot"] = [store]
-    elif study and not stats and not study.sweeps() and {*CURVES, *SINGULAR} & {*(variables or ())} and has_iterates(study):
+    elif study and not stats and not study.sweeps() and any(drawable(study)):
         made["plot"] = [store, "spectrum"]
     if find_spec("plotly"):
         made["report"] = [store]
     return ", ".join(command(name, *words) for name, words in made.items() if name not in but) or command("check", store)
-
-
-def has_iterates(study: object) -> bool:
-    """Whether an optimizer has single iterates, which diagnostics are of."""
-    return any(not hasattr(optimizer, "particles") for optimizer in study.optimizers)  # type: ignore[attr-defined]

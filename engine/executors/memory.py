@@ -22,9 +22,8 @@ ARRAYS = 9
 """Arrays of the iterates' size in a step of the array executor: iterates, gradient, update, and what is between; states come on top."""
 BLOCKS, SUMMARISED = 4, 8
 """Blocks of records at a time: the one that is filled, those in flight, their compressed bytes; and where they are summarised."""
-LANCZOS, TANGENT, MATRICES, KERNELS = 48, 8, 5, 2
-"""Arrays in float64 for the largest eigenvalue of a large Hessian, of the iterates' size; for each part of a tangent vector, likewise; for
-the Jacobian or the Hessian of the components, and for the Jacobian and the kernel of samples, of their size."""
+TANGENT = 8
+"""Arrays in float64 for each part of a tangent vector, of the iterates' size."""
 
 
 def of_shard(group: Group, executor: str = "array", threads: int = 1) -> int:
@@ -65,21 +64,11 @@ def between(group: Group, runs: int) -> int:
 
 
 def watched(group: Group, runs: int) -> int:
-    """Bytes that diagnostics take."""
-    from .array.diagnostics import FULL
-
-    made, size = set(group.diagnostics), group.iterate_size
-    arrays = 0
-    if made & {"hessian_top", "hessian_vector"}:
-        arrays += LANCZOS * size if size > FULL else MATRICES * size * size
-    if "lyapunov" in made:
-        arrays += TANGENT * size * (1 + len(group.optimizer.state))
-    if "curl" in made:
-        arrays += MATRICES * size * size
-    if made & {"kernel_min", "kernel_max"}:
-        residuals = max(land.batch_count() or min(next(iter(land.blocks.values()))) for land in group.landscapes)
-        arrays += KERNELS * residuals * (size + residuals)
-    return 8 * runs * arrays
+    """Bytes that diagnostics take: one is computed after the other, and a tangent vector is carried along."""
+    numbers = max((d.workspace(land) for d in group.diagnostics for land in group.landscapes), default=0)
+    if any(d.needs_twin for d in group.diagnostics):
+        numbers += TANGENT * group.iterate_size * (1 + len(group.optimizer.state))
+    return 8 * runs * numbers
 
 
 def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:

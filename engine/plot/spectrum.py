@@ -10,7 +10,9 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import SymbolicLandscape
-from ...specs.record import DIAGNOSTICS, SINGULAR
+from ...specs.registry import DIAGNOSTICS
+from ...specs.study import Study
+from ...specs.variables import Variable, components, recorded
 from ._axes import (
     band,
     best_notes,
@@ -33,7 +35,15 @@ HESSIAN = "hessian"
 MAX_SIZE = 400
 """Components up to which the whole Hessian is taken."""
 MAX_PANELS = 9
-CURVES = tuple(name for name in DIAGNOSTICS if name not in (*SINGULAR, "hessian_vector"))
+
+
+def drawable(study: Study) -> tuple[list[str], list[str]]:
+    """The recorded diagnostics, as the study names them: those that are spectra, with one dimension of their own, each value a line; and those
+    that are one number a step."""
+    found: dict[str, Variable] = {v.name: v for o in study.optimizers for v in recorded(study, o) if v.diagnostic is not None}
+    blocks = study.landscapes()[0].blocks
+    spectra = [v.name for v in found.values() if v.own is not components and [len(dims) for dims in v.arrays(blocks).values()] == [1]]
+    return spectra, [v.name for v in found.values() if v.is_scalar]
 
 
 def draw(picture: Picture) -> Any:
@@ -42,7 +52,8 @@ def draw(picture: Picture) -> Any:
     problem, note = problems[0], ""
     if problem.text:
         note = f"at {problem.text}{'; --at FIELD=VALUE chooses another' if len(problems) > 1 else ''}"
-    panels = wanted(picture, problem)
+    spectra, curves = drawable(picture.study)
+    panels = wanted(picture, problem, spectra, curves)
     if len(panels) > MAX_PANELS:
         note = "; ".join(n for n in (note, f"{MAX_PANELS} of {len(panels)} panels are shown; --value and --group choose") if n)
         panels = panels[:MAX_PANELS]
@@ -51,25 +62,25 @@ def draw(picture: Picture) -> Any:
     for axes, (what, name) in zip(panels_of(figure, len(panels), rows, columns), panels, strict=True):
         if what == HESSIAN:
             eigenvalues_at_end(axes, picture, problem)
-        elif what in SINGULAR:
-            singular(axes, picture, problem, what, name)
+        elif what in spectra:
+            spectrum(axes, picture, problem, what, name)
         else:
             over_steps(axes, picture, problem, what)
-    fading = any(what in SINGULAR for what, _ in panels)
+    fading = any(what in spectra for what, _ in panels)
     notes = [
         note,
         f"{statistic(picture)}, each optimizer at its best point",
         best_notes([problem], picture.groups)[-1],
-        "the larger the singular value, the stronger the line" * fading,
+        "the first value has the strongest line" * fading,
     ]
     legend(figure, handles(picture, [problem], points=True), notes)
     return figure
 
 
-def wanted(picture: Picture, problem: Problem) -> list[tuple[str, str]]:
+def wanted(picture: Picture, problem: Problem, spectra: list[str], curves: list[str]) -> list[tuple[str, str]]:
     """(what, group) of every panel: all that is stored, or what `value` names. Raises SpecError if nothing is there."""
-    stored = {name: [d for d in (*SINGULAR, *CURVES) if d in dataset] for name, dataset in problem.groups.items()}
-    known = [d for d in (*SINGULAR, *CURVES) if any(d in found for found in stored.values())]
+    stored = {name: [d for d in (*spectra, *curves) if d in dataset] for name, dataset in problem.groups.items()}
+    known = [d for d in (*spectra, *curves) if any(d in found for found in stored.values())]
     reason = no_hessian(problem)
     known += [HESSIAN] if reason is None else []
     asked = [word.strip() for word in picture.options.value.split(",")] if picture.options.value else known
@@ -80,10 +91,10 @@ def wanted(picture: Picture, problem: Problem) -> list[tuple[str, str]]:
             have = ", ".join(known) or "none"
             raise SpecError(f"plot: '{word}' is not stored{suggest(word, known)} (there are: {have}); add it to record.variables")
     if not asked:
-        raise SpecError(f"plot: no diagnostic is stored; add some of {', '.join((*SINGULAR, *CURVES))} to record.variables and run again")
+        raise SpecError(f"plot: no diagnostic is stored; add some of {', '.join(DIAGNOSTICS.kinds())} to record.variables and run again")
     made = []
     for word in asked:
-        made += [(word, name) for name in stored if word in stored[name]] if word in SINGULAR else [(word, "")]
+        made += [(word, name) for name in stored if word in stored[name]] if word in spectra else [(word, "")]
     return made
 
 
@@ -99,10 +110,12 @@ def no_hessian(problem: Problem) -> str | None:
     return None
 
 
-def singular(axes: Any, picture: Picture, problem: Problem, what: str, name: str) -> None:
-    """The medians over the seeds of every singular value, the larger the stronger."""
+def spectrum(axes: Any, picture: Picture, problem: Problem, what: str, name: str) -> None:
+    """The medians over the seeds of every value of a spectrum, the first the strongest."""
     best = problem.bests()[name]
-    found = problem.groups[name][what].isel(best.index).transpose("singular", "step", "seed")
+    found = problem.groups[name][what].isel(best.index)
+    (dim,) = (str(d) for d in found.dims if d not in ("step", "seed"))
+    found = found.transpose(dim, "step", "seed")
     with np.errstate(all="ignore"):
         medians = np.array([np.median(one, axis=-1) for one in found.values])
     strength = np.linspace(1, 0.3, len(medians))
@@ -110,8 +123,8 @@ def singular(axes: Any, picture: Picture, problem: Problem, what: str, name: str
         axes.plot(found["step"].values, median, color=picture.colour(name), lw=0.6 + alpha, alpha=alpha)
     scale_values(axes, [medians[np.isfinite(medians)]])
     scale_steps(axes, picture)
-    axes.set_ylabel("singular value")
-    axes.set_title(plain(f"{name}: {'iterate' if what == 'singular_values' else 'update'}"))
+    axes.set_ylabel(plain(f"{dim} value" if dim == "singular" else dim))
+    axes.set_title(plain(f"{name}: {what.replace('_', ' ')}"))
 
 
 def over_steps(axes: Any, picture: Picture, problem: Problem, what: str) -> None:

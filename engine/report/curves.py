@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.record import VECTORS
 from ...specs.status import Status
 from ..comparison import sweep_dims
 from .sweep_points import Shown
@@ -36,7 +35,7 @@ def variables(dataset: Any) -> list[Variable]:
     """What curves can be drawn of: the loss first, then scalars, then the first components of vectors and matrices."""
     found: list[Variable] = []
     for name, stored in dataset.data_vars.items():
-        if "step" not in stored.dims or name == "swarm" or stored.dtype.kind != "f":
+        if "step" not in stored.dims or "particle" in stored.dims or stored.dtype.kind != "f":
             continue
         base = next((name.removesuffix(f"_{s}") for s in STATISTICS if str(name).endswith(f"_{s}") and "seed" not in stored.dims), name)
         if any(v.array == base for v in found):
@@ -65,7 +64,7 @@ def component_name(dataset: Any, base: str, inner: list[str], at: tuple[int, ...
     names = [dataset[d].values[k] if d in dataset.coords else k for d, k in zip(inner, at, strict=True)]
     text = ", ".join(str(n) for n in names)
     named = len(inner) == 1 and inner[0] in dataset.coords and dataset[inner[0]].dtype.kind not in "iuf"
-    return text if named and base == VECTORS[0] else f"{base}[{text}]"
+    return text if named and base == "params" else f"{base}[{text}]"
 
 
 def curves(group: Shown, variable: Variable, steps: np.ndarray) -> "tuple[list[Any], str] | None":

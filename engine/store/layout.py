@@ -12,16 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...specs.compatibility import remarks
-from ...specs.record import DIAGNOSTICS, SINGULAR, VECTORS
+from ...specs.variables import Variable
 from ..plan import Dim, Group, Plan, refit
 
-LONG_NAMES = {
-    "loss": "noiseless objective",
-    "params": "iterate",
-    "average_loss": "noiseless objective at the iterate average",
-    "average_params": "iterate average",
-    "swarm": "all particles",
-    **DIAGNOSTICS,
+TEXTS = {
     "singular": "place of a singular value, blocks one after the other",
     "final_loss": "noiseless objective at the last step",
     "count": "runs that have not diverged",
@@ -31,6 +25,7 @@ LONG_NAMES = {
     "seed": "index of the run's random stream",
     "step": "number of optimizer updates made",
 }
+"""What people read of arrays that are no recorded variables."""
 
 
 def group_attributes(group: Group) -> dict[str, Any]:
@@ -157,8 +152,7 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
     steps, step_chunk = len(group.steps), group.step_chunk
     dtype = group.study.precision
 
-    def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str) -> None:
-        attributes = {"long_name": LONG_NAMES.get(name, name.replace("_", " ")), "units": "1"}
+    def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str, **said: str) -> None:
         target.create_array(
             name,
             shape=shape,
@@ -166,40 +160,19 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
             dtype=kind,
             fill_value=fill,
             dimension_names=dims,
-            attributes=attributes,
+            attributes={"long_name": TEXTS.get(name, name.replace("_", " ")), "units": "1", **said},
             compressors=codec(kind, group.study.record.compression),
         )
 
-    def labels_of(block: str, shape: tuple[int, ...]) -> list[str]:
-        """The block's own dimensions, with coordinates."""
-        inner = block_dims(block, shape, group.blocks)
-        for label, size in zip(inner, shape, strict=True):
-            if label not in target:
-                vector(target, label, np.asarray(group.study.landscape.labels or range(size)), (label,))
-        return inner
-
+    for variable in group.variables:
+        for own in variable.arrays(group.blocks, group.particles).values():
+            own_coordinates(target, own, group.study.landscape.labels)
     if group.statistics:
-        lay_out_statistics(target, group, array, labels_of)
-    for name in () if group.statistics else group.recorded:
-        if name == "swarm":
-            (block, shape), *_ = group.blocks.items()
-            vector(target, "particle", np.arange(group.particles), ("particle",))
-            dims, own = [*run_dims, "step", "particle", *labels_of(block, shape)], (group.particles, *shape)
-            array(name, dims, (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
-            continue
-        if name in SINGULAR:
-            if "singular" not in target:
-                vector(target, "singular", np.arange(group.singular), ("singular",))
-            own = (group.singular,)
-            array(name, [*run_dims, "step", "singular"], (*run_shape, steps, *own), (*chunk, step_chunk, *own), float("nan"), dtype)
-            continue
-        if name not in VECTORS:
-            array(name, [*run_dims, "step"], (*run_shape, steps), (*chunk, step_chunk), float("nan"), dtype)
-            continue
-        for block, shape in group.blocks.items():
-            made = block_variable(name, block, group.blocks)
-            inner = labels_of(block, shape)
-            array(made, [*run_dims, "step", *inner], (*run_shape, steps, *shape), (*chunk, step_chunk, *shape), float("nan"), dtype)
+        lay_out_statistics(target, group, array)
+    for variable in () if group.statistics else group.variables:
+        for name, own in variable.arrays(group.blocks, group.particles).items():
+            sizes, said = tuple(own.values()), texts(variable, name)
+            array(name, [*run_dims, "step", *own], (*run_shape, steps, *sizes), (*chunk, step_chunk, *sizes), float("nan"), dtype, **said)
     if len(group.state_steps):
         size = group.whole_state_size
         vector(target, "state_step", group.state_steps, ("state_step",))
@@ -210,32 +183,37 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
     array("status", run_dims, run_shape, chunk, 0, "int8")
 
 
-def lay_out_statistics(target: Any, group: Group, array: Any, labels_of: Any) -> None:
+def texts(variable: Variable, array: str, statistic: str = "") -> dict[str, str]:
+    """What people read of a variable's array: what it is, of which block, and which statistic."""
+    block = array.removeprefix(variable.name).removeprefix("_")
+    words = [variable.text, *([block] if block else []), *([f"{statistic} over the seeds"] if statistic else [])]
+    squared = statistic == "var" and variable.units != "1"
+    return {"long_name": ", ".join(words), "units": f"({variable.units})^2" if squared else variable.units}
+
+
+def own_coordinates(target: Any, dims: Mapping[str, int], labels: "tuple[str, ...] | None") -> None:
+    """The coordinates of a variable's own dimensions, where the group has not got them yet; the components of a formula have `labels`."""
+    for name, size in dims.items():
+        if name not in target:
+            vector(target, name, np.asarray(labels if labels and name == "dim" else range(size)), (name,))
+
+
+def lay_out_statistics(target: Any, group: Group, array: Any) -> None:
     """The arrays of statistics over the seeds: `loss_mean`, `params_var`, ... (sweep dims, step, own dims), and `final_loss` per run."""
     record, dims = group.study.record, [dim.name for dim in group.dims]
     shape, chunk, steps, step_chunk = group.shape[:-1], group.chunk[:-1], len(group.steps), group.step_chunk
     if "quantiles" in record.stats:
         vector(target, "quantile", np.asarray(record.quantiles), ("quantile",))
-    for name in group.recorded:
-        vectors = name in VECTORS
-        for made, own, inner in (
-            [(block_variable(name, b, group.blocks), s, labels_of(b, s)) for b, s in group.blocks.items()] if vectors else [(name, (), [])]
-        ):
+    for variable in group.variables:
+        for name, own in variable.arrays(group.blocks, group.particles).items():
             for statistic in record.stats:
                 last, extra = (["quantile"], (len(record.quantiles),)) if statistic == "quantiles" else ([], ())
-                stored = f"{made}_{statistic.removesuffix('s')}"
-                sizes, chunks = (*shape, steps, *own, *extra), (*chunk, step_chunk, *own, *extra)
-                array(stored, [*dims, "step", *inner, *last], sizes, chunks, float("nan"), "float64")
+                sizes, chunks = (*shape, steps, *own.values(), *extra), (*chunk, step_chunk, *own.values(), *extra)
+                said = texts(variable, name, statistic)
+                array(f"{name}_{statistic.removesuffix('s')}", [*dims, "step", *own, *last], sizes, chunks, float("nan"), "float64", **said)
     array("count", [*dims, "step"], (*shape, steps), (*chunk, step_chunk), 0, "int64")
     if "loss" in group.recorded:
         array("final_loss", [*dims, "seed"], group.shape, group.chunk, float("nan"), group.study.precision)
-
-
-def block_dims(block: str, shape: tuple[int, ...], blocks: Any) -> list[str]:
-    """Names of a block's own dimensions: `dim` for the one vector, `W1_0`, `W1_1` for a matrix among several blocks."""
-    if len(blocks) == 1:
-        return ["dim"] if len(shape) == 1 else [f"dim_{k}" for k in range(len(shape))]
-    return [f"{block}_{k}" for k in range(len(shape))]
 
 
 def coordinates(target: Any, dim: Dim) -> None:
@@ -249,7 +227,7 @@ def coordinates(target: Any, dim: Dim) -> None:
 
 def vector(target: Any, name: str, values: np.ndarray, dims: tuple[str, ...], attributes: Mapping[str, str] | None = None) -> None:
     """A small coordinate array, written at once."""
-    attributes = {"long_name": LONG_NAMES.get(name, name), "units": "1", **(attributes or {})}
+    attributes = {"long_name": TEXTS.get(name, name), "units": "1", **(attributes or {})}
     if values.dtype.kind == "U":
         array = target.create_array(name, shape=values.shape, dtype=str, dimension_names=dims, attributes=attributes)
         array[:] = values.astype(object)

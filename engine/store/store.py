@@ -6,6 +6,7 @@ holds nothing but NaN; one that is absent is lost, and reads as NaN.
 """
 
 import hashlib
+import itertools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import StoreError
-from ...specs.record import SINGULAR, VECTORS
 from ...specs.status import Status
 from ..plan import Plan, Shard
 from ..text.sizes import nice_bytes
 from . import location
 from .checkpoint import Checkpoint
 from .chunks import lost
-from .layout import amiss, as_stored, block_variable, documents, group_notes, put
+from .layout import amiss, as_stored, documents, group_notes, put
 from .lock import exists, is_store
 from .open import open_root, quiet
 from .provenance import provenance, same_study, same_version
@@ -98,21 +98,16 @@ class Store:
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
         """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
-        array, landscape = self.writer(shard), shard.parts().landscape
-        blocks, slices = landscape.blocks, landscape.block_slices
-        for name, values in data.items():
-            values = np.asarray(values)
-            where = (*shard.box, slice(start, stop))
-            if name in ("swarm", "state", *SINGULAR):
-                own = values.shape[3:]
-                array(name)[(*where, *(slice(0, n) for n in own))] = values.reshape(*shard.shape, stop - start, *own)
-                continue
-            if name not in VECTORS:
-                array(name)[where] = values.reshape(*shard.shape, stop - start)
-                continue
-            for block, shape in blocks.items():
-                part = values[..., slices[block]].reshape(*shard.shape, stop - start, *shape)
-                array(block_variable(name, block, blocks))[(*where, *(slice(0, n) for n in shape))] = part
+        array, parts = self.writer(shard), shard.parts()
+        if "state" in data:
+            values = np.asarray(data["state"]).reshape(*shard.shape, stop - start, -1)
+            array("state")[(*shard.box, slice(start, stop), slice(0, values.shape[-1]))] = values
+            return
+        for variable in shard.group.variables:
+            numbers = np.asarray(data[variable.name]).reshape(*shard.shape, stop - start, -1)
+            for name, sizes, where in variable.pieces(parts.landscape.blocks, parts.particles):
+                box = (*shard.box, slice(start, stop), *map(slice, sizes))
+                array(name)[box] = numbers[..., where].reshape(*numbers.shape[:-1], *sizes)
 
     def executors(self) -> dict[str, str]:
         """The executor of every group, as the store was begun."""
@@ -120,20 +115,18 @@ class Store:
 
     def write_statistics(self, shard: Shard, blocks: list[tuple[int, int, dict[str, Any]]], final_loss: Any) -> None:
         """Statistics over the seeds: (first record, end, variable -> (points, records, ...)) each, and the final losses (points, seeds)."""
-        array, points = self.writer(shard), shard.shape[:-1]
-        landscape = shard.parts().landscape
-        shapes, slices = landscape.blocks, landscape.block_slices
+        array, points, parts = self.writer(shard), shard.shape[:-1], shard.parts()
         for start, stop, data in blocks:
-            where = (*shard.box[:-1], slice(start, stop))
-            for name, values in data.items():
-                variable = next((v for v in VECTORS if name.startswith(f"{v}_")), None)
-                if variable is None:
-                    array(name)[where] = values.reshape(*points, stop - start, *values.shape[2:])
+            box = (*shard.box[:-1], slice(start, stop))
+            array("count")[box] = data["count"].reshape(*points, stop - start)
+            for variable, kind in itertools.product(shard.group.variables, ("mean", "var", "quantile")):
+                if (stored := data.get(f"{variable.name}_{kind}")) is None:
                     continue
-                kind = name.removeprefix(variable)
-                for block, shape in shapes.items():
-                    part = values[:, :, slices[block]].reshape(*points, stop - start, *shape, *values.shape[3:])
-                    array(block_variable(variable, block, shapes) + kind)[(*where, *(slice(0, n) for n in shape))] = part
+                levels = stored.shape[-1:] if kind == "quantile" else ()
+                numbers = stored.reshape(*points, stop - start, -1, *levels)
+                for name, sizes, where in variable.pieces(parts.landscape.blocks, parts.particles):
+                    part = numbers[..., where, :] if levels else numbers[..., where]
+                    array(f"{name}_{kind}")[(*box, *map(slice, sizes))] = part.reshape(*points, stop - start, *sizes, *levels)
         if final_loss is not None:
             array("final_loss")[shard.box] = final_loss.reshape(shard.shape)
 

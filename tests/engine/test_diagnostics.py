@@ -9,6 +9,8 @@ from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.outcome import Outcome
 from thalweg.optimizers.base import RuleOptimizer
 from thalweg.specs import dual
+from thalweg.specs.diagnostics import _hessian
+from thalweg.specs.diagnostics._linear_algebra import direction
 from thalweg.specs.registry import OPTIMIZERS
 
 
@@ -83,10 +85,8 @@ def test_a_hessian_of_zeros_has_no_direction(dim):
 
 
 def test_an_eigenvalue_that_was_not_found_is_not_reported(monkeypatch):
-    from thalweg.engine.executors.array import diagnostics as watch
-
     land = {"kind": "quadratic", "spectrum": SPECTRA["edge"], "rotation_seed": 1}
-    monkeypatch.setattr(watch, "CYCLES", 1)
+    monkeypatch.setattr(_hessian, "CYCLES", 1)
     assert np.isnan(recorded(land, 1.0, ["hessian_top"]).hessian_top).all()
 
 
@@ -175,12 +175,10 @@ def test_a_tangent_is_what_two_near_runs_do(kind, monkeypatch):
     (shard,) = check(spec).groups[0].shards()
     plain = array_simulation(shard)
     x, h = plain.start(), 1e-6
-    from thalweg.engine.executors.array.diagnostics import Watch
-
     ends = []
     for sign in (1, -1, 0):
         moved = array_simulation(shard)
-        v = Watch.direction(_Space(), x)
+        v = direction(x, np)
         monkeypatch.setattr(moved, "start", lambda sign=sign, v=v: x + sign * h * v)
         ends.append(next(iter(moved.run())).data)
     rate = np.linalg.norm(ends[0]["params"] - ends[1]["params"], axis=-1)[..., -1] / (2 * h)
@@ -193,10 +191,6 @@ def test_a_tangent_is_what_two_near_runs_do(kind, monkeypatch):
     monkeypatch.setattr(moved, "start", lambda: x.astype("float32"))
     single = next(iter(moved.run())).data
     np.testing.assert_allclose(single["lyapunov"][..., -1], np.log(rate) / 5, atol=5e-4)
-
-
-class _Space:
-    xp = np
 
 
 def test_the_curl_of_a_gradient_is_zero_at_any_scale_and_nan_where_nothing_moves():

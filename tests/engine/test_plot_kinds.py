@@ -221,7 +221,13 @@ def test_profiles(trees):
 def test_spectra_and_the_hessian(trees):
     panels = drawn(trees.matrix, "spectrum")
     titles = [axes.get_title(loc="left") for axes in panels]
-    assert titles == ["sgd: iterate", "muon: iterate", "sgd: update", "muon: update", "norm of the gradient"]
+    assert titles == [
+        "sgd: singular values",
+        "muon: singular values",
+        "sgd: update singular values",
+        "muon: update singular values",
+        "norm of the gradient",
+    ]
     stored = trees.matrix["muon"].to_dataset().singular_values
     assert len(panels[1].get_lines()) == stored.sizes["singular"]
     np.testing.assert_allclose(panels[1].get_lines()[0].get_ydata(), stored.isel(singular=0).median("seed"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ....specs.record import SINGULAR, VECTORS
+from ....specs.variables import Variable
 from ..outcome import DIVERGED, Block
 from ..state import packed
 
@@ -11,13 +11,13 @@ from ..state import packed
 class Recorder:
     """Collects what is stored, and gives it out in blocks of at most the group's step chunk."""
 
-    def __init__(self, simulation: Any, watch: Any = None):
-        self.simulation, self.watch, self.xp = simulation, watch, simulation.xp
+    def __init__(self, simulation: Any, view: Any = None):
+        self.simulation, self.view, self.xp = simulation, view, simulation.xp
         group = simulation.shard.group
-        self.steps, self.chunk, self.variables, self.diagnostics = group.steps, group.step_chunk, group.recorded, group.diagnostics
+        self.steps, self.chunk, self.variables = group.steps, group.step_chunk, group.variables
         self.states = {int(t): k for k, t in enumerate(group.state_steps)}
         self.next = self.start = 0
-        self.held: dict[str, list[Any]] = {name: [] for name in self.variables}
+        self.held: dict[str, list[Any]] = {variable.name: [] for variable in self.variables}
 
     def note(self, t: int, x: Any, loss: Any, average: Any, status: Any, state: Any) -> Iterator[Block]:
         """Record step t if it is one to store."""
@@ -26,30 +26,30 @@ class Recorder:
             yield Block(self.states[t], self.states[t] + 1, {"state": whole})
         if self.next >= len(self.steps) or self.steps[self.next] != t:
             return
-        xp, landscape, p = self.xp, self.simulation.parts.landscape, self.simulation.p
-        observed: dict[str, Any] = {}
-        gone = status == DIVERGED
+        xp, landscape, p, point = self.xp, self.simulation.parts.landscape, self.simulation.p, self.simulation.point(x)
         if average is not None:
             average = self.simulation.optimizer.average.estimate(average, xp)
-        for name in self.variables:
-            value: Any
-            if name == "loss":
-                value = loss if loss is not None else landscape.value(self.simulation.point(x), p, xp)
-            elif name == "params":
-                value = self.simulation.point(x)
-            elif name == "average_params":
-                value = average
-            elif name == "swarm":
-                value = x
-            elif name == "average_loss":
-                value = landscape.value(average, p, xp)
-            elif name in self.diagnostics:
-                value = self.watch.see(name, t, x, state)
+        own = {
+            "loss": lambda: loss if loss is not None else landscape.value(point, p, xp),
+            "params": lambda: point,
+            "swarm": lambda: x,
+            "average_loss": lambda: landscape.value(average, p, xp),
+            "average_params": lambda: average,
+        }
+        observed: dict[str, Any] = {}
+        gone = status == DIVERGED
+        for variable in self.variables:
+            if variable.diagnostic is not None:
+                value = xp.astype(variable.diagnostic.see(self.view.look(t, x, state)), x.dtype)
+            elif variable.name in own:
+                value = own[variable.name]()
             else:
-                observed = observed or landscape.observe(self.simulation.point(x), p, xp)
-                value = observed[name]
+                observed = observed or landscape.observe(point, p, xp)
+                value = observed[variable.name]
+            if len(value.shape) > 3:
+                value = xp.reshape(value, (*value.shape[:2], -1))
             mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
-            self.held[name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
+            self.held[variable.name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
         self.next += 1
         if self.next - self.start == self.chunk or self.next == len(self.steps):
             yield self.flush()
@@ -69,26 +69,19 @@ class Recorder:
     def flush(self) -> Block:
         data = {name: self.xp.stack(values, axis=2) for name, values in self.held.items()}
         block = Block(self.start, self.next, data)
-        self.start, self.held = self.next, {name: [] for name in self.variables}
+        self.start, self.held = self.next, {name: [] for name in self.held}
         return block
 
     def fill(self) -> Iterator[Block]:
         """All runs are over: the records still to come are NaN."""
         while self.next < len(self.steps):
-            for name in self.variables:
-                self.held[name].append(self.xp.zeros(self.shape(name), dtype=self.simulation.dtype) * float("nan"))
+            for variable in self.variables:
+                self.held[variable.name].append(self.xp.zeros(self.shape(variable), dtype=self.simulation.dtype) * float("nan"))
             self.next += 1
             if self.next - self.start == self.chunk or self.next == len(self.steps):
                 yield self.flush()
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of one record of a variable."""
-        simulation = self.simulation
-        own: tuple[int, ...] = ()
-        if name in VECTORS:
-            own = (simulation.dim,)
-        elif name == "swarm":
-            own = (simulation.particles, simulation.dim)
-        elif name in SINGULAR:
-            own = (sum(min(shape) for shape in simulation.parts.landscape.blocks.values() if len(shape) == 2),)
-        return (simulation.points, len(simulation.seeds), *own)
+    def shape(self, variable: Variable) -> tuple[int, ...]:
+        """The shape of one record of a variable: (points, seeds), and its own numbers in one row."""
+        runs, parts = (self.simulation.points, len(self.simulation.seeds)), self.simulation.parts
+        return runs if variable.is_scalar else (*runs, variable.size(parts.landscape.blocks, parts.particles))

@@ -20,7 +20,7 @@ from ...store.checkpoint import Checkpoint, flat, nested
 from .. import philox
 from ..outcome import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome
 from ..state import unpacked
-from .diagnostics import Watch
+from .diagnostics import SimulationView
 from .rebind import rebound
 from .recorder import Recorder
 from .start_file import start_from_file
@@ -309,8 +309,8 @@ class Simulation:
             x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
             status, last = xp.asarray(other.status), xp.asarray(other.last_step)
             alive = status == RUNNING
-        watch = Watch(self, x, state) if self.shard.group.diagnostics else None
-        recorder = Recorder(self, watch)
+        view = SimulationView(self, x, state) if self.shard.group.diagnostics else None
+        recorder = Recorder(self, view)
         saved = checkpoint.load()
         if saved is not None:
             kept = {name: xp.asarray(value) for name, value in saved.items()}
@@ -351,8 +351,8 @@ class Simulation:
                 tick(study.steps - t + t % TICK_STEPS)
                 break
             new, moved = self.move(x, self.disturbed(g, t), state, self.given)
-            if watch is not None:
-                watch.step(t, x, new, state, status == RUNNING)
+            if view is not None:
+                view.step(t, x, new, state, status == RUNNING)
             state = moved
             if study.stop.loss_below is not None:
                 new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)

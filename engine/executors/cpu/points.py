@@ -48,7 +48,7 @@ def why_not(group: Group) -> str | None:
     """Why this group cannot be fused, or None."""
     try:
         if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0]} is recorded")
+            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
         if group.particles and (group.study.branch or len(group.state_steps)):
             raise NotFusable("states of swarms")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:

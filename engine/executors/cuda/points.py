@@ -55,7 +55,7 @@ def why_not(group: Group) -> str | None:
         if group.study.steps > MOST_STEPS:
             raise NotFusable(f"{group.study.steps:,} steps, above {MOST_STEPS:,}")
         if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0]} is recorded")
+            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
         if group.study.branch or len(group.state_steps):
             raise NotFusable("whole states are kept")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:

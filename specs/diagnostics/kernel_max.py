@@ -1,0 +1,14 @@
+from typing import Any, ClassVar, Literal
+
+from ._kernel import KernelDiagnostic, eigenvalues
+from .base import View
+
+
+class KernelMax(KernelDiagnostic):
+    """Largest eigenvalue of the tangent kernel J D J^T: J are the derivatives of the residuals, D the optimizer's signs."""
+
+    kind: Literal["kernel_max"] = "kernel_max"
+    text: ClassVar[str] = "largest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs"
+
+    def see(self, view: View) -> Any:
+        return view.once(eigenvalues)[..., -1]

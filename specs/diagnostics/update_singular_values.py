@@ -1,0 +1,14 @@
+from typing import Any, ClassVar, Literal
+
+from ._singular import SingularDiagnostic, of_matrices
+from .base import View
+
+
+class UpdateSingularValues(SingularDiagnostic):
+    """Singular values of the matrix blocks of the update that led here, one block after the other; NaN at the first step."""
+
+    kind: Literal["update_singular_values"] = "update_singular_values"
+    text: ClassVar[str] = "singular values of the update that led here"
+
+    def see(self, view: View) -> Any:
+        return of_matrices(view.update, view)
