@@ -8,13 +8,18 @@ from .say import say
 
 
 def list(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, studies or schedules; all if left out.")] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, diagnostics, studies or schedules; all if left out.")
+    ] = "",
 ) -> None:
     """List what can stand in a study."""
     from ...specs.errors import SpecError, suggest
     from ..text.tables import Column, Table, console
 
-    known = {"landscapes": _units("LANDSCAPES"), "optimizers": _units("OPTIMIZERS"), "schedules": _schedules, "studies": _studies}
+    known = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics")} | {
+        "schedules": _schedules,
+        "studies": _studies,
+    }
     if what and what not in known:
         raise SpecError(f"there is no list of '{what}'{suggest(what, known)} (known: {', '.join(known)})")
     for name in [what] if what else known:

@@ -144,7 +144,7 @@ def test_diagnostics_keep_to_the_array_executor_and_to_what_has_them():
     group = check(study("rosenbrock", {"kind": "sgd", "lr": 1e-4}, ["curl"], steps=10**6, seeds=1000)).groups[0]
     assert (choose(group).name, choose(group).reason) == ("array", "curl is recorded")
     with pytest.raises(
-        SpecError, match="record.variables: singular_values needs a parameter block that is a matrix, and rosenbrock has none"
+        SpecError, match=r"record\.variables: singular_values needs a parameter block that is a matrix, and rosenbrock has none"
     ):
         check(study("rosenbrock", "sgd", ["singular_values"]))
     with pytest.raises(SpecError, match="curl takes 2 gradients a component; at most 512"):
