@@ -61,8 +61,8 @@ docs: .venv-docs/.ok
 # Coverage-guided fuzzing of the parsers, a minute each.
 fuzz: .venv/.ok
 	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
-	$(BIN)/python tests/specs/fuzz.py study -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
-	$(BIN)/python tests/specs/fuzz.py formula -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
+	$(BIN)/python tests/fuzz.py study -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
+	$(BIN)/python tests/fuzz.py formula -max_total_time=60 -len_control=0 -max_len=400 -timeout=20 -rss_limit_mb=4096
 
 # Agreement with torch.optim and optax; installs both into their own environment.
 peers: .venv-peers/.ok
@@ -74,7 +74,7 @@ bench: .venv-peers/.ok
 
 # CUDA kernels compiled to sm_90 binaries, without a device; installs NVIDIA's compiler libraries, 460 MB, into their own environment.
 gpu-check: .venv-gpu-check/.ok
-	.venv-gpu-check/bin/python -m pytest tests/engine/test_cuda_compile.py tests/engine/test_cuda_simulator.py -o addopts="" -q -s
+	.venv-gpu-check/bin/python -m pytest tests/engine/executors/cuda/test_cuda_compile.py tests/engine/executors/cuda/test_cuda_simulator.py -o addopts="" -q -s
 
 .venv-gpu-check/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv-gpu-check
@@ -83,7 +83,7 @@ gpu-check: .venv-gpu-check/.ok
 
 # On a machine with a CUDA device: every optimizer and landscape on it against the processor, then speed beside JAX, torch and CuPy.
 gpu: .venv-gpu/.ok
-	.venv-gpu/bin/python -m pytest tests/gpu tests/engine/test_cuda_compile.py -o addopts="" -v -n 8
+	.venv-gpu/bin/python -m pytest tests/gpu tests/engine/executors/cuda/test_cuda_compile.py -o addopts="" -v -n 8
 	.venv-gpu/bin/python -m benchmarks.gpu
 
 .venv-gpu/.ok: pyproject.toml

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what reads untrusted text, for a bounded time: python tests/specs/fuzz.py [study|formula] -max_total_time=60
+"""Coverage-guided fuzzing of what reads untrusted text, for a bounded time: python tests/fuzz.py [study|formula] -max_total_time=60
 
 Needs atheris (`make fuzz` installs it). Anything but a SpecError, and a formula's ValueError, is a finding.
 """

@@ -1,11 +1,14 @@
 """Rules of the house that no linter knows: layering, one file a unit, every unit imports."""
 
 import ast
+import re
+from pathlib import Path
 
 import pytest
-from import_graph import FOLDERS, ROOT, SOURCES, circles, import_graph
+from helpers.import_graph import FOLDERS, ROOT, SOURCES, circles, import_graph
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, Registry
 
+TESTS = Path(__file__).parent
 BELOW = {"specs": ("engine", "optimizers"), "optimizers": ("engine",)}
 
 
@@ -77,3 +80,20 @@ def test_folders_stay_small():
         modules = [path for path in SOURCES if path.parent == folder and path.name != "__init__.py"]
         most = {ROOT / "engine": 8, ROOT / "optimizers": 40, ROOT / "specs": 60, ROOT / "specs" / "landscapes": 60}.get(folder, 20)
         assert len(modules) <= most, f"{folder.relative_to(ROOT)} has {len(modules)} modules"
+
+
+def test_no_file_imports_a_test_file():
+    """What two of them use is in tests/helpers."""
+    files = sorted(TESTS.rglob("*.py"))
+    tests = {path.stem for path in files if path.stem.startswith("test_")}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                words = set(re.findall(r"\w+", ast.unparse(node)))
+                assert not words & tests, f"{path.relative_to(TESTS)} imports {words & tests}"
+
+
+def test_tests_are_filed_as_the_package_is():
+    for top in FOLDERS:
+        for folder in {path.parent.relative_to(TESTS) for path in (TESTS / top).rglob("test_*.py")}:
+            assert (ROOT / folder).is_dir(), f"tests/{folder}, but no {folder}"

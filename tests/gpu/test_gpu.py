@@ -1,17 +1,17 @@
 """On a CUDA device: every optimizer on every landscape through both executors against the processor, memory, resume. Skipped without one.
 
-The same kernels are checked without a device in tests/engine/test_cuda_simulator.py (what they compute) and test_cuda_compile.py (that they
-compile); what only a device can show is here.
+The same kernels are checked without a device in tests/engine/executors/cuda: in test_cuda_simulator.py (what they compute) and
+test_cuda_compile.py (that they compile); what only a device can show is here.
 """
 
 import itertools
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import thalweg
+from helpers.cuda_simulated import OPTIONS, SHARED
+from helpers.studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine import check
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
@@ -23,10 +23,6 @@ from thalweg.engine.executors.cuda.points import CudaSimulation
 from thalweg.engine.plan import refit
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from cuda_simulated import OPTIONS, SHARED
-from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 
 pytestmark = pytest.mark.gpu
 fused = pytest.mark.skipif(device.missing() is not None, reason=str(device.missing()))

@@ -1,7 +1,7 @@
 """Studies through the CUDA executor in Numba's simulator, each against the processor's executors; prints {case: what is wrong or ""} of the part of
 them whose number it is given, as JSON.
 
-Run by test_cuda_simulator.py as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
+Run by test_cuda_simulator.py with `-m` as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from test_fused import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
 from thalweg.engine.executors.cpu import points as fused
@@ -27,6 +26,8 @@ from thalweg.engine.executors.cuda import swarms as cuda_swarm
 from thalweg.engine.executors.cuda.points import CudaSimulation
 from thalweg.engine.store import checkpoint
 from thalweg.specs.status import Status
+
+from .studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 
 OPTIONS = {
     "student_t": {"noise": {"kind": "student_t", "scale": 0.1, "df": [2.5, 4.0]}},

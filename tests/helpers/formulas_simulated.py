@@ -1,6 +1,6 @@
-"""The formulas of test_formula_executors.py as CUDA source in Numba's simulator, against the array executor; prints what differs.
+"""The formulas of formulas.py as CUDA source in Numba's simulator, against the array executor; prints what differs.
 
-Run by that test as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
+Run by test_formula_executors.py with `-m` as a process of its own, since NUMBA_ENABLE_CUDASIM is read when Numba is imported.
 """
 
 import sys
@@ -8,11 +8,12 @@ import warnings
 
 import numpy as np
 from numba import cuda
-from test_formula_executors import POINTS, TEXTS, separate
 from thalweg.engine.executors.codegen.formula_source import formula_source, scratch_rows
 from thalweg.engine.executors.codegen.module_frame import THREAD
 from thalweg.specs.calculus import calculus
 from thalweg.specs.expression import parse
+
+from .formulas import POINTS, TEXTS, separate
 
 
 def main(precision):

@@ -1,16 +1,11 @@
 """Both executors against torch in float32, with gradients of all magnitudes, where the formulas are the same."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-
 torch = pytest.importorskip("torch")
 
-from test_extremes import SLOPES, alike, both, closeness, study
+from helpers.extremes import SLOPES, alike, both, closeness, study
 
 RULES = {
     "sgd": ("SGD", {"lr": 0.1, "momentum": 0.9}),

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from helpers.schedules import EXTRA, factors
 from hypothesis import given
 from hypothesis import strategies as st
-from test_schedule import EXTRA, factors
 from thalweg.engine import load_study, run
 from thalweg.specs.errors import SpecError
 from thalweg.specs.lengths import in_steps, steps_of

@@ -2,13 +2,13 @@
 
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.formulas import POINTS, TEXTS, separate
 from numba import njit
 from thalweg.engine import run
 from thalweg.engine.executors.codegen.disk_cache import load
@@ -18,85 +18,7 @@ from thalweg.specs.calculus import calculus
 from thalweg.specs.expression import Formula, parse
 from thalweg.specs.status import Status
 
-TEXTS = [
-    *(
-        "max(log(x), 0)",
-        "max(0, log(x))",
-        "min(0, log(x))",
-        "max(0, x)",
-        "max(x, 0)",
-        "min(x, 1)",
-        "maximum(x, -x)",
-        "abs(x)",
-        "sign(x)*x**2",
-    ),
-    *(
-        "exp(x)/(1 + exp(x))",
-        "1/(1 + exp(-x))",
-        "log(1 + exp(x))",
-        "sigmoid(x)*sigmoid(-x)",
-        "softplus(x)",
-        "logaddexp(x, 2*x)",
-        "log1p(x)",
-    ),
-    *(
-        "expm1(x)/x",
-        "exp(log(x))",
-        "sqrt(x)**2",
-        "x/x",
-        "log(x) - log(x)",
-        "0*log(x)",
-        "x**0",
-        "exp(x) - exp(x)",
-        "1/(1/x)",
-        "exp(x)/(2 + exp(x))",
-    ),
-    *(
-        "x**x",
-        "abs(x)**x",
-        "sqrt(x**2)",
-        "sqrt(abs(x))",
-        "x*sqrt(x)",
-        "sqrt(x)",
-        "x**0.25",
-        "x**1.5",
-        "x**-2",
-        "(x**2)**(x**2 + 1)",
-        "2**x",
-    ),
-    *(
-        "where(x > 0, log(x), 0)",
-        "where(log(x) > 0, 1, 2)*x",
-        "exp(-1/x**2)",
-        "x*log(x)",
-        "sin(sqrt(x**2))**2",
-        "tanh(x)",
-        "arctan(x)",
-        "cos(pi*x)",
-    ),
-    *(
-        "x**64",
-        "x**65",
-        "cosh(x)",
-        "x**(1/3)",
-        "e**x",
-        "log(exp(x) + exp(-x))",
-        "x*abs(x)**2.5",
-        "sin(3*x) + cos(3*x)",
-        "k**x",
-        "x**k",
-        "max(k, x)",
-    ),
-]
-POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.5, 1e-12, 1e-30, 60.0, 90.0, -90.0, 800.0, -800.0, 1e30, -1e30]
 LANES = 64
-
-
-def separate(texts):
-    """One formula, the sum of all, each in a variable of its own and an observable too: so one kernel computes every value and slope."""
-    names = tuple(f"x{k}" for k in range(len(texts)))
-    each = [re.sub(r"\bx\b", name, text) for text, name in zip(texts, names, strict=True)]
-    return Formula(" + ".join(each), names, None, ("k",), tuple((f"o{k}", text) for k, text in enumerate(each)))
 
 
 def in_a_kernel(parsed, x, p, uniform):
@@ -189,7 +111,7 @@ def check_reduced(text):
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install 'thalweg[test]'")
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_source_for_a_cuda_device_too(precision):
-    script = Path(__file__).with_name("formulas_simulated.py")
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    done = subprocess.run([sys.executable, str(script), precision], check=False, capture_output=True, text=True, env=environment)
+    command, tests = [sys.executable, "-m", "helpers.formulas_simulated", precision], Path(__file__).parents[2]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=tests)
     assert done.returncode == 0, done.stderr[-2000:]

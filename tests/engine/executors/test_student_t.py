@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 import pytest
+from helpers.studies import collected, shards
 from scipy import stats
-from test_fused import collected, shards
 from thalweg.engine.executors.choose import array_simulation, simulation
 
 DF = [0.1, 0.5, 1.0, 2.5, 10.0, 1e3, 1e8, 1e30]

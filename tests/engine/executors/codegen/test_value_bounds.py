@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from test_fused import FORMULAS, RIVER, collected, example, shards
+from helpers.studies import FORMULAS, RIVER, collected, example, shards
 from thalweg.engine import check
 from thalweg.engine.executors.codegen.value_bounds import LEAST_BOX, box, within
 from thalweg.engine.executors.cpu.points import FusedSimulation

@@ -6,9 +6,9 @@ import re
 import mpmath
 import numpy as np
 import pytest
+from helpers.whole_arrays import apply
 from thalweg.engine.executors.cpu.elementary import float32 as single
 from thalweg.engine.executors.cpu.elementary import float64 as double
-from whole_arrays import apply
 
 BOUNDS = {
     "exp": 1.5,

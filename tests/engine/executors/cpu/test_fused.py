@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers.studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine import check
 from thalweg.engine.executors.array.simulation import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
@@ -12,34 +13,8 @@ from thalweg.engine.executors.codegen.rule_source import FUSABLE
 from thalweg.engine.executors.cpu import points as fused
 from thalweg.engine.executors.cpu.llvm import address
 from thalweg.engine.executors.cpu.points import FusedSimulation, why_not
-from thalweg.engine.executors.outcome import Block
-from thalweg.optimizers._particles import ParticleOptimizer
-from thalweg.optimizers.base import ElementwiseOptimizer
-from thalweg.specs.landscapes.base import SymbolicLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
-
-FORMULAS = [k for k in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(k), SymbolicLandscape)]
-RULES = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ElementwiseOptimizer)]
-SWARMS = [k for k in OPTIMIZERS.kinds() if issubclass(OPTIMIZERS.load(k), ParticleOptimizer)]
-RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 33, "steps": 100}
-
-
-def example(kind):
-    """A small landscape of this kind as a spec."""
-    unit = LANDSCAPES.load(kind)
-    return {"kind": kind, **(unit.example() if hasattr(unit, "example") else {})}
-
-
-def shards(spec):
-    return [shard for group in check(spec).groups for shard in group.shards()]
-
-
-def collected(simulation):
-    """(variable -> (points, seeds, records, ...), outcome) of one shard."""
-    *blocks, outcome = simulation.run()
-    assert all(isinstance(b, Block) for b in blocks)
-    return {name: np.concatenate([np.asarray(b.data[name]) for b in blocks], axis=2) for name in blocks[0].data}, outcome
 
 
 def compare(spec, rtol):
@@ -81,13 +56,6 @@ def test_every_formula_with_its_numbers_per_lane(formula):
     compare({**RIVER, "seeds": 5, "landscape": land, "optimizers": [{"kind": "adam", "lr": 1e-3}]}, 1e-9)
 
 
-SQUARE = {**RIVER, "init": {"kind": "uniform", "low": -0.5, "high": 1.5}}
-
-
-def swarm_of(kind, **fields):
-    return {"kind": kind, "particles": 7, "alpha": 5.0, "lr": 0.01, **fields}
-
-
 def skip_if_not_fusable(spec):
     reason = why_not(shards(spec)[0].group)
     if reason:
@@ -100,20 +68,6 @@ def test_every_swarm_on_every_formula(formula, rule):
     spec = {**SQUARE, "landscape": example(formula), "optimizers": [swarm_of(rule)], "seeds": 9, "steps": 20}
     skip_if_not_fusable(spec)
     compare(spec, 1e-7)
-
-
-SWARM_OPTIONS = {
-    "average": {"average": {"kind": "ema", "decay": [0.5, 0.9]}},
-    "schedule": {"schedule": {"kind": "cosine"}},
-    "alpha grows": {"alpha": [1.0, 2.0], "alpha_growth": [1.1, 1.0], "alpha_max": 4.0},
-    "stop early": {"stop": {"loss_below": 0.02}},
-    "anisotropic": {"noise": "anisotropic", "sigma": [0.5, 2.0]},
-    "heaviside": {"heaviside": True},
-    "truncated": {"truncate": [0.1, 0.0]},
-    "more particles": {"particles": [3, 8]},
-    "they diverge": {"drift": [1.0, 1e3]},
-    "every record": {"record": {"every": 1, "variables": ["swarm", "params", "hill", "loss"]}},
-}
 
 
 @pytest.mark.parametrize("seeds", [70, 3])

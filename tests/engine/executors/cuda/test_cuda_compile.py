@@ -1,22 +1,16 @@
 """CUDA kernels compiled for sm_90 where there is no device: they compile, call nothing unresolved, stay in their precision and in registers."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers.studies import FORMULAS, RULES, example
 from thalweg.engine import check
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_fused import FORMULAS, RULES, example
 from thalweg.engine.executors.cuda.points_source import MOST_REGISTERS
 from thalweg.engine.executors.cuda.swarms_source import MOST_REGISTERS as MOST_REGISTERS_OF_SWARMS
 
-missing = [name for name in ("numba_cuda", "cuda.bindings") if importlib.util.find_spec(name.split(".")[0]) is None]
-if missing:
-    pytest.skip(f"{missing[0]} is not installed: pip install 'thalweg[test]'", allow_module_level=True)
+for name in ("numba_cuda", "cuda.bindings"):
+    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'thalweg[test]'")
 
 CAPABILITY = (9, 0)
 RIVER = {"name": "t", "landscape": "river_valley", "noise": {"kind": "gaussian", "scale": 0.3}, "seeds": 4, "steps": 100}

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-sys.path.insert(0, str(Path(__file__).parent))
 if importlib.util.find_spec("numba_cuda") is None:
     pytest.skip("numba-cuda is not installed: pip install 'thalweg[test]'", allow_module_level=True)
-from cuda_simulated import CASES, part_of
+from helpers.cuda_simulated import CASES, part_of
 
-SCRIPT = Path(__file__).with_name("cuda_simulated.py")
+TESTS = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +30,8 @@ def results(tmp_path_factory):
         with FileLock(f"{shared}.lock"):
             if not shared.exists():
                 environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-                command = [sys.executable, str(SCRIPT), str(part)]
-                done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=SCRIPT.parent)
+                command = [sys.executable, "-m", "helpers.cuda_simulated", str(part)]
+                done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=TESTS)
                 assert done.returncode == 0, done.stderr
                 shared.write_text(done.stdout)
         return json.loads(shared.read_text())

@@ -1,16 +1,12 @@
 """Which functions a warp shares, and how; that they compute the right thing is tested in test_cuda_simulator.py and on a device."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
+from helpers.studies import RULES, shards
 from thalweg.engine.executors.codegen.rule_reader import NotFusable
 from thalweg.engine.executors.cuda.points import WARP, WARP_DIM, features, run_sources, thread_sources, why_not
 from thalweg.engine.executors.cuda.warp_source import SHARED_BYTES, component, shared, slots
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_fused import RULES, shards
 
 ALONE, GATHERED = ("rastrigin", "ackley", "schwefel", "styblinski_tang"), ("rosenbrock", "levy", "river_valley_nd")
 
