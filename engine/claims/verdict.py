@@ -236,25 +236,6 @@ def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:
     return ", ".join(made)
 
 
-def table(study: Study, verdicts: list[Verdict]) -> Any:
-    """The verdicts as a table for rich."""
-    from ..text.tables import Column, Table
-
-    rows = list(lines(verdicts))
-    verdict, claim, measured, relation, expected, margin, tolerance, points = (list(cells) for cells in zip(*rows, strict=True))
-    colours = {PASSED: "green", UNDECIDED: "yellow", FAILED: "red"}
-    columns = (
-        Column("verdict", verdict, text=True, styles=[colours[word] for word in verdict]),
-        Column("claim", claim, name=True),
-        Column("measured", measured),
-        Column("expected", [" ".join(pair) for pair in zip(relation, expected, strict=True)]),
-        Column("margin", margin, minor=True),
-        Column("tolerance", tolerance, minor=True),
-        Column("points", points, minor=True),
-    )
-    return Table(columns, title=f"{study.name}: {study.title}", otherwise="a wider terminal shows them, --report FILE has them all")
-
-
 def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
     """A table's cells."""
     for v in verdicts:

@@ -1,15 +1,19 @@
 """thalweg check."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...specs.text import printable
 from ..cores import cores
-from ..text.sizes import duration
+from ..text.sizes import duration, nice_bytes
+from ..text.tables import Column, Table, console
 from .options import Outside, Settings
 from .say import command, say, to_look_at
+
+if TYPE_CHECKING:
+    from ..store.integrity import Finding
 
 
 def check(
@@ -37,8 +41,6 @@ def check(
     from ..executors.memory import of_shard
     from ..plan import refit
     from ..runner.forecast import forecast
-    from ..text.sizes import nice_bytes
-    from ..text.tables import console
 
     def line(text: str, bold: str = "") -> Text:
         return Text.assemble((printable(bold), "bold"), printable(text))
@@ -76,8 +78,7 @@ def check(
 
 def check_store(store: str, repair: bool) -> None:
     """Print what is complete and what is damaged; exits with 1 if anything is."""
-    from ..store.integrity import examine, table
-    from ..text.tables import console
+    from ..store.integrity import examine
 
     found = examine(store, repair)
     console().print(table(found))
@@ -90,3 +91,15 @@ def check_store(store: str, repair: bool) -> None:
         say(f"whole; next: {to_look_at(store)}")
     if damaged or unfinished:
         raise typer.Exit(1)
+
+
+def table(findings: "list[Finding]") -> Table:
+    """What was found of each group as a table for the terminal."""
+    columns = (
+        Column("group", [f.group for f in findings], name=True),
+        Column("shards", [f"{f.shards:,}" for f in findings]),
+        Column("complete", [f"{f.done:,}" for f in findings]),
+        Column("read", [nice_bytes(f.bytes) for f in findings], minor=True),
+        Column("damaged", [f"{len(f.damaged):,}" for f in findings]),
+    )
+    return Table(columns, note="\n".join(f"{f.group}: {f.damaged[0][1]}" for f in findings if f.damaged))

@@ -1,9 +1,10 @@
 """thalweg differ."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..text.tables import Column, Table, console
 from .say import say, to_look_at
 
 
@@ -16,8 +17,21 @@ def differ(
     """Say at which step two groups of a store part: two optimizers, or two conventions of one."""
     from ..api import open_run
     from ..comparison.first_difference import differ as differ_runs
-    from ..comparison.first_difference import table
-    from ..text.tables import console
 
     console().print(table(differ_runs(open_run(store), first, second, rtol)))
     say(f"next: {to_look_at(store)}")
+
+
+def table(differences: Any) -> Table:
+    """Where the groups part, a variable a row, as a table for the terminal."""
+    steps = [int(step) for step in differences["step"].values]
+    size, final = ([f"{float(v):.1e}" for v in differences[name].values] for name in ("size", "final"))
+    columns = (
+        Column("variable", [str(name) for name in differences["variable"].values], name=True),
+        Column("first differs at step", ["never" if step < 0 else f"{step:,}" for step in steps]),
+        Column("by", ["" if step < 0 else by for step, by in zip(steps, size, strict=True)]),
+        Column("at the end by", final),
+    )
+    about = differences.attrs
+    note = f"{about['first']} against {about['second']}, relative to the largest value; a difference is more than {about['rtol']:g}"
+    return Table(columns, note=note)

@@ -1,13 +1,18 @@
 """thalweg verify."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..text.sizes import duration
+from ..text.tables import Column, Table, console
 from .options import Settings
 from .say import command, say, to_look_at
+
+if TYPE_CHECKING:
+    from ...specs.study import Study
+    from ..claims.verdict import Verdict
 
 
 def verify(
@@ -27,8 +32,7 @@ def verify(
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import gallery
     from ..api import verify_study
-    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown, table
-    from ..text.tables import console
+    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown
     from ..text.whole_file import write_whole
 
     if report and not report.absolute().parent.is_dir():
@@ -56,6 +60,24 @@ def verify(
         raise SpecError(f"{', '.join(without_claims)}: nothing to verify, there are no claims; write `claims:`, or give --allow-none")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
+
+
+def table(study: "Study", verdicts: "list[Verdict]") -> Table:
+    """The verdicts as a table for the terminal."""
+    from ..claims.verdict import FAILED, PASSED, UNDECIDED, lines
+
+    verdict, claim, measured, relation, expected, margin, tolerance, points = (list(cells) for cells in zip(*lines(verdicts), strict=True))
+    colours = {PASSED: "green", UNDECIDED: "yellow", FAILED: "red"}
+    columns = (
+        Column("verdict", verdict, text=True, styles=[colours[word] for word in verdict]),
+        Column("claim", claim, name=True),
+        Column("measured", measured),
+        Column("expected", [" ".join(pair) for pair in zip(relation, expected, strict=True)]),
+        Column("margin", margin, minor=True),
+        Column("tolerance", tolerance, minor=True),
+        Column("points", points, minor=True),
+    )
+    return Table(columns, title=f"{study.name}: {study.title}", otherwise="a wider terminal shows them, --report FILE has them all")
 
 
 def place(spec: str, out: str | None) -> str | None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, suggest
-from ..text.tables import Column, Table
 from . import groups
 
 RTOL = 1e-6
@@ -52,18 +51,3 @@ def _part(x: np.ndarray, y: np.ndarray, axis: int, steps: np.ndarray, rtol: floa
     found = np.nonzero(largest > rtol)[0]
     first = int(found[0]) if len(found) else None
     return (-1, 0.0, float(largest[-1])) if first is None else (int(steps[first]), float(largest[first]), float(largest[-1]))
-
-
-def table(made: Any) -> Table:
-    """The report as a table for rich."""
-    steps = [int(step) for step in made["step"].values]
-    size, final = ([f"{float(v):.1e}" for v in made[name].values] for name in ("size", "final"))
-    columns = (
-        Column("variable", [str(name) for name in made["variable"].values], name=True),
-        Column("first differs at step", ["never" if step < 0 else f"{step:,}" for step in steps]),
-        Column("by", ["" if step < 0 else by for step, by in zip(steps, size, strict=True)]),
-        Column("at the end by", final),
-    )
-    about = made.attrs
-    note = f"{about['first']} against {about['second']}, relative to the largest value; a difference is more than {about['rtol']:g}"
-    return Table(columns, note=note)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -96,18 +95,3 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[
     except Exception:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
         return f"a chunk of {name} cannot be read"
     return None
-
-
-def table(findings: list[Finding]) -> Any:
-    """The findings as a table for rich."""
-    from ..text.sizes import nice_bytes
-    from ..text.tables import Column, Table
-
-    columns = (
-        Column("group", [f.group for f in findings], name=True),
-        Column("shards", [f"{f.shards:,}" for f in findings]),
-        Column("complete", [f"{f.done:,}" for f in findings]),
-        Column("read", [nice_bytes(f.bytes) for f in findings], minor=True),
-        Column("damaged", [f"{len(f.damaged):,}" for f in findings]),
-    )
-    return Table(columns, note="\n".join(f"{f.group}: {f.damaged[0][1]}" for f in findings if f.damaged))

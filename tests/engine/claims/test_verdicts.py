@@ -8,8 +8,9 @@ import xarray
 from rich.console import Console
 from scipy.stats import binomtest, quantile_test
 from thalweg.engine.api import verify_study
-from thalweg.engine.claims.verdict import FAILED, PASSED, UNDECIDED, is_random, markdown, table, verify
+from thalweg.engine.claims.verdict import FAILED, PASSED, UNDECIDED, is_random, markdown, verify
 from thalweg.engine.cli import app
+from thalweg.engine.commands.verify import table
 from thalweg.specs.errors import SpecError
 from thalweg.specs.load import load_study
 from typer.testing import CliRunner

@@ -12,9 +12,9 @@ import pytest
 import thalweg
 import xarray
 from thalweg.engine import cli
+from thalweg.engine.commands.differ import table as differ_table
 from thalweg.engine.comparison import compare, save, table
 from thalweg.engine.comparison.entries import entries
-from thalweg.engine.comparison.first_difference import table as differ_table
 from thalweg.engine.text.escape import for_csv, for_latex, for_markdown
 from thalweg.engine.text.tables import console
 from thalweg.specs.errors import SpecError, StoreError
