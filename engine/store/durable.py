@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, WrapperStore
 
 from .location import PARTIAL
 
@@ -29,11 +29,16 @@ def is_mark(key: str) -> bool:
     return key == "zarr.json" or "/status/c/" in key
 
 
-class DurableStore(LocalStore):
-    """A LocalStore whose marks follow what they speak of onto the disk."""
+class DurableStore(WrapperStore[LocalStore]):
+    """Zarr's store of a folder, whose marks follow what they speak of onto the disk.
 
-    def __init__(self, root: "Path | str", *, read_only: bool = False):
-        super().__init__(root, read_only=read_only)
+    All of Zarr's ways to write a file are here. One that WrapperStore handed on to the folder's own store, as newer versions do with
+    `set_sync`, would not be flushed before the next mark.
+    """
+
+    def __init__(self, store: LocalStore):
+        super().__init__(store)
+        self.local, self.root = store, store.root
         self.pending: deque[Path] = deque()
         self.begun: deque[Future[None]] = deque()
         """Flushes of large files that are under way."""
@@ -44,22 +49,20 @@ class DurableStore(LocalStore):
 
     async def set(self, key: str, value: Any) -> None:
         if is_mark(key):
-            self._check_writable()
             await asyncio.to_thread(self.mark, self.root / key, value.as_buffer_like())
         else:
-            await super().set(key, value)
+            await self.local.set(key, value)
             self.wrote(key, len(value))
 
     async def set_if_not_exists(self, key: str, value: Any) -> None:
-        await super().set_if_not_exists(key, value)
+        await self.local.set_if_not_exists(key, value)
         self.wrote(key, len(value))
 
     def set_sync(self, key: str, value: Any) -> None:
         if is_mark(key):
-            self._check_writable()
             self.mark(self.root / key, value.as_buffer_like())
         else:
-            super().set_sync(key, value)
+            self.local.set_sync(key, value)
             self.wrote(key, len(value))
 
     def wrote(self, key: str, size: int) -> None:
@@ -70,6 +73,8 @@ class DurableStore(LocalStore):
 
     def mark(self, path: Path, content: Any) -> None:
         """Write a file that says that what was written before is there."""
+        if self.read_only:
+            raise ValueError(f"{self.root}: was opened to be read only")
         self.flush()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")

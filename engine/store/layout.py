@@ -14,6 +14,7 @@ import numpy as np
 from ...specs.compatibility import remarks
 from ...specs.variables import Variable
 from ..plan import Dim, Group, Plan, refit
+from .location import wait_for
 
 TEXTS = {
     "singular": "place of a singular value, blocks one after the other",
@@ -52,26 +53,24 @@ def documents(plan: Plan, executors: Mapping[str, Any], attributes: Mapping[str,
 
 def put(store: Any, files: Mapping[str, Any]) -> None:
     """Write these files: the root's metadata first, and last those of the groups' `status`, which say that the others are there."""
-    from zarr.core.sync import sync
 
     async def write(keys: list[str]) -> None:
         await asyncio.gather(*(store.set(key, files[key]) for key in keys))
 
     last = [key for key in files if key.endswith("/status/zarr.json")]
     for keys in ([key for key in files if key == "zarr.json"], [key for key in files if key != "zarr.json" and key not in last], last):
-        sync(write(keys))
+        wait_for(write(keys))
 
 
 def amiss(store: Any, files: Mapping[str, Any], strict: bool) -> dict[str, str]:
     """Which of these files are not in a store as they must be, and why. Coordinates are compared as numbers, to nine digits, as versions may
     differ in the last ones; without `strict` a missing one may stand for zeros."""
-    from zarr.core.buffer import default_buffer_prototype
-    from zarr.core.sync import sync
+    from zarr.buffer import default_buffer_prototype
 
     async def read() -> list[Any]:
         return await asyncio.gather(*(store.get(key, default_buffer_prototype()) for key in files))
 
-    found = {key: None if held is None else held.to_bytes() for key, held in zip(files, sync(read()), strict=True)}
+    found = {key: None if held is None else held.to_bytes() for key, held in zip(files, wait_for(read()), strict=True)}
     made = {}
     for key in sorted(files, key=lambda k: not k.endswith("zarr.json")):  # of an array the metadata first
         held = found[key]

@@ -79,9 +79,11 @@ def begin(target: "str | Path", files: Mapping[str, Any]) -> None:
 
 def _lay_down(folder: Path, files: Mapping[str, Any]) -> None:
     """Write these files into a folder, and onto the disk."""
+    from zarr.storage import LocalStore
+
     from .durable import DurableStore
 
-    store = DurableStore(folder)
+    store = DurableStore(LocalStore(folder))
     put(store, files)
     store.flush()
 

@@ -191,13 +191,11 @@ def layout_of(root: Any, plan: Plan, executors: Mapping[str, Any]) -> dict[str, 
 def mend(root: Any, files: Mapping[str, Any]) -> None:
     """Put back what is lost of a store's metadata and coordinates. A group of which nothing says any more by which executor it was computed is
     computed again."""
-    from zarr.core.sync import sync
-
     wrong = amiss(root.store, {key: held for key, held in files.items() if key != "zarr.json"}, bool(root.attrs.get("every_chunk")))
     for key in wrong:
         group = key.partition("/")[0]
         if key == f"{group}/zarr.json" and not group_notes(root, group):
-            sync(root.store.delete_dir(f"{group}/status/c"))
+            location.wait_for(root.store.delete_dir(f"{group}/status/c"))
     put(root.store, {key: files[key] for key in wrong})
 
 

@@ -240,8 +240,9 @@ def test_data_are_on_the_disk_before_the_mark_gets_its_name(tmp_path, monkeypatc
 def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch, size):
     """Whether it waits for the mark or, of a large file, has begun before."""
     from thalweg.engine.store.durable import DurableStore
+    from zarr.storage import LocalStore
 
-    store = DurableStore(tmp_path / "s")
+    store = DurableStore(LocalStore(tmp_path / "s"))
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "loss").touch()
 
@@ -255,6 +256,30 @@ def test_a_flush_that_fails_is_owed_to_the_next_mark(tmp_path, monkeypatch, size
         store.mark(tmp_path / "s" / "status", b"\1")
     assert list(store.pending) == [tmp_path / "s" / "loss"]
     assert not (tmp_path / "s" / "status").exists()
+
+
+@pytest.mark.parametrize("way", ["set", "set_if_not_exists", "set_sync"])
+def test_whichever_way_a_file_is_written_the_next_mark_flushes_it(tmp_path, way):
+    """Zarr may write by any of its stores' methods, other versions by others."""
+    from thalweg.engine.store.durable import DurableStore
+    from thalweg.engine.store.location import wait_for
+    from zarr.buffer.cpu import Buffer
+    from zarr.storage import LocalStore
+
+    store = DurableStore(LocalStore(tmp_path))
+
+    def write(key):
+        work = getattr(store, way)(key, Buffer.from_bytes(b"12"))
+        return work if work is None else wait_for(work)
+
+    write("sgd/loss/c/0")
+    assert list(store.pending) == [tmp_path / "sgd/loss/c/0"]
+    write("sgd/status/c/0")
+    if way != "set_if_not_exists":  # which nothing gives marks to
+        assert list(store.pending) == [tmp_path / "sgd/status/c/0"]
+    assert (tmp_path / "sgd/status/c/0").read_bytes() == b"12"
+    with pytest.raises(ValueError, match="read"):
+        store.with_read_only(True).mark(tmp_path / "sgd/status/c/0", b"34")
 
 
 def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monkeypatch):
