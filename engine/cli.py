@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from .commands.say import say
+from .commands import names, load
+from .commands._say import say
 
 COMMANDS = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
 """In the order of --help. engine/commands/NAME.py holds a function of that name."""

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from ..runner.progress_bars import progress
-from .options import Quiet, Settings
-from .say import command, say, to_look_at
-from .terminal import interrupted
+from ._options import Quiet, Settings
+from ._say import command, say, to_look_at
+from ._terminal import interrupted
 
 
 def branch(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .say import say
+from ._say import say
 
 
 def cache(

@@ -9,8 +9,8 @@ from ...specs.text import printable
 from ..cores import cores
 from ..text.sizes import duration, nice_bytes
 from ..text.tables import Column, Table, console
-from .options import Outside, Settings
-from .say import command, say, to_look_at
+from ._options import Outside, Settings
+from ._say import command, say, to_look_at
 
 if TYPE_CHECKING:
     from ..store.integrity import Finding

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .say import command, say, to_look_at
+from ._say import command, say, to_look_at
 
 VIEWS = "final, targets, ecdf, performance, data, sensitivity, pairs or ranks."
 

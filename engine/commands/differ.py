@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ..text.tables import Column, Table, console
-from .say import say, to_look_at
+from ._say import say, to_look_at
 
 
 def differ(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .say import say
+from ._say import say
 
 
 def list(

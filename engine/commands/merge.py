@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from .say import say, to_look_at
-from .terminal import interrupted
+from ._say import say, to_look_at
+from ._terminal import interrupted
 
 
 def merge(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .options import bundled
-from .say import command, say
+from ._options import bundled
+from ._say import command, say
 
 
 def new(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .say import say, to_look_at
+from ._say import say, to_look_at
 
 KINDS = ", ".join(found.name for found in pkgutil.iter_modules([str(Path(__file__).parents[1] / "plot")]) if found.name[0] != "_")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .say import say
+from ._say import say
 
 
 def report(

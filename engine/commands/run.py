@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from ..runner.progress_bars import progress
-from .options import Outside, Quiet, Settings, Spec
-from .say import say, to_look_at
-from .terminal import interrupted
+from ._options import Outside, Quiet, Settings, Spec
+from ._say import say, to_look_at
+from ._terminal import interrupted
 
 
 def run(

@@ -7,8 +7,8 @@ import typer
 
 from ..text.sizes import duration
 from ..text.tables import Column, Table, console
-from .options import Settings
-from .say import command, say, to_look_at
+from ._options import Settings
+from ._say import command, say, to_look_at
 
 if TYPE_CHECKING:
     from ...specs.study import Study

@@ -12,7 +12,7 @@ import xarray
 from matplotlib.text import Text
 from rich.console import Console
 from thalweg.engine.cli import app
-from thalweg.engine.commands.say import to_look_at
+from thalweg.engine.commands._say import to_look_at
 from thalweg.engine.comparison import best_point, compare, final_loss
 from thalweg.engine.plot import _axes, phase
 from thalweg.engine.plot._picture import Options, Picture

@@ -7,7 +7,7 @@ import pytest
 import thalweg
 from rich.console import Console
 from thalweg.engine.cli import app
-from thalweg.engine.commands.options import bundled, studies
+from thalweg.engine.commands._options import bundled, studies
 from thalweg.engine.runner.progress_bars import CURVE, Live, sparkline
 from thalweg.specs.load import gallery
 from typer.testing import CliRunner

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from .say import command, say
+from ._say import command, say
 
 
 def interrupted(target: str, options: Mapping[str, Any] | None = None, study: Any = None) -> NoReturn:
