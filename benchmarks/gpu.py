@@ -139,10 +139,10 @@ def river(lines: list[str], runs: int, steps: int, rounds: int) -> None:
 def shard_of(study: dict[str, Any]) -> Any:
     """The study's one shard that holds all of its runs."""
     from thalweg.engine import check
-    from thalweg.engine.plan import refit
+    from thalweg.engine.plan import with_runs_at_once
 
     plan = check({**study, **LAST})
-    plan = refit(plan, {group.name: group.runs for group in plan.groups})
+    plan = with_runs_at_once(plan, {group.name: group.runs for group in plan.groups})
     (shard,) = plan.groups[0].shards()
     return shard
 

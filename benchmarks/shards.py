@@ -19,7 +19,7 @@ def seconds(shards: int, folder: Path) -> dict[str, float]:
     """Wall seconds of every stage of a store of so many shards; of the resumes, planning, opening and the list of what is left."""
     from thalweg.engine.api import load_study
     from thalweg.engine.executors.executor import Executor
-    from thalweg.engine.plan import plan, refit
+    from thalweg.engine.plan import plan, with_runs_at_once
     from thalweg.engine.runner.threads import drive
     from thalweg.engine.store.store import Store
 
@@ -32,7 +32,7 @@ def seconds(shards: int, folder: Path) -> dict[str, float]:
         return result
 
     def planned() -> Any:
-        fitted = refit(plan(study), {"sgd": 1})
+        fitted = with_runs_at_once(plan(study), {"sgd": 1})
         assert sum(1 for _ in fitted.groups[0].shards()) == shards
         return fitted
 

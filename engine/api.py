@@ -15,35 +15,37 @@ from .claims.trial import try_claims
 from .claims.verdict import Verdict, verify
 from .cores import cores
 from .executors.choose import array_simulation, choose
-from .executors.cuda.device import known, runs_at_once
+from .executors.cuda.device import check_device_name, runs_at_once
 from .executors.executor import Executor
 from .executors.memory import of_shard
-from .plan import Plan, plan, refit
+from .plan import Plan, plan, with_runs_at_once
 from .progress import Progress
 from .runner.branch import check_branch
 from .runner.options import RunOptions
 from .runner.threads import simulate
 from .store import location
-from .store.lock import exists, held, is_store
-from .store.open import open_tree, quiet, study_in
+from .store.lock import exists, is_store, locked
+from .store.open import open_tree, study_in, without_zarr_warnings
 from .store.store import Store
 from .store.zarr_stores import zarr_store
-from .text.sizes import nice_bytes
+from .text.sizes import bytes_for_people
 
 __all__ = ["check", "load_study", "open_run", "run"]
 
 
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
     """Validate a study and plan it, without running anything. Raises SpecError if it is wrong or does not fit into memory."""
-    made = plan(load_study(study, settings))
-    free, needed = available_memory(), max(map(of_shard, made.groups))
+    planned = plan(load_study(study, settings))
+    free, needed = available_memory(), max(map(of_shard, planned.groups))
     if needed > free:
-        raise SpecError(f"one shard needs about {nice_bytes(needed)} of memory and {nice_bytes(free)} are free; use a smaller landscape")
-    if made.study.branch:
-        check_branch(made)
-    for group in made.groups:
+        raise SpecError(
+            f"one shard needs about {bytes_for_people(needed)} of memory and {bytes_for_people(free)} are free; use a smaller landscape"
+        )
+    if planned.study.branch:
+        check_branch(planned)
+    for group in planned.groups:
         array_simulation(next(next(group.shards()).split())).start()
-    return made
+    return planned
 
 
 def run(
@@ -128,17 +130,19 @@ def run(
 
 def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, progress: Progress | None = None) -> Store:
     """What `run` does, without opening the results: that takes xarray, which the command line has no need of."""
-    device, executor, threads, workers = known(options.device), options.executor, options.threads, options.workers
+    device, executor, threads, workers = check_device_name(options.device), options.executor, options.threads, options.workers
     planned = check(study)
     executors = {group.name: choose(group, executor, device).executor for group in planned.groups}
-    planned = refit(planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"})
-    if options.scheduler is None and not any(made.device == "cuda" for made in executors.values()):
-        room(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
+    planned = with_runs_at_once(
+        planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"}
+    )
+    if options.scheduler is None and not any(executor.device == "cuda" for executor in executors.values()):
+        check_memory(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():
-        raise SpecError(f"the results take {nice_bytes(planned.bytes)}, more than the free memory; give `out`, or record less")
+        raise SpecError(f"the results take {bytes_for_people(planned.bytes)}, more than the free memory; give `out`, or record less")
     if options.resume and out is None:
         raise StoreError("--resume needs an output to continue")
-    with held(out):
+    with locked(out):
         if options.resume and out is not None and exists(out):
             store = Store.resume(out, planned, executors)
             executors = begun_with(store, executor, out, device)
@@ -175,18 +179,18 @@ def open_run(path: "str | Path") -> Any:
     return open_tree(path)
 
 
-def room(planned: Plan, executors: Mapping[str, Executor], option: str, wanted: int) -> None:
+def check_memory(planned: Plan, executors: Mapping[str, Executor], option: str, wanted: int) -> None:
     """Raises SpecError if as many shards as are run at a time do not fit into the free memory together."""
     free, shards = available_memory(), sum(math.prod(-(-n // c) for n, c in zip(g.shape, g.chunk, strict=True)) for g in planned.groups)
-    one = max(of_shard(group, executors[group.name].kind) for group in planned.groups)
-    if one > free:  # the array executor's would fit, or the plan would have been refused
+    of_one = max(of_shard(group, executors[group.name].kind) for group in planned.groups)
+    if of_one > free:  # the array executor's would fit, or the plan would have been refused
         raise SpecError(
-            f"a shard's blocks of lanes need about {nice_bytes(one)} of memory and {nice_bytes(free)} are free; use --executor array"
+            f"a shard's blocks of lanes need about {bytes_for_people(of_one)} of memory and {bytes_for_people(free)} are free; use --executor array"
         )
-    if one * (at_once := min(wanted, shards)) > free:
+    if of_one * (at_once := min(wanted, shards)) > free:
         raise SpecError(
-            f"{at_once} shards at a time need about {nice_bytes(one * at_once)} of memory and {nice_bytes(free)} are free; use "
-            f"{option} {max(1, free // one)}"
+            f"{at_once} shards at a time need about {bytes_for_people(of_one * at_once)} of memory and {bytes_for_people(free)} are free; use "
+            f"{option} {max(1, free // of_one)}"
         )
 
 
@@ -207,9 +211,9 @@ def verify_study(
     if isinstance(source, (str, Path)) and is_store(source):
         tree = open_run(source)
         study = load_study(finished_study(tree, source))
-        made = verify(tree, study)
-        note(source, made)
-        return study, made
+        verdicts = verify(tree, study)
+        note_verdicts(source, verdicts)
+        return study, verdicts
     study = load_study(source, settings, quick)
     if not study.claims:
         return study, []
@@ -217,10 +221,10 @@ def verify_study(
     if out is None and check(study).bytes * 2 > available_memory():
         raise SpecError(f"{study.name}: its results do not fit into memory; give --out")
     tree = run(study, out, **options)
-    made = verify(tree, study)
+    verdicts = verify(tree, study)
     if out is not None:
-        note(out, made)
-    return study, made
+        note_verdicts(out, verdicts)
+    return study, verdicts
 
 
 def finished_study(tree: Any, where: Any) -> dict[str, Any]:
@@ -229,15 +233,15 @@ def finished_study(tree: Any, where: Any) -> dict[str, Any]:
     return study_in(tree.attrs, where)
 
 
-def note(store: "str | Path", verdicts: list[Verdict]) -> None:
+def note_verdicts(store: "str | Path", verdicts: list[Verdict]) -> None:
     """Keep the verdicts in the store's attributes."""
     import zarr
 
-    with quiet(), location.reached(store, "written"):
+    with without_zarr_warnings(), location.reached(store, "written"):
         root = zarr.consolidate_metadata(zarr_store(store))
-        root.attrs["claims"] = json.dumps([{k: plain(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
+        root.attrs["claims"] = json.dumps([{k: for_json(v) for k, v in asdict(verdict).items()} for verdict in verdicts])
 
 
-def plain(value: Any) -> Any:
+def for_json(value: Any) -> Any:
     """JSON has no infinity and no NaN."""
     return value if not isinstance(value, float) or math.isfinite(value) else str(value)

@@ -306,7 +306,7 @@ def plan(study: Study) -> Plan:
     return made
 
 
-def refit(made: Plan, sizes: Mapping[str, Any]) -> Plan:
+def with_runs_at_once(made: Plan, sizes: Mapping[str, Any]) -> Plan:
     """The plan with these runs at a time, by group; a group without a number keeps its own."""
     groups = tuple(dataclasses.replace(g, fitted=int(sizes[g.name])) if sizes.get(g.name) else g for g in made.groups)
     return dataclasses.replace(made, groups=groups)

@@ -6,7 +6,7 @@ from ...specs.status import Status
 from ...specs.study import Study
 from ..plan import plan
 from ..store.layout import documents
-from ..store.open import quiet
+from ..store.open import without_zarr_warnings
 from .evaluate import Results
 from .verdict import evaluate, group_of, named
 
@@ -32,7 +32,7 @@ def try_claims(study: Study) -> None:
     import zarr
     from zarr.storage import MemoryStore
 
-    with quiet():
+    with without_zarr_warnings():
         store = zarr.open_group(MemoryStore(documents(planned, {}, {})), mode="r", zarr_format=3, use_consolidated=False).store
         laid_out = xarray.open_datatree(store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
     groups = {}

@@ -74,14 +74,14 @@ def group_of(claim: Claim, study: Study) -> str:
 
 def decide(claim: Claim, group: str, results: Results) -> Verdict:
     results.ignore = claim.diverged == "ignore"
-    measured, expected, held, found = evaluate(claim, group, results)
+    measured, expected, held, reductions = evaluate(claim, group, results)
     deviation = measured - expected
     points = int(held.sum())
     if points == 0:
         raise SpecError("`where` holds at no point")
-    low, high, reason = ends(claim, group, results, deviation, found, points)
+    low, high, reason = ends(claim, group, results, deviation, reductions, points)
     tolerance = (claim.atol + claim.rtol * abs(expected)).values
-    inside, outside = room(claim.relation, low, high, tolerance)
+    inside, outside = room_to_tolerance(claim.relation, low, high, tolerance)
     where = held.values
     lost = lost_points(claim, group, results, deviation) & where
     unknown = np.isnan(deviation.values) & where
@@ -92,7 +92,7 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
     if verdict == FAILED and not bad.any():
         score = np.where(where, outside, np.inf)
     worst = np.unravel_index(np.argmin(score), score.shape) if score.shape else ()
-    of_runs = runs(claim, group, results, deviation, worst)
+    of_runs = diverged_runs(claim, group, results, deviation, worst)
     if unknown.any():
         reason = "the measure or what it is compared with is NaN" + (f"; {of_runs} diverged" if of_runs else "")
     elif lost.any() and not results.ignore:
@@ -114,7 +114,7 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
         margin=numbers[3],
         tolerance=numbers[4],
         points=points,
-        at=place(deviation, deviation.dims, worst) if points > 1 else "",
+        at=point_in_words(deviation, deviation.dims, worst) if points > 1 else "",
         reason=reason,
         measure=claim.measure,
         source=claim.source,
@@ -129,13 +129,13 @@ def evaluate(claim: Claim, group: str, results: Results) -> tuple[Any, Any, Any,
     where = results.evaluate(claim.where, group) if claim.where else True
     measured, expected = sides(claim, group, results)
     texts = [normal(text) for text in (claim.measure, claim.other)]
-    found = {r.key: r for text in texts for r in outermost(parse_claim(text), text, results)}
+    reductions = {r.key: r for text in texts for r in outermost(parse_claim(text), text, results)}
     left = [d for d in measured.dims if d == "step"]
     if left:
         raise SpecError("the measure still has the dimension 'step'; reduce it, with final(), tail() and mean(), ...")
     where = where if hasattr(where, "dims") else xarray.DataArray(where)
     measured, expected, held = xarray.broadcast(measured, expected, where)
-    return measured, expected, held.astype(bool), [*found.values()]
+    return measured, expected, held.astype(bool), [*reductions.values()]
 
 
 def sides(claim: Claim, group: str, results: Results) -> tuple[Any, Any]:
@@ -147,7 +147,7 @@ def sides(claim: Claim, group: str, results: Results) -> tuple[Any, Any]:
     return measured.astype(np.float64), expected.astype(np.float64)
 
 
-def ends(claim: Claim, group: str, results: Results, deviation: Any, found: list[Any], points: int) -> tuple[Any, Any, str]:
+def ends(claim: Claim, group: str, results: Results, deviation: Any, reductions: list[Any], points: int) -> tuple[Any, Any, str]:
     """The ends of the deviation's confidence interval, infinite where there is none, and why they are not nearer."""
     import xarray
 
@@ -156,7 +156,7 @@ def ends(claim: Claim, group: str, results: Results, deviation: Any, found: list
     random = is_random(study)
     if random and study.record.stats:
         return *none, "only statistics over the seeds are stored, so there is no standard error; record runs"
-    if random and found and study.seeds < 2:
+    if random and reductions and study.seeds < 2:
         return *none, "one seed has no standard error; use more seeds"
     level = (1 - claim.confidence) / points / (2 if claim.relation == "=" else 1)
 
@@ -164,16 +164,16 @@ def ends(claim: Claim, group: str, results: Results, deviation: Any, found: list
         measured, expected = sides(claim, group, results)
         return xarray.broadcast(measured, expected, deviation)[:2]
 
-    low, high = interval(again, found, results, group, level, random)
+    low, high = interval(again, reductions, results, group, level, random)
     return low, high, f"{study.seeds} seeds are too few to tell"
 
 
-def room(relation: str, low: Any, high: Any, tolerance: Any) -> tuple[Any, Any]:
+def room_to_tolerance(relation: str, low: Any, high: Any, tolerance: Any) -> tuple[Any, Any]:
     """How far inside the tolerance the interval's worst end lies, and how far its best end; negative is outside."""
     with np.errstate(invalid="ignore"):
         if relation == "=":
-            near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
-            return tolerance - np.maximum(np.abs(low), np.abs(high)), tolerance - near
+            nearest = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
+            return tolerance - np.maximum(np.abs(low), np.abs(high)), tolerance - nearest
         worst, best = (-high, -low) if relation == "<" else (low, high)
         return worst + tolerance, best + tolerance
 
@@ -197,7 +197,7 @@ def statuses(claim: Claim, group: str, results: Results) -> list[tuple[str, Any]
     return [(name, results.variable(name, "status")) for name in sorted(groups) if "status" in results.names(name)]
 
 
-def runs(claim: Claim, group: str, results: Results, deviation: Any, worst: tuple[Any, ...]) -> str:
+def diverged_runs(claim: Claim, group: str, results: Results, deviation: Any, worst: tuple[Any, ...]) -> str:
     """'31 of 50 runs' for those that diverged at a point, '' for none."""
     bad = total = 0
     for _, status in statuses(claim, group, results):
@@ -212,9 +212,9 @@ def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
     init = study.start()
     start = isinstance(init, (Normal, Uniform, Sphere, FanIn, Solution)) or (isinstance(init, File) and has_rows(init))
-    own = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
+    in_rules = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
-    return start or own or disorder or study.branch is not None or not isinstance(study.noise, NoNoise)
+    return start or in_rules or disorder or study.branch is not None or not isinstance(study.noise, NoNoise)
 
 
 def has_rows(init: File) -> bool:
@@ -227,13 +227,13 @@ def has_rows(init: File) -> bool:
     return starts.ndim > 1 and bool((starts != starts[:1]).any())
 
 
-def place(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:
+def point_in_words(deviation: Any, dims: Any, index: tuple[Any, ...]) -> str:
     """'lr=0.1, k=2' for a point."""
-    made = []
+    parts = []
     for dim, k in zip(dims, index, strict=True):
         value = deviation[dim].values[int(k)] if dim in deviation.coords else int(k)
-        made.append(f"{dim}={value:.4g}" if isinstance(value, (float, np.floating)) else f"{dim}={value}")
-    return ", ".join(made)
+        parts.append(f"{dim}={value:.4g}" if isinstance(value, (float, np.floating)) else f"{dim}={value}")
+    return ", ".join(parts)
 
 
 def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:

@@ -13,16 +13,16 @@ def cache(
     """Show or clear the compiled kernels kept on disk."""
     from ...specs.errors import SpecError
     from ..executors.codegen import disk_cache as kernels
-    from ..text.sizes import nice_bytes
+    from ..text.sizes import bytes_for_people
 
     if action == "clear":
         count, freed = kernels.clear()
-        say(f"cleared {count} kernels, {nice_bytes(freed)}, from {kernels.directory()}")
+        say(f"cleared {count} kernels, {bytes_for_people(freed)}, from {kernels.directory()}")
     elif action:
         raise SpecError(f"cache: there is no action '{action}' (known: clear)")
     else:
-        found = kernels.entries()
-        size = nice_bytes(sum(size for _, size, _ in found))
+        kernels_there = kernels.entries()
+        size = bytes_for_people(sum(size for _, size, _ in kernels_there))
         say(
-            f"{kernels.directory()}: {kernels.count(found)} kernels, {size} of at most {nice_bytes(kernels.limit())}; thalweg cache clear empties it"
+            f"{kernels.directory()}: {kernels.count(kernels_there)} kernels, {size} of at most {bytes_for_people(kernels.limit())}; thalweg cache clear empties it"
         )

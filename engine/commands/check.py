@@ -7,7 +7,7 @@ import typer
 
 from ...specs.text import printable
 from ..cores import cores
-from ..text.sizes import duration, nice_bytes
+from ..text.sizes import bytes_for_people, duration
 from ..text.tables import Column, Table, console
 from ._options import Outside, Settings
 from ._say import command, say, to_look_at
@@ -39,7 +39,7 @@ def check(
     from ..executors.choose import choose
     from ..executors.cuda.device import described, runs_at_once
     from ..executors.memory import of_shard
-    from ..plan import refit
+    from ..plan import with_runs_at_once
     from ..runner.forecast import forecast
 
     def line(text: str, bold: str = "") -> Text:
@@ -49,7 +49,7 @@ def check(
     try_claims(plan.study)
     choices = {group.name: choose(group, "auto", device) for group in plan.groups}
     there = [group for group in plan.groups if choices[group.name].executor.device == "cuda"]
-    plan = refit(plan, {group.name: runs_at_once(group) for group in there})
+    plan = with_runs_at_once(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
     tree = Tree(line(f" {study.title}", study.name))
     tree.add(line(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}"))
@@ -63,14 +63,18 @@ def check(
             branch.add(line(f"{name}: {said}"))
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
-        branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {nice_bytes(group.bytes)}"))
+        branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {bytes_for_people(group.bytes)}"))
     tree.add(line(f"device {described(device, bool(there))}"))
     needed = max(of_shard(group, choices[group.name].name, cores()) for group in plan.groups)
     began = time.process_time()  # what a run, too, takes before it begins
     expected = forecast(plan, {group.name: choose(group).executor for group in plan.groups})
     took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
     tree.add(line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}"))
-    tree.add(line(f"{nice_bytes(plan.bytes)} on disk before compression, about {nice_bytes(needed)} of memory a shard that runs at a time"))
+    tree.add(
+        line(
+            f"{bytes_for_people(plan.bytes)} on disk before compression, about {bytes_for_people(needed)} of memory a shard that runs at a time"
+        )
+    )
     console().print(tree)
     given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
     say(f"next: {command('run', spec, *given)}")
@@ -80,9 +84,9 @@ def check_store(store: str, repair: bool) -> None:
     """Print what is complete and what is damaged; exits with 1 if anything is."""
     from ..store.integrity import examine
 
-    found = examine(store, repair)
-    console().print(table(found))
-    unfinished, damaged = sum(f.shards - f.done for f in found), sum(len(f.damaged) for f in found)
+    findings = examine(store, repair)
+    console().print(table(findings))
+    unfinished, damaged = sum(f.shards - f.done for f in findings), sum(len(f.damaged) for f in findings)
     if damaged and not repair:
         say(f"{damaged} damaged; mark them for another run with: {command('check', store, '--repair')}")
     elif damaged or unfinished:
@@ -99,7 +103,7 @@ def table(findings: "list[Finding]") -> Table:
         Column("group", [f.group for f in findings], name=True),
         Column("shards", [f"{f.shards:,}" for f in findings]),
         Column("complete", [f"{f.done:,}" for f in findings]),
-        Column("read", [nice_bytes(f.bytes) for f in findings], minor=True),
+        Column("read", [bytes_for_people(f.bytes) for f in findings], minor=True),
         Column("damaged", [f"{len(f.damaged):,}" for f in findings]),
     )
     return Table(columns, note="\n".join(f"{f.group}: {f.damaged[0][1]}" for f in findings if f.damaged))

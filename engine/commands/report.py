@@ -14,7 +14,7 @@ def report(
 ) -> None:
     """Write a store as one HTML page with interactive figures, which needs no network. Needs the extra `report`."""
     from ..report import report as write
-    from ..text.sizes import nice_bytes
+    from ..text.sizes import bytes_for_people
 
-    made = write(store, out or store.rstrip("/").removesuffix(".zarr") + ".html")
-    say(f"wrote {made} ({nice_bytes(made.stat().st_size)}); open it in a browser")
+    page = write(store, out or store.rstrip("/").removesuffix(".zarr") + ".html")
+    say(f"wrote {page} ({bytes_for_people(page.stat().st_size)}); open it in a browser")

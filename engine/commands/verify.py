@@ -37,19 +37,19 @@ def verify(
 
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
-    shown, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
+    terminal, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
     studies, without_claims = [*gallery()] if specs == ["all"] else specs, []
     for spec in studies:
         began = time.perf_counter()
-        study, made = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
-        verdicts += made
-        if made:
-            pages.append(markdown(study, made))
-            shown.print(table(study, made))
+        study, judged = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
+        verdicts += judged
+        if judged:
+            pages.append(markdown(study, judged))
+            terminal.print(table(study, judged))
         else:
             without_claims.append(study.name)
             say(f"{study.name}: has no claims")
-        shown.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
+        terminal.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
     if report:
         write_whole(report, "\n".join(pages))
     counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}

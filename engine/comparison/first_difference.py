@@ -48,6 +48,6 @@ def _part(x: np.ndarray, y: np.ndarray, axis: int, steps: np.ndarray, rtol: floa
     gap, scale = np.abs(x - y), float(np.nanmax(np.abs(x), initial=0.0)) or 1.0
     gap = np.where(np.isnan(x) & np.isnan(y), 0.0, np.where(np.isnan(x) != np.isnan(y), np.inf, gap))
     largest = gap.max(axis=1, initial=0.0) / scale
-    found = np.nonzero(largest > rtol)[0]
-    first = int(found[0]) if len(found) else None
+    differing = np.nonzero(largest > rtol)[0]
+    first = int(differing[0]) if len(differing) else None
     return (-1, 0.0, float(largest[-1])) if first is None else (int(steps[first]), float(largest[first]), float(largest[-1]))

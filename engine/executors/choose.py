@@ -9,7 +9,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..plan import Group, Shard
-from .cuda.device import known, missing, missing_arrays, namespace, simulated
+from .cuda.device import check_device_name, missing, missing_arrays, namespace, simulated
 from .executor import Executor
 from .memory import of_shard
 
@@ -44,7 +44,7 @@ def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
     """The executor of a group. Raises SpecError if `wanted` or `device` is unknown or impossible."""
     if wanted not in EXECUTORS:
         raise SpecError(f"executor '{wanted}': known are {', '.join(EXECUTORS)}")
-    if known(device) == "cuda":
+    if check_device_name(device) == "cuda":
         return on_cuda(group, wanted)
     if device == "auto" and missing() is None and not simulated() and work(group) >= SMALL:
         with contextlib.suppress(SpecError):

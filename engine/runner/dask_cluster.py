@@ -15,13 +15,13 @@ from typing import Any
 from ...specs.errors import SpecError, StoreError, ThalwegError
 from ...specs.study import Study
 from ..executors.executor import Executor
-from ..plan import Plan, Shard, plan, refit
+from ..plan import Plan, Shard, plan, with_runs_at_once
 from ..progress import Progress
 from ..store.location import real, remote
 from ..store.open import open_root
 from ..store.provenance import same_version
 from ..store.store import Store
-from .threads import drive, kept
+from .threads import drive, how_to_go_on
 
 RETRIES = 3
 """Times a shard is tried again whose task raised something else than an error of thalweg's own."""
@@ -82,10 +82,10 @@ def outcome(future: Any, store: Store) -> str | None:
     except KilledWorker as error:
         times = error.allowed_failures + 1
         raise StoreError(
-            f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){kept(store)}"
+            f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){how_to_go_on(store)}"
         ) from error
     except Exception as error:
-        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{kept(store)}") from error
+        raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{how_to_go_on(store)}") from error
 
 
 def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int, index: int, executor: Executor) -> str | None:
@@ -106,7 +106,7 @@ def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int
 def _planned(text: str, fitted: tuple[int | None, ...]) -> tuple[Plan, list[list[Shard]]]:
     """The plan of a study and its shards, once a worker."""
     planned = plan(Study.model_validate_json(text))
-    planned = refit(planned, {group.name: runs for group, runs in zip(planned.groups, fitted, strict=True)})
+    planned = with_runs_at_once(planned, {group.name: runs for group, runs in zip(planned.groups, fitted, strict=True)})
     return planned, [list(group.shards()) for group in planned.groups]
 
 

@@ -90,10 +90,10 @@ def forecast(plan: Plan, executors: Mapping[str, Executor], threads: int | None 
 
 def shards_of(group: Group) -> int:
     """How many shards a group has."""
-    made = 1
+    count = 1
     for n, chunk in zip(group.shape, group.chunk, strict=True):
-        made *= -(-n // chunk)
-    return made
+        count *= -(-n // chunk)
+    return count
 
 
 def spread(group: Group, count: int) -> list[Shard]:
@@ -131,19 +131,19 @@ def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, flo
     from ..executors.cpu.rates import rate
 
     part = next(shard.split())
-    made, study = simulation(part, "fused", begin=branch_states), shard.group.study
+    kernels, study = simulation(part, "fused", begin=branch_states), shard.group.study
     share = shard.points * len(shard.seeds) / (part.points * len(part.seeds))
-    lanes = made.blocks * made.W * (study.steps - study.first)
-    calls = max(1, lanes * made.work // 10**8, len(shard.group.steps) // max(1, shard.group.step_chunk))
-    return share * lanes * rate(made) * threads / max(1, min(threads, made.blocks)), share * calls, compile_time(made, known)
+    lanes = kernels.blocks * kernels.W * (study.steps - study.first)
+    calls = max(1, lanes * kernels.work // 10**8, len(shard.group.steps) // max(1, shard.group.step_chunk))
+    return share * lanes * rate(kernels) * threads / max(1, min(threads, kernels.blocks)), share * calls, compile_time(kernels, known)
 
 
-def compile_time(made: Any, known: set[str]) -> float:
+def compile_time(kernels: Any, known: set[str]) -> float:
     """Seconds to compile what neither the disk nor `known` has."""
-    from ..executors.codegen.disk_cache import known as there
+    from ..executors.codegen.disk_cache import is_cached
     from ..executors.cpu.compile import modules
 
-    new = {text: kind for kind, text in modules(made.sources, made.seldom).items() if text not in known and not there(text)}
+    new = {text: kind for kind, text in modules(kernels.sources, kernels.seldom).items() if text not in known and not is_cached(text)}
     known |= set(new)
     return sum(COMPILED[kind] for kind in new.values())
 
@@ -154,8 +154,8 @@ def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
     piece = next(shard.split())
     whole, study = piece.points * len(piece.seeds), shard.group.study
     size = shard.parts().landscape.size * max(1, shard.group.particles)
-    part, one = cut(shard, max(2, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size))), cut(shard, 1)
-    alone = costs_of(one, patience / 3)
+    part, single = cut(shard, max(2, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size))), cut(shard, 1)
+    alone = costs_of(single, patience / 3)
     runs = part.points * len(part.seeds)
     if runs > 1 and (first := alone[0] + alone[1] if sum(alone) > patience / 4 else trial(part, 1, 0)) > patience / 4:
         part = cut(shard, int(runs * patience / 4 / first))
@@ -175,18 +175,18 @@ def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:
     """Seconds of these runs' start, of a step, and of a record."""
     study = part.group.study
     steps = study.steps - study.first
-    if (one := trial(part, 1, 0)) > 2 * patience:
-        return 0.0, one, 0.0
-    count, taken = 1, (one := trial(part, 1, 0))  # the first has made what is made once a process
-    enough = max(patience / 4, one / 4)  # what all steps but the first should take, so that they stand out from the start
-    while count < steps and taken - one < enough:
-        count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - one, 1e-6)))))
+    if (first := trial(part, 1, 0)) > 2 * patience:
+        return 0.0, first, 0.0
+    count, taken = 1, (first := trial(part, 1, 0))  # the first has made what is made once a process
+    enough = max(patience / 4, first / 4)  # what all steps but the first should take, so that they stand out from the start
+    while count < steps and taken - first < enough:
+        count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - first, 1e-6)))))
         taken = trial(part, count, 0)
-    step = max(taken - one, 0.0) / (count - 1) if count > 1 else one
+    step = max(taken - first, 0.0) / (count - 1) if count > 1 else first
     record = recorded(part, count, min(RECORDS, count), taken)
     if (many := min(count // 4, len(part.group.steps), int(enough / max(record, 1e-9)))) > RECORDS:
         record = recorded(part, count, many, taken)  # so many cost no more than the steps did
-    return max(0.0, one - step), step, record
+    return max(0.0, first - step), step, record
 
 
 def recorded(part: Shard, steps: int, records: int, taken: float) -> float:
@@ -213,8 +213,8 @@ def trial(part: Shard, steps: int, records: int) -> float:
     variables = part.group.recorded if records else tuple(name for name in part.group.recorded if name == "lyapunov")  # costs every step
     changed = {"at": at, "every": None, "log": None, "last": False, "state": (), "variables": variables}
     short = study.model_copy(update={"steps": stop, "record": study.record.model_copy(update=changed)})
-    made = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array", begin=branch_states)
+    runs = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array", begin=branch_states)
     began = time.thread_time()
-    for _ in made.run():
+    for _ in runs.run():
         pass
     return time.thread_time() - began

@@ -18,7 +18,7 @@ from ...specs.sweep import Sweep
 from ..executors.executor import Executor, Kind
 from ..plan import Group, Shard, plan
 from ..store import location
-from ..store.lock import held
+from ..store.lock import locked
 from ..store.provenance import same_version
 from ..store.store import Store
 from .part import Part
@@ -41,7 +41,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
             raise StoreError(f"{part.target}: was made from other data than {targets[0]}")
     joined = plan(union([part.plan.study for part in parts], targets))
     executors = {group.name: _executor(group.name, parts) for group in joined.groups}
-    with held(out):
+    with locked(out):
         store = Store.create(out, joined, overwrite, executors)
         for group in joined.groups:
             covers = [(part, cover) for part in parts if (cover := part.cover(group)) is not None]
@@ -53,7 +53,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
 
 def union(studies: Sequence[Study], targets: "Sequence[str | Path]") -> Study:
     """One study with the seeds, the sweep values and the optimizers of all. Raises StoreError that names what cannot be joined."""
-    first, made = studies[0], {}
+    first, joined_parts = studies[0], {}
     for other, target in zip(studies[1:], targets[1:], strict=True):
         differing = [name for name in Study.model_fields if name not in FREE and getattr(first, name) != getattr(other, name)]
         if differing:
@@ -61,10 +61,10 @@ def union(studies: Sequence[Study], targets: "Sequence[str | Path]") -> Study:
     if first.record.stats:
         raise StoreError(f"{targets[0]}: holds statistics over its seeds, which cannot be joined")
     for part in PARTS:
-        made[part] = _joined([getattr(s, part) for s in studies], part, first.zip)
+        joined_parts[part] = _joined([getattr(s, part) for s in studies], part, first.zip)
     names = list(dict.fromkeys(o.name for s in studies for o in s.optimizers))
     optimizers = [_joined([o for s in studies for o in s.optimizers if o.name == name], name, first.zip) for name in names]
-    return first.model_copy(update={**made, "optimizers": tuple(optimizers), "seeds": max(s.seeds for s in studies)})
+    return first.model_copy(update={**joined_parts, "optimizers": tuple(optimizers), "seeds": max(s.seeds for s in studies)})
 
 
 def _joined(units: list[Any], name: str, zipped: Any) -> Any:
@@ -96,10 +96,10 @@ def _values(a: Any, b: Any) -> Any:
 
 
 def _executor(group: str, parts: list[Part]) -> Executor:
-    found: set[Kind] = {Executor.of(part.root[group].attrs.get("executor", "array")).kind for part in parts if group in part.groups}
-    if len(found) > 1:
+    kinds: set[Kind] = {Executor.of(part.root[group].attrs.get("executor", "array")).kind for part in parts if group in part.groups}
+    if len(kinds) > 1:
         raise StoreError(f"{group}: one store was made by the fused executor and one by the array executor; their last digits differ")
-    return Executor(found.pop())
+    return Executor(kinds.pop())
 
 
 def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, list[np.ndarray]]]) -> None:
@@ -127,7 +127,7 @@ def _copy(store: Store, group: Group, shard: Shard, covers: list[tuple[Part, lis
     for name in sorted(names, key=lambda n: (n == "status", n == "last_step")):
         values = np.full((*shard.shape, *target[name].shape[len(shard.shape) :]), target[name].fill_value, target[name].dtype)
         for data, source, kept, here in pieces:
-            found = np.asarray(data[name].oindex[source])
-            own = found.shape[found.ndim - (values.ndim - len(here)) :]
-            values[(*np.ix_(*kept), *(slice(0, n) for n in own))] = found.reshape(*here, *own)
+            piece = np.asarray(data[name].oindex[source])
+            inner = piece.shape[piece.ndim - (values.ndim - len(here)) :]
+            values[(*np.ix_(*kept), *(slice(0, n) for n in inner))] = piece.reshape(*here, *inner)
         store.writer(shard)(name)[shard.box] = values

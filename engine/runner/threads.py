@@ -32,17 +32,17 @@ IN_FLIGHT = 2
 """Blocks of a shard that may wait to be written while it computes on."""
 
 
-def kept(store: Store | None) -> str:
+def how_to_go_on(store: Store | None) -> str:
     """What remains after a failure, and how to go on."""
     return f"; what is complete is kept, continue with: thalweg run {shlex.quote(store.target)} --resume" if store and store.target else ""
 
 
 def stopped(error: Exception, store: Store | None) -> StoreError:
     reason = getattr(error, "strerror", None) or error or type(error).__name__
-    return StoreError(f"writing stopped: {reason}{kept(store)}")
+    return StoreError(f"writing stopped: {reason}{how_to_go_on(store)}")
 
 
-def foreign(error: Exception) -> bool:
+def raised_while_computing(error: Exception) -> bool:
     """Whether a landscape, a rule or the executor raised this, and not what writes."""
     frame, last = error.__traceback__, ""
     while frame is not None:
@@ -148,23 +148,25 @@ class ShardRun:
             raise
         except Exception as error:
             if (
-                self.store and self.store.target and remote(self.store.target) and not foreign(error)
+                self.store and self.store.target and remote(self.store.target) and not raised_while_computing(error)
             ):  # every library that reaches a remote place has its own errors
                 raise stopped(error, self.store) from error
             where = self.shard.group
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise RunError(f"{where.study.landscape.kind} with {where.name} raised {what}{kept(self.store)}") from error
+            raise RunError(f"{where.study.landscape.kind} with {where.name} raised {what}{how_to_go_on(self.store)}") from error
 
     def record(self) -> None:
         """Every run's records."""
         checkpoint = self.store.checkpoint(self.shard, self.settle) if self.store else Checkpoint()
-        for made in simulation(self.shard, self.executor, self.threads, self.kernels, branch_states).run(self.tick(self.shard), checkpoint):
-            if isinstance(made, Block):
-                self.hand_over(self.write, made)
+        for result in simulation(self.shard, self.executor, self.threads, self.kernels, branch_states).run(
+            self.tick(self.shard), checkpoint
+        ):
+            if isinstance(result, Block):
+                self.hand_over(self.write, result)
             else:
                 self.settle()
                 if self.store:
-                    self.store.finish_shard(self.shard, made.status, made.last_step)
+                    self.store.finish_shard(self.shard, result.status, result.last_step)
                     checkpoint.drop()
 
     def write(self, block: Block) -> None:
@@ -179,12 +181,12 @@ class ShardRun:
         parts = list(self.shard.split())
         gathered = Gathered(self.shard, len(parts))
         for part in parts:
-            for made in simulation(part, self.executor, self.threads, self.kernels, branch_states).run(self.tick(part)):
-                if isinstance(made, Block):
-                    for done in self.hand_over(summarise, made, self.shard.group.study.record, len(parts) == 1):
+            for result in simulation(part, self.executor, self.threads, self.kernels, branch_states).run(self.tick(part)):
+                if isinstance(result, Block):
+                    for done in self.hand_over(summarise, result, self.shard.group.study.record, len(parts) == 1):
                         gathered.add(done)
                 else:
-                    gathered.end(made)
+                    gathered.end(result)
             for done in self.settle():
                 gathered.add(done)
         if self.store:

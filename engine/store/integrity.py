@@ -10,8 +10,8 @@ from ..plan import Group, Shard, plan
 from . import location
 from .chunks import is_ours, lost, run_dims
 from .layout import amiss, as_stored, group_notes
-from .lock import held
-from .open import open_root, quiet, read_study
+from .lock import locked
+from .open import open_root, read_study, without_zarr_warnings
 from .store import Store, layout_of, mend
 
 
@@ -33,7 +33,7 @@ def examine(target: "str | Path", repair: bool = False) -> list[Finding]:
 
     Raises StoreError if this is no store, or its study is not one that this version can plan.
     """
-    with held(target if repair else None), quiet():
+    with locked(target if repair else None), without_zarr_warnings():
         return _examined(target, repair)
 
 
@@ -52,33 +52,33 @@ def _examined(target: "str | Path", repair: bool) -> list[Finding]:
         with location.reached(target, "written"):
             mend(root, {key: held for key, held in files.items() if key.partition("/")[0] in mended})
         root = open_root(target, mode="r+")
-    store, made = Store(root, planned), []
+    store, findings = Store(root, planned), []
     for group in planned.groups:
-        found, own = Finding(group.name, 0), {key: why for key, why in wrong.items() if key.partition("/")[0] == group.name}
+        finding, wrong_here = Finding(group.name, 0), {key: why for key, why in wrong.items() if key.partition("/")[0] == group.name}
         if group.name in begun:
-            found.damaged = [(None, f"{key.removesuffix('/zarr.json')} {why}") for key, why in own.items()]
-        broken = set() if group.name in mended else {key.split("/")[1] for key in own}
+            finding.damaged = [(None, f"{key.removesuffix('/zarr.json')} {why}") for key, why in wrong_here.items()]
+        broken = set() if group.name in mended else {key.split("/")[1] for key in wrong_here}
         gone = {} if broken else lost(root, group.name)
         for shard in group.shards():
-            found.shards += 1
-            reason = None if broken & {"status", "zarr.json"} else _fault(store, group, shard, found, gone, broken)
+            finding.shards += 1
+            reason = None if broken & {"status", "zarr.json"} else _fault(store, group, shard, finding, gone, broken)
             if reason:
-                found.damaged.append((shard, reason))
+                finding.damaged.append((shard, reason))
                 if repair:
                     with location.reached(target, "written"):
                         store.reopen_shard(shard)
-        made.append(found)
-    return made
+        findings.append(finding)
+    return findings
 
 
-def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[str, str], broken: set[str]) -> str | None:
+def _fault(store: Store, group: Group, shard: Shard, finding: Finding, gone: dict[str, str], broken: set[str]) -> str | None:
     """Why a shard is not what it claims to be; None for one that is, or is not complete yet."""
     data, name = store.root[group.name], "status"
     try:
         status = np.asarray(data["status"][shard.box])
         if not (status != Status.RUNNING).all():
             return None
-        found.done += 1
+        finding.done += 1
         if shard.key in gone:
             return f"a chunk of {gone[shard.key]} is missing"
         name = "last_step"
@@ -89,7 +89,7 @@ def _fault(store: Store, group: Group, shard: Shard, found: Finding, gone: dict[
             if name in broken or not is_ours(data[name]) or (lead := run_dims(data, name)) is None:
                 continue
             values = np.asarray(data[name][shard.box[:lead]])
-            found.bytes += values.nbytes
+            finding.bytes += values.nbytes
             if name == "loss" and np.isnan(values[status == Status.FINISHED][:, -1]).any():
                 return "a finished run has no loss at its last step"
     except Exception:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises

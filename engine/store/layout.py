@@ -13,7 +13,7 @@ import numpy as np
 
 from ...specs.compatibility import remarks
 from ...specs.variables import Variable
-from ..plan import Dim, Group, Plan, refit
+from ..plan import Dim, Group, Plan, with_runs_at_once
 from .location import wait_for
 
 TEXTS = {
@@ -119,7 +119,7 @@ def laid_out(root: Any, group: str) -> bool:
 
 def as_stored(plan: Plan, root: Any) -> Plan:
     """The plan with the shards that the store was begun with."""
-    return refit(plan, {g.name: group_notes(root, g.name).get("runs_at_once") for g in plan.groups})
+    return with_runs_at_once(plan, {g.name: group_notes(root, g.name).get("runs_at_once") for g in plan.groups})
 
 
 def group_notes(root: Any, group: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .replace import settle
 
 
 @contextmanager
-def held(target: "str | Path | None") -> Iterator[None]:
+def locked(target: "str | Path | None") -> Iterator[None]:
     """Keep other processes of this machine (and of others, where the file system's locks reach) from writing this store.
 
     The lock is the operating system's on a file beside the store, so it ends with the process that holds it, however that ends. Remote
@@ -29,7 +29,7 @@ def held(target: "str | Path | None") -> Iterator[None]:
         lock = FileLock(file, timeout=0, is_singleton=False)
         lock.acquire()
     except (Timeout, OSError) as error:
-        raise StoreError(f"{target}: {_why_not_held(file, error)}") from None
+        raise StoreError(f"{target}: {_why_not_locked(file, error)}") from None
     try:
         if any(map(os.path.lexists, aside(target)[1:])):
             with reached(target, "written"):
@@ -40,7 +40,7 @@ def held(target: "str | Path | None") -> Iterator[None]:
         lock.release()
 
 
-def _why_not_held(file: Path, error: Exception) -> str:
+def _why_not_locked(file: Path, error: Exception) -> str:
     """What kept a lock from being taken: another process that has it, or a place that cannot be written, which looks the same to the lock."""
     if not isinstance(error, OSError) or isinstance(error, TimeoutError):
         try:
@@ -56,7 +56,7 @@ def _why_not_held(file: Path, error: Exception) -> str:
 def regain(target: "str | Path") -> None:
     """Where a process was killed just when a new store took the place of an old one, and none has the name, the new one gets it."""
     if not path_of(target).exists() and path_of(target).name and aside(target)[2].exists():
-        with suppress(StoreError), held(target):
+        with suppress(StoreError), locked(target):
             pass
 
 

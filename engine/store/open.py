@@ -19,7 +19,7 @@ from .zarr_stores import zarr_store
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def without_zarr_warnings() -> Iterator[None]:
     """Zarr warns that strings and consolidated metadata are not in the v3 specification, and of files that others keep in a store; xarray
     reads the former, and nothing reads the latter."""
     with warnings.catch_warnings():
@@ -37,7 +37,7 @@ def open_root(target: "str | Path", mode: Any = "r") -> Any:
     if not is_store(target):
         raise StoreError(f"{target}: is not a Zarr store (there is no zarr.json in it)")
     try:
-        with quiet():
+        with without_zarr_warnings():
             root = zarr.open_group(zarr_store(target, read_only=mode == "r"), mode=mode, zarr_format=3, use_consolidated=False)
         version = root.attrs.get("thalweg_format")
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, OSError):
@@ -55,8 +55,8 @@ def gathered(root: Any) -> Any:
 
     if not root.attrs.get("complete"):
         return None
-    found = zarr.open_group(root.store, mode="r", zarr_format=3)
-    return found if found.metadata.consolidated_metadata else None
+    whole = zarr.open_group(root.store, mode="r", zarr_format=3)
+    return whole if whole.metadata.consolidated_metadata else None
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def open_tree(path: "str | Path") -> Any:
 
     root = open_root(path)
     study_in(root.attrs, path)
-    with quiet(), location.reached(path), legible(path):
+    with without_zarr_warnings(), location.reached(path), legible(path):
         whole = gathered(root)
         intact(whole or root, path)
         tree = xarray.open_datatree(zarr_store(path, read_only=True), engine="zarr", consolidated=whole is not None)  # type: ignore[arg-type]

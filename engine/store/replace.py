@@ -94,9 +94,9 @@ def resume_clearing(target: "str | Path", root: Any, files: Mapping[str, Any]) -
     put(zarr_store(target), files)
 
 
-def foreign(keys: Iterable[str], groups: Iterable[str], read: Callable[[str], bytes | None]) -> list[str]:
+def foreign_keys(keys: Iterable[str], groups: Iterable[str], read: Callable[[str], bytes | None]) -> list[str]:
     """Which of the files in a store are not thalweg's: all but the metadata and the arrays of the groups it was made with."""
-    known, made = set(groups), []
+    known, others = set(groups), []
     ours: dict[str, bool | None] = {}
 
     def marked(path: str, *names: str) -> bool | None:
@@ -113,13 +113,13 @@ def foreign(keys: Iterable[str], groups: Iterable[str], read: Callable[[str], by
         array, _, inner = rest.partition("/")
         if key == "zarr.json" or key.endswith(location.PARTIAL):
             continue
-        own = group in known or marked(f"{group}/zarr.json", "optimizer")
-        if own and rest == "zarr.json":
+        in_a_group = group in known or marked(f"{group}/zarr.json", "optimizer")
+        if in_a_group and rest == "zarr.json":
             continue
-        if own and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", "long_name", "units") is not False:
+        if in_a_group and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", "long_name", "units") is not False:
             continue
-        made.append(key)
-    return sorted(made)
+        others.append(key)
+    return sorted(others)
 
 
 def groups_of(metadata: bytes) -> list[str]:
@@ -143,7 +143,7 @@ def _foreign_in(folder: Path) -> list[str]:
         path = folder / key
         return path.read_bytes() if path.is_file() else None
 
-    return foreign(_files_in(folder), groups_of(read("zarr.json") or b""), read)
+    return foreign_keys(_files_in(folder), groups_of(read("zarr.json") or b""), read)
 
 
 def _refuse_clash(target: "str | Path", kept: list[str], files: Mapping[str, Any]) -> None:
@@ -201,9 +201,9 @@ def _clear(target: "str | Path", groups: list[str]) -> None:
 def _remote_foreign(system: Any, path: str, groups: list[str]) -> tuple[list[str], list[str]]:
     """(every object of the place by its key, those that are not thalweg's)."""
     start = path.rstrip("/") + "/"
-    keys = [found[found.index(start) + len(start) :] for found in system.find(path) if start in found]
+    keys = [name[name.index(start) + len(start) :] for name in system.find(path) if start in name]
 
     def read(key: str) -> bytes | None:
         return system.cat_file(f"{path}/{key}") if key in keys else None
 
-    return keys, foreign(keys, groups, read)
+    return keys, foreign_keys(keys, groups, read)

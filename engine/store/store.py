@@ -18,13 +18,13 @@ import numpy as np
 from ...specs.errors import StoreError
 from ...specs.status import Status
 from ..plan import Plan, Shard
-from ..text.sizes import nice_bytes
+from ..text.sizes import bytes_for_people
 from . import location
 from .checkpoint import Checkpoint
 from .chunks import lost
 from .layout import amiss, as_stored, documents, group_notes, put
 from .lock import exists, is_store
-from .open import open_root, quiet
+from .open import open_root, without_zarr_warnings
 from .provenance import provenance, same_study, same_version
 from .replace import begin, resume_clearing
 
@@ -47,12 +47,12 @@ class Store:
         import zarr
         from zarr.storage import MemoryStore
 
-        with quiet():
+        with without_zarr_warnings():
             files = documents(plan, executors or {}, provenance(plan.study))
         if target is None:
             return cls(zarr.open_group(MemoryStore(files), mode="r+", zarr_format=3, use_consolidated=False), plan)
         prepare(target, overwrite, plan)
-        with quiet(), location.reached(target, "written"):
+        with without_zarr_warnings(), location.reached(target, "written"):
             begin(target, files)
         return cls(open_root(target, mode="r+"), plan, str(target))
 
@@ -64,7 +64,7 @@ class Store:
         same_study(root, plan.study, target)
         same_version(root, target)
         plan = as_stored(plan, root)
-        with quiet(), location.reached(target, "written"):
+        with without_zarr_warnings(), location.reached(target, "written"):
             files = layout_of(root, plan, executors or {})
             if "clearing" in root.attrs:
                 resume_clearing(target, root, files)
@@ -169,7 +169,7 @@ class Store:
             if self.cut:
                 location.tidy(self.target)
         before = float(self.root.attrs.get("wall_seconds", 0.0))
-        with quiet():
+        with without_zarr_warnings():
             root = zarr.consolidate_metadata(self.root.store)
         root.attrs.update({"wall_seconds": round(float(seconds) + before, 3), "complete": 1})
 
@@ -177,14 +177,14 @@ class Store:
         """The store as an xarray.DataTree."""
         import xarray
 
-        with quiet():
+        with without_zarr_warnings():
             return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
 
 
 def layout_of(root: Any, plan: Plan, executors: Mapping[str, Any]) -> dict[str, Any]:
     """The files that a store of this plan has before there are data; a group that knows its executor keeps it."""
     known = {g.name: notes.get("executor") or executors.get(g.name, "array") for g in plan.groups if (notes := group_notes(root, g.name))}
-    with quiet():
+    with without_zarr_warnings():
         return documents(plan, {**executors, **known}, provenance(plan.study))
 
 
@@ -221,7 +221,7 @@ def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
         raise StoreError(f"{target}: is the store that the runs go on from; choose another --out")
     if (free := location.free(target)) is not None and plan.bytes > free:
         raise StoreError(
-            f"{target}: the study stores up to {nice_bytes(plan.bytes)} and only {nice_bytes(free)} are free; record fewer steps or variables"
+            f"{target}: the study stores up to {bytes_for_people(plan.bytes)} and only {bytes_for_people(free)} are free; record fewer steps or variables"
         )
     if not location.remote(target):
         location.tidy(target)

@@ -1,10 +1,10 @@
 """Sizes and times for people."""
 
 
-def nice_bytes(size: float) -> str:
+def bytes_for_people(size: float) -> str:
     """A size for people.
 
-    >>> nice_bytes(2_500_000)
+    >>> bytes_for_people(2_500_000)
     '2.5 MB'
     """
     for unit in ("B", "kB", "MB", "GB", "TB"):

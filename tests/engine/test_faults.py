@@ -197,7 +197,7 @@ def test_shards_that_do_not_fit_into_memory_together_are_refused_before_the_star
 def test_repair_waits_for_nobody_and_errors_of_the_system_are_one_line(tmp_path, monkeypatch, capsys):
     out = tmp_path / "s.zarr"
     thalweg.run(SMALL, out)
-    with lock.held(out), pytest.raises(StoreError, match="another process is writing it"):
+    with lock.locked(out), pytest.raises(StoreError, match="another process is writing it"):
         examine(out, repair=True)
     monkeypatch.setattr(sys, "argv", ["thalweg", "check", str(out)])
 
@@ -304,7 +304,7 @@ def test_a_store_goes_on_from_any_folder_but_not_with_other_data(tmp_path, monke
 
 def test_two_processes_do_not_write_one_store(tmp_path):
     out = tmp_path / "s.zarr"
-    code = f"import sys, time\nfrom thalweg.engine.store.lock import held\nwith held({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
+    code = f"import sys, time\nfrom thalweg.engine.store.lock import locked\nwith locked({str(out)!r}):\n print('held', flush=True)\n time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"

@@ -345,4 +345,4 @@ def test_array_api_strict_gives_the_same_trajectory_by_every_other_kind_of_rule(
 
 
 def test_store_sizes_are_readable():
-    assert storing.nice_bytes(1_500) == "1.5 kB"
+    assert storing.bytes_for_people(1_500) == "1.5 kB"

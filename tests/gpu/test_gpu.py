@@ -20,7 +20,7 @@ from thalweg.engine.executors.cuda import device
 from thalweg.engine.executors.cuda import points as cuda_executor
 from thalweg.engine.executors.cuda.array_simulation import DeviceSimulation
 from thalweg.engine.executors.cuda.points import CudaSimulation
-from thalweg.engine.plan import refit
+from thalweg.engine.plan import with_runs_at_once
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
 
@@ -75,7 +75,7 @@ def shake(x, rng):
 def whole(spec):
     """The study's runs in one shard, as a device with the memory for it takes them."""
     plan = check(spec)
-    (shard,) = refit(plan, {group.name: group.runs for group in plan.groups}).groups[0].shards()
+    (shard,) = with_runs_at_once(plan, {group.name: group.runs for group in plan.groups}).groups[0].shards()
     return shard
 
 

@@ -3,7 +3,7 @@
 A kernel's source is written to DIRECTORY/<digest>/k_<hash of the source>.py and imported from there, so that Numba's own cache keeps its
 machine code beside it. Numba looks at the date of that one file; what the kernel imports, it does not see. So <digest> stands for
 everything else the machine code depends on: the text of the executors' modules, and the versions of Python, Numba, llvmlite and NumPy. What is
-derived from a formula is `kept` beside it as t_<hash>.json. What is run is the source at hand, never the file's text; machine code and
+derived from a formula is kept beside it as t_<hash>.json, by `disk_cached`. What is run is the source at hand, never the file's text; machine code and
 derived texts count as `trust` says.
 
 DIRECTORY is $THALWEG_CACHE_DIR, else `thalweg` in the user's cache folder, else (where that cannot be written) a temporary folder of this
@@ -51,7 +51,7 @@ def load(source: str) -> ModuleType:
     """The module made of this source, from this process, from disk, or new. Any number of threads and processes may call at once."""
     with _lock:
         if source not in _modules:
-            new = not known(source)
+            new = not is_cached(source)
             _modules[source] = _import(source)
             if LATE in source:
                 atexit.register(trust.sign, place(source))
@@ -65,7 +65,7 @@ def place(source: str) -> Path:
     return folder() / f"k_{hashed(source)}.py"
 
 
-def known(source: str) -> bool:
+def is_cached(source: str) -> bool:
     """Whether this process has the module of this source, or the disk its text."""
     return source in _modules or place(source).is_file()
 
@@ -74,7 +74,7 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def kept(function: Callable[..., Any]) -> Any:
+def disk_cached(function: Callable[..., Any]) -> Any:
     """The function, whose results stay on disk too, but for what it raises: text and numbers, or a tuple of them, which comes back from there
     as a list. Its arguments must be told apart by their repr."""
 

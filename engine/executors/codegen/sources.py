@@ -12,7 +12,7 @@ from ....specs.landscapes.base import SymbolicLandscape
 from ....specs.noise import SAMPLED
 from ....specs.sweep import resolved
 from ...plan import Parts
-from .disk_cache import kept
+from .disk_cache import disk_cached
 from .formula_source import formula_source, scratch_rows
 from .rule_reader import NotFusable
 from .rule_source import NO_NUMBERS, average_source, rule_source
@@ -65,7 +65,7 @@ class Sources:
         return self.scratch, observables, rows, average_rows, powers, average_powers, sums + (self.driver == "drive_swarms")
 
 
-@kept
+@disk_cached
 def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> tuple[str, int]:
     """A landscape's module, and the rows of Z it takes."""
     parsed = parse(formula)

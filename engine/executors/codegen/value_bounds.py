@@ -15,7 +15,7 @@ from ....specs.expression import Formula, Parsed, parse
 from ....specs.landscapes.base import SymbolicLandscape
 from ....specs.tree import COMPARISONS, INDEX, OF_NUMBERS, Node, ordered, parameter
 from ...plan import Group, Parts
-from .disk_cache import kept
+from .disk_cache import disk_cached
 
 REACH = {"float32": 2.0**17, "float64": 2.0**30}
 """Largest arguments of the elementary functions' sin, cos and tan."""
@@ -54,7 +54,7 @@ def within(group: Group, parts: Parts) -> float:
     return _box(land.definition(), tuple(numbers.items()), limit, precision)
 
 
-@kept
+@disk_cached
 def _box(formula: Formula, numbers: tuple[tuple[str, Interval], ...], limit: float, precision: str) -> float:
     found = box(parse(formula), dict(numbers), limit, precision, REACH[precision])
     return found if found >= LEAST_BOX else 0.0

@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from ..codegen.disk_cache import known, load, place
+from ..codegen.disk_cache import is_cached, load, place
 from ..codegen.sources import Sources
 from .compile_ahead import ahead
 from .specialise import specialise
@@ -20,7 +20,7 @@ def modules(sources: Sources, seldom: bool) -> dict[str, str]:
 def compiled(sources: Sources, seldom: bool = True) -> tuple[Any, ...]:
     """(drive, the addresses it takes), compiled or from the cache on disk; their modules stay loaded."""
     texts = modules(sources, seldom)
-    other_half = contextlib.nullcontext() if known(texts["driver"]) else ahead([texts["lanes"], texts["driver"], sources.landscape])
+    other_half = contextlib.nullcontext() if is_cached(texts["driver"]) else ahead([texts["lanes"], texts["driver"], sources.landscape])
     with other_half:
         lanes, rule, average = map(load, (texts["lanes"], sources.rule, sources.average))
     driver, landscape = load(texts["driver"]), load(sources.landscape)

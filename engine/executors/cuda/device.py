@@ -25,7 +25,7 @@ POOL = 0.9
 """Share of the device's memory that CuPy's pool may take."""
 
 
-def known(device: str) -> str:
+def check_device_name(device: str) -> str:
     """The name of a device, if there is such a kind. Raises SpecError."""
     if device not in DEVICES:
         raise SpecError(f"device '{device}': known are {', '.join(DEVICES)}{suggest('cuda' if device == 'gpu' else device, DEVICES)}")

@@ -16,7 +16,7 @@ from thalweg.engine.cli import app, main
 from thalweg.engine.store import lock, replace
 from thalweg.engine.store.durable import DurableStore
 from thalweg.engine.store.integrity import examine
-from thalweg.engine.store.open import open_root, quiet
+from thalweg.engine.store.open import open_root, without_zarr_warnings
 from thalweg.specs.errors import StoreError
 from typer.testing import CliRunner
 
@@ -363,7 +363,7 @@ def test_a_store_whose_study_cannot_be_read_is_one_line(tmp_path, monkeypatch, c
     elif study == "no steps":
         study = json.dumps({key: value for key, value in stored.items() if key != "steps"})
     root.attrs.put({key: value for key, value in root.attrs.items() if key != "study"} | ({} if study is None else {"study": study}))
-    with quiet():
+    with without_zarr_warnings():
         zarr.consolidate_metadata(root.store)
     compared = "gone_with" in str(study) or "seeds" in str(study)  # losses need no study that can be made
     for words in (

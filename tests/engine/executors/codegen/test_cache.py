@@ -141,7 +141,7 @@ print(thalweg.run(spec, executor="fused")["adam"].loss.values.tobytes().hex())
 def test_what_is_derived_is_kept(folder):
     calls = []
 
-    @cache.kept
+    @cache.disk_cached
     def derived(name, number):
         calls.append(name)
         if number < 0:

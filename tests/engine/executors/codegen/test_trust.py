@@ -20,7 +20,7 @@ def f(x):
 """
 CHILD = f"""
 from thalweg.engine.executors.codegen import disk_cache as cache
-@cache.kept
+@cache.disk_cached
 def derived(name):
     return name + "!", 0.1
 module = cache.load({KERNEL!r})

@@ -15,7 +15,7 @@ from thalweg.engine.executors.choose import array_simulation, choose
 from thalweg.engine.executors.cuda import device
 from thalweg.engine.executors.cuda.array_simulation import DeviceSimulation
 from thalweg.engine.executors.cuda.device import missing
-from thalweg.engine.plan import refit
+from thalweg.engine.plan import with_runs_at_once
 from thalweg.engine.store.store import Store
 from thalweg.specs.errors import SpecError
 from typer.testing import CliRunner
@@ -79,7 +79,7 @@ def test_arrays_of_a_device_are_copied_to_the_host_once_a_block_and_into_checkpo
 
 
 def test_shards_fitted_to_a_device_are_the_store_s_and_are_found_again(tmp_path):
-    planned = refit(check(STUDY), {"adam": 4})
+    planned = with_runs_at_once(check(STUDY), {"adam": 4})
     assert planned.groups[0].chunk == (1, 4)
     store = Store.create(tmp_path / "o.zarr", planned, False, {"adam": "fused-cuda"})
     assert store.root["adam"]["status"].chunks == (1, 4)
