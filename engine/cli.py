@@ -1,21 +1,18 @@
-"""The command line: commands from engine/commands, one a file. Heavy libraries are imported inside them, so that --help answers at once.
+"""The command line, made of the commands in engine/commands.
 
 Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resumable).
 """
 
 import gc
-import importlib
 import io
 import sys
 from typing import Any
 
 import typer
 
-from .commands import names, load
+from .commands import load, modules
 from .commands._say import say
 
-COMMANDS = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
-"""In the order of --help. engine/commands/NAME.py holds a function of that name."""
 SELDOM = 100_000
 """Objects made before garbage is looked for: importing libraries makes many that stay, and looking a hundred times takes a fifth of a second."""
 
@@ -26,8 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name in COMMANDS:
-    app.command(name)(getattr(importlib.import_module(f".commands.{name}", __package__), name))
+for name, module in modules().items():
+    app.command(name)(load(name, module))
 
 
 def main() -> None:
