@@ -23,6 +23,7 @@ from ..specs.reserved import reserved
 from ..specs.study import PARTS, Study
 from ..specs.sweep import Sweep
 from ..specs.variables import Variable, recorded
+from .text.sizes import bytes_for_people
 
 SHARD_RUNS = 8192
 """Runs a shard holds where memory allows: enough to keep array operations busy."""
@@ -77,6 +78,9 @@ class Group:
     dims: tuple[Dim, ...]
     fitted: int | None = None
     """Runs worked on at a time where that was fitted to a device's memory; the store keeps it, since its chunks follow from it."""
+
+    def __repr__(self) -> str:
+        return f"Group({self.name}: {self.runs:,} run{'s' * (self.runs != 1)}, {bytes_for_people(self.bytes)})"
 
     @property
     def name(self) -> str:
@@ -224,6 +228,10 @@ class Shard:
     group: Group
     box: tuple[slice, ...]
 
+    def __repr__(self) -> str:
+        names = (*(dim.name for dim in self.group.dims), "seed")
+        return f"Shard({self.group.name}: {', '.join(f'{name} {s.start}:{s.stop}' for name, s in zip(names, self.box, strict=True))})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(s.stop - s.start for s in self.box)
@@ -283,6 +291,10 @@ class Plan:
     study: Study
     groups: tuple[Group, ...]
 
+    def __repr__(self) -> str:
+        groups = ", ".join(group.name for group in self.groups)
+        return f"Plan({self.study.name}: {self.runs:,} run{'s' * (self.runs != 1)} in {groups}, {bytes_for_people(self.bytes)})"
+
     @property
     def runs(self) -> int:
         return sum(g.runs for g in self.groups)
@@ -298,7 +310,16 @@ class Plan:
 
 
 def plan(study: Study) -> Plan:
-    """The plan of a study. Raises SpecError if it is larger than anything that can be run."""
+    """The plan of a study. Raises SpecError if it is larger than anything that can be run.
+
+    >>> from thalweg.specs.load import load_study
+    >>> optimizers = [{"kind": "sgd", "lr": [0.001, 0.01]}, "adam"]
+    >>> small = plan(load_study({"name": "small", "landscape": "himmelblau", "optimizers": optimizers, "steps": 10, "seeds": 500}))
+    >>> small
+    Plan(small: 1,500 runs in sgd, adam, 420.0 kB)
+    >>> small.groups[0], next(small.groups[0].shards())
+    (Group(sgd: 1,000 runs, 280.0 kB), Shard(sgd: lr 0:2, seed 0:500))
+    """
     groups = tuple(Group(study, optimizer, group_dims(study, optimizer)) for optimizer in study.optimizers)
     made = Plan(study, groups)
     if made.runs > MAX_RUNS:
