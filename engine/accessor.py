@@ -35,8 +35,9 @@ import xarray
 from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import Study
-from .comparison.best import lowest, split
-from .comparison.targets import BLOCK_VALUES, boxes, first_steps, running_time, spent, wilson
+from .comparison.targets import first_steps, running_time, spent, wilson
+from .results.best import lowest, split
+from .results.blocks import BLOCK_VALUES, boxes
 from .results.groups import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
 from .results.landscape_grid import heights
 from .results.quantiles import quantile

@@ -1,8 +1,8 @@
 """Which optimizer did best, where, how fast, and how sure that is: one view, one table. See docs/compare.md for every number."""
 
+from ..results.best import Best, best_point
 from ..results.groups import final_loss, groups, opened, sweep_dims, swept_coordinates
 from ..results.quantiles import quantile
-from .best import Best, best_point
 from .render import save, table
 from .views import VIEWS, compare
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..results.best import CHOICES, HELD_OUT, NO_CHOICE, SAME_RUNS
 from ..text.tables import Column
-from .best import CHOICES, HELD_OUT, NO_CHOICE, SAME_RUNS
 
 REPORTED = {
     HELD_OUT: f"{CHOICES[HELD_OUT]}, diverged runs counted as infinite; numbers are those of the odd seeds",

@@ -13,9 +13,9 @@ import numpy as np
 
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
+from ..results.best import Best, best_of, in_words, split
 from ..results.groups import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
 from ..results.swept import swept_field
-from .best import Best, best_of, in_words, split
 
 
 @dataclass(frozen=True)

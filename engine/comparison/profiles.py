@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from .best import NO_CHOICE
+from ..results.best import NO_CHOICE
 from .entries import Entry, on_all
 from .targets import first_steps, lows, starts
 

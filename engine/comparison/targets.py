@@ -6,7 +6,7 @@ are looked at where they were stored, so a time is late by less than the distanc
 whole chunks, never whole.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,11 +14,10 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.status import Status
+from ..results.blocks import boxes
 from ..results.groups import needs_loss, sweep_dims
 from .entries import Entry, by_problem
 
-BLOCK_VALUES = 4 * 2**20
-"""Losses held in memory at a time."""
 GAPS = (1e-1, 1e-2, 1e-3)
 """Targets if none are given: what is left of the gap between the start and the bottom, see gap_targets."""
 
@@ -169,19 +168,3 @@ def lows(dataset: Any) -> np.ndarray:
         values = loss[(*box, part)].values
         least[box] = np.minimum(least[box], np.min(values, axis=-1, where=np.isfinite(values), initial=np.inf))
     return least
-
-
-def boxes(array: Any, most: int = BLOCK_VALUES) -> Iterator[tuple[tuple[slice, ...], slice]]:
-    """Blocks of an array (runs..., steps), as (slices of the runs, slice of the steps): whole chunks, together `most` values or one
-    chunk, the steps of a run in their order."""
-    chunks = dict(array.encoding.get("preferred_chunks", {}))
-    sizes = [min(n, chunks.get(dim, n)) for dim, n in zip(array.dims, array.shape, strict=True)]
-    while np.prod(sizes) > most:  # no chunks, or large ones
-        at = int(np.argmax(sizes))
-        sizes[at] = -(-sizes[at] // 2)
-    for axis in reversed(range(len(sizes))):
-        sizes[axis] = min(array.shape[axis], sizes[axis] * max(1, most // max(1, int(np.prod(sizes)))))
-    counts = [-(-n // size) if size else 0 for n, size in zip(array.shape, sizes, strict=True)]
-    for where in np.ndindex(*counts):
-        *box, part = (slice(k * size, min((k + 1) * size, n)) for k, size, n in zip(where, sizes, array.shape, strict=True))
-        yield tuple(box), part

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...specs.text import printable
 from ..comparison import Best
-from ..comparison.best import rule
+from ..results.best import rule
 from ._picture import Picture, Problem, short
 from ._values import quartiles
 

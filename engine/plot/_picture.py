@@ -60,7 +60,7 @@ class Problem:
     landscape: Landscape
 
     def bests(self) -> dict[str, Best]:
-        """Each optimizer at the best point of its sweep on this problem, see engine/comparison/best.py."""
+        """Each optimizer at the best point of its sweep on this problem, see engine/results/best.py."""
         return {name: tuned(dataset, name) for name, dataset in self.groups.items()}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..comparison import sweep_dims
-from ..comparison.best import rule
+from ..results.best import rule
 from ..results.swept import is_problem
 from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
 from ._picture import Picture, spread_out, tuned

@@ -9,7 +9,7 @@ import numpy as np
 from ...specs.errors import SpecError
 from ...specs.status import Status
 from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
-from ..comparison.best import best_of, rule, split
+from ..results.best import best_of, rule, split
 from ..results.groups import problem_dims
 from .thinning import band, plain, spread
 

@@ -35,7 +35,7 @@ def sparkline(values: Any) -> str:
 class Live(Progress):
     """A line an optimizer: bar, throughput, and the lowest median loss of the runs so far along the steps.
 
-    The best point of the sweep is known only at the end (see engine/comparison/best.py): what is lowest at one step need not be so there.
+    The best point of the sweep is known only at the end (see engine/results/best.py): what is lowest at one step need not be so there.
     """
 
     def __init__(self, planned: Any, console: Any):

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.groups import endings, final_loss, sweep_dims, swept_coordinates
-from ..results.quantiles import quantile
+from .groups import endings, final_loss, sweep_dims, swept_coordinates
+from .quantiles import quantile
 
 HELD_OUT, NO_CHOICE, SAME_RUNS = "held out", "nothing to choose", "same runs"
 CHOICES = {
