@@ -36,13 +36,12 @@ from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import Study
 from .comparison.targets import first_steps, running_time, spent, wilson
-from .results.best import lowest, split
-from .results.blocks import BLOCK_VALUES, boxes
-from .results.groups import final_loss, final_value, needs_loss, opened, problem_dims, sweep_dims, swept_coordinates
-from .results.landscape_grid import heights
-from .results.quantiles import quantile
+from .results.best import each_problem, positions
+from .results.curves import over_seeds
+from .results.groups import final_loss, final_value, needs_loss, opened, sweep_dims, swept_coordinates
+from .results.landscape_grid import grid, heights
 from .results.swept import swept_field
-from .store.layout import block_variable
+from .results.trajectories import extent, names_of
 from .store.open import read_study
 
 __all__ = ["GroupAccessor", "TreeAccessor"]
@@ -68,7 +67,8 @@ class GroupAccessor:
         `highest` the highest one; by default that is taken of a variable whose name ends in `accuracy`, and the lowest of all others.
 
         As in every picture, page and table (see `thalweg.compare`), the even seeds choose and runs that diverged count as worse than all
-        others; so `.isel(seed=slice(1, None, 2))` of the answer holds numbers that tuning does not flatter. A single seed chooses alone.
+        others. All seeds are in the answer; its coordinate `reports` says which of them the numbers of pictures, pages and tables are of,
+        those that tuning does not flatter: `best.isel(seed=best.reports.values)`. A single seed chooses alone.
         Where the landscape, the start or the noise is swept, the hyperparameters are chosen for each of its points, and these
         dimensions stay. Raises SpecError for a variable that was not stored, or has not one number a run and step.
         """
@@ -77,15 +77,9 @@ class GroupAccessor:
         final = final_loss(data) if by == "loss" else final_value(data, by)
         if highest:
             final = np.where(np.isposinf(final), np.inf, -final)
-        apart, dims = problem_dims(data), sweep_dims(data)
-        own = [dim for dim in dims if dim not in apart]
-        final = self._runs(final, by, by).transpose(*apart, *own, "seed").values
-        choose, *_ = split(data["seed"].values, int(np.prod([data.sizes[dim] for dim in own], dtype=int)))
-        chosen = {dim: np.empty([data.sizes[a] for a in apart], dtype=int) for dim in own}
-        for where in np.ndindex(*(data.sizes[a] for a in apart)):
-            for dim, at in zip(own, lowest(final[where][..., choose]), strict=True):
-                chosen[dim][where] = at
-        return data.isel({dim: xarray.DataArray(at, dims=apart) if apart else int(at) for dim, at in chosen.items()})
+        found = list(each_problem(data, final=final))
+        reports = ("seed", found[0][1].reports, {"long_name": "whether the seed reports; the others chose the hyperparameters"})
+        return data.isel(positions(data, found)).assign_coords(reports=reports)
 
     def reach(self, target: "float | Sequence[float]") -> Any:
         """The first stored step at which the loss is at or below the target, (sweep dims..., seed); infinity where it never was, NaN where
@@ -113,7 +107,7 @@ class GroupAccessor:
 
     def bands(self, variable: str = "loss", q: Sequence[float] = (0.25, 0.5, 0.75)) -> Any:
         """Quantiles of a variable over the seeds along the steps, (quantile, sweep dims..., step, own dims...). NaN is left out, except in the
-        loss of a run that diverged, which is infinite from there on. Read in blocks, never whole."""
+        losses of a run that diverged, which are infinite from there on. Read in blocks, never whole."""
         data = self.dataset
         if variable not in data.data_vars or "seed" not in data[variable].dims or "step" not in data[variable].dims:
             known = [str(k) for k, made in data.data_vars.items() if {"seed", "step"} <= {*made.dims}]
@@ -121,18 +115,9 @@ class GroupAccessor:
         levels = np.asarray(q, dtype=float)
         if not ((levels >= 0) & (levels <= 1)).all():
             raise SpecError(f"bands: quantiles lie between 0 and 1; given: {', '.join(map(str, q))}")
-        array = data[variable].transpose(*(dim for dim in data[variable].dims if dim != "seed"), "seed")
-        made = np.empty((len(levels), *array.shape[:-1]))
-        rows = max(1, BLOCK_VALUES // max(1, array.shape[-1]))
-        lost = (data["status"] == Status.DIVERGED).transpose(*sweep_dims(data), "seed").values
-        for box in row_boxes(array, rows):
-            values = array[box].values.astype(np.float64)
-            if variable == "loss":
-                gone = np.expand_dims(lost[box[:-1]], axis=-2)  # the loss is (sweep dims..., step, seed)
-                values = np.where(gone & ~np.isfinite(values), np.inf, values)
-            for k, level in enumerate(levels):
-                made[(k, *box)] = quantile(values, level)
-        dims = ("quantile", *array.dims[:-1])
+        array = data[variable]
+        made = over_seeds(data, array, variable, levels)
+        dims = ("quantile", *(dim for dim in array.dims if dim != "seed"))
         coords = {key: value for key, value in array.coords.items() if "seed" not in value.dims}
         return xarray.DataArray(made, dims=dims, coords={**coords, "quantile": levels}, name=variable, attrs=data[variable].attrs)
 
@@ -149,12 +134,11 @@ class GroupAccessor:
         land, values = self._landscape(study)
         if land.size != 2:
             raise SpecError(f"on_landscape: the landscape {land.kind} has {land.size} components, a grid needs 2")
-        names = [block_variable("params", block, land.blocks) for block in land.blocks]
-        if any(name not in self.dataset.data_vars for name in names):
+        if any(name not in self.dataset.data_vars for name in names_of(land.blocks)):
             raise SpecError("on_landscape: the group has no params; add params to record.variables and run again")
-        low, high = extent(self.dataset, names)
+        low, high = extent(self.dataset, land.blocks)
         span = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
-        x, y = (np.linspace(low[k] - margin * span[k], high[k] + margin * span[k], points) for k in (0, 1))
+        x, y = grid(low - margin * span, high + margin * span, points)
         first, second = land.labels or ("x0", "x1")
         loss = ((second, first), heights(land, values, x, y), {"long_name": "noiseless objective"})
         return xarray.Dataset({"loss": loss}, coords={first: x, second: y}, attrs={"landscape": land.kind})
@@ -245,31 +229,3 @@ def study_of(source: Any) -> Study:
     from ..specs.load import load_study
 
     return load_study(source)
-
-
-def extent(dataset: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and highest finite values of the components, block by block, over the steps of all runs that did not diverge."""
-    runs, lows, highs = (*sweep_dims(dataset), "seed"), [], []
-    fine = dataset["status"].transpose(*runs).values != Status.DIVERGED
-    for name in names:
-        array = dataset[name].transpose(*runs, "step", ...)
-        over, own = tuple(range(len(runs) + 1)), array.shape[len(runs) + 1 :]
-        low, high = np.full(own, np.inf), np.full(own, -np.inf)
-        for before, last in boxes(array):
-            box = (*before, last)
-            values, inner = array[box].values, box[len(runs) + 1 :]
-            kept = np.isfinite(values) & fine[box[: len(runs)]].reshape(*values.shape[: len(runs)], *([1] * (values.ndim - len(runs))))
-            low[inner] = np.minimum(low[inner], np.min(values, axis=over, where=kept, initial=np.inf))
-            high[inner] = np.maximum(high[inner], np.max(values, axis=over, where=kept, initial=-np.inf))
-        lows.append(low.ravel())
-        highs.append(high.ravel())
-    ends = np.concatenate(lows), np.concatenate(highs)
-    if not np.isfinite(ends).all():
-        raise SpecError("on_landscape: no run that did not diverge has a finite iterate")
-    return ends
-
-
-def row_boxes(array: Any, rows: int) -> Any:
-    """Boxes over all axes but the last, of about so many rows each, aligned with the chunks."""
-    for box, part in boxes(array.isel(seed=0), rows):
-        yield (*box, part)

@@ -4,14 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..results.best import CHOICES, HELD_OUT, NO_CHOICE, SAME_RUNS
+from ..results.best import rule
 from ..text.tables import Column
-
-REPORTED = {
-    HELD_OUT: f"{CHOICES[HELD_OUT]}, diverged runs counted as infinite; numbers are those of the odd seeds",
-    NO_CHOICE: "nothing to choose, all seeds report",
-    SAME_RUNS: f"{CHOICES[SAME_RUNS]}, chosen and reported on the same runs, which flatters",
-}
 
 
 def columns(dataset: Any) -> list[Column]:
@@ -202,13 +196,10 @@ def left_out(dataset: Any) -> str:
 
 
 def choices(dataset: Any) -> str:
-    """How hyperparameters were chosen, in words: one sentence, or one for each way with its optimizers."""
+    """How hyperparameters were chosen, in words."""
     if "chosen" not in dataset:
         return ""
-    ways: dict[str, list[str]] = {}
-    for name, way in zip(dataset["optimizer"].values, dataset["chosen"].values, strict=True):
-        ways.setdefault(str(way), []).append(str(name))
-    return "; ".join(REPORTED[way] + (f" ({', '.join(names)})" if len(ways) > 1 else "") for way, names in ways.items())
+    return rule({str(name): str(way) for name, way in zip(dataset["optimizer"].values, dataset["chosen"].values, strict=True)})
 
 
 def words(values: Any) -> list[str]:

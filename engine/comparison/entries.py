@@ -5,7 +5,7 @@ hyperparameters are chosen for each; two stores of the same landscape, start and
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
-from ..results.best import Best, best_of, in_words, split
-from ..results.groups import final_loss, groups, named, problem_dims, sweep_dims, swept_coordinates
+from ..results.best import Best, each_problem, in_words
+from ..results.groups import final_loss, groups, named, sweep_dims, swept_coordinates
 from ..results.swept import swept_field
 
 
@@ -34,8 +34,6 @@ class Entry:
     final: np.ndarray
     """Final losses (hyperparameters..., seed)."""
     seeds: np.ndarray
-    reports: np.ndarray
-    """Which seeds report, (seed,)."""
     best: Best
     minimum: float | None
     """The lowest value of the landscape, where it is known."""
@@ -54,7 +52,7 @@ class Entry:
     @property
     def done(self) -> np.ndarray:
         """The seeds that report and whose run at the best point is finished, (seed,)."""
-        return self.reports & ~np.isnan(self.at_best)
+        return self.best.reports & ~np.isnan(self.at_best)
 
     @property
     def runs(self) -> Any:
@@ -69,7 +67,11 @@ def entries(sources: Sequence[Any]) -> list[Entry]:
     """
     if not sources:
         raise SpecError("compare: give at least one store")
-    found = [made for name, tree in named(tuple(sources)) for made in of_store(name, tree)]
+    return arranged([one for name, tree in named(tuple(sources)) for one in of_store(name, tree)])
+
+
+def arranged(found: list[Entry]) -> list[Entry]:
+    """Problems in their order and with a name each, the lowest median first, and every row with a label of its own."""
     words: dict[str, str] = {}
     for one in found:
         if one.key not in words:
@@ -82,32 +84,29 @@ def entries(sources: Sequence[Any]) -> list[Entry]:
 
 def of_store(name: str, tree: Any) -> Iterator[Entry]:
     """The entries of one store."""
-    attributes = json.loads(tree.attrs.get("study", "{}"))
+    return of_groups(name, json.loads(tree.attrs.get("study", "{}")), groups(tree))
+
+
+def of_groups(name: str, attributes: dict[str, Any], datasets: Mapping[str, Any]) -> Iterator[Entry]:
+    """The entries of some groups of a store, of which swept fields may be held at a value; `attributes` is the study as plain data."""
     try:
         study = Study.model_validate(attributes) if attributes else None
     except (ThalwegError, ValueError, OSError):  # a plug-in or a data file is gone: the losses can be compared all the same
         study = None
-    for group, dataset in groups(tree).items():
-        dims, apart = sweep_dims(dataset), problem_dims(dataset)
+    for group, dataset in datasets.items():
+        dims = sweep_dims(dataset)
         final = final_loss(dataset, group)
         dataset = dataset.assign({key: dataset[key].transpose(*dims, "seed").load() for key in ("status", "last_step") if key in dataset})
         seeds = np.asarray(dataset["seed"].values)
-        for where in np.ndindex(*(dataset.sizes[dim] for dim in apart)):
-            at = dict(zip(apart, where, strict=True))
+        for at, best in each_problem(dataset, group, final):
             here = dataset.isel(at)
             own = final[tuple(at.get(dim, slice(None)) for dim in dims)]
-            choose, report, how = split(seeds, int(np.prod(own.shape[:-1], dtype=int)))
-            best = best_of(here, own, choose, report, how)
-            values = {
-                key: dataset[key].isel(at, missing_dims="ignore").values.item()
-                for key in swept_coordinates(dataset)
-                if dataset[key].dims[0] in apart
-            }
-            fields = {key: swept_field(dataset[key]) for key in values}
+            fields = {key: swept_field(here[key]) for key in (*swept_coordinates(dataset), *map(str, here.coords)) if here[key].ndim == 0}
+            values = {key: here[key].values.item() for key, (owner, _) in fields.items() if owner}
             shared = {key: value for key, value in values.items() if fields[key][0] in PARTS}
             key, minimum, simplex = on(study, attributes, group, [(*fields[k], v) for k, v in values.items()], best)
             problem = f"{name}, {in_words(shared)}" if shared else name
-            yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, report, best, minimum, simplex)
+            yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, best, minimum, simplex)
 
 
 def on(

@@ -29,7 +29,7 @@ def final(found: Sequence[Entry], confidence: float = CONFIDENCE) -> Any:
 def row(one: Entry, confidence: float) -> dict[str, Any]:
     """The numbers of one optimizer on one problem."""
     best, status = one.best, one.dataset["status"].values
-    low, high = interval(one.at_best[one.reports], confidence)
+    low, high = interval(one.at_best[one.best.reports], confidence)
     made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
     made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.best.chosen, "runs": status.size}
     made |= endings(status)

@@ -6,7 +6,7 @@ accuracy tau once f <= f_L + tau (f_0 - f_L), where f_0 is the loss at the start
 some optimizer solves every instance on which any progress was made; the others are left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def performance(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES
     """Performance profile: `solved` (optimizer, accuracy, ratio), the fraction of instances that an optimizer solved within `ratio`
     times the steps of the fastest one, of which there is at least one. At ratio 1 it is how often it was the fastest, at infinity how
     often it solved the instance."""
-    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: ratios_of(np.maximum(times, 1.0)))
+    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: step_ratios(times))
     return profile("performance", solved, solvers, {"accuracy": list(accuracies), "ratio": list(ratios)}, attributes)
 
 
@@ -59,29 +59,75 @@ def fractions(
     `cost` makes costs of the steps (instances, optimizers) to one accuracy, infinity where it was never reached. A part of the seeds is
     looked at after the other, so memory does not grow with their number. Raises SpecError where no optimizer, or no instance, is left.
     """
-    solvers, problems, others = on_all(found)
-    if not solvers:
-        raise SpecError("compare: no optimizer ran on every problem, so there is nothing to profile; compare fewer stores")
+    solvers, problems, attributes = raced(found)
     solved, count, unmoved = np.zeros((len(solvers), len(accuracies), len(limits))), 0, 0
-    for some in problems.values():
-        chosen = [some[solver] for solver in solvers]
-        seeds = shared_seeds(chosen)
-        for first in range(0, len(seeds), PART):
-            times, still = instances(chosen, seeds[first : first + PART], accuracies)
+    for chosen in problems:
+        for seeds in seed_parts(chosen):
+            times, still = instances(chosen, seeds, accuracies)
             solved += np.stack([count_within(cost(t, chosen), limits) for t in times], axis=1)
             count, unmoved = count + times.shape[1], unmoved + still
     if not count:
-        raise SpecError("compare: no run got below its start, so there is nothing to profile")
+        raise SpecError("no run got below its start, so there is nothing to profile")
+    return solvers, solved / count, {"instances": count, "unmoved": unmoved, **attributes}
+
+
+def costs(found: Sequence[Entry], accuracy: float, target: float | None = None) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """(optimizers, the steps to one accuracy on every instance (instances, optimizers), infinity where it was never reached, what was left
+    out): the numbers behind `performance`. With a target they are steps to this loss instead, and no instance is left out.
+
+    Raises SpecError where no optimizer, or no instance, is left.
+    """
+    solvers, problems, attributes = raced(found)
+    parts, unmoved = [], 0
+    for chosen in problems:
+        for seeds in seed_parts(chosen):
+            if target is None:
+                times, still = instances(chosen, seeds, (accuracy,))
+                unmoved += still
+            else:
+                times = np.stack([first_steps(runs, np.array([target])) for runs in runs_of(chosen, seeds)], axis=-1)
+            parts.append(times[0])
+    made = np.concatenate(parts)
+    if not len(made):
+        raise SpecError("no run got below its start, so there is nothing to profile")
+    return solvers, made, {"instances": len(made), "unmoved": unmoved, **attributes}
+
+
+def final_costs(found: Sequence[Entry]) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """(optimizers, their final losses on every instance (instances, optimizers), what was left out). Raises SpecError as `costs` does."""
+    solvers, problems, attributes = raced(found)
+    made = np.concatenate(
+        [np.stack([one.at_best[np.isin(one.seeds, shared_seeds(chosen))] for one in chosen], axis=-1) for chosen in problems]
+    )
+    return solvers, made, {"instances": len(made), "unmoved": 0, **attributes}
+
+
+def raced(found: Sequence[Entry]) -> tuple[list[str], list[list[Entry]], dict[str, Any]]:
+    """(the optimizers that ran on every problem, their entries on each, what was left out and how points were chosen). Raises SpecError where
+    there is no such optimizer."""
+    solvers, problems, others = on_all(found)
+    if not solvers:
+        raise SpecError("compare: no optimizer ran on every problem, so there is nothing to profile; compare fewer stores")
     ways = [{some[solver].best.chosen for some in problems.values()} - {NO_CHOICE} for solver in solvers]
-    attributes = {"instances": count, "problems": len(problems), "unmoved": unmoved, "left_out": ", ".join(others)}
-    attributes["chosen"] = [min(way, default=NO_CHOICE) for way in ways]
-    return solvers, solved / count, attributes
+    attributes = {"problems": len(problems), "left_out": ", ".join(others), "chosen": [min(way, default=NO_CHOICE) for way in ways]}
+    return solvers, [[some[solver] for solver in solvers] for some in problems.values()], attributes
+
+
+def seed_parts(chosen: Sequence[Entry]) -> Iterator[np.ndarray]:
+    """The seeds of one problem that every optimizer reports, some at a time."""
+    seeds = shared_seeds(chosen)
+    for first in range(0, len(seeds), PART):
+        yield seeds[first : first + PART]
+
+
+def runs_of(chosen: Sequence[Entry], seeds: np.ndarray) -> list[Any]:
+    """The runs of these seeds at the best point of each optimizer."""
+    return [one.runs.isel(seed=np.flatnonzero(np.isin(one.seeds, seeds))) for one in chosen]
 
 
 def instances(chosen: Sequence[Entry], seeds: np.ndarray, accuracies: Sequence[float]) -> tuple[np.ndarray, int]:
     """(steps to each accuracy on these seeds (accuracies, instances, optimizers), how many seeds no optimizer got below the start)."""
-    mine = [np.flatnonzero(np.isin(one.seeds, seeds)) for one in chosen]
-    runs = [one.runs.isel(seed=at) for one, at in zip(chosen, mine, strict=True)]
+    mine, runs = [np.flatnonzero(np.isin(one.seeds, seeds)) for one in chosen], runs_of(chosen, seeds)
     start = np.max([starts(one, at) for one, at in zip(chosen, mine, strict=True)], axis=0)
     low = np.min([lows(run) for run in runs], axis=0)
     moved = start > low
@@ -115,10 +161,28 @@ def ratios_of(costs: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(costs), costs / np.where(np.isfinite(least), least, 1.0), np.inf)
 
 
+def step_ratios(times: np.ndarray) -> np.ndarray:
+    """Steps (instances, optimizers) over the least of their instance; what took none counts as one step."""
+    return ratios_of(np.maximum(times, 1.0))
+
+
 def count_within(numbers: np.ndarray, limits: "Sequence[float] | np.ndarray") -> np.ndarray:
     """On how many instances a number (instances, optimizers) is finite and at most each limit: (optimizers, limits)."""
     ordered = np.sort(numbers.T, axis=-1)
     return np.stack([np.searchsorted(row[np.isfinite(row)], limits, side="right") for row in ordered])
+
+
+def rises(numbers: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """The distribution functions of numbers (instances, optimizers) exactly: from `start` on the places where any of them rises, and at each
+    the fraction of instances on which an optimizer's number is at most that (places, optimizers).
+
+    >>> rises(ratios_of(np.array([[10.0, 20.0], [40.0, 10.0], [30.0, np.inf]])), 1.0)
+    (array([1., 2., 4.]), array([[0.66666667, 0.33333333],
+           [0.66666667, 0.66666667],
+           [1.        , 0.66666667]]))
+    """
+    at = np.unique(np.append(numbers[np.isfinite(numbers)], start))
+    return at, count_within(numbers, at).T / len(numbers)
 
 
 def powers(most: float) -> list[float]:

@@ -46,7 +46,7 @@ def width(one: Entry, field: str, factor: float, bottom: float) -> dict[str, Any
     final = one.final[tuple(slice(None) if dim == field else at for dim, at in one.best.index.items())]
     values = one.dataset[field].values.astype(float)
     order = np.argsort(values, kind="stable")
-    values, median = values[order], quantile(final[order][:, one.reports], 0.5)
+    values, median = values[order], quantile(final[order][:, one.best.reports], 0.5)
     at = int(np.flatnonzero(order == one.best.index[field])[0])
     gap = median - bottom
     row = {

@@ -1,6 +1,6 @@
 """What the kinds of pictures share on their axes: bands, scales, labels, the legend beside the data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from ...specs.text import printable
 from ..comparison import Best
-from ..results.best import rule
+from ..results.best import CHOICES, NO_CHOICE, rule
+from ..results.curves import Band
 from ._picture import Picture, Problem, short
-from ._values import quartiles
 
 WORDS = {
     "lr": "learning rate",
@@ -35,6 +35,9 @@ WORDS = {
     "loss": "noiseless loss",
 }
 """Plain words for names that many studies have."""
+LINES = {"runs": "median of", "quantiles": "median of", "mean": "mean of", "fraction": "of", "expression": "over"}
+WHAT = dict.fromkeys(("runs", "quantiles"), "median and 25-75 % of") | {"mean and standard deviation": "mean and standard deviation of"}
+"""What a band is, in words, without and with edges."""
 
 
 def words(name: str) -> str:
@@ -93,15 +96,15 @@ def panels_of(figure: Any, count: int, rows: int, columns: int, **options: Any) 
     return made[:count]
 
 
-def band(axes: Any, x: np.ndarray, values: np.ndarray, colour: str, style: str, marker: str | None = None) -> np.ndarray:
-    """Median and 25-75 % band of values (x, seeds); returns the finite numbers that were drawn."""
-    median, low, high = (np.where(np.isfinite(v), v, np.nan) for v in quartiles(values))
+def draw_band(axes: Any, x: np.ndarray, found: Band, colour: str, style: str, marker: str | None = None) -> np.ndarray:
+    """A line with its band along x; returns the finite numbers that were drawn."""
+    middle, *edges = parts = [np.where(np.isfinite(part), part, np.nan) for part in found.parts]
     if marker is None and len(x) == 1:
         marker = "o"
-    axes.plot(x, median, color=colour, ls=style, lw=1.6, marker=marker, ms=4, zorder=3)
-    if values.shape[-1] > 1:
-        axes.fill_between(x, low, high, color=colour, alpha=0.22, lw=0, zorder=2)
-    drawn = np.concatenate([median, low, high])
+    axes.plot(x, middle, color=colour, ls=style, lw=1.6, marker=marker, ms=4, zorder=3)
+    if edges:
+        axes.fill_between(x, *edges, color=colour, alpha=0.22, lw=0, zorder=2)
+    drawn = np.concatenate(parts)
     return drawn[np.isfinite(drawn)]
 
 
@@ -177,15 +180,23 @@ def legend(figure: Any, entries: Sequence[Any], notes: Sequence[str] = ()) -> No
         made.get_title().set_multialignment("center")
 
 
-def best_notes(problems: Sequence[Problem], names: Iterable[str]) -> list[str]:
-    """Where each optimizer is shown, for panels of several problems one line a panel; and what that is the best by."""
-    made, every = [], []
+def best_notes(problems: Sequence[Problem], names: Iterable[str], numbers: bool = True) -> list[str]:
+    """Where each optimizer is shown, for panels of several problems one line a panel; and what that is the best by and, if there are
+    `numbers` over the seeds that report, which these are."""
+    made, chosen = [], {}
     for problem in problems:
         bests = {name: best for name, best in problem.bests().items() if name in names}
-        every += bests.values()
+        chosen |= {name: best.chosen for name, best in bests.items()}
         said = [f"{name}: {best.text}" for name, best in bests.items() if best.text and best.known]
         made += [f"at {problem.text}: {'; '.join(said)}"] if said and len(problems) > 1 else []
-    return [*made, rule(every)]
+    return [*made, choice_note(chosen, numbers)]
+
+
+def choice_note(chosen: Mapping[str, str], numbers: bool = True) -> str:
+    """How the points of optimizers were chosen, in words; empty where there was nothing to choose. With `numbers` also which seeds report."""
+    if not {*chosen.values()} - {NO_CHOICE}:
+        return ""
+    return rule(chosen) if numbers else "; ".join(dict.fromkeys(CHOICES[way] for way in chosen.values() if CHOICES[way]))
 
 
 def say(axes: Any, height: float, text: str) -> None:
@@ -202,8 +213,18 @@ def why_none(bests: Iterable[Best]) -> str:
     return "every run diverged" if any(best.counts["diverged"] for best in bests) else "no run is finished yet"
 
 
-def statistic(picture: Picture) -> str:
-    return f"median and 25-75 % of {picture.study.seeds:,} seeds" if picture.study.seeds > 1 else "1 seed"
+def statistic(bands: Iterable[tuple[Band, int]]) -> str:
+    """What lines show, in words, of (a band, over how many seeds it is).
+
+    >>> statistic([(Band(np.zeros(3), np.zeros(3), np.zeros(3)), 8), (Band(np.zeros(3), np.zeros(3), np.zeros(3)), 16)])
+    'median and 25-75 % of 8 or 16 seeds'
+    >>> statistic([(Band(np.zeros(3), what="mean"), 8)]), statistic([(Band(np.zeros(3)), 1)])
+    ('mean of 8 seeds', '1 seed')
+    """
+    counts = sorted({count for _, count in bands})
+    said = dict.fromkeys(WHAT[one.what] if one.low is not None else LINES[one.what] for one, _ in bands)
+    seeds = f"{' or '.join(f'{count:,}' for count in counts)} seed{'s' * (counts != [1])}"
+    return seeds if counts == [1] else f"{', '.join(said)} {seeds}"
 
 
 def number(value: float) -> str:

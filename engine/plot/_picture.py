@@ -1,10 +1,12 @@
 """What every kind of picture starts from: the store's groups, the optimizers' best points, and the options.
 
 The landscape, the noise and the start are the problem; all else that is swept is a hyperparameter. Hyperparameters are tuned, problems
-are not: an optimizer is shown at its best point for each problem, and pictures that hold one problem have a panel for each.
+are not: an optimizer is shown at its best point for each problem, and pictures that hold one problem have a panel for each. Numbers over
+seeds are those of the seeds that report, as in `thalweg compare` (engine/results/best.py).
 """
 
 import itertools
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,9 +17,9 @@ import numpy as np
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
 from ..claims.evaluate import Results
-from ..comparison import Best, best_point, groups, opened, sweep_dims, swept_coordinates
-from ..results.groups import endings
-from ..results.swept import is_hyperparameter, is_problem, swept_field
+from ..comparison import Best, best_point, groups, opened, swept_coordinates
+from ..results.best import at_seeds
+from ..results.swept import is_problem, swept_field
 from ..store.open import read_study
 from ._theme import Theme
 
@@ -61,7 +63,7 @@ class Problem:
 
     def bests(self) -> dict[str, Best]:
         """Each optimizer at the best point of its sweep on this problem, see engine/results/best.py."""
-        return {name: tuned(dataset, name) for name, dataset in self.groups.items()}
+        return {name: best_point(dataset, name) for name, dataset in self.groups.items()}
 
 
 class Picture:
@@ -70,6 +72,7 @@ class Picture:
     def __init__(self, source: Any, theme: Theme, options: Options):
         tree = opened(source)
         self.study = read_study(tree.attrs, source if isinstance(source, (str, Path)) else "plot")
+        self.attributes = json.loads(tree.attrs.get("study", "{}"))
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
         self.all = groups(tree)
@@ -85,9 +88,10 @@ class Picture:
     def style(self, name: str) -> str:
         return self.theme.style(list(self.all).index(name))
 
-    def results(self, datasets: dict[str, Any] | None = None) -> Results:
-        """These groups (by default all drawn) as the language of claims sees them."""
-        return Results(self.groups if datasets is None else datasets, self.study)
+    def results(self, datasets: Mapping[str, Any] | None = None, seeds: np.ndarray | None = None) -> Results:
+        """These groups (by default all drawn), at some seeds (by default all), as the language of claims sees them."""
+        found = self.groups if datasets is None else datasets
+        return Results(found if seeds is None else {name: at_seeds(dataset, seeds) for name, dataset in found.items()}, self.study)
 
     def problems(self, keep: Collection[str] = ()) -> list[Problem]:
         """Every combination of the problem's swept values, but for the fields in `keep`."""
@@ -165,16 +169,6 @@ def restrict(dataset: Any, wanted: Mapping[str, Any], keep: Collection[str]) -> 
             same = dataset[key].values == wanted[key]
             places[dim] = places[dim] & same if dim in places else same
     return dataset.isel({dim: int(np.flatnonzero(same)[0]) for dim, same in places.items()})
-
-
-def tuned(dataset: Any, name: str) -> Best:
-    """The best point of a group's hyperparameters. Without a sweep this needs no loss, else raises SpecError if none is stored."""
-    zipped = {str(k): c.values.item() for k, c in dataset.coords.items() if c.ndim == 0 and is_hyperparameter(c)}
-    if sweep_dims(dataset) or "loss" in dataset or "final_loss" in dataset:
-        best = best_point(dataset, name)
-        return Best(best.index, {**zipped, **best.values}, best.median, best.q25, best.q75, best.counts, best.chosen)
-    counts = endings(dataset["status"].values)
-    return Best({}, zipped, float("nan"), float("nan"), float("nan"), counts)
 
 
 def short(value: Any) -> str:

@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, suggest
-from ...specs.status import Status
 from ..claims.evaluate import Results
-from ..comparison import final_loss, quantile, sweep_dims, swept_coordinates
+from ..comparison import final_loss, sweep_dims, swept_coordinates
+from ..results.curves import LOSSES, Band, curves, of_values
+from ..results.groups import converged, diverged
 from ._picture import Picture
 
 WORDS = ("final_loss", "converged", "diverged")
 """What --value may name beside expressions: numbers of every store."""
 MAX_VALUES = 50_000_000
-"""Losses held in memory at a time; of more, every k-th stored step is drawn."""
+"""Losses looked at for one line; of more, every k-th stored step is drawn."""
 
 
 def finals(picture: Picture, results: Results, name: str) -> Any:
@@ -25,21 +26,26 @@ def finals(picture: Picture, results: Results, name: str) -> Any:
     import xarray
 
     value, dataset = picture.options.value or "final_loss", results.tree[name]
-    if value in WORDS and not (value == "final_loss" and "final_loss" in dataset and "loss" not in dataset):
-        dims = (*sweep_dims(dataset), "seed")
-        status = dataset["status"].transpose(*dims).values
+    if value in WORDS:
         if value == "diverged":
-            made = np.where(status == Status.UNFINISHED, np.nan, status == Status.DIVERGED)
+            found = diverged(dataset)
         else:
-            made = final_loss(dataset, name)
-            made = made if value == "final_loss" else np.where(np.isnan(made), np.nan, made <= target(picture))
-        return xarray.DataArray(made, dims=dims)
-    if value == "final_loss":
-        return xarray.DataArray(final_loss(dataset, name), dims=(*sweep_dims(dataset), "seed"))
+            found = final_loss(dataset, name) if value == "final_loss" else converged(dataset, target(picture), name)
+        return xarray.DataArray(found, dims=(*sweep_dims(dataset), "seed"))
     found = evaluated(results, value, name)
     found = found.isel(step=-1) if "step" in found.dims else found
     check_dims(value, found, dataset, {"seed"})
     return found
+
+
+def is_fraction(picture: Picture) -> bool:
+    """Whether what is drawn is a fraction of runs."""
+    return picture.options.value in WORDS[1:]
+
+
+def shows_best(picture: Picture) -> bool:
+    """Whether what is drawn over a sweep is what the best point is the best by: the final loss."""
+    return picture.options.value in (None, "loss", "final_loss")
 
 
 def target(picture: Picture) -> float:
@@ -50,25 +56,53 @@ def target(picture: Picture) -> float:
     return given
 
 
-def curves(picture: Picture, results: Results, name: str, index: Any) -> Any:
-    """One number a run and step at one point of the sweep: an xarray.DataArray (step, seed). By default the loss."""
-    dataset, value = results.tree[name], picture.options.value
-    if value is None or (value == "loss" and "loss" not in dataset):
-        found = loss_by_seed(dataset, name).isel(index)
-        if found.size > MAX_VALUES:
-            found = found.isel(step=np.arange(found.sizes["step"] - 1, -1, -(found.size // MAX_VALUES + 1))[::-1])
-        found = found.transpose("step", "seed")
-        if "loss" in dataset:  # what diverged counts as infinite in quantiles, though NaN is stored
-            status = dataset["status"].isel(index).values
-            values = found.values.astype(np.float64)
-            found = found.copy(data=np.where((status == Status.DIVERGED) & ~np.isfinite(values), np.inf, values))
-        return found
-    found = evaluated(results, value, name)
-    if "step" not in found.dims:
+def lines(picture: Picture, results: Results, name: str, index: Any) -> tuple[np.ndarray, Band]:
+    """(steps, a band over the seeds along them) at one point of the sweep, by default of the loss.
+
+    Raises SpecError where the value is not stored or has no steps.
+    """
+    dataset, value = results.tree[name], picture.options.value or "loss"
+    if is_loss(value, dataset):
+        point = dataset.isel(index)
+        held = point.sizes["step"] * point.sizes["seed"]
+        if held > MAX_VALUES:
+            point = point.isel(step=np.arange(point.sizes["step"] - 1, -1, -(held // MAX_VALUES + 1))[::-1])
+        found = curves(point, value)
+        if found is None:
+            raise SpecError(f"{name}: neither the loss nor its mean or quantiles are stored; add loss to record.variables and run again")
+        return point["step"].values, found
+    array = along_steps(picture, results, name, index)
+    if "seed" not in array.dims:
+        return array["step"].values, Band(array.values, what="expression")
+    return array["step"].values, of_values(array.transpose("step", "seed").values)
+
+
+def single_runs(picture: Picture, results: Results, name: str, index: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(steps, what is drawn of the first seeds (runs, steps)) at one point of the sweep. Raises SpecError where only statistics are stored."""
+    dataset, value = results.tree[name], picture.options.value or "loss"
+    if is_loss(value, dataset):
+        if value not in dataset:
+            raise SpecError(f"plot: seeds {count}: {name} has no single runs, only statistics over the seeds; leave out record.stats")
+        array = dataset[value].isel(index)
+    else:
+        array = along_steps(picture, results, name, index)
+    array = array if "seed" in array.dims else array.expand_dims("seed")
+    return array["step"].values, array.isel(seed=slice(0, count)).transpose("seed", "step").values
+
+
+def is_loss(value: str, dataset: Any) -> bool:
+    """Whether a value is a loss, in which a run that diverged counts as infinite, or its statistics."""
+    return value == "loss" or (value in LOSSES and value in dataset)
+
+
+def along_steps(picture: Picture, results: Results, name: str, index: Any) -> Any:
+    """An expression at one point of the sweep, with steps, and seeds where it has them: an xarray.DataArray."""
+    value = str(picture.options.value)
+    array = evaluated(results, value, name)
+    if "step" not in array.dims:
         raise SpecError(f"plot: value '{value}': has no steps to draw; choose sweep or phase")
-    check_dims(value, found, dataset, {"seed", "step"})
-    found = found.isel({dim: k for dim, k in index.items() if dim in found.dims})
-    return (found if "seed" in found.dims else found.expand_dims("seed")).transpose("step", "seed")
+    check_dims(value, array, results.tree[name], {"seed", "step"})
+    return array.isel({dim: k for dim, k in index.items() if dim in array.dims})
 
 
 def evaluated(results: Results, text: str, name: str) -> Any:
@@ -95,29 +129,6 @@ def check_dims(text: str, found: Any, dataset: Any, allowed: set[str]) -> None:
     if other:
         word = "dimension" + "s" * (len(other) > 1)
         raise SpecError(f"plot: value '{text}': has the {word} {', '.join(other)}; write component(..., k), norm(...) or mean(..., dims)")
-
-
-def loss_by_seed(dataset: Any, name: str) -> Any:
-    """The loss with a `seed` dimension; of a store of statistics five values that have the stored quartiles, or the mean."""
-    if "loss" in dataset:
-        return dataset["loss"]
-    if "loss_quantile" in dataset:
-        levels = dataset["quantile"].values
-        wanted = np.clip([0.0, 0.25, 0.5, 0.75, 1.0], *levels[[0, -1]])
-        stored = dataset["loss_quantile"].transpose(..., "quantile")
-        at = np.interp(wanted, levels, np.arange(len(levels)))
-        low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
-        values = stored.values[..., low] + (stored.values[..., high] - stored.values[..., low]) * (at - low)
-        return stored.isel(quantile=[0] * 5).drop_vars("quantile").rename(quantile="seed").copy(data=values)
-    if "loss_mean" in dataset:
-        return dataset["loss_mean"].expand_dims("seed")
-    raise SpecError(f"{name}: neither the loss nor its mean or quantiles are stored; add loss to record.variables and run again")
-
-
-def quartiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, 25 % and 75 % along the last axis; NaN is left out, infinity a number like any other."""
-    median, low, high = (quantile(values, q) for q in (0.5, 0.25, 0.75))
-    return median, low, high
 
 
 def numeric_fields(dataset: Any) -> list[str]:

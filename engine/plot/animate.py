@@ -47,13 +47,13 @@ def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
     rows, columns = grid_of(len(shown))
     figure = new_figure(*((8, 6) if len(shown) == 1 else (5 * columns, 3.8 * rows + 1)))
     FigureCanvasAgg(figure)
-    grounds, moving = [landscape.ground(picture, problem) for problem in shown], []
-    for axes, one in zip(panels_of(figure, len(shown), rows, columns), grounds, strict=True):
+    scenes, moving = [landscape.scene(picture, problem) for problem in shown], []
+    for axes, one in zip(panels_of(figure, len(shown), rows, columns), scenes, strict=True):
         landscape.contours(axes, picture, one)
         for name, paths in one.paths.items():
             moving += [(path, *landscape.follow(axes, picture, name, path)) for path in paths]
-    entries = [*handles(picture, shown, points=True), *landscape.marks(picture, grounds)]
-    legend(figure, entries, [note, *best_notes(shown, picture.groups)])
+    entries = [*handles(picture, shown, points=True), *landscape.marks(picture, scenes)]
+    legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
     heading = figure.suptitle(plain(picture.title), x=0.01, ha="left")
     steps = next(iter(shown[0].groups.values()))["step"].values[
         :: max(1, next(iter(shown[0].groups.values())).sizes["step"] // landscape.STORED)

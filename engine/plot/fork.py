@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
-from ..comparison import groups, opened, quantile, swept_coordinates
+from ..comparison import opened, swept_coordinates
+from ..results.curves import Band
 from ..results.swept import swept_field
 from ._axes import (
-    band,
-    best_notes,
+    draw_band,
     handles,
     legend,
     outer_labels,
@@ -26,7 +26,8 @@ from ._axes import (
     words,
 )
 from ._picture import Picture, Problem, spread_out
-from ._values import curves
+from ._values import lines
+from .loss import notes, seeds_of
 
 OPTIONS = ("value", "groups", "at")
 
@@ -47,39 +48,46 @@ def draw(picture: Picture) -> Any:
         axes.set_title(plain(problem.text or f"Left at step {branch.at:,}"))
     outer_labels(panels, columns)
     told = f"from step {branch.at:,} on: bold the branch, dashed what it left"
-    legend(figure, handles(picture, shown, points=True), [told, note, *best_notes(shown, picture.groups)])
+    legend(figure, handles(picture, shown, points=True), [told, note, *notes(picture, shown)])
     return figure
 
 
 def on_axes(axes: Any, picture: Picture, problem: Problem, other: Picture) -> None:
     """The curves of one problem."""
-    import xarray
-
-    branch, bests, drawn = picture.study.branch, problem.bests(), []
+    branch, bests, drawn, shown = picture.study.branch, problem.bests(), [], []
     assert branch is not None
-    results, before = picture.results(problem.groups), other.results()
-    for name in problem.groups:
+    for name, best in bests.items():
         colour = picture.colour(name)
-        dataset = problem.groups[name].isel(bests[name].index)
-        left = curves(other, before, name, origin(picture, dataset, groups(opened(branch.store))[name], name))
-        found = curves(picture, results, name, bests[name].index)
-        left = left.isel(step=left["step"].values >= 2 * branch.at - picture.study.steps)  # as much before the fork as after it
-        old, then = left.where(left["step"] <= branch.at, drop=True), left.where(left["step"] >= branch.at, drop=True)
-        if found["step"].values[0] > branch.at and old.shape[-1] == found.shape[-1]:
-            found = xarray.concat([old[old["step"].values == branch.at], found], "step")
-        new, values = np.asarray(found["step"]), np.asarray(found)
-        drawn.append(band(axes, old["step"].values, old.values, colour, "-"))
-        after = quantile(np.where(np.isnan(then.values), np.inf, then.values), 0.5)
-        axes.plot(then["step"].values, np.where(np.isfinite(after), after, np.nan), color=colour, ls=(0, (4, 2)), lw=1.1, zorder=2.8)
-        drawn.append(after[np.isfinite(after)])
-        drawn.append(band(axes, new, values, colour, "-"))
+        place = origin(picture, problem.groups[name].isel(best.index), other.groups[name], name)
+        then, left = lines(other, other.results(seeds=best.reports), name, place)
+        now, found = lines(picture, picture.results(problem.groups, best.reports), name, best.index)
+        near = then >= 2 * branch.at - picture.study.steps  # as much before the fork as after it
+        before, after = near & (then <= branch.at), near & (then >= branch.at)
+        if now[0] > branch.at and (then == branch.at).any() and len(left.parts) == len(found.parts):
+            now, found = np.append(branch.at, now), joined(at(left, then == branch.at), found)
+        drawn.append(draw_band(axes, then[before], at(left, before), colour, "-"))
+        middle = np.where(np.isfinite(left.middle[after]), left.middle[after], np.nan)
+        axes.plot(then[after], middle, color=colour, ls=(0, (4, 2)), lw=1.1, zorder=2.8)
+        drawn.append(middle[np.isfinite(middle)])
+        drawn.append(draw_band(axes, now, found, colour, "-"))
         axes.lines[-1].set_linewidth(2.6)
+        shown.append((found, seeds_of(found, best)))
     axes.axvline(branch.at, color="0.5", lw=0.8, ls=":", zorder=1)
     scale_values(axes, drawn)
     scale_steps(axes, picture)
-    axes.set_ylabel(f"{words(picture.options.value or 'loss').removesuffix(' (loss)')}\n{statistic(picture)}")
+    axes.set_ylabel(f"{words(picture.options.value or 'loss').removesuffix(' (loss)')}\n{statistic(shown)}")
     if not any(best.known for best in bests.values()):
         say(axes, 0.92, why_none(bests.values()))
+
+
+def at(numbers: Band, where: np.ndarray) -> Band:
+    """A band at some of its steps."""
+    return Band(*(part[where] for part in numbers.parts), what=numbers.what)
+
+
+def joined(first: Band, second: Band) -> Band:
+    """One band after the other."""
+    return Band(*(np.concatenate(pair) for pair in zip(first.parts, second.parts, strict=True)), what=second.what)
 
 
 def origin(picture: Picture, point: Any, other: Any, name: str) -> dict[str, int]:

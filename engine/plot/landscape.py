@@ -4,7 +4,6 @@ The contours are spaced by the logarithm of the height above the lowest point in
 sweeps its landscape, noise or start has a panel for each of their values.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,8 @@ from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
-from ..results.landscape_grid import finite, framed, heights
-from ..store.layout import block_variable
+from ..results.landscape_grid import Ground, flat_minima, framed, ground
+from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._picture import Picture, Problem, spread_out
 
@@ -30,27 +29,19 @@ STORED = 3000
 
 
 @dataclass(frozen=True)
-class Ground:
+class Scene:
     """A landscape of two components and the paths over it."""
 
     problem: Problem
     bests: dict[str, Best]
-    values: Mapping[str, float]
-    """The landscape's numbers by name."""
     paths: dict[str, np.ndarray]
     """Group -> (seeds, steps, 2)."""
-    low: np.ndarray
-    high: np.ndarray
-
-    @property
-    def minima(self) -> list[Any]:
-        """The known minima: all global ones, and the local ones in sight."""
-        found = [m for m in self.problem.landscape.minima(self.values) if len(m.at) == 2]
-        return [m for m in found if not m.local or np.all((m.at >= self.low) & (m.at <= self.high))]
+    ground: Ground
 
     def river(self) -> np.ndarray | None:
         """The river in sight, (points, 2)."""
-        return self.problem.landscape.river(np.linspace(self.low[0], self.high[0], GRID), self.values)
+        land = self.problem.landscape
+        return land.river(self.ground.x, land.numbers())
 
 
 def draw(picture: Picture) -> Any:
@@ -58,11 +49,11 @@ def draw(picture: Picture) -> Any:
     shown, note = spread_out(drawable(picture))
     rows, columns = grid_of(len(shown))
     figure = new_figure(*((7, 5.8) if len(shown) == 1 else (panel_width(columns) * columns, 3.9 * rows + 1.1)))
-    grounds = [ground(picture, problem) for problem in shown]
-    for axes, one in zip(panels_of(figure, len(shown), rows, columns), grounds, strict=True):
+    scenes = [scene(picture, problem) for problem in shown]
+    for axes, one in zip(panels_of(figure, len(shown), rows, columns), scenes, strict=True):
         on_axes(axes, picture, one)
-    entries = [*handles(picture, shown, points=True), *marks(picture, grounds)]
-    legend(figure, entries, [note, *best_notes(shown, picture.groups)])
+    entries = [*handles(picture, shown, points=True), *marks(picture, scenes)]
+    legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
     return figure
 
 
@@ -77,7 +68,7 @@ def drawable(picture: Picture) -> list[Problem]:
         land = problem.landscape
         if land.disorder_size:
             raise SpecError(f"plot: the landscape {land.kind} is random, another one for every seed; choose loss, sweep or phase")
-        names = [block_variable("params", block, land.blocks) for block in land.blocks]
+        names = names_of(land.blocks)
         for name, dataset in problem.groups.items():
             if any(variable not in dataset.data_vars for variable in names):
                 reason = "trajectories need; add params to record.variables and run again"
@@ -85,18 +76,19 @@ def drawable(picture: Picture) -> list[Problem]:
     return flat
 
 
-def ground(picture: Picture, problem: Problem) -> Ground:
-    """What is drawn of one problem."""
+def scene(picture: Picture, problem: Problem) -> Scene:
+    """What is drawn of one problem: the first seeds, whether they chose or report."""
     bests, land = problem.bests(), problem.landscape
     count = picture.options.seeds or (TRAJECTORIES if len(problem.groups) <= 3 else 1)
-    paths = {name: paths_of(problem.groups[name].isel(best.index), land, count) for name, best in bests.items()}
-    values = land.numbers()
-    status = {name: problem.groups[name]["status"].isel(best.index).values for name, best in bests.items()}
-    low, high = extent([path[status[name][: len(path)] != Status.DIVERGED] for name, path in paths.items()], paths, land, values)
-    return Ground(problem, bests, values, paths, low, high)
+    paths, kept = {}, []
+    for name, best in bests.items():
+        point = problem.groups[name].isel(best.index)
+        paths[name] = paths_of(point, land, count)
+        kept.append(paths[name][point["status"].values[: len(paths[name])] != Status.DIVERGED])
+    return Scene(problem, bests, paths, ground(land, *frame(kept, paths, land), GRID))
 
 
-def on_axes(axes: Any, picture: Picture, one: Ground) -> None:
+def on_axes(axes: Any, picture: Picture, one: Scene) -> None:
     """The landscape and the whole paths."""
     contours(axes, picture, one)
     for name, paths in one.paths.items():
@@ -119,16 +111,14 @@ def follow(axes: Any, picture: Picture, name: str, path: np.ndarray) -> tuple[An
     return line, dot
 
 
-def contours(axes: Any, picture: Picture, one: Ground) -> None:
+def contours(axes: Any, picture: Picture, one: Scene) -> None:
     """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
-    theme, land, minima = picture.theme, one.problem.landscape, one.minima
-    x, y = (np.linspace(one.low[i], one.high[i], GRID) for i in (0, 1))
-    height = finite(heights(land, one.values, x, y))
+    theme, land, sight = picture.theme, one.problem.landscape, one.ground
+    x, y, height, bottom = sight.x, sight.y, sight.height, sight.bottom
     if np.isfinite(height).any() and np.nanmax(height) > np.nanmin(height):
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
-        bottom = min([float(np.nanmin(height)), *(m.value for m in minima)])
         above = height - bottom
         top = float(np.nanmax(above))
         floor = min(max(float(np.nanquantile(above[above > 0], 0.01)), top * 1e-6), top / 10)
@@ -142,51 +132,43 @@ def contours(axes: Any, picture: Picture, one: Ground) -> None:
     river = one.river()
     if river is not None:
         axes.plot(river[:, 0], river[:, 1], color=theme.ink, ls=RIVER, lw=1.1, zorder=3.5, label="_river")
-    for minimum in minima:
+    for minimum in sight.minima:
         size = 10 if minimum.local else 15
         axes.plot(*minimum.at, "*", color=theme.star, mec="black", mew=0.9, ms=size, zorder=4.5)
     first, second = land.labels or ("x[0]", "x[1]")
-    axes.set(xlim=(one.low[0], one.high[0]), ylim=(one.low[1], one.high[1]), xlabel=plain(first), ylabel=plain(second))
+    axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel=plain(first), ylabel=plain(second))
     axes.set_title(plain(f"{land.kind}{f', {one.problem.text}' if one.problem.text else ''}"))
 
 
-def marks(picture: Picture, grounds: list[Ground]) -> list[Any]:
+def marks(picture: Picture, scenes: list[Scene]) -> list[Any]:
     """What the signs on the landscape mean, for the legend."""
     from matplotlib.lines import Line2D
 
-    seeds = max(len(paths) for one in grounds for paths in one.paths.values())
+    seeds = max(len(paths) for one in scenes for paths in one.paths.values())
+    which = "1 seed each" if picture.study.seeds == 1 else "the first seed of each" if seeds == 1 else f"the first {seeds} seeds of each"
     theme = picture.theme
     blank: dict[str, Any] = {"ls": "", "mec": theme.paper}
     made = [
         Line2D([], [], marker="s", color=theme.ink, ms=6, label="start", **blank),
-        Line2D([], [], marker="o", color=theme.ink, ms=6, label=f"end ({seeds} seed{'s' * (seeds > 1)} each)", **blank),
+        Line2D([], [], marker="o", color=theme.ink, ms=6, label=f"end ({which})", **blank),
     ]
-    if any(one.minima for one in grounds):
+    if any(one.ground.minima for one in scenes):
         made.append(Line2D([], [], marker="*", color=theme.star, ms=11, ls="", mec="black", label="minimum"))
-    if any(one.river() is not None for one in grounds):
+    if any(one.river() is not None for one in scenes):
         made.append(Line2D([], [], color=theme.ink, ls=RIVER, lw=1.1, label="river"))
     return made
 
 
 def paths_of(point: Any, land: Landscape, count: int) -> np.ndarray:
     """Trajectories of the first seeds at one point of the sweep, (seeds, steps, 2)."""
-    point = point.isel(seed=slice(0, count))
-    point = point.isel(step=slice(None, None, max(1, point.sizes["step"] // STORED)))
-    parts = []
-    for block, shape in land.blocks.items():
-        stored = point[block_variable("params", block, land.blocks)]
-        inner = [d for d in stored.dims if d not in ("seed", "step")]
-        values = stored.transpose("seed", "step", *inner).values[(..., *(slice(0, n) for n in shape))]
-        parts.append(values.reshape(*values.shape[:2], -1))
-    return np.concatenate(parts, axis=-1).astype(np.float64)
+    parts, _ = iterates(point.isel(step=slice(None, None, max(1, point.sizes["step"] // STORED))), land.blocks, count)
+    return joined(parts or [], land.blocks)
 
 
-def extent(kept: list[np.ndarray], paths: dict[str, np.ndarray], land: Landscape, values: Mapping[str, float]) -> Any:
+def frame(kept: list[np.ndarray], paths: dict[str, np.ndarray], land: Landscape) -> tuple[np.ndarray, np.ndarray]:
     """The corners (low, high) of what is shown: the trajectories of runs that did not diverge, near minima, and a margin."""
-    inside = np.concatenate([path.reshape(-1, 2) for path in kept])
-    inside = inside[np.isfinite(inside).all(-1)]
-    if not len(inside):
+    low, high = corners(np.concatenate([path.reshape(-1, 2) for path in kept]))
+    if not np.isfinite([low, high]).all():
         starts = np.concatenate([path[:, 0] for path in paths.values()])
-        starts = starts[np.isfinite(starts).all(-1)]
-        inside = np.concatenate([starts, np.array([[land.domain[0]] * 2, [land.domain[1]] * 2])])
-    return framed(inside.min(0), inside.max(0), [minimum.at for minimum in land.minima(values)])
+        low, high = corners(np.concatenate([starts, np.array([[land.domain[0]] * 2, [land.domain[1]] * 2])]))
+    return framed(low, high, [minimum.at for minimum in flat_minima(land, land.numbers())])

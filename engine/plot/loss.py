@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison import Best
+from ..results.curves import Band
 from ._axes import (
-    band,
     best_notes,
+    draw_band,
     handles,
     legend,
     only_lost,
@@ -24,7 +26,7 @@ from ._axes import (
     words,
 )
 from ._picture import Picture, Problem, spread_out
-from ._values import curves
+from ._values import lines, single_runs
 
 OPTIONS = ("value", "seeds", "groups", "at")
 
@@ -39,8 +41,17 @@ def draw(picture: Picture) -> Any:
     if len(shown) > 1:
         note = "; ".join(n for n in (title(picture), note) if n)
     outer_labels(panels, columns)
-    legend(figure, handles(picture, shown, points=True), [note, *best_notes(shown, picture.groups)])
+    legend(figure, handles(picture, shown, points=True), [note, *notes(picture, shown)])
     return figure
+
+
+def notes(picture: Picture, shown: list[Problem]) -> list[str]:
+    """Where each optimizer is shown, and which seeds the curves are of."""
+    runs = picture.options.value not in (None, "loss") or all("loss" in dataset for dataset in picture.groups.values())
+    stored = "" if runs else "curves are of all seeds, whose statistics are stored"
+    count = min(picture.options.seeds or 0, picture.study.seeds)
+    single = f"thin lines: {'the first seed' if count == 1 else f'the first {count} seeds'} of each" if count else ""
+    return [*best_notes(shown, picture.groups, numbers=runs), stored, single]
 
 
 def title(picture: Picture) -> str:
@@ -52,21 +63,29 @@ def title(picture: Picture) -> str:
 
 def on_axes(axes: Any, picture: Picture, problem: Problem) -> None:
     """The curves of one problem."""
-    results, bests = picture.results(problem.groups), problem.bests()
-    found = {name: curves(picture, results, name, bests[name].index) for name in problem.groups}
+    bests, every = problem.bests(), picture.results(problem.groups)
+    found = {name: lines(picture, picture.results(problem.groups, best.reports), name, best.index) for name, best in bests.items()}
     drawn: list[np.ndarray] = []
     for name in sorted(found, key=lambda name: only_lost(bests, name)):  # what diverged comes last and does not set the scale
         if only_lost(bests, name) and axes.get_autoscaley_on():
             scale_values(axes, drawn)
             axes.autoscale_view()
             axes.set_autoscaley_on(False)
-        colour, style, steps, values = picture.colour(name), picture.style(name), found[name]["step"].values, found[name].values
-        drawn.append(band(axes, steps, values, colour, style))
-        for single in values.T[: picture.options.seeds or 0]:
+        colour, style = picture.colour(name), picture.style(name)
+        drawn.append(draw_band(axes, *found[name], colour, style))
+        count = picture.options.seeds or 0
+        steps, runs = single_runs(picture, every, name, bests[name].index, count) if count else (np.empty(0), [])
+        for single in runs:
             axes.plot(steps, np.where(np.isfinite(single), single, np.nan), color=colour, lw=0.5, alpha=0.6, zorder=2.5)
     if axes.get_autoscaley_on():
         scale_values(axes, drawn)
     scale_steps(axes, picture)
-    axes.set_ylabel(f"{words(picture.options.value or 'loss').removesuffix(' (loss)')}\n{statistic(picture)}")
+    said = statistic([(numbers, seeds_of(numbers, bests[name])) for name, (_, numbers) in found.items()])
+    axes.set_ylabel(f"{words(picture.options.value or 'loss').removesuffix(' (loss)')}\n{said}")
     if not any(best.known for best in bests.values()):
         say(axes, 0.92, why_none(bests.values()))
+
+
+def seeds_of(numbers: Band, best: Best) -> int:
+    """Over how many seeds these numbers are: those that report, but statistics are stored of all."""
+    return int(best.reports.sum()) if numbers.what == "runs" else len(best.reports)

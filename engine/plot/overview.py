@@ -7,7 +7,7 @@ from typing import Any
 
 from ...specs.errors import SpecError
 from . import landscape, loss
-from ._axes import best_notes, handles, legend, new_figure, plain
+from ._axes import handles, legend, new_figure, plain
 from ._picture import Picture, spread_out
 
 OPTIONS = ("seeds", "groups", "at")
@@ -22,12 +22,12 @@ def draw(picture: Picture) -> Any:
     shown, note = spread_out(problems, 3)
     figure = new_figure(12, 5.8 if len(shown) == 1 else 3.7 * len(shown) + 1.2)
     rows = figure.subplots(len(shown), 2, squeeze=False)
-    grounds = [landscape.ground(picture, problem) for problem in shown]
-    for (left, right), problem, one in zip(rows, shown, grounds, strict=True):
+    scenes = [landscape.scene(picture, problem) for problem in shown]
+    for (left, right), problem, one in zip(rows, shown, scenes, strict=True):
         landscape.on_axes(left, picture, one)
         loss.on_axes(right, picture, problem)
         right.set_title(plain(f"loss{f', {problem.text}' if problem.text else ''}"))
     figure.get_layout_engine().set(wspace=0.06)
-    entries = [*handles(picture, shown, points=True), *landscape.marks(picture, grounds)]
-    legend(figure, entries, [note, *best_notes(shown, picture.groups)])
+    entries = [*handles(picture, shown, points=True), *landscape.marks(picture, scenes)]
+    legend(figure, entries, [note, *loss.notes(picture, shown)])
     return figure

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..comparison import sweep_dims
-from ..results.best import rule
+from ..comparison import Best, sweep_dims
+from ..results.best import each_problem, positions, report_of
+from ..results.curves import Band, of_values
 from ..results.swept import is_problem
-from ._axes import grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
-from ._picture import Picture, spread_out, tuned
+from ._axes import choice_note, grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
+from ._picture import Picture, spread_out
 from ._theory_line import theory
-from ._values import WORDS, axis_of, finals, numeric_fields, quartiles
+from ._values import axis_of, finals, is_fraction, numeric_fields, shows_best
 
 OPTIONS = ("value", "x", "y", "line", "target", "groups", "at")
 PANELS = 6
-NOWHERE = (np.empty(0, dtype=int), np.empty(0, dtype=int))
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Map:
     """(y, x), increasing along both."""
     best: tuple[np.ndarray, np.ndarray]
     """Rows and columns of the best points: one for each problem where an axis is the problem's, none where both are, else one in all."""
-    rule: str
-    """What the best points are the best by; empty where nothing was chosen."""
-    tuned: bool
-    """Whether hyperparameters that lie on no axis are at the best point."""
+    chosen: str
+    """How best points were chosen, which are marked or at which hyperparameters are that lie on no axis; empty where none is shown."""
+    seeds: int
+    """Over how many seeds the numbers are."""
 
 
 def draw(picture: Picture) -> Any:
@@ -62,8 +62,8 @@ def draw(picture: Picture) -> Any:
     bar = figure.colorbar(ScalarMappable(norm, shades), ax=made, label=said(picture, panels), pad=0.02)
     bar.outline.set_edgecolor(picture.theme.soft)
     missed = "the theory line lies outside the picture" if picture.options.line and not any(lines) else ""
-    shown = [panel.rule for panel in panels if marks_best(picture) or panel.tuned]
-    legend(figure, entries(picture, panels, any(lines)), [note, missed, "; ".join(dict.fromkeys(text for text in shown if text))])
+    chosen = {panel.name: panel.chosen for panel in panels if panel.chosen}
+    legend(figure, entries(picture, panels, any(lines)), [note, missed, choice_note(chosen)])
     return figure
 
 
@@ -106,40 +106,23 @@ def maps(picture: Picture, x: str, y: str) -> list[Map]:
         for name in both:
             dataset, others = problem.groups[name], ""
             axis = [axis_of(picture, picture.results(problem.groups), text, name) for text in (x, y)]
-            dims = [str(a.dims[0]) for a in axis]
-            rest = [dim for dim in sweep_dims(dataset) if dim not in dims]
-            tuning = problem_dims(dataset, dims)
-            if rest and tuning:  # another problem in every column: the others are the best for each
-                value = tuned_along(finals(picture, picture.results(problem.groups), name), dataset, name, tuning[0], rest)
+            rest = [dim for dim in sweep_dims(dataset) if dim not in [str(a.dims[0]) for a in axis]]
+            choosing = bool(rest) or shows_best(picture)
+            seeds, chosen = report_of(dataset) if choosing else (np.ones(dataset.sizes["seed"], dtype=bool), "")
+            found = list(each_problem(dataset, name)) if choosing else []
+            value = finals(picture, picture.results(problem.groups, seeds), name)
+            if rest:
+                index = {dim: at for dim, at in positions(dataset, found).items() if dim in rest}
+                value = value.isel({dim: at for dim, at in index.items() if dim in value.dims})
                 keys = [str(key) for key, c in dataset.coords.items() if c.dims and c.dims[0] in rest]
-                dataset, others = dataset.isel(dict.fromkeys(rest, 0)).drop_vars(keys), f"best {', '.join(keys)} for each"
-            else:
-                if rest:
-                    best = tuned(dataset, name)
-                    there = [(k, v) for k, v in best.values.items() if dataset[k].dims and dataset[k].dims[0] in rest]
-                    others = ", ".join(f"{key}={number(v)}" for key, v in there)
-                    dataset = dataset.isel({dim: best.index[dim] for dim in rest})
-                value = finals(picture, picture.results({**problem.groups, name: dataset}), name)
+                if found[0][0]:  # another problem in every column: the others are the best for each
+                    dataset, others = dataset.isel(dict.fromkeys(rest, 0)).drop_vars(keys), f"best {', '.join(keys)} for each"
+                else:
+                    dataset, others = dataset.isel(index), ", ".join(f"{key}={number(found[0][1].values[key])}" for key in keys)
             title = ", ".join(text for text in (name if len(picture.all) > 1 else "", problem.text, others) if text)
-            cells, by = best_cells(problem.groups[name], name, axis) if rest or marks_best(picture) else (NOWHERE, "")
-            made.append(Map(title, name, dataset, axis[0], axis[1], over_grid(picture, value, axis[0], axis[1]), cells, by, bool(rest)))
+            numbers = over_grid(picture, value, axis[0], axis[1])
+            made.append(Map(title, name, dataset, axis[0], axis[1], numbers, best_cells(found, axis), chosen, int(seeds.sum())))
     return made
-
-
-def problem_dims(dataset: Any, dims: list[str]) -> list[str]:
-    """Those of the dimensions that belong to the problem."""
-    return [dim for dim in dims if any(c.dims == (dim,) and is_problem(c) for c in dataset.coords.values())]
-
-
-def tuned_along(value: Any, dataset: Any, name: str, dim: str, rest: list[str]) -> Any:
-    """The value with the dimensions `rest` at the best point for each place along `dim`."""
-    import xarray
-
-    rows = []
-    for k in range(dataset.sizes[dim]):
-        index = {dim: k, **{d: place for d, place in tuned(dataset.isel({dim: k}), name).index.items() if d in rest}}
-        rows.append(value.isel(index, missing_dims="ignore").reset_coords(drop=True))
-    return xarray.concat(rows, dim)
 
 
 def over_grid(picture: Picture, value: Any, x: Any, y: Any) -> np.ndarray:
@@ -149,11 +132,7 @@ def over_grid(picture: Picture, value: Any, x: Any, y: Any) -> np.ndarray:
             value = value.expand_dims({axis.dims[0]: axis.size})
     seeded = value if "seed" in value.dims else value.expand_dims("seed")
     found = seeded.transpose(y.dims[0], x.dims[0], "seed").values
-    with np.errstate(invalid="ignore"):
-        kept = ~np.isnan(found)
-        mean = np.where(kept, found, 0).sum(-1) / np.maximum(kept.sum(-1), 1)
-    fraction = picture.options.value in ("converged", "diverged")
-    over = np.where(kept.any(-1), mean, np.nan) if fraction else quartiles(found)[0]
+    over = of_values(found, fraction=is_fraction(picture)).middle
     return over[np.ix_(np.argsort(y.values), np.argsort(x.values))]
 
 
@@ -167,7 +146,7 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
         from matplotlib.colors import ListedColormap
 
         axes.pcolor(edges(x), edges(y), lost, cmap=ListedColormap([theme.lost]), hatch="////", edgecolor=theme.soft, lw=0)
-    if marks_best(picture) and np.isfinite(panel.values).any():
+    if shows_best(picture) and np.isfinite(panel.values).any():
         rows, columns = panel.best
         axes.plot(x[columns], y[rows], "*", color=theme.star, mec="black", mew=0.9, ms=14, zorder=5)
         best = f"best: {number(float(panel.values[rows[0], columns[0]]))}" if len(rows) == 1 else ""
@@ -182,18 +161,13 @@ def on_axes(axes: Any, picture: Picture, panel: Map, norm: Any, shades: Any) -> 
     return inside
 
 
-def best_cells(dataset: Any, name: str, axes: list[Any]) -> tuple[tuple[np.ndarray, np.ndarray], str]:
-    """Rows and columns of the best points on the axes x, y, and what they are the best by."""
+def best_cells(found: list[tuple[dict[str, int], Best]], axes: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the best points of problems on the axes x, y; none where both axes are the problem's."""
     across, along = (str(axis.dims[0]) for axis in axes)
-    own = problem_dims(dataset, [across, along])
-    if len(own) == 2:
-        return NOWHERE, rule([tuned(dataset.isel({across: 0, along: 0}), name)])
-    places = [{own[0]: k} for k in range(dataset.sizes[own[0]])] if own else [{}]
-    bests = [(place, tuned(dataset.isel(place), name)) for place in places]
-    found = [{**place, **best.index} for place, best in bests if best.known]
+    places = [{**place, **best.index} for place, best in found if best.known and len({across, along} & {*place}) < 2]
     rank = {dim: np.argsort(np.argsort(axis.values)) for dim, axis in zip((across, along), axes, strict=True)}
-    rows, columns = (np.array([rank[dim][at[dim]] for at in found], dtype=int) for dim in (along, across))
-    return (rows, columns), rule(best for _, best in bests)
+    rows, columns = (np.array([rank[dim][at[dim]] for at in places], dtype=int) for dim in (along, across))
+    return rows, columns
 
 
 def edges(values: np.ndarray) -> np.ndarray:
@@ -228,18 +202,13 @@ def scale(picture: Picture, values: np.ndarray) -> tuple[Any, Any]:
     return Normalize(low, high if high > low else low + (abs(low) or 1.0)), shades
 
 
-def marks_best(picture: Picture) -> bool:
-    """Whether the map shows what the best point is the best by: the final loss."""
-    return picture.options.value in (None, "loss", "final_loss")
-
-
 def said(picture: Picture, panels: list[Map]) -> str:
     """What the colours mean."""
     value = picture.options.value
-    if value in WORDS[1:]:
+    if is_fraction(picture):
         return words(str(value))
-    what = "final loss" if marks_best(picture) else words(str(value))
-    return f"{what}\n{statistic(picture).replace(' and 25-75 %', '')}"
+    what = "final loss" if shows_best(picture) else words(str(value))
+    return f"{what}\n{statistic([(Band(panel.values), panel.seeds) for panel in panels])}"
 
 
 def entries(picture: Picture, panels: list[Map], line: bool) -> list[Any]:
@@ -248,7 +217,7 @@ def entries(picture: Picture, panels: list[Map], line: bool) -> list[Any]:
     from matplotlib.patches import Patch
 
     theme, made = picture.theme, []
-    if marks_best(picture) and any(len(panel.best[0]) for panel in panels):
+    if shows_best(picture) and any(len(panel.best[0]) for panel in panels):
         label = "best point, for each problem" if any(len(panel.best[0]) > 1 for panel in panels) else "best point"
         made.append(Line2D([], [], marker="*", color=theme.star, ms=12, ls="", mec="black", label=label))
     if any(np.isposinf(panel.values).any() for panel in panels):

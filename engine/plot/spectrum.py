@@ -13,9 +13,10 @@ from ...specs.landscapes.base import SymbolicLandscape
 from ...specs.registry import DIAGNOSTICS
 from ...specs.study import Study
 from ...specs.variables import Variable, components, recorded
+from ..results.curves import curves, of_values, over_seeds
 from ._axes import (
-    band,
     best_notes,
+    draw_band,
     grid_of,
     handles,
     legend,
@@ -52,8 +53,8 @@ def draw(picture: Picture) -> Any:
     problem, note = problems[0], ""
     if problem.text:
         note = f"at {problem.text}{'; --at FIELD=VALUE chooses another' if len(problems) > 1 else ''}"
-    spectra, curves = drawable(picture.study)
-    panels = wanted(picture, problem, spectra, curves)
+    spectra, numbers = drawable(picture.study)
+    panels = wanted(picture, problem, spectra, numbers)
     if len(panels) > MAX_PANELS:
         note = "; ".join(n for n in (note, f"{MAX_PANELS} of {len(panels)} panels are shown; --value and --group choose") if n)
         panels = panels[:MAX_PANELS]
@@ -69,7 +70,7 @@ def draw(picture: Picture) -> Any:
     fading = any(what in spectra for what, _ in panels)
     notes = [
         note,
-        f"{statistic(picture)}, each optimizer at its best point",
+        f"{seeds_said(problem)}, each optimizer at its best point",
         best_notes([problem], picture.groups)[-1],
         "the first value has the strongest line" * fading,
     ]
@@ -77,10 +78,16 @@ def draw(picture: Picture) -> Any:
     return figure
 
 
-def wanted(picture: Picture, problem: Problem, spectra: list[str], curves: list[str]) -> list[tuple[str, str]]:
+def seeds_said(problem: Problem) -> str:
+    """What the lines are, and of how many seeds."""
+    counts = [int(best.reports.sum()) for best in problem.bests().values()]
+    return statistic([(of_values(np.zeros((1, count))), count) for count in counts])
+
+
+def wanted(picture: Picture, problem: Problem, spectra: list[str], numbers: list[str]) -> list[tuple[str, str]]:
     """(what, group) of every panel: all that is stored, or what `value` names. Raises SpecError if nothing is there."""
-    stored = {name: [d for d in (*spectra, *curves) if d in dataset] for name, dataset in problem.groups.items()}
-    known = [d for d in (*spectra, *curves) if any(d in found for found in stored.values())]
+    stored = {name: [d for d in (*spectra, *numbers) if d in dataset] for name, dataset in problem.groups.items()}
+    known = [d for d in (*spectra, *numbers) if any(d in found for found in stored.values())]
     reason = no_hessian(problem)
     known += [HESSIAN] if reason is None else []
     asked = [word.strip() for word in picture.options.value.split(",")] if picture.options.value else known
@@ -113,11 +120,10 @@ def no_hessian(problem: Problem) -> str | None:
 def spectrum(axes: Any, picture: Picture, problem: Problem, what: str, name: str) -> None:
     """The medians over the seeds of every value of a spectrum, the first the strongest."""
     best = problem.bests()[name]
-    found = problem.groups[name][what].isel(best.index)
-    (dim,) = (str(d) for d in found.dims if d not in ("step", "seed"))
-    found = found.transpose(dim, "step", "seed")
-    with np.errstate(all="ignore"):
-        medians = np.array([np.median(one, axis=-1) for one in found.values])
+    point = best.reporting(problem.groups[name]).isel(best.index)
+    (dim,) = (str(d) for d in point[what].dims if d not in ("step", "seed"))
+    found = point[what].transpose(dim, "step", "seed")
+    (medians,) = over_seeds(point, found, what, (0.5,))
     strength = np.linspace(1, 0.3, len(medians))
     for median, alpha in zip(medians, strength, strict=True):
         axes.plot(found["step"].values, median, color=picture.colour(name), lw=0.6 + alpha, alpha=alpha)
@@ -132,8 +138,10 @@ def over_steps(axes: Any, picture: Picture, problem: Problem, what: str) -> None
     drawn, bests = [], problem.bests()
     for name, dataset in problem.groups.items():
         if what in dataset:
-            found = dataset[what].isel(bests[name].index).transpose("step", "seed")
-            drawn.append(band(axes, found["step"].values, found.values.astype(np.float64), picture.colour(name), picture.style(name)))
+            point = bests[name].reporting(dataset).isel(bests[name].index)
+            found = curves(point, what)
+            if found is not None:
+                drawn.append(draw_band(axes, point["step"].values, found, picture.colour(name), picture.style(name)))
     scale_values(axes, drawn)
     scale_steps(axes, picture)
     axes.set_ylabel(what)
@@ -144,12 +152,13 @@ def eigenvalues_at_end(axes: Any, picture: Picture, problem: Problem) -> None:
     """The eigenvalues of the exact Hessian at the last stored iterates, from the largest on."""
     from matplotlib.ticker import MaxNLocator
 
-    drawn, land = [], problem.landscape
+    drawn, land, bests = [], problem.landscape, problem.bests()
     for name, dataset in problem.groups.items():
         if "params" in dataset:
-            end = dataset["params"].isel(problem.bests()[name].index).isel(step=-1).transpose("seed", ...).values
-            found = hessian_spectrum(land, end.astype(np.float64)).T
-            drawn.append(band(axes, np.arange(1, len(found) + 1), found, picture.colour(name), picture.style(name), marker="o"))
+            end = bests[name].reporting(dataset)["params"].isel(bests[name].index).isel(step=-1).transpose("seed", ...).values
+            found = of_values(hessian_spectrum(land, end.astype(np.float64)).T)
+            at = np.arange(1, len(found.middle) + 1)
+            drawn.append(draw_band(axes, at, found, picture.colour(name), picture.style(name), marker="o"))
     scale_values(axes, drawn)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="eigenvalue, from the largest on", ylabel="eigenvalue of the Hessian")

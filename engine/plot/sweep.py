@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError
-from ..comparison import quantile, sweep_dims
+from ..comparison import sweep_dims
+from ..results.best import each_problem, positions, report_of
+from ..results.curves import Band, of_values
+from ..results.groups import problem_dims
 from ..results.swept import is_problem
 from ._axes import (
-    band,
     best_notes,
+    choice_note,
+    draw_band,
     handles,
     is_logarithmic,
     legend,
@@ -26,8 +30,8 @@ from ._axes import (
     why_none,
     words,
 )
-from ._picture import Picture, Problem, spread_out, tuned
-from ._values import axis_of, finals, numeric_fields
+from ._picture import Picture, Problem, spread_out
+from ._values import axis_of, finals, is_fraction, numeric_fields, shows_best
 
 OPTIONS = ("x", "value", "target", "groups", "at")
 
@@ -38,18 +42,21 @@ def draw(picture: Picture) -> Any:
     along = fields_along(picture, field)
     shown, note = spread_out(picture.problems(keep=along))
     problem_field = any(is_problem(dataset[key]) for dataset in picture.groups.values() for key in along if key in dataset.coords)
-    lost = False
+    tuning = any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values())
+    choosing, lost = tuning or shows_best(picture), False
     figure, panels, columns = panels_for(shown)
     for axes, problem in zip(panels, shown, strict=True):
-        lost |= on_axes(axes, picture, problem, field, problem_field)
+        lost |= on_axes(axes, picture, problem, field, choosing)
         what = "Final loss" if picture.options.value in (None, "final_loss") else words(str(picture.options.value))
         axes.set_title(plain(problem.text or f"{what} against {words(field)}"))
     notes = [note, "crosses at the top: the median run diverged" if lost else ""]
-    if any(len(sweep_dims(dataset)) > 1 for problem in shown for dataset in problem.groups.values()):
-        best = best_notes(shown, picture.groups)
-        notes += [f"hyperparameters are the best at each value of {field}", best[-1]] if problem_field else best
+    if problem_field and tuning:
+        notes += [f"hyperparameters are the best at each value of {field}"]
+    if choosing:
+        chosen = {name: report_of(dataset)[1] for problem in shown for name, dataset in problem.groups.items()}
+        notes += [choice_note(chosen)] if problem_field else best_notes(shown, picture.groups)
     outer_labels(panels, columns)
-    legend(figure, handles(picture, shown, points=False), notes)
+    legend(figure, handles(picture, shown, points=choosing and not problem_field), notes)
     return figure
 
 
@@ -74,26 +81,31 @@ def fields_along(picture: Picture, text: str) -> set[str]:
     return made
 
 
-def on_axes(axes: Any, picture: Picture, problem: Problem, field: str, tune: bool) -> bool:
-    """One panel. `tune`: hyperparameters are chosen anew for every value of the field. Returns whether crosses were drawn."""
-    results, drawn, everywhere, lost, known = picture.results(problem.groups), [], [], [], False
+def on_axes(axes: Any, picture: Picture, problem: Problem, field: str, choosing: bool) -> bool:
+    """One panel. `choosing`: numbers are of the seeds that report, else of all. Returns whether crosses were drawn."""
+    drawn, everywhere, lost, shown, known = [], [], [], [], False
     for name, dataset in problem.groups.items():
+        seeds = report_of(dataset)[0] if choosing else np.ones(dataset.sizes["seed"], dtype=bool)
+        results = picture.results(problem.groups, seeds)
         axis = axis_of(picture, results, field, name)
         colour, style = picture.colour(name), picture.style(name)
         dim = None if axis is None else str(axis.dims[0])
-        cut = along(finals(picture, results, name), dataset, name, dim, tune)
-        known |= bool(np.isfinite(cut).any())
+        value = finals(picture, results, name)
+        values = along(value, dataset, name, dim)
+        cut = of_values(values, is_fraction(picture)) if "seed" in value.dims else Band(values[:, 0], what="expression")
+        shown.append((cut, int(seeds.sum())))
+        known |= any(np.isfinite(part).any() for part in cut.parts)
         if axis is None:
-            median = quantile(cut[0], 0.5)
-            if np.isfinite(median):
-                axes.axhline(median, color=colour, ls="--", lw=1.4)
-                drawn.append(np.array([median]))
+            drawn.append(cut.middle[np.isfinite(cut.middle)])
+            for height in drawn[-1]:
+                axes.axhline(height, color=colour, ls="--", lw=1.4)
             continue
         order = np.argsort(axis.values)
         x = axis.values[order]
         everywhere.append(x)
-        drawn.append(band(axes, x, cut[order], colour, style, marker="o"))
-        lost += [(name, at) for at, median in zip(x, quantile(cut[order], 0.5), strict=True) if np.isposinf(median)]
+        cut = Band(*(part[order] for part in cut.parts), what=cut.what)
+        drawn.append(draw_band(axes, x, cut, colour, style, marker="o"))
+        lost += [(name, at) for at, median in zip(x, cut.middle, strict=True) if np.isposinf(median)]
     for height, name in enumerate(dict.fromkeys(name for name, _ in lost)):
         at = [value for other, value in lost if other == name]
         y = [0.975 - 0.035 * height] * len(at)
@@ -102,25 +114,19 @@ def on_axes(axes: Any, picture: Picture, problem: Problem, field: str, tune: boo
     if is_logarithmic(np.unique(np.concatenate(everywhere))) and (lost or any(len(values) for values in drawn)):
         axes.set_xscale("log")
     value = picture.options.value or "final loss"
-    axes.set(xlabel=words(field), ylabel=f"{words(value)}\n{statistic(picture)}")
+    axes.set(xlabel=words(field), ylabel=f"{words(value)}\n{statistic(shown)}")
     if not known:
         say(axes, 0.5, why_none(problem.bests().values()))
     return bool(lost)
 
 
-def along(value: Any, dataset: Any, name: str, dim: str | None, tune: bool) -> np.ndarray:
-    """The values along one dimension, (x, seeds), (1, seeds) without one: the other dimensions at the best point of the final loss."""
-    others = [d for d in sweep_dims(dataset) if d != dim]
+def along(value: Any, dataset: Any, name: str, dim: str | None) -> np.ndarray:
+    """The values along one dimension, (x, seeds), without one of each problem: other hyperparameters at the best point, of each problem."""
+    others = [d for d in sweep_dims(dataset) if d != dim and d not in problem_dims(dataset)]
     value = value if "seed" in value.dims else value.expand_dims("seed")
     if dim and dim not in value.dims:
         value = value.expand_dims({dim: dataset.sizes[dim]})
-    first = [dim] if dim else []
-    if not tune or not others or dim is None:
-        best = tuned(dataset, name).index if others else {}
-        value = value.isel({d: best[d] for d in others if d in value.dims}).transpose(*first, "seed")
-        return value.values.reshape(-1, value.sizes["seed"])
-    rows = []
-    for k in range(dataset.sizes[dim]):
-        best = tuned(dataset.isel({dim: k}), name).index
-        rows.append(value.isel({dim: k}).isel({d: best[d] for d in others if d in value.dims}).values)
-    return np.stack(rows)
+    if others:
+        best = positions(dataset, list(each_problem(dataset, name)))
+        value = value.isel({d: best[d] for d in others if d in value.dims})
+    return value.transpose(*([dim] if dim else []), ..., "seed").values.reshape(-1, value.sizes["seed"])

@@ -2,9 +2,9 @@
 
 const STATISTICS = {
   runs: "line: median over the seeds, band: from 25 to 75 %",
-  quantiles: "line: median over the seeds, band: from 25 to 75 %, as stored",
-  mean: "line: mean over the seeds",
-  "mean and standard deviation": "line: mean over the seeds, band: one standard deviation to each side",
+  quantiles: "line: median over all seeds, band: from 25 to 75 %, as stored",
+  mean: "line: mean over all seeds",
+  "mean and standard deviation": "line: mean over all seeds, band: one standard deviation to each side",
 };
 
 function drawn() {

@@ -8,8 +8,9 @@ import numpy as np
 from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
-from ..results.landscape_grid import finite, framed, heights
+from ..results.landscape_grid import flat_minima, framed, ground
 from ..results.swept import swept_field
+from ..results.trajectories import corners
 from .sweep_points import Shown
 from .thinning import plain, spread
 
@@ -72,41 +73,35 @@ def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], d
     for k, place in enumerate(places):
         land, text = resolved(study, paths, place)
         why = flat(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
-        made.append({"text": text, "why": why} if why else {"text": text} | ground(land, drawn.get(k, []), side))
+        made.append({"text": text, "why": why} if why else {"text": text} | described_ground(land, drawn.get(k, []), side))
     return made
 
 
-def ground(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
+def described_ground(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
-    values = land.numbers()
-    minima = [m for m in land.minima(values) if len(m.at) == 2]
-    low, high = extent(drawn, [m.at for m in minima], land.domain)
-    x, y = (np.linspace(low[i], high[i], side) for i in (0, 1))
-    height = finite(heights(land, values, x, y))
-    known = height[np.isfinite(height)]
-    bottom = min([float(known.min()) if known.size else 0.0, *(m.value for m in minima)])
+    low, high = frame(drawn, land)
+    sight = ground(land, low, high, side)
     return {
         "x": plain(np.array([low[0], high[0]]), 8),
         "y": plain(np.array([low[1], high[1]]), 8),
         "side": side,
-        "bottom": bottom,
-        "above": plain(height - bottom),
-        "minima": [{"at": plain(np.array(m.at), 6), "value": plain(m.value), "local": m.local} for m in minima],
+        "bottom": sight.bottom,
+        "above": plain(sight.height - sight.bottom),
+        "minima": [{"at": plain(np.array(m.at), 6), "value": plain(m.value), "local": m.local} for m in sight.minima],
     }
 
 
-def extent(drawn: Drawn, minima: list[tuple[float, ...]], domain: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def frame(drawn: Drawn, land: Landscape) -> tuple[np.ndarray, np.ndarray]:
     """The corners of what is shown: the trajectories of best points, all others that reach not much farther, minima nearby, a margin."""
     boxes = []
     for path, best in drawn:
-        points = path[np.isfinite(path).all(-1)]
-        if len(points):
-            low, high = points.min(0), points.max(0)
+        low, high = corners(path)
+        if np.isfinite([low, high]).all():
             boxes.append((low, high, float(np.max(high - low)), best))
     if boxes:
         reach = max([4 * float(np.median([box[2] for box in boxes])), *(1.5 * box[2] for box in boxes if box[3])])
         near = [box for box in boxes if box[2] <= reach]
         low, high = np.min([b[0] for b in near], axis=0), np.max([b[1] for b in near], axis=0)
     else:
-        low, high = np.full(2, float(domain[0])), np.full(2, float(domain[1]))
-    return framed(low, high, minima, 0.58)
+        low, high = np.full(2, float(land.domain[0])), np.full(2, float(land.domain[1]))
+    return framed(low, high, [m.at for m in flat_minima(land, land.numbers())], 0.58)

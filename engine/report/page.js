@@ -175,8 +175,7 @@ function setUp() {
   element("description").textContent = data.description;
   element("description").hidden = !data.description;
   const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);
-  const rules = [...new Set(groups.map((group) => group.rule).filter(Boolean))];
-  element("rule").textContent = rules.length ? `Each starts at its best point (${rules.join("; ").replaceAll("best: ", "")}); lines and numbers are those of all seeds.` : "";
+  element("rule").textContent = data.rule ? `Each starts at its best point (${data.rule.replaceAll("best: ", "")}). Counts of runs are those of all seeds.` : "";
   element("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   element("notes").hidden = !notes.length;
 

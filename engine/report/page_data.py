@@ -7,11 +7,12 @@ import numpy as np
 from ...specs.status import Status
 from ...specs.study import Study
 from ...specs.text import printable
+from ..results.best import NO_CHOICE, rule
 from ..results.groups import problem_dims
 from ..store.open import study_in
 from . import facts, landscapes, swarms, trajectories
 from .curves import Variable, curves, variables
-from .sweep_points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, bests, chosen, dims, endings
+from .sweep_points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, chosen, dims, endings
 from .thinning import plain, thinned
 
 
@@ -32,6 +33,7 @@ def payload(tree: Any, name: str = "") -> dict[str, Any]:
         "logSteps": raw.get("record", {}).get("log") is not None,
         "steps": found[0].dataset["step"].values[steps].tolist(),
         "variables": [{"key": v.key, "text": v.long_name} for v in known.values()],
+        "rule": rule({group.name: group.chosen for group in found}) if any(group.chosen != NO_CHOICE for group in found) else "",
         "groups": [described(group, known, steps) for group in found],
         **landscape(study, problem, raw, found, total),
         "claims": facts.claims(tree, raw),
@@ -56,14 +58,12 @@ def visible(value: Any) -> Any:
 
 def described(group: Shown, known: dict[str, Variable], steps: np.ndarray) -> dict[str, Any]:
     """One optimizer: its sweep, how the runs ended, its curves."""
-    best, by = bests(group)
     made: dict[str, Any] = {
         "name": group.name,
         "kind": str(group.dataset.attrs.get("optimizer", "")),
         "dims": dims(group),
         "best": group.best,
-        "bests": best,
-        "rule": by,
+        "bests": group.bests,
         "points": endings(group),
         "curves": {},
         "statistic": {},
@@ -84,9 +84,10 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     where = trajectories.steps_of(found[0], most)
     drawn: dict[int, list[tuple[np.ndarray, bool]]] = {}
     tracks, particles = [], []
-    if any(not landscapes.flat(landscapes.resolved(study, swept, place)[0]) for place in places):
+    lands = [landscapes.resolved(study, swept, place)[0] for place in places]
+    if any(not landscapes.flat(land) for land in lands):
         for group, of_points, share in zip(found, own, swarms.shares(found, len(where)), strict=True):
-            values, what = trajectories.trajectories(group, study.landscape.blocks, seeds, where)
+            values, what = trajectories.trajectories(group, lands, of_points, seeds, where)
             tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
             for at, path in staying(group, values):
                 drawn.setdefault(of_points[at], []).append((path, at == group.best))
@@ -123,7 +124,7 @@ def notes(found: list[Shown], stored: int, steps: int) -> list[str]:
     """What the page leaves out."""
     made = [
         f"{group.name}: {group.count:,} of the {group.count + group.left_out:,} points of its sweep, evenly spread, and the best"
-        f"{' of the first problem' if problem_dims(group.dataset) else ''}"
+        f"{' of each problem' if problem_dims(group.dataset) else ''}"
         for group in found
         if group.left_out
     ]

@@ -12,7 +12,7 @@ const dimAt = (g, name) => groups[g].dims.findIndex((dim) => dim.name === name);
 function measured(g, p) {
   const measure = element("measure").value, point = groups[g].points[p];
   if (measure === "final") return point.final ? [point.final[1], point.final[0], point.final[2]] : [null];
-  if (measure === "diverged") return [point.runs[DIVERGED] / point.runs.reduce((a, b) => a + b, 0)];
+  if (measure === "diverged") return [point.diverged];
   const curves = groups[g].curves[measure.slice(5)];
   return curves ? curves[p].map((part) => part[part.length - 1]) : [null];
 }

@@ -8,10 +8,12 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.status import Status
-from ..comparison import best_point, final_loss, groups, sweep_dims, swept_coordinates
-from ..results.best import best_of, rule, split
-from ..results.groups import problem_dims
-from .thinning import band, plain, spread
+from ..comparison import final_loss, groups, sweep_dims, swept_coordinates
+from ..results.best import each_problem, report_of
+from ..results.curves import LEVELS, of_values
+from ..results.groups import diverged, problem_dims
+from ..results.quantiles import quantile
+from .thinning import plain, spread
 
 POINTS = 400
 """Points of all groups' sweeps together."""
@@ -32,6 +34,12 @@ class Shown:
     sizes: Mapping[str, int]
     best: int | None
     """Which of the points shown is the best of the first problem; None if no loss is stored, or no run ended well."""
+    bests: list[int] | None
+    """For every point shown the best one of its problem; None if no loss is stored."""
+    reports: np.ndarray
+    """Which seeds the numbers are of, (seed,)."""
+    chosen: str
+    """How best points are chosen, see engine/results/best.py."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,39 +70,21 @@ def shown(dataset: Any, name: str, most: int) -> Shown:
         longest = max(kept, key=lambda dim: kept[dim])
         others = int(np.prod([n for dim, n in kept.items() if dim != longest]))
         kept[longest] = max(1, min(kept[longest] - 1, max(most // others, kept[longest] * 3 // 4)))
-    first = dict.fromkeys(problem_dims(dataset), 0)
+    apart = problem_dims(dataset)
+    places = {dim: spread(sizes[dim], kept[dim]) for dim in dims}
     try:
-        best = best_point(dataset.isel(first), name)
-        index: Mapping[str, int] | None = {**first, **best.index} if best.known else None
+        found = list(each_problem(dataset.isel({dim: places[dim] for dim in apart}), name))
     except SpecError:  # no loss is stored
-        index = None
-    places = {dim: spread(sizes[dim], kept[dim], index[dim] if index else None) for dim in dims}
-    at = None
-    if index is not None:
-        at = int(
-            np.ravel_multi_index([int(np.searchsorted(places[d], index[d])) for d in dims], [len(places[d]) for d in dims]) if dims else 0
-        )
-    return Shown(name, dataset.isel(places), places, sizes, at)
-
-
-def bests(group: Shown) -> tuple[list[int] | None, str]:
-    """For every point shown the best one of its problem, among the points shown, and what it is the best by; None if no loss is stored."""
-    data, order = group.dataset, tuple(group.places)
-    try:
-        final = final_loss(data, group.name)
-    except SpecError:
-        return None, ""
-    apart, made, found = problem_dims(data), np.empty(group.shape, dtype=int), []
-    data = data[["status"]].load()
-    for where in np.ndindex(*(data.sizes[dim] for dim in apart)):
-        at = dict(zip(apart, where, strict=True))
-        box = tuple(at.get(dim, slice(None)) for dim in order)
-        own = final[box]
-        best = best_of(data.isel(at), own, *split(data["seed"].values, int(np.prod(own.shape[:-1], dtype=int))))
-        index = {**at, **best.index}
-        made[box] = np.ravel_multi_index([index[dim] for dim in order], group.shape) if order else 0
-        found.append(best)
-    return made.ravel().tolist(), rule(found)
+        found = []
+    for dim in (dim for dim in dims if dim not in apart):
+        places[dim] = spread(sizes[dim], kept[dim], [best.index[dim] for _, best in found])
+    shape = [len(places[dim]) for dim in dims]
+    bests = np.empty(shape, dtype=int)
+    for where, best in found:
+        at = [where[dim] if dim in where else int(np.searchsorted(places[dim], best.index[dim])) for dim in dims]
+        bests[tuple(where.get(dim, slice(None)) for dim in dims)] = np.ravel_multi_index(at, shape) if dims else 0
+    first = int(bests.flat[0]) if found and found[0][1].known else None
+    return Shown(name, dataset.isel(places), places, sizes, first, bests.ravel().tolist() if found else None, *report_of(dataset))
 
 
 def dims(group: Shown) -> list[dict[str, Any]]:
@@ -113,14 +103,17 @@ def values(given: np.ndarray) -> list[Any]:
 
 
 def endings(group: Shown) -> list[dict[str, Any]]:
-    """How the runs of every point ended: counts by status, and the quartiles of the final loss where one is stored."""
+    """How the runs of every point ended: counts by status of all; of those that report the fraction that diverged, and the quartiles of the
+    final loss where one is stored."""
     order = (*group.places, "seed")
     status = group.dataset["status"].transpose(*order).values.reshape(group.count, -1)
     made: list[dict[str, Any]] = [{"runs": [int((row == end).sum()) for end in Status]} for row in status]
+    for point, part in zip(made, of_values(diverged(group.dataset)[..., group.reports], fraction=True).middle.ravel(), strict=True):
+        point["diverged"] = plain(part)
     try:
-        final = final_loss(group.dataset, group.name).reshape(group.count, -1)
+        final = final_loss(group.dataset, group.name)[..., group.reports]
     except SpecError:
         return made
-    for point, quartiles in zip(made, band(final).T, strict=True):
+    for point, quartiles in zip(made, quantile(final, LEVELS).reshape(len(LEVELS), -1).T, strict=True):
         point["final"] = plain(quartiles)
     return made

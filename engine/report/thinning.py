@@ -1,11 +1,9 @@
 """Numbers for the page: fewer of them, with few digits, and nothing that JSON lacks."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-
-LEVELS = (0.25, 0.5, 0.75)
-"""The quantiles over the seeds that the page shows: a median and its band."""
 
 
 def plain(values: Any, digits: int = 4) -> Any:
@@ -38,32 +36,19 @@ def thinned(count: int, most: int) -> np.ndarray:
     return np.unique(np.round(np.concatenate([even, early])).astype(np.int64))
 
 
-def spread(size: int, most: int, keep: int | None = None) -> np.ndarray:
-    """At most `most` positions of `size`, evenly spaced with both ends; `keep` is one of them.
+def spread(size: int, most: int, keep: Collection[int] = ()) -> np.ndarray:
+    """At most `most` positions of `size`, evenly spaced with both ends; those in `keep` are among them, in place of the nearest others, and
+    more than `most` where they are more.
 
-    >>> spread(10, 4, keep=5)
+    >>> spread(10, 4, keep=[5])
     array([0, 3, 5, 9])
+    >>> spread(10, 2, keep=[5, 6, 7])
+    array([5, 6, 7])
     """
-    places = np.unique(np.round(np.linspace(0, size - 1, min(size, most))).astype(np.int64))
-    if keep is not None and keep not in places:
-        places[np.argmin(np.abs(places - keep))] = keep
-    return np.sort(places)
-
-
-def band(values: np.ndarray) -> np.ndarray:
-    """The quantiles LEVELS along the last axis, stacked first; NaN left out, infinity the largest number.
-
-    >>> band(np.array([[1.0, 3.0, np.nan], [np.inf, np.inf, 0.0]]))[1].tolist()
-    [2.0, inf]
-    """
-    ordered = np.sort(values, axis=-1)  # NaN comes last
-    last = np.maximum(np.sum(~np.isnan(ordered), axis=-1, keepdims=True) - 1, 0)
-    made = []
-    for level in LEVELS:
-        place = level * last
-        low = np.take_along_axis(ordered, np.floor(place).astype(np.int64), -1)
-        high = np.take_along_axis(ordered, np.ceil(place).astype(np.int64), -1)
-        with np.errstate(invalid="ignore", over="ignore"):
-            between = low + (high - low) * (place - np.floor(place))
-        made.append(np.where(place == np.floor(place), low, np.where(np.isinf(high), high, between))[..., 0])
-    return np.stack(made)
+    places = set(np.round(np.linspace(0, size - 1, min(size, most))).astype(int).tolist())
+    for wanted in {*keep} - places:
+        others = places - {*keep}
+        if others:
+            places.remove(min(others, key=lambda place: abs(place - wanted)))
+        places.add(wanted)
+    return np.array(sorted(places), dtype=np.int64)

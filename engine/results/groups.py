@@ -82,6 +82,18 @@ def final_value(dataset: Any, variable: str, name: str = "") -> np.ndarray:
     return np.where(status == Status.UNFINISHED, np.nan, final)
 
 
+def diverged(dataset: Any) -> np.ndarray:
+    """Whether each run diverged, 1 or 0, (sweep dims..., seed); NaN where it is not finished."""
+    status = dataset["status"].transpose(*sweep_dims(dataset), "seed").values
+    return np.where(status == Status.UNFINISHED, np.nan, status == Status.DIVERGED)
+
+
+def converged(dataset: Any, target: float, name: str = "") -> np.ndarray:
+    """Whether the final loss of each run is at most the target, 1 or 0, (sweep dims..., seed); NaN where it is not finished."""
+    final = final_loss(dataset, name)
+    return np.where(np.isnan(final), np.nan, final <= target)
+
+
 def needs_loss(dataset: Any, name: str = "") -> None:
     """Raises SpecError if the loss of every run along its steps is not stored."""
     if "loss" not in dataset.data_vars:

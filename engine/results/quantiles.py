@@ -1,4 +1,6 @@
-"""Quantiles of final losses, infinity a number like any other, and how sure the median is."""
+"""Quantiles over seeds, infinity a number like any other, and how sure the median is."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,20 +13,44 @@ METHODS = {
 }
 
 
-def quantile(values: np.ndarray, q: float) -> np.ndarray:
-    """The q-quantile along the last axis, linear between neighbours, NaN left out, infinity a number like any other.
+def quantile(values: np.ndarray, q: float | Sequence[float] | np.ndarray) -> np.ndarray:
+    """The q-quantile along the last axis, linear between neighbours, NaN left out, infinity a number like any other; of several q stacked
+    along a new first axis.
 
     >>> float(quantile(np.array([3.0, np.inf, 1.0]), 0.5)), float(quantile(np.array([np.nan, 1.0, 2.0]), 0.5))
     (3.0, 1.5)
+    >>> quantile(np.array([3.0, np.inf, 1.0]), [0.25, 0.5, 0.75])
+    array([ 2.,  3., inf])
     """
-    ordered = np.sort(values, axis=-1)
-    count = np.sum(~np.isnan(ordered), axis=-1, keepdims=True)
-    place = q * np.maximum(count - 1, 0)
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    last = np.maximum(np.sum(~np.isnan(ordered), axis=-1, keepdims=True) - 1, 0)
+    if np.ndim(q):
+        return np.stack([of_ordered(ordered, last, float(level)) for level in np.asarray(q)])
+    return of_ordered(ordered, last, float(q))  # type: ignore[arg-type]
+
+
+def of_ordered(ordered: np.ndarray, last: np.ndarray, q: float) -> np.ndarray:
+    """The q-quantile along the last axis of what increases along it up to `last`."""
+    place = q * last
     low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
     below, above = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
     with np.errstate(invalid="ignore", over="ignore"):
         between = below + (above - below) * (place - low)
     return np.where(low == high, below, np.where(np.isinf(above), above, between))[..., 0]
+
+
+def between_levels(stored: np.ndarray, levels: np.ndarray, wanted: Sequence[float]) -> np.ndarray:
+    """Quantiles at the wanted levels, stacked first, of those that are stored at increasing levels, (..., levels): linear between neighbours.
+
+    >>> between_levels(np.array([[0.0, 1.0, 5.0]]), np.array([0.0, 0.5, 1.0]), [0.25, 0.5, 0.75])[:, 0]
+    array([0.5, 1. , 3. ])
+    """
+    at = np.interp(wanted, levels, np.arange(len(levels)))
+    low, high = np.floor(at).astype(int), np.ceil(at).astype(int)
+    below, above = stored[..., low], stored[..., high]
+    with np.errstate(invalid="ignore", over="ignore"):
+        between = below + (above - below) * (at - low)
+    return np.moveaxis(np.where(low == high, below, between), -1, 0)
 
 
 def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

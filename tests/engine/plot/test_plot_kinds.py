@@ -8,7 +8,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import thalweg
-from thalweg.engine.comparison import final_loss
+import xarray
+from thalweg.engine.comparison import compare, final_loss
+from thalweg.engine.comparison.profiles import ratios_of, rises
 from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
@@ -115,7 +117,7 @@ def test_a_panel_a_landscape_each_at_its_own_best(trees):
     assert [axes.get_title(loc="left") for axes in panels] == ["rosenbrock, b=1", "rosenbrock, b=100"]
     dataset, picture = trees.valleys["sgd"].to_dataset(), pictured(trees.valleys)
     for k, axes in enumerate(panels):
-        median = np.median(final_loss(dataset.isel(b=k)), axis=-1)
+        median = np.median(final_loss(dataset.isel(b=k))[..., ::2], axis=-1)  # the even seeds choose
         best = int(np.argmin(median))
         wanted = dataset.params.isel(b=k, lr=best, seed=0).values
         path = lines(axes, picture.colour("sgd"))[0]
@@ -143,8 +145,11 @@ def test_loss_draws_medians_and_single_runs(trees):
     own = lines(axes, THEMES["dark"].colours[0])
     assert len(own) == 4
     dataset = trees.valleys["sgd"].to_dataset().sel(b=1.0)
-    best = dataset.isel(lr=int(np.argmin(np.median(final_loss(dataset), -1)))).loss
-    np.testing.assert_allclose(own[0].get_ydata(), best.median("seed"))
+    best = dataset.isel(lr=int(np.argmin(np.median(final_loss(dataset)[..., ::2], -1)))).loss
+    np.testing.assert_allclose(own[0].get_ydata(), best.isel(seed=[1, 3]).median("seed"))  # the odd seeds report
+    for k, single in enumerate(own[1:]):
+        np.testing.assert_allclose(single.get_ydata(), best.isel(seed=k))
+    assert "median and 25-75 % of 2 seeds" in axes.get_ylabel()
     assert axes.get_xlabel() == "step (optimizer updates)"
     axes, *_ = drawn(trees.matrix, "loss", value="log10(gradient_norm)")
     assert "log10(gradient_norm)" in axes.get_ylabel()
@@ -155,14 +160,20 @@ def test_sweep_along_a_hyperparameter_and_along_the_problem(trees):
     assert [axes.get_xlabel() for axes in panels] == ["learning rate (lr)"] * 2
     dataset = trees.valleys["sgd"].to_dataset()
     for k, axes in enumerate(panels):
-        median = np.median(final_loss(dataset.isel(b=k)), -1)
+        median = np.median(final_loss(dataset.isel(b=k))[..., 1::2], -1)
         shown = lines(axes, THEMES["light"].colours[0])[0].get_ydata()
         np.testing.assert_allclose(shown, np.where(np.isfinite(median), median, np.nan))
     (axes,) = drawn(trees.valleys, "sweep", x="b")
-    adam = np.median(final_loss(trees.valleys["adam"].to_dataset()), -1)
-    np.testing.assert_allclose(lines(axes, THEMES["light"].colours[1])[0].get_ydata(), adam.reshape(2, -1).min(1))
+    adam = final_loss(trees.valleys["adam"].to_dataset().transpose("b", ...)).reshape(2, -1, 4)
+    best = np.median(adam[..., ::2], -1).argmin(-1)
+    wanted = np.median(adam[[0, 1], best][..., 1::2], -1)
+    np.testing.assert_allclose(lines(axes, THEMES["light"].colours[1])[0].get_ydata(), wanted)
     (axes,) = drawn(trees.edge, "sweep", x="lr/2", value="diverged", at={"weight_decay": 0.5})
     assert list(lines(axes, THEMES["light"].colours[0])[0].get_xdata()) == [lr / 2 for lr in np.linspace(0.25, 4.25, 9)]
+    lost = trees.valleys["sgd"].to_dataset().status.isel(b=1) == 2
+    (axes,) = drawn(trees.valleys, "sweep", value="diverged", at={"b": 100.0}, groups=("sgd",))
+    np.testing.assert_allclose(lines(axes, THEMES["light"].colours[0])[0].get_ydata(), lost.mean("seed"))  # a fraction; nothing is chosen
+    assert "of 4 seeds" in axes.get_ylabel()
 
 
 def test_phase_shows_the_fraction_and_the_theory_line(trees):
@@ -188,10 +199,10 @@ def test_phase_marks_the_best_cell_of_every_problem(trees):
     rows, columns = one.best
     assert list(columns) == [0, 1]
     for k in (0, 1):
-        choosing = np.median(final[k][..., ::2], -1)  # the even seeds choose, and all are drawn
+        choosing = np.median(final[k][..., ::2], -1)  # the even seeds choose, and the odd ones report
         lr, beta1 = np.unravel_index(np.argmin(choosing), choosing.shape)
         assert rows[k] == lr
-        assert one.values[rows[k], k] == np.median(final[k, lr, beta1])
+        assert one.values[rows[k], k] == np.median(final[k, lr, beta1, 1::2])
     panels = drawn(trees.valleys, "phase", groups=("adam",), x="lr", y="beta1")
     assert len(panels) == 2  # one a landscape
     assert all("best: " in axes.get_title(loc="left") for axes in panels)
@@ -204,18 +215,69 @@ def test_the_fine_grid_of_a_line_reaches_half_a_cell_beyond():
 
 
 def test_profiles(trees):
-    ratios, shares = profile.performance_profile(np.array([[1.0, 2.0], [3.0, 1.0], [np.inf, 5.0], [np.inf, np.inf]]))
+    ratios, shares = rises(ratios_of(np.array([[1.0, 2.0], [3.0, 1.0], [np.inf, 5.0], [np.inf, np.inf]])), 1.0)
     assert list(ratios) == [1, 2, 3]
     assert shares.T.tolist() == [[0.25, 0.25, 0.5], [0.5, 0.75, 0.75]]
     left, right = drawn(trees.valleys, "profile")
-    costs, _ = profile.steps_to_aim(pictured(trees.valleys), pictured(trees.valleys).problems())
-    assert costs.shape == (8, 2)
+    costs, _ = profile.instances(pictured(trees.valleys))
+    assert costs.shape == (4, 2)  # the odd seeds of two problems
     for k, colour in enumerate(THEMES["light"].colours[:2]):
         assert lines(left, colour)[0].get_ydata()[-1] == np.isfinite(costs[:, k]).mean()
         done = lines(right, colour)[0]
         assert np.interp(30, done.get_xdata()[:-1], done.get_ydata()[:-1]) <= (costs[:, k] <= 60).mean()
     (axes,) = drawn(trees.valleys, "profile", value="final_loss")
     assert "final loss" in axes.get_xlabel()
+    costs, _ = profile.instances(pictured(trees.valleys, value="final_loss"))
+    best = [problem.bests()["adam"].index for problem in pictured(trees.valleys).problems()]
+    adam = trees.valleys["adam"].to_dataset()
+    np.testing.assert_array_equal(costs[:, 1], np.concatenate([final_loss(adam.isel(b=k, **at))[1::2] for k, at in enumerate(best)]))
+
+
+def step_at(line, x):
+    """The value of a step curve at a place."""
+    return line.get_ydata()[np.searchsorted(line.get_xdata()[:-1], x, side="right") - 1]
+
+
+@pytest.mark.parametrize("at", [{}, {"b": 100.0}])
+def test_a_profile_shows_what_the_table_says(trees, at):
+    held = xarray.DataTree.from_dict({name: node.to_dataset().sel(at) for name, node in trees.valleys.children.items()})
+    held.attrs = trees.valleys.attrs
+    table, data = compare(held, view="performance"), compare(held, view="data")
+    left, right = drawn(trees.valleys, "profile", at=at or None)
+    for name, colour in zip(("sgd", "adam"), THEMES["light"].colours, strict=False):
+        (one,) = lines(left, colour)
+        for ratio in (1.0, 1.5, 2.0, 4.0, np.inf):
+            assert step_at(one, ratio) == table.solved.sel(optimizer=name, accuracy=1e-3, ratio=ratio)
+        (one,) = lines(right, colour)
+        for budget in data.budget.values:
+            assert step_at(one, budget) == data.solved.sel(optimizer=name, accuracy=1e-3, budget=budget)
+
+
+def test_a_profile_to_a_loss_counts_every_reported_instance(trees):
+    costs, about = profile.instances(pictured(trees.valleys, target=0.5, groups=("adam",)))
+    wanted = []
+    for problem in pictured(trees.valleys).problems():
+        best = problem.bests()["adam"]
+        first = problem.groups["adam"].thalweg.reach(0.5).isel(best.index).values
+        wanted += first[1::2].tolist()
+    assert costs.ravel().tolist() == wanted
+    assert about["instances"] == len(wanted) == 4
+
+
+def test_curves_of_stored_statistics_are_of_all_seeds_and_say_so(trees):
+    tree = thalweg.run({**VALLEYS, "record": {"every": 5, "stats": ["mean", "quantiles"]}})
+    figure = PICTURES.load("loss").draw(pictured(tree, groups=("sgd",), at={"b": 1.0}))
+    (axes,) = figure.axes
+    best = int(np.argmin(np.median(final_loss(tree["sgd"].to_dataset().sel(b=1.0))[..., ::2], -1)))
+    stored = tree["sgd"].to_dataset().sel(b=1.0).isel(lr=best).loss_quantile.sel(quantile=0.5)
+    np.testing.assert_allclose(lines(axes, THEMES["light"].colours[0])[0].get_ydata(), stored)
+    assert "of 4 seeds" in axes.get_ylabel()
+    assert "curves are of all seeds, whose statistics are stored" in figure.legends[0].get_title().get_text()
+    with pytest.raises(SpecError, match="no single runs"):
+        PICTURES.load("loss").draw(pictured(tree, seeds=2))
+    mean = thalweg.run({**VALLEYS, "record": {"every": 5, "stats": ["mean"]}})
+    axes, *_ = drawn(mean, "loss")
+    assert "mean of 4 seeds" in axes.get_ylabel()
 
 
 def test_spectra_and_the_hessian(trees):

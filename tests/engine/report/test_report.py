@@ -12,7 +12,7 @@ from thalweg.engine.api import verify_study
 from thalweg.engine.comparison import best_point, final_loss
 from thalweg.engine.report import page
 from thalweg.engine.report.page_data import payload
-from thalweg.engine.report.thinning import band, spread, thinned
+from thalweg.engine.report.thinning import spread, thinned
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import parse_study
 
@@ -86,6 +86,7 @@ def test_curves_are_the_quantiles_of_the_store():
     tree = result("two_dims")
     group = payload(tree)["groups"][1]
     loss = tree["sgd"].loss.isel(lr=1).transpose("seed", "step").values
+    loss = loss[1::2]  # the even seeds choose, the odd ones report
     middle, low, high = group["curves"]["loss"][1]
     np.testing.assert_allclose(middle, np.median(loss, axis=0), rtol=1e-3)
     np.testing.assert_allclose(low, np.quantile(loss, 0.25, axis=0), rtol=1e-3)
@@ -99,7 +100,7 @@ def test_points_run_with_the_last_dimension_fastest():
     names = [dim["name"] for dim in adam["dims"]]
     shape = [len(dim["fields"][0]["values"]) for dim in adam["dims"]]
     at = (1, 1) if shape[0] <= shape[1] else (2, 1)
-    wanted = np.median(tree["adam"].loss.isel(dict(zip(names, at, strict=True))).isel(step=-1).values)
+    wanted = np.median(tree["adam"].loss.isel(dict(zip(names, at, strict=True))).isel(step=-1, seed=[1, 3]).values)
     assert adam["points"][np.ravel_multi_index(at, shape)]["final"][1] == pytest.approx(wanted, rel=1e-3)
 
 
@@ -229,10 +230,11 @@ def test_long_sweeps_are_thinned_keep_the_best_and_say_so(tmp_path):
     assert any(f"{points} of the 3,000 points" in note for note in data["notes"])
     assert any("of the 601 stored steps" in note for note in data["notes"])
     adam, shown = tree["adam"].to_dataset(), data["groups"][0]
-    there = np.median(final_loss(adam.isel(best_point(adam).index)))  # all seeds are shown, the even ones choose
+    there = best_point(adam).median  # of the odd seed; the even one chooses
+    assert there == final_loss(adam.isel(best_point(adam).index))[1]
     assert shown["points"][shown["best"]]["final"][1] == pytest.approx(there, rel=1e-3)
     assert set(shown["bests"]) == {shown["best"]}
-    assert shown["rule"] == "best: the lowest median final loss of the even seeds"
+    assert data["rule"].startswith("best: the lowest median final loss of the even seeds")
 
 
 def test_thinning():
@@ -243,17 +245,9 @@ def test_thinning():
         assert len(kept) <= most
         assert (np.diff(kept) > 0).all()
     for keep in range(30):
-        kept = spread(30, 5, keep)
+        kept = spread(30, 5, [keep])
         assert keep in kept
         assert len(set(kept.tolist())) == 5
-
-
-def test_bands_are_numpys_quantiles():
-    values = np.random.default_rng(0).normal(size=(6, 9))
-    np.testing.assert_allclose(band(values), np.quantile(values, [0.25, 0.5, 0.75], axis=-1))
-    values[:, :3] = np.nan
-    np.testing.assert_allclose(band(values), np.nanquantile(values, [0.25, 0.5, 0.75], axis=-1))
-    assert np.isnan(band(np.full((1, 3), np.nan))).all()
 
 
 def test_a_data_file_that_is_gone_does_not_stop_the_report(tmp_path):

@@ -137,7 +137,7 @@ def test_a_fork_is_drawn(tmp_path):
     lines = [line for line in axes.lines if len(line.get_xdata()) > 1 and line.get_xdata()[0] != line.get_xdata()[-1]]
     old, left, new = (line.get_xdata().tolist() for line in lines)
     assert (old, left, new) == ([0, 5, 10], [15, 20, 25, 30], [15, 20, 25, 30])
-    assert lines[1].get_ydata()[-1] in whole["adam"].loss.median("seed").isel(step=-1).values
+    assert lines[1].get_ydata()[-1] in whole["adam"].loss.isel(seed=[1, 3]).median("seed").isel(step=-1).values  # the odd seeds report
     assert plot(tmp_path / "b.zarr", "fork", tmp_path / "fork.png").stat().st_size > 5000
     with pytest.raises(SpecError, match="fork needs a branch"):
         plot(tmp_path / "a.zarr", "fork", tmp_path / "x.png")
