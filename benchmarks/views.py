@@ -51,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="thalweg-bench-") as folder:
         stores = [made(Path(folder), f"runs{k}", study) for k, study in enumerate(STORES.values())]
         print("| view | " + " | ".join(STORES) + " |\n" + "|---" * (1 + len(STORES)) + "|")
-        for view in VIEWS:
+        for view in VIEWS.kinds():
             print(f"| `{view}` | " + " | ".join(measured(store, view) for store in stores) + " |", flush=True)
 
 

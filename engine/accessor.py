@@ -35,7 +35,7 @@ import xarray
 from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import Study
-from .comparison.targets import first_steps, running_time, spent, wilson
+from .comparison.running_time import first_steps, running_time, spent, wilson
 from .results.best import each_problem, positions
 from .results.curves import over_seeds
 from .results.groups import final_loss, final_value, needs_loss, opened, sweep_dims, swept_coordinates

@@ -97,6 +97,29 @@ class Registry(Choice):
         raise ImportError(f"{path} defines no {self.noun} whose `kind` is '{kind}'")
 
 
+class Modules(Registry):
+    """The modules of one folder, in place of classes: kinds of pictures, views of a comparison."""
+
+    def load(self, kind: str) -> Any:
+        """The module of this kind. Raises LookupError if there is none, ImportError if it is broken."""
+        if kind not in self.modules():
+            raise LookupError(f"there is no {self.noun} '{kind:.60}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
+        try:
+            return importlib.import_module(self.modules()[kind])
+        except Exception as error:
+            raise ImportError(f"the {self.noun} '{kind}' fails to import: {error!r}") from error
+
+    def summaries(self) -> dict[str, str]:
+        """Every kind with the first paragraph of its module's docstring."""
+        made = {}
+        for kind in self.kinds():
+            try:
+                made[kind] = " ".join((self.load(kind).__doc__ or "").split("\n\n")[0].split())
+            except ImportError as error:
+                made[kind] = f"(broken: {error})"
+        return made
+
+
 LANDSCAPES = Registry("specs.landscapes", "landscape")
 DIAGNOSTICS = Registry("specs.diagnostics", "diagnostic")
 OPTIMIZERS = Registry("optimizers", "optimizer")

@@ -9,12 +9,12 @@ import typer
 
 from ._say import command, say, to_look_at
 
-VIEWS = "final, targets, ecdf, performance, data, sensitivity, pairs or ranks."
-
 
 def compare(
     stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")],
-    view: Annotated[str, typer.Option("--view", "-v", help=VIEWS)] = "",
+    view: Annotated[
+        str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, performance, data, ...: thalweg list views.")
+    ] = "",
     target: Annotated[list[float] | None, typer.Option(metavar="LOSS", help="A loss to reach, for the view targets; repeatable.")] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,

@@ -9,7 +9,8 @@ from ._say import say
 
 def list(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="landscapes, optimizers, diagnostics, studies or schedules; all if left out.")
+        str,
+        typer.Argument(metavar="WHAT", help="landscapes, optimizers, diagnostics, studies, schedules, views or pictures; all if left out."),
     ] = "",
 ) -> None:
     """List what can stand in a study."""
@@ -19,6 +20,8 @@ def list(
     known = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics")} | {
         "schedules": _schedules,
         "studies": _studies,
+        "views": _views,
+        "pictures": _pictures,
     }
     if what and what not in known:
         raise SpecError(f"there is no list of '{what}'{suggest(what, known)} (known: {', '.join(known)})")
@@ -55,3 +58,15 @@ def _studies() -> dict[str, str]:
     from ...specs.load import gallery, read_yaml
 
     return {name: str(read_yaml(path.read_bytes(), path.name).data.get("title", "")) for name, path in gallery().items()}
+
+
+def _views() -> dict[str, str]:
+    from ..comparison.views import VIEWS
+
+    return VIEWS.summaries()
+
+
+def _pictures() -> dict[str, str]:
+    from ..plot import kinds
+
+    return kinds()

@@ -3,8 +3,9 @@
 from ..results.best import Best, best_point
 from ..results.groups import final_loss, groups, opened, sweep_dims, swept_coordinates
 from ..results.quantiles import quantile
+from .compare import compare
 from .render import save, table
-from .views import VIEWS, compare
+from .views import VIEWS
 
 __all__ = [
     "VIEWS",

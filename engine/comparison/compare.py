@@ -1,28 +1,13 @@
-"""The views of a comparison, by name: what `thalweg.compare` and the command line show."""
+"""One view of some stores: what `thalweg.compare` and the command line show."""
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ...specs.errors import SpecError, suggest
+from ...specs.errors import SpecError
 from .entries import entries
-from .final import final
-from .pairs import pairs
-from .profiles import data, ecdf, performance
-from .ranks import ranks
-from .sensitivity import sensitivity
-from .targets import targets
-
-VIEWS: dict[str, Callable[..., Any]] = {
-    "final": final,
-    "targets": targets,
-    "ecdf": ecdf,
-    "performance": performance,
-    "data": data,
-    "sensitivity": sensitivity,
-    "pairs": pairs,
-    "ranks": ranks,
-}
+from .views import VIEWS
 
 
 def compare(*sources: Any, view: str = "final", target: "float | Sequence[float] | None" = None) -> Any:
@@ -35,17 +20,21 @@ def compare(*sources: Any, view: str = "final", target: "float | Sequence[float]
 
     Views: `final` (the loss at the end: median, its 95 % interval, quartiles, numbers of runs), `targets` (expected running time and
     success rate for `target`, a loss or several), `ecdf`, `performance`, `data` (profiles), `sensitivity` (to the learning rate),
-    `pairs` (tests between optimizers), `ranks` (across problems). The functions of engine/comparison/ of these names have the
+    `pairs` (tests between optimizers), `ranks` (across problems). The files of engine/comparison/views/ have the
     definitions, docs/compare.md how to read them.
 
     Raises StoreError for a path that is no store, SpecError where nothing was given, no loss was recorded, or a view lacks what it needs.
     """
-    if view not in VIEWS:
-        raise SpecError(f"compare: there is no view '{view}'{suggest(view, VIEWS)} (known: {', '.join(VIEWS)})")
+    try:
+        module = VIEWS.load(view)
+    except (LookupError, ImportError) as error:
+        raise SpecError(f"compare: {error.args[0]}") from None
     wanted = [] if target is None else [float(t) for t in ([target] if isinstance(target, (int, float)) else target)]
-    if wanted and view != "targets":
+    takes = "targets" in inspect.signature(module.view).parameters
+    if wanted and not takes:
         raise SpecError(f"compare: a target belongs to the view targets, not to {view}")
     if not all(map(math.isfinite, wanted)):
         raise SpecError(f"compare: a target must be a finite number; given: {', '.join(map(str, wanted))}")
     found = entries(sources)
-    return VIEWS[view](found, wanted) if view == "targets" else VIEWS[view](found)
+    made = module.view(found, targets=wanted) if takes else module.view(found)
+    return made.assign_attrs(view=view)

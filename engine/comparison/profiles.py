@@ -13,42 +13,14 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..results.best import NO_CHOICE
+from ..text.tables import Column
+from .cells import choices, left_out, number, words
 from .entries import Entry, on_all
-from .targets import first_steps, lows, starts
+from .running_time import first_steps, lows, starts
 
 ACCURACIES = (1e-1, 1e-3, 1e-5)
-RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0, np.inf)
-TARGETS = 10.0 ** (-0.2 * np.arange(1, 41))
-"""Accuracies of the ECDF: 40, five a decade as COCO has, from 0.63 to 1e-8 of the gap."""
 PART = 2**16
 """Seeds looked at at a time."""
-
-
-def performance(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, ratios: Sequence[float] = RATIOS) -> Any:
-    """Performance profile: `solved` (optimizer, accuracy, ratio), the fraction of instances that an optimizer solved within `ratio`
-    times the steps of the fastest one, of which there is at least one. At ratio 1 it is how often it was the fastest, at infinity how
-    often it solved the instance."""
-    solvers, solved, attributes = fractions(found, accuracies, ratios, lambda times, _: step_ratios(times))
-    return profile("performance", solved, solvers, {"accuracy": list(accuracies), "ratio": list(ratios)}, attributes)
-
-
-def data(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, budgets: Sequence[float] = ()) -> Any:
-    """Data profile: `solved` (optimizer, accuracy, budget), the fraction of instances that an optimizer solved within `budget`
-    simplex gradients: a gradient is one, dim + 1 evaluations of the loss are one. By default powers of two up to the largest budget."""
-    budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] * one.simplex for one in found)))
-    solvers, solved, attributes = fractions(found, accuracies, budgets, lambda times, chosen: times * [one.simplex for one in chosen])
-    return profile("data", solved, solvers, {"accuracy": list(accuracies), "budget": budgets}, attributes)
-
-
-def ecdf(found: Sequence[Entry], accuracies: Sequence[float] = tuple(TARGETS), budgets: Sequence[float] = ()) -> Any:
-    """Runtime ECDF: `solved` (optimizer, budget), the fraction of pairs of an instance and a target reached within `budget` steps.
-
-    The targets are the losses that leave these fractions of the gap on each instance. COCO measures gaps from the known optimum, here it is
-    the lowest loss that any optimizer reached on the instance; and no restarts are simulated."""
-    budgets = list(budgets) or powers(float(max(one.dataset["step"].values[-1] for one in found)))
-    solvers, solved, attributes = fractions(found, accuracies, budgets, lambda times, _: times)
-    attributes["targets"] = f"{len(accuracies)} from {max(accuracies):.2g} to {min(accuracies):.2g} of the gap"
-    return profile("ecdf", solved.mean(1), solvers, {"budget": budgets}, attributes)
 
 
 def fractions(
@@ -190,9 +162,46 @@ def powers(most: float) -> list[float]:
     return [*(2.0 ** np.arange(0, np.ceil(np.log2(max(most, 1))))), most]
 
 
-def profile(view: str, solved: np.ndarray, solvers: list[str], coords: dict[str, Any], attributes: dict[str, Any]) -> Any:
+def profile(solved: np.ndarray, solvers: list[str], coords: dict[str, Any], attributes: dict[str, Any]) -> Any:
+    """A profile as an xarray.Dataset along `optimizer` and the coordinates."""
     import xarray
 
     chosen = attributes.pop("chosen")
     data = {"solved": (("optimizer", *coords), solved), "chosen": ("optimizer", chosen)}
-    return xarray.Dataset(data, coords={"optimizer": solvers, **coords}, attrs={"view": view, **attributes})
+    return xarray.Dataset(data, coords={"optimizer": solvers, **coords}, attrs=attributes)
+
+
+def profile_columns(dataset: Any, along: str, heading: Callable[[float], str]) -> list[Column]:
+    """One row an optimizer (and accuracy), one column a ratio or budget."""
+    solved = dataset["solved"].transpose("optimizer", ..., along)
+    if "accuracy" in solved.dims:
+        solved = solved.transpose("accuracy", "optimizer", along)
+    at = pick(len(dataset[along]))
+    shown = {at[k] for k in pick(len(at), 6)}
+    cells = solved.values.reshape(-1, len(dataset[along]))
+    names = words(dataset["optimizer"])
+    made = (
+        []
+        if "accuracy" not in solved.dims
+        else [Column("accuracy", np.repeat([number(a) for a in dataset["accuracy"].values], len(names)).tolist())]
+    )
+    made.append(Column("optimizer", names * (len(cells) // len(names)), name=True))
+    return made + [Column(heading(float(dataset[along][k])), [f"{v:.2f}" for v in cells[:, k]], minor=k not in shown) for k in at]
+
+
+def pick(count: int, most: int = 10) -> list[int]:
+    """At most so many of the columns, evenly, the last always."""
+    return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})
+
+
+def steps_heading(limit: float) -> str:
+    """A number of steps as a column's title."""
+    return f"{limit:,.0f}" if limit >= 10 else f"{limit:g}"
+
+
+def profile_note(dataset: Any, what: str) -> list[str]:
+    """What is said below a profile."""
+    about = dataset.attrs
+    where = f"{about['instances']:,} instances: the reported seeds of {about['problems']:,} problem{'s' * (about['problems'] > 1)}"
+    unmoved = f", {about['unmoved']:,} without any progress left out" if about["unmoved"] else ""
+    return [choices(dataset), what, where + unmoved, left_out(dataset)]

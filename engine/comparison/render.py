@@ -16,7 +16,7 @@ from ...specs.text import printable
 from ..text.escape import for_csv, for_latex
 from ..text.tables import Column, Table, console
 from ..text.whole_file import write_whole
-from .columns import columns, note
+from .views import VIEWS
 
 FORMATS = ("table", "csv", "latex", "json")
 PLAIN = 160
@@ -34,6 +34,16 @@ def save(dataset: Any, kind: str, out: "str | Path | None" = None) -> str:
     if out is not None:
         write_whole(out, text)
     return text
+
+
+def columns(dataset: Any) -> list[Column]:
+    """The columns of a view."""
+    return VIEWS.load(dataset.attrs["view"]).columns(dataset)
+
+
+def note(dataset: Any) -> str:
+    """What has to be said below the table."""
+    return "\n".join(line for line in VIEWS.load(dataset.attrs["view"]).note(dataset) if line)
 
 
 def table(dataset: Any) -> Table:

@@ -5,13 +5,12 @@ has them all). A kind of moving pictures has `film(picture, target)` in its plac
 the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
 """
 
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...specs.errors import SpecError, suggest
-from ...specs.registry import Registry
+from ...specs.registry import Modules
 from ..text.whole_file import whole
 
 __all__ = ["FORMATS", "default_suffix", "kinds", "plot"]
@@ -20,32 +19,12 @@ FORMATS = ("png", "svg", "pdf")
 """Of pictures that stand still."""
 
 
-class Pictures(Registry):
-    """The kinds of pictures."""
-
-    def load(self, kind: str) -> Any:
-        """The module of this kind. Raises LookupError if there is none, ImportError if it is broken."""
-        if kind not in self.modules():
-            known = ["auto", *self.kinds()]
-            raise LookupError(f"there is no kind '{kind}'{suggest(kind, known)} (known: {', '.join(known)})")
-        try:
-            return importlib.import_module(self.modules()[kind])
-        except Exception as error:
-            raise ImportError(f"the kind of picture '{kind}' fails to import: {error!r}") from error
-
-
-PICTURES = Pictures("engine.plot", "kind of picture")
+PICTURES = Modules("engine.plot", "kind of picture")
 
 
 def kinds() -> dict[str, str]:
     """Every kind with the first sentence of its module."""
-    made = {}
-    for kind in PICTURES.kinds():
-        try:
-            made[kind] = " ".join((PICTURES.load(kind).__doc__ or "").split("\n\n")[0].split())
-        except ImportError as error:
-            made[kind] = f"(broken: {error})"
-    return made
+    return PICTURES.summaries()
 
 
 def plot(
@@ -111,6 +90,9 @@ def _kind(kind: str, out: Path | None) -> Any:
     if kind == "auto":
         kind = "animate" if suffix in films else "overview"
     try:
+        if kind not in PICTURES.kinds():
+            known = ["auto", *PICTURES.kinds()]
+            raise LookupError(f"there is no kind '{kind}'{suggest(kind, known)} (known: {', '.join(known)})")
         module = PICTURES.load(kind)
     except (LookupError, ImportError) as error:
         raise SpecError(f"plot: {error.args[0]}") from None

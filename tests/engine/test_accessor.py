@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
-from thalweg.engine.comparison import targets
+from thalweg.engine.results import blocks
 from thalweg.specs.errors import SpecError
 
 STUDY = {
@@ -42,7 +42,7 @@ def test_final_and_best(tree):
 
 @pytest.mark.parametrize("budget", [7, 100, 10**7])
 def test_reach_is_the_same_in_blocks_of_any_size(tree, monkeypatch, budget):
-    monkeypatch.setattr(targets.boxes, "__defaults__", (budget,))
+    monkeypatch.setattr(blocks.boxes, "__defaults__", (budget,))
     wanted = [1.0, 0.0]
     loss, steps = tree["sgd"]["loss"].values, tree["sgd"]["step"].values
     for k, target in enumerate(wanted):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from thalweg.engine.comparison.pairs import holm
-from thalweg.engine.comparison.ranks import friedman, nemenyi
-from thalweg.engine.comparison.targets import wilson
+from thalweg.engine.comparison.running_time import wilson
+from thalweg.engine.comparison.views.pairs import holm
+from thalweg.engine.comparison.views.ranks import friedman, nemenyi
 
 
 def test_wilson_is_that_of_statsmodels():

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError
-from ..results.quantiles import quantile
-from .entries import Entry, by_problem
+from ....specs.errors import SpecError
+from ...results.quantiles import quantile
+from ...text.tables import Column
+from ..cells import chance, counts, number, problem_column, words
+from ..entries import Entry, by_problem
 
 
-def pairs(found: Sequence[Entry]) -> Any:
+def view(found: Sequence[Entry]) -> Any:
     """Every two optimizers on every problem, as an xarray.Dataset along `pair`: the names `first` (the lower median) and `second`,
     `difference`, the median of first - second, `wins`, `ties` and `losses` of the first (wins: its loss is lower), `seeds`, `p` and `holm`.
 
@@ -36,7 +38,7 @@ def pairs(found: Sequence[Entry]) -> Any:
         raise SpecError("tests: no two optimizers on the same landscape, start and noise share a root_seed and a finished, reported seed")
     data = {key: ("pair", np.array([row[key] for row in rows])) for key in rows[0]}
     data["holm"] = ("pair", holm(data["p"][1]))
-    return xarray.Dataset(data, attrs={"view": "pairs", "test": "Wilcoxon signed-rank, two-sided", "correction": f"Holm over {len(rows)}"})
+    return xarray.Dataset(data, attrs={"test": "Wilcoxon signed-rank, two-sided", "correction": f"Holm over {len(rows)}"})
 
 
 def signed_rank(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
@@ -70,3 +72,22 @@ def holm(p: np.ndarray) -> np.ndarray:
     made = np.empty(len(p))
     made[order] = np.minimum(1.0, np.maximum.accumulate((len(p) - np.arange(len(p))) * np.asarray(p)[order]))
     return made
+
+
+def columns(dataset: Any) -> list[Column]:
+    """The table's columns."""
+    won = zip(*(counts(dataset[name]) for name in ("wins", "ties", "losses")), strict=True)
+    return [
+        *problem_column(dataset),
+        Column("better", words(dataset["first"]), name=True),
+        Column("than", words(dataset["second"]), name=True),
+        Column("difference", [number(v) for v in dataset["difference"].values]),
+        Column("won-tied-lost", ["-".join(three) for three in won]),
+        Column("p", [chance(v) for v in dataset["p"].values]),
+        Column("p (Holm)", [chance(v) for v in dataset["holm"].values]),
+    ]
+
+
+def note(dataset: Any) -> list[str]:
+    """What is said below the table."""
+    return [f"{dataset.attrs['test']}, on the final losses of the seeds that both report; {dataset.attrs['correction']}"]

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError
-from .entries import Entry, on_all
-from .profiles import shared_seeds
+from ....specs.errors import SpecError
+from ...text.tables import Column
+from ..cells import chance, left_out, words
+from ..entries import Entry, on_all
+from ..profiles import shared_seeds
 
 
-def ranks(found: Sequence[Entry], alpha: float = 0.05) -> Any:
+def view(found: Sequence[Entry], alpha: float = 0.05) -> Any:
     """Average ranks by median final loss (1 is best, ties share) over the problems, as an xarray.Dataset along `optimizer`: `rank`,
     `clique` (the optimizers that cannot be told from it, itself included), and `p` (optimizer, other) of Nemenyi's test.
 
@@ -52,7 +54,7 @@ def ranks(found: Sequence[Entry], alpha: float = 0.05) -> Any:
         "clique": ("optimizer", np.array(clique)[order]),
         "p": (("optimizer", "other"), p[np.ix_(order, order)]),
     }
-    attributes = {"view": "ranks", "alpha": alpha, "blocks": blocks, "count": len(scores), "left_out": ", ".join(others), **made}
+    attributes = {"alpha": alpha, "blocks": blocks, "count": len(scores), "left_out": ", ".join(others), **made}
     return xarray.Dataset(data, coords={"optimizer": names, "other": names}, attrs=attributes)
 
 
@@ -93,3 +95,32 @@ def nemenyi(rank: np.ndarray, blocks: int) -> np.ndarray:
     upper = np.triu_indices(methods, 1)
     p[upper] = studentized_range.sf(apart[upper], methods, np.inf)
     return np.minimum(p, p.T)
+
+
+def columns(dataset: Any) -> list[Column]:
+    """The table's columns."""
+    return [
+        Column("optimizer", words(dataset["optimizer"]), name=True),
+        Column("average rank", [f"{v:.2f}" for v in dataset["rank"].values]),
+        Column(
+            "cannot be told from",
+            [others(str(c), str(o)) for c, o in zip(dataset["clique"].values, dataset["optimizer"].values, strict=True)],
+            name=True,
+        ),
+    ]
+
+
+def others(clique: str, own: str) -> str:
+    return ", ".join(name for name in clique.split(", ") if name != own) or "-"
+
+
+def note(dataset: Any) -> list[str]:
+    """What is said below the table."""
+    about = dataset.attrs
+    one = "" if about["blocks"] == "problems" else " of one problem, which says nothing of others"
+    tests = f"Friedman chi-square {about['friedman']:.4g} (p {chance(about['p_friedman'])}), Iman-Davenport F {about['iman_davenport']:.4g} (p {chance(about['p_iman_davenport'])})"
+    return [
+        f"ranks over {about['count']:,} {about['blocks']}{one}; {tests}",
+        f"Nemenyi's critical difference at {about['alpha']:g}: {about['critical_difference']:.3g}",
+        left_out(dataset),
+    ]

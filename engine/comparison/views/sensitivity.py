@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError
-from ..results.quantiles import quantile
-from .entries import Entry, by_problem, lowest_known
+from ....specs.errors import SpecError
+from ...results.quantiles import quantile
+from ...text.tables import Column
+from ..cells import choices, counts, number, problem_column, words
+from ..entries import Entry, by_problem, lowest_known
 
 
-def sensitivity(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) -> Any:
+def view(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) -> Any:
     """The width in decades of the range of `field`, around the best value, whose median final loss is within `factor` of the best.
 
     Losses may be negative, so the factor applies to the gap above the lowest loss known on the problem (the landscape's minimum, or the
@@ -38,7 +40,7 @@ def sensitivity(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) 
     coords = {"optimizer": [one.label for one in kept], "problem": ("optimizer", [one.problem for one in kept])}
     data = {key: ("optimizer", np.array([row[key] for row in rows])) for key in rows[0]}
     data["chosen"] = ("optimizer", np.array([one.best.chosen for one in kept]))
-    return xarray.Dataset(data, coords=coords, attrs={"view": "sensitivity", "field": field, "factor": factor})
+    return xarray.Dataset(data, coords=coords, attrs={"field": field, "factor": factor})
 
 
 def width(one: Entry, field: str, factor: float, bottom: float) -> dict[str, Any]:
@@ -75,3 +77,30 @@ def width(one: Entry, field: str, factor: float, bottom: float) -> dict[str, Any
         "points": last - first + 1,
         "open": ends,
     }
+
+
+def columns(dataset: Any) -> list[Column]:
+    """The table's columns."""
+    field = dataset.attrs["field"]
+    edge = {"": "", "below": "ends below", "above": "ends above", "below and above": "whole"}
+    return [
+        *problem_column(dataset),
+        Column("optimizer", words(dataset["optimizer"]), name=True),
+        Column(f"best {field}", [number(v) for v in dataset["best"].values]),
+        Column("median", [number(v) for v in dataset["median"].values]),
+        Column("decades", ["-" if np.isnan(v) else f"{v:.2f}" for v in dataset["width"].values]),
+        Column("from", ["-" if np.isnan(v) else number(v) for v in dataset["low"].values]),
+        Column("to", ["-" if np.isnan(v) else number(v) for v in dataset["high"].values]),
+        Column("points", counts(dataset["points"])),
+        Column("sweep", [edge[str(v)] for v in dataset["open"].values], text=True),
+    ]
+
+
+def note(dataset: Any) -> list[str]:
+    """What is said below the table."""
+    field, factor = dataset.attrs["field"], dataset.attrs["factor"]
+    lows = ", ".join(dict.fromkeys(number(v) for v in dataset["lowest"].values))
+    return [
+        choices(dataset),
+        f"decades of {field} around the best whose median is at most {factor:g} times as far above the lowest loss known ({lows})",
+    ]

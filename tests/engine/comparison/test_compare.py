@@ -186,7 +186,7 @@ def test_errors(tmp_path):
         compare(xarray.DataTree())
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", VIEWS.kinds())
 def test_every_view_in_every_format(view, river, tmp_path):
     if view == "ranks":
         river = thalweg.run({**RIVER, "optimizers": [{"kind": kind, "lr": 0.01} for kind in ("sgd", "adam", "lion")]})
@@ -211,7 +211,7 @@ def test_profiles_do_not_depend_on_how_many_seeds_are_looked_at_at_a_time(view, 
     xarray.testing.assert_equal(at_once, compare(river, view=view))
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", VIEWS.kinds())
 def test_stores_opened_as_dask_arrays_compare_alike(view, river):
     lazy = xarray.open_datatree(river, engine="zarr", chunks={})
     assert lazy["sgd"].loss.chunks

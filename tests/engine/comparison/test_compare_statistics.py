@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 from thalweg.engine.comparison.entries import entries
-from thalweg.engine.comparison.pairs import holm, signed_rank
 from thalweg.engine.comparison.profiles import count_within, ratios_of
-from thalweg.engine.comparison.ranks import critical_difference, friedman, nemenyi
-from thalweg.engine.comparison.sensitivity import sensitivity
-from thalweg.engine.comparison.targets import boxes, first_steps, running_time, spent, wilson
+from thalweg.engine.comparison.running_time import first_steps, running_time, spent, wilson
+from thalweg.engine.comparison.views.pairs import holm, signed_rank
+from thalweg.engine.comparison.views.ranks import critical_difference, friedman, nemenyi
+from thalweg.engine.comparison.views.sensitivity import view as sensitivity
+from thalweg.engine.results.blocks import boxes
 from thalweg.engine.results.quantiles import interval
 
 LOSSES = hnp.arrays(float, st.integers(2, 30), elements=st.floats(-1e6, 1e6))

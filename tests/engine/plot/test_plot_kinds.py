@@ -208,6 +208,19 @@ def test_phase_marks_the_best_cell_of_every_problem(trees):
     assert all("best: " in axes.get_title(loc="left") for axes in panels)
 
 
+def test_in_a_map_over_two_fields_of_the_problem_every_cell_is_at_its_own_best():
+    rates = {"kind": "adam", "lr": {"logspace": [1e-3, 1.0, 8]}}
+    tree = thalweg.run(
+        {**VALLEYS, "landscape": {"kind": "rosenbrock", "a": [1.0, 2.0], "b": [1.0, 100.0]}, "optimizers": [rates]}, executor="array"
+    )
+    (one,) = phase.maps(pictured(tree), "a", "b")
+    final = tree["adam"].to_dataset().loss.isel(step=-1).transpose("b", "a", "lr", "seed").values
+    best = np.median(final[..., ::2], -1).argmin(-1)
+    assert len({*best.ravel()}) > 1
+    np.testing.assert_array_equal(one.values, [[np.median(final[i, j, best[i, j], 1::2]) for j in (0, 1)] for i in (0, 1)])
+    assert one.title == "best lr for each"
+
+
 def test_the_fine_grid_of_a_line_reaches_half_a_cell_beyond():
     fine = stretched(np.array([1.0, 10.0, 100.0]))
     np.testing.assert_allclose(fine[[0, -1]], [10**-0.5, 10**2.5])

@@ -8,6 +8,7 @@ import shlex
 import numpy as np
 import pytest
 import thalweg
+import thalweg.engine.accessor  # which registers .thalweg
 import xarray
 from matplotlib.text import Text
 from rich.console import Console

@@ -8,7 +8,7 @@ import thalweg
 from rich.cells import cell_len
 from thalweg.engine.cli import app
 from thalweg.engine.comparison import VIEWS, compare, table
-from thalweg.engine.comparison.columns import columns
+from thalweg.engine.comparison.render import columns
 from thalweg.engine.text.tables import Column, Table, console
 from typer.testing import CliRunner
 
@@ -48,7 +48,7 @@ def cells_of(made, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", VIEWS.kinds())
 def test_every_number_is_a_whole_cell(results, view, width):
     made = table(compare(results, view=view))
     shown, left = cells_of(made, width)
