@@ -1,23 +1,20 @@
 """Iterates along the steps, and the corners of the box that they lie in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.status import Status
-from ..store.layout import block_variable
+from ...specs.variables import ENGINE, Blocks
 from .blocks import boxes
 from .groups import sweep_dims
-
-Blocks = Mapping[str, tuple[int, ...]]
-"""The shapes of a landscape's parameters, by block."""
 
 
 def names_of(blocks: Blocks) -> list[str]:
     """The variables that hold the iterates."""
-    return [block_variable("params", block, dict(blocks)) for block in blocks]
+    return list(ENGINE["params"].arrays(blocks))
 
 
 def iterates(dataset: Any, blocks: Blocks, seeds: int) -> tuple[list[np.ndarray] | None, str]:

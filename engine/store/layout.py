@@ -133,11 +133,6 @@ def group_notes(root: Any, group: str) -> dict[str, Any]:
         return dict(copies.metadata[group].attributes) if copies is not None and group in copies.metadata else {}
 
 
-def block_variable(name: str, block: str, blocks: Any) -> str:
-    """The array of one parameter block: `params` if there is one block, else `params_W1`, `params_b1`, ..."""
-    return name if len(blocks) == 1 else f"{name}_{block}"
-
-
 def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
     """Create a group, its coordinates and its arrays, empty."""
     attributes = group_attributes(group) | {"executor": str(executors.get(group.name, "array"))}
