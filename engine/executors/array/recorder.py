@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ....specs.variables import Variable
+from ....specs.variables import Variable, components
 from ..outcome import DIVERGED, Block
 from ..state import packed
 
@@ -46,8 +46,6 @@ class Recorder:
             else:
                 observed = observed or landscape.observe(point, p, xp)
                 value = observed[variable.name]
-            if len(value.shape) > 3:
-                value = xp.reshape(value, (*value.shape[:2], -1))
             mask = xp.reshape(gone, (*gone.shape, *(1,) * (len(value.shape) - 2)))
             self.held[variable.name].append(xp.where(mask, xp.asarray(float("nan"), dtype=x.dtype), value))
         self.next += 1
@@ -82,6 +80,9 @@ class Recorder:
                 yield self.flush()
 
     def shape(self, variable: Variable) -> tuple[int, ...]:
-        """The shape of one record of a variable: (points, seeds), and its own numbers in one row."""
-        runs, parts = (self.simulation.points, len(self.simulation.seeds)), self.simulation.parts
-        return runs if variable.is_scalar else (*runs, variable.size(parts.landscape.blocks, parts.particles))
+        """The shape of one record of a variable: (points, seeds), and its own; components of all blocks lie in one row."""
+        parts = self.simulation.parts
+        arrays = list(variable.arrays(parts.landscape.blocks, parts.particles).values())
+        in_row = variable.own is components or len(arrays) > 1
+        own = (variable.size(parts.landscape.blocks, parts.particles),) if in_row else tuple(arrays[0].values())
+        return (self.simulation.points, len(self.simulation.seeds), *own)
