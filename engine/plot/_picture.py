@@ -158,7 +158,7 @@ def combinations(found: dict[str, Any], keep: Collection[str]) -> Iterator[dict[
     dims = list(dict.fromkeys(where.values()))
     for at in itertools.product(*(range(dataset.sizes[dim]) for dim in dims)):
         place = dict(zip(dims, at, strict=True))
-        yield {key: dataset[key].values[place[dim]].item() for key, dim in where.items()}
+        yield {key: dataset[key][place[dim]].values.tolist() for key, dim in where.items()}
 
 
 def restrict(dataset: Any, wanted: Mapping[str, Any], keep: Collection[str]) -> Any:

@@ -1,5 +1,6 @@
 """What a store comes from: the study, the data it read, the versions; and whether this is what would be run now."""
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ...specs.errors import SpecError, StoreError
+from ...specs.errors import SpecError, StoreError, ThalwegError
 from ...specs.init import File
 from ...specs.study import Study
 
@@ -69,15 +70,23 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
     stored, wanted = plain(root.attrs.get("study", "{}")), study.model_dump(mode="json")
     if not isinstance(stored, dict):
         raise StoreError(f"{target}: the study in its attributes is damaged; choose another --out, or --overwrite")
-    for data in (stored, wanted):
-        for unit in ((data.get("landscape") or {}).get("data"), data.get("init")):
-            if isinstance(unit, dict):
-                unit.pop("root", None)
-    differing = sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
+    differing = differing_fields(stored, wanted)
+    if differing:  # a store that was begun before a field existed has its default
+        with contextlib.suppress(ThalwegError, ValueError, OSError):
+            differing = differing_fields(Study.model_validate(stored).model_dump(mode="json"), wanted)
     if differing:
         raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
     if (begun := plain(root.attrs.get("data_sha256"))) and begun != digests(study):
         raise StoreError(f"{target}: was begun with other data: the content of {', '.join(begun)} has changed; choose another --out")
+
+
+def differing_fields(stored: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """The fields in which two studies differ, as plain data; where their files lie does not count."""
+    for data in (stored, wanted):
+        for unit in ((data.get("landscape") or {}).get("data"), data.get("init")):
+            if isinstance(unit, dict):
+                unit.pop("root", None)
+    return sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))
 
 
 def same_version(root: Any, target: Any, what: str = "finish it") -> None:

@@ -403,3 +403,11 @@ def test_what_a_store_lacks_is_said(trees, tmp_path):
             thalweg.plot(tree, kind, tmp_path / "x.png", **options)
     assert sweep.usual(pictured(trees.valleys)) == "lr"
     assert landscape.drawable(pictured(trees.valleys))
+
+
+def test_a_problem_named_by_text_is_drawn(tmp_path):
+    """A swept choice of the landscape has text for values."""
+    land = {"kind": "outlier_network", "activation": ["tanh", "linear"]}
+    tree = thalweg.run({"name": "t", "landscape": land, "optimizers": ["sgd"], "steps": 4, "seeds": 2})
+    assert thalweg.plot(tree, "loss", tmp_path / "loss.png").exists()
+    assert {problem.text for problem in pictured(tree).problems()} == {"activation=tanh", "activation=linear"}
