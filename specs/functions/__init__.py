@@ -1,0 +1,1 @@
+"""The functions of formulas over tensors, one a file: the folder is the registry."""

@@ -1,0 +1,31 @@
+"""a + b."""
+
+from typing import Any
+
+from ..program.function import Elementwise, number
+from ..program.node import Node
+
+
+class Add(Elementwise):
+    """a + b."""
+
+    name = "add"
+    examples = ("x + v", "x + s")
+    count = 2
+
+    def fold(self, *numbers: float) -> float | None:
+        return sum(numbers)
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        a, b = args
+        if a.is_number and a.number == 0 and b.kind == "float":
+            return b
+        if b.is_number and b.number == 0 and a.kind == "float":
+            return a
+        return super().build(a, b)
+
+    def formula(self, xp: Any, a: Any, b: Any) -> Any:
+        return a + b
+
+    def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
+        return number(1.0), number(1.0)

@@ -1,0 +1,24 @@
+"""cross_entropy(logits, y): minus the logarithm of the probability that softmax(logits) gives to the class y."""
+
+from typing import Any
+
+from ..program.function import Composed
+from ..program.node import Node, Wrong, apply
+
+
+class CrossEntropy(Composed):
+    """logsumexp(z) - z[y] along the last axis, one number a row. y are whole numbers from 0; source: Bridle 1990,
+    doi:10.1007/978-3-642-76153-9_28."""
+
+    name = "cross_entropy"
+    examples = ("cross_entropy(x, y)",)
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        if len(args) != 2:
+            raise Wrong(f"cross_entropy takes logits and classes, {len(args)} arguments given")
+        z, y = args
+        if y.kind != "int":
+            raise Wrong("cross_entropy takes classes as whole numbers, and {1} are none", z, y)
+        if not z.ndim or z.shape[:-1] != y.shape:
+            raise Wrong("cross_entropy takes one class a row of logits: {0} without its last axis must be {1}", z, y)
+        return apply("logsumexp", z, axis=-1) - apply("pick", z, y)

@@ -1,0 +1,28 @@
+"""a / b, entry by entry; by 0 it is infinite, 0/0 NaN, as IEEE arithmetic has it."""
+
+from typing import Any
+
+from ..program.function import Elementwise, is_one
+from ..program.node import Node
+
+
+class Divide(Elementwise):
+    """a / b, entry by entry. Its slopes are 1/b and -(a/b)/b."""
+
+    name = "divide"
+    examples = ("x / v", "1 / x")
+    count = 2
+    rough = True
+
+    def fold(self, *numbers: float) -> float | None:
+        return numbers[0] / numbers[1] if numbers[1] else None
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        a, b = args
+        return a if is_one(b) and a.kind == "float" else super().build(a, b)
+
+    def formula(self, xp: Any, a: Any, b: Any) -> Any:
+        return a / b
+
+    def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
+        return 1.0 / b, -y / b

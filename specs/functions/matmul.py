@@ -1,0 +1,44 @@
+"""a @ b: the product of matrices, also of a vector and a matrix, a matrix and a vector, two vectors, and stacks of matrices."""
+
+from typing import Any
+
+from ..program.function import Function, reshaped
+from ..program.node import Node, Wrong, apply, broadcast, node
+
+
+class Matmul(Function):
+    """sum_k a_ik b_kj over the last axis of a and the last but one of b; axes in front broadcast."""
+
+    name = "matmul"
+    examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v")
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        a, b = args
+        if not a.ndim or not b.ndim:
+            raise Wrong("@ takes arrays, and {0} and {1} are not both; write * for numbers", a, b)
+        first = reshaped(a, (1, *a.shape)) if a.ndim == 1 else a
+        second = reshaped(b, (*b.shape, 1)) if b.ndim == 1 else b
+        if first.shape[-1] != second.shape[-2]:
+            which = "the only axis" if b.ndim == 1 else "the first" if b.ndim == 2 else "the last but one"
+            raise Wrong(f"the last axis of {{0}} must be {which} of {{1}}", a, b)
+        front = broadcast([first.shape[:-2], second.shape[:-2]])
+        if front is None:
+            raise Wrong("the axes of {0} and {1} before the last two do not go together", a, b)
+        names = (*("",) * len(front), first.axes[-2], second.axes[-1])
+        made = node(self, (first, second), (*front, first.shape[-2], second.shape[-1]), axes=names)
+        dropped = [k for k, drop in ((-2, a.ndim == 1), (-1, b.ndim == 1)) if drop]
+        return reshaped(made, tuple(n for k, n in enumerate(made.shape) if k - made.ndim not in dropped)) if dropped else made
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        return xp.matmul(*arrays)
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        a, b = args
+        return stacked(g @ apply("T", b), a), stacked(apply("T", a) @ g, b)
+
+
+def stacked(g: Node, a: Node) -> Node:
+    """The sum over the stacks along which a was repeated."""
+    front = g.ndim - a.ndim
+    axes = (*range(front), *(k + front for k, n in enumerate(a.shape[:-2]) if n == 1 and g.shape[k + front] != 1))
+    return reshaped(apply("sum", g, axis=axes), a.shape) if axes else g

@@ -1,0 +1,21 @@
+"""The smaller of two arrays, entry by entry."""
+
+from typing import Any
+
+from ..program.function import Elementwise, as_float
+from ..program.node import Node, apply
+
+
+class Minimum(Elementwise):
+    """The smaller of a and b. Where they are equal each has half of the slope; NaN if either is."""
+
+    name = "minimum"
+    examples = ("minimum(x, z)", "min(x, v)")
+    count = 2
+
+    def formula(self, xp: Any, a: Any, b: Any) -> Any:
+        return xp.minimum(a, b)
+
+    def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
+        share = as_float(apply("less", a, b)) + 0.5 * as_float(apply("equal", a, b))
+        return share, 1.0 - share

@@ -1,0 +1,24 @@
+"""-a."""
+
+from typing import Any
+
+from ..program.function import Elementwise, number
+from ..program.node import Node
+
+
+class Negative(Elementwise):
+    """-a."""
+
+    name = "negative"
+    examples = ("-x",)
+    result = None
+    takes = ("float", "int")
+
+    def fold(self, *numbers: float) -> float | None:
+        return -numbers[0]
+
+    def formula(self, xp: Any, a: Any) -> Any:
+        return -a
+
+    def slopes(self, y: Node, a: Node) -> tuple[Node | None, ...]:
+        return (number(-1.0),)

@@ -1,0 +1,45 @@
+"""pick(x, index): from every row of x, along its last axis, the entry at its index."""
+
+from typing import Any
+
+from ..program.function import Function
+from ..program.node import Node, Wrong, node
+
+
+class Pick(Function):
+    """x[..., i] with an index i for every row."""
+
+    name = "pick"
+    examples = ("pick(x*x, y)",)
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        x, index = args
+        if index.kind != "int" or x.shape[:-1] != index.shape:
+            raise Wrong("pick takes an array and one whole number a row of it: {0} without its last axis must be {1}", x, index)
+        return node(self, args, index.shape, x.kind, index.axes)
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        x, index = arrays
+        hot = xp.arange(x.shape[-1], dtype=index.dtype) == index[..., None]
+        return xp.sum(xp.where(hot, x, xp.zeros_like(x)), axis=-1)
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        x, index = args
+        return node(UNPICK, (g, index), x.shape, axes=x.axes), None
+
+
+class Unpick(Function):
+    """The adjoint of pick: g at the index, 0 elsewhere."""
+
+    name = "unpick"
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        g, index = arrays
+        hot = xp.arange(made.shape[-1], dtype=index.dtype) == index[..., None]
+        return xp.where(hot, g[..., None], xp.zeros_like(g[..., None]))
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        return PICK(g, args[1]), None
+
+
+PICK, UNPICK = Pick(), Unpick()

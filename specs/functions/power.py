@@ -1,0 +1,49 @@
+"""a**b, entry by entry. A whole exponent of at most 8 is a product, so 0**2 has the slope 0 and negative numbers their powers."""
+
+from typing import Any
+
+from ..program.function import Elementwise, number
+from ..program.node import Node, apply
+
+PRODUCT = 8
+
+
+class Power(Elementwise):
+    """a**b. Its slopes are b a**(b - 1), and a**b log(a), which counts as 0 at a = 0."""
+
+    name = "power"
+    examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2")
+    count = 2
+    rough = True
+
+    def fold(self, *numbers: float) -> float | None:
+        try:
+            made = numbers[0] ** numbers[1]
+        except (OverflowError, ZeroDivisionError):
+            return None
+        return made if isinstance(made, float) else None
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        a, b = args
+        if b.is_number and not a.is_number and b.number in range(1, PRODUCT + 1):
+            return product(a, int(b.number))
+        return super().build(a, b)
+
+    def formula(self, xp: Any, a: Any, b: Any) -> Any:
+        return a**b
+
+    def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
+        by_base = b * a ** (b - 1.0)
+        if b.is_number:
+            return by_base, None
+        zero = apply("equal", a, 0.0)
+        return by_base, apply("where", zero, 0.0, y * apply("log", apply("where", zero, number(1.0), a)))
+
+
+def product(a: Node, times: int) -> Node:
+    """a**times by squaring."""
+    if times == 1:
+        return a if a.kind == "float" else 1.0 * a
+    half = product(a, times // 2)
+    square = half * half
+    return square if times % 2 == 0 else square * a

@@ -1,0 +1,300 @@
+"""What a function of the language is. specs/functions/ has one a file, each with its formula, its shape rule, its value on arrays, its
+derivative in terms of other functions, and what holds at kinks and limits.
+
+Other packages plug in through entry points in the group `thalweg.functions`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..registry import Modules
+from .node import Kind, Node, Wrong, apply, broadcast, node
+
+
+class Function:
+    """Base. A subclass gives `build`, and if its nodes are operations of their own and not made of others `value` and `adjoints`."""
+
+    name: ClassVar[str]
+    examples: ClassVar[tuple[str, ...]] = ()
+    """Formulas that show and test it, over the names of tests/specs/program/test_every_function.py."""
+    lazy: ClassVar[bool] = False
+    """Whether `adjoints` takes an adjoint that is smaller than y where it broadcasts to it; others get it in y's shape."""
+    rough: ClassVar[bool] = False
+    """Whether its slope can be infinite or NaN where its value is finite, as that of sqrt at 0. What a mask has put out then sends back 0 and
+    not 0 times infinity."""
+
+    def __call__(self, *args: Any, **options: Any) -> Node:
+        return self.build(*map(as_node, args), **options)
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        """The node on these arguments. Raises Wrong for shapes or kinds that it does not take."""
+        raise NotImplementedError
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        """What the node `made` is, from the arrays of its arguments, which may have axes for runs in front."""
+        raise NotImplementedError
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        """From the adjoint g of y = f(args) those of the arguments; None where it is 0. It may be smaller than an argument where it broadcasts
+        to it."""
+        raise NotImplementedError
+
+    def safe_adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        """As `adjoints`, where g is 0 at what a mask has put out; a function that is `rough` makes sure that this stays 0."""
+        return self.adjoints(g, y, *args)
+
+
+class Elementwise(Function):
+    """A function of each entry alone; arguments broadcast. A subclass gives `formula` and `slopes`."""
+
+    lazy = True
+    result: ClassVar[Kind | None] = "float"
+    """The kind of the result; None where it is that of the arguments."""
+    takes: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
+    """The kinds of the arguments."""
+    count: ClassVar[int] = 1
+    """How many arguments it has."""
+
+    def formula(self, xp: Any, *arrays: Any) -> Any:
+        """The value, entry by entry."""
+        raise NotImplementedError
+
+    def slopes(self, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        """The partial derivatives by the arguments; None where they are 0 everywhere."""
+        raise NotImplementedError
+
+    def fold(self, *numbers: float) -> float | None:
+        """The value of numbers written out; None if it is to be computed at evaluation."""
+        return None
+
+    def prepared(self, *args: Node) -> tuple[Node, ...]:
+        """The arguments as `formula` takes them: as numbers where the result is a number."""
+        return tuple(map(as_float, args)) if self.result == "float" else args
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        if len(args) != self.count:
+            raise Wrong(f"{self.name} takes {self.count} argument{'s' * (self.count > 1)}, {len(args)} given")
+        for a in args:
+            if a.kind not in self.takes:
+                raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{0}} is {WORDS[a.kind]}", a)
+        if all(a.is_number for a in args) and (folded := self.fold(*(a.number for a in args))) is not None:
+            return number(folded)
+        args = self.prepared(*args)
+        kind: Kind = self.result if self.result is not None else max((a.kind for a in args), key=("bool", "int", "float").index)
+        args = aligned(*args)
+        shape = broadcast([a.shape for a in args])
+        assert shape is not None
+        return node(self, args, shape, kind, axes_of(args, shape), **options)
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        return self.formula(xp, *arrays)
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        return self.times_slopes(g, y, args, lambda part: part)
+
+    def safe_adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        """As `adjoints`, but 0 wherever g is, also where a slope is infinite or NaN."""
+        put_out = apply("equal", g, 0.0)
+        return self.times_slopes(g, y, args, lambda part: apply("where", put_out, 0.0, part))
+
+    def times_slopes(self, g: Node, y: Node, args: tuple[Node, ...], mask: Callable[[Node], Node]) -> tuple[Node | None, ...]:
+        """g times the slopes, masked, summed along the axes along which an argument was broadcast."""
+        parts = [None if slope is None else slope if is_one(g) else g if is_one(slope) else g * slope for slope in self.slopes(y, *args)]
+        return tuple(None if part is None else summed(mask(part), y.shape, a.shape) for part, a in zip(parts, args, strict=True))
+
+
+class Comparison(Elementwise):
+    """Two arrays compared entry by entry. Its slope is 0."""
+
+    result = "bool"
+    count = 2
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        if any(a.kind == "float" and not a.is_number for a in args):
+            args = tuple(map(as_float, args))
+        elif any(a.kind != "float" for a in args):
+            args = tuple(array(int(a.number)) if a.is_number and a.number.is_integer() else a for a in args)
+            args = args if all(a.kind != "float" for a in args) else tuple(map(as_float, args))
+        return super().build(*args, **options)
+
+    def slopes(self, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        return (None,) * len(args)
+
+
+class Composed(Function):
+    """A function that is made of others: a subclass gives `build` alone, and derivatives follow."""
+
+
+WORDS: dict[Kind, str] = {"float": "numbers", "int": "whole numbers", "bool": "truth values"}
+
+
+class Number(Function):
+    """A number written out, in the precision of what it meets."""
+
+    name = "number"
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        return made.number
+
+
+class Array(Function):
+    """An array written out. Equal arrays are one node."""
+
+    name = "array"
+
+
+class Entries:
+    """The entries of an array, compared by value."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = np.array(array, order="C")
+        self.key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entries) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __lt__(self, other: "Entries") -> bool:
+        return self.key < other.key
+
+
+class Input(Function):
+    """What comes from outside: a variable, data, a parameter, the step."""
+
+    name = "input"
+
+
+class Identity(Function):
+    """The same values under an identity of its own, so that `grad` can be taken by an intermediate. Sharing by content would make it one with
+    every equal node."""
+
+    name = "identity"
+
+    def build(self, *args: Node, **options: Any) -> Node:
+        (a,) = args
+        return node(self, args, a.shape, a.kind, a.axes, **options)
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        return arrays[0]
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        return (g,)
+
+
+class Float(Function):
+    """Whole numbers and truth values as numbers, in the precision of the inputs."""
+
+    name = "float"
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        return (None,)
+
+
+NUMBER, ARRAY, INPUT, IDENTITY, FLOAT = Number(), Array(), Input(), Identity(), Float()
+
+
+def as_float(a: Node) -> Node:
+    """The same as numbers."""
+    return a if a.kind == "float" else node(FLOAT, (a,), a.shape, axes=a.axes)
+
+
+def number(value: float) -> Node:
+    """A number written out."""
+    return node(NUMBER, value=float(value))
+
+
+def array(values: Any) -> Node:
+    """An array written out, of floats, whole numbers or truth values."""
+    values = np.asarray(values)
+    kind: Kind = "bool" if values.dtype.kind == "b" else "int" if values.dtype.kind in "iu" else "float"
+    if kind == "float":
+        values = values.astype(np.float64)
+    return number(float(values)) if not values.shape and kind == "float" else node(ARRAY, (), values.shape, kind, entries=Entries(values))
+
+
+def given(name: str, shape: tuple[int, ...] = (), kind: Kind = "float", axes: tuple[str, ...] | None = None) -> Node:
+    """An input of this name."""
+    return node(INPUT, (), shape, kind, axes, name=name)
+
+
+def as_node(value: Any) -> Node:
+    """A node as it is, a number or an array written out."""
+    if isinstance(value, Node):
+        return value
+    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else array(value)
+
+
+def is_one(a: Node) -> bool:
+    """Whether this is the number 1 written out."""
+    return a.is_number and a.number == 1.0
+
+
+def reshaped(a: Node, shape: tuple[int, ...]) -> Node:
+    """The same entries in another shape."""
+    return a if a.shape == shape else FUNCTIONS.load("reshape").to(a, shape)
+
+
+def aligned(*args: Node) -> tuple[Node, ...]:
+    """The arguments with as many axes each, 1 in front where one has fewer; numbers written out stay. Raises Wrong if they do not go together."""
+    if broadcast([a.shape for a in args]) is None:
+        first, second = next((a, b) for a in args for b in args if broadcast([a.shape, b.shape]) is None)
+        raise Wrong("{0} and {1} do not go together: axes, from the last on, must be equal or 1", first, second)
+    most = max((a.ndim for a in args), default=0)
+    return tuple(a if a.is_number or a.ndim == most else reshaped(a, (*(1,) * (most - a.ndim), *a.shape)) for a in args)
+
+
+def summed(g: Node, shape: tuple[int, ...], to: tuple[int, ...]) -> Node:
+    """An adjoint of something of this `shape`, which g may be smaller than, summed along the axes along which an argument of shape `to` was
+    broadcast."""
+    if not to:
+        times = math.prod(shape) // max(1, g.size)
+        g = apply("sum", g) if g.shape else g
+        return g * float(times) if times != 1 else g
+    axes, times = [], 1
+    g = reshaped(g, (*(1,) * (len(shape) - g.ndim), *g.shape))
+    for k, (n, m) in enumerate(zip(shape, to, strict=True)):
+        if m == 1 and n != 1:
+            if g.shape[k] == n:
+                axes.append(k)
+            else:
+                times *= n
+    g = apply("sum", g, axis=tuple(axes), keepdims=True) if axes else g
+    return g * float(times) if times != 1 else g
+
+
+def axes_of(args: tuple[Node, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The names of the axes of what arguments broadcast to."""
+    names = [""] * len(shape)
+    for a in args:
+        for k in range(1, a.ndim + 1):
+            if a.axes[-k] and a.shape[-k] == shape[-k]:
+                names[-k] = names[-k] or a.axes[-k]
+    return tuple(names)
+
+
+class Functions(Modules):
+    """The functions of the language: each file of specs/functions/ makes one `function`."""
+
+    def __init__(self, folder: str, noun: str):
+        super().__init__(folder, noun)
+        self.loaded: dict[str, Function] = {}
+
+    def load(self, kind: str) -> Any:
+        """The function of this name. Raises LookupError if there is none, ImportError if its file is broken."""
+        found = self.loaded.get(kind)
+        if found is None:
+            module = super().load(kind)
+            classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Function) and vars(c).get("name") == kind]
+            if not classes:
+                raise ImportError(f"{module.__name__} defines no function whose name is '{kind}'")
+            found = self.loaded[kind] = classes[0]()
+        return found
+
+
+FUNCTIONS = Functions("specs.functions", "function")
+Rule = Callable[..., Any]
