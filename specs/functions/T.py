@@ -11,6 +11,7 @@ class T(Function):
 
     name = "T"
     examples = ("T(x)", "x.T @ z")
+    count = 1
 
     def build(self, *args: Node, **options: Any) -> Node:
         (x,) = args

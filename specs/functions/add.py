@@ -12,6 +12,7 @@ class Add(Elementwise):
     name = "add"
     examples = ("x + v", "x + s")
     count = 2
+    rough = False
 
     def fold(self, *numbers: float) -> float | None:
         return sum(numbers)

@@ -11,6 +11,7 @@ class Broadcast(Function):
 
     name = "broadcast"
     examples = ("broadcast(v, [3, 4])",)
+    count = 1
     lazy = True
 
     def build(self, *args: Node, shape: tuple[int, ...] = (), **options: Any) -> Node:
@@ -27,8 +28,6 @@ class Broadcast(Function):
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         (x,) = arrays
-        if not hasattr(x, "shape"):
-            return xp.broadcast_to(xp.asarray(x), made.shape)
         return xp.broadcast_to(x, (*x.shape[: len(x.shape) - made.args[0].ndim], *made.shape))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:

@@ -12,10 +12,9 @@ class CrossEntropy(Composed):
 
     name = "cross_entropy"
     examples = ("cross_entropy(x, y)",)
+    count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
-        if len(args) != 2:
-            raise Wrong(f"cross_entropy takes logits and classes, {len(args)} arguments given")
         z, y = args
         if y.kind != "int":
             raise Wrong("cross_entropy takes classes as whole numbers, and {1} are none", z, y)

@@ -12,7 +12,6 @@ class Divide(Elementwise):
     name = "divide"
     examples = ("x / v", "1 / x")
     count = 2
-    rough = True
 
     def fold(self, *numbers: float) -> float | None:
         return numbers[0] / numbers[1] if numbers[1] else None

@@ -12,7 +12,6 @@ class Log(Elementwise):
     name = "log"
     examples = ("log(abs(x))",)
     count = 1
-    rough = True
 
     def formula(self, xp: Any, x: Any) -> Any:
         return xp.log(x)

@@ -12,6 +12,7 @@ class Logsumexp(Function):
 
     name = "logsumexp"
     examples = ("logsumexp(x)", "logsumexp(x, axis=1)")
+    count = 1
 
     def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         (x,) = args

@@ -11,6 +11,7 @@ class Matmul(Function):
 
     name = "matmul"
     examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v")
+    count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = args

@@ -12,6 +12,7 @@ class Max(Function):
 
     name = "max"
     examples = ("max(x)", "max(x, axis=1)")
+    count = (1, 2)
 
     def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         if len(args) == 2:

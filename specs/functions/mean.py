@@ -13,6 +13,7 @@ class Mean(Composed):
 
     name = "mean"
     examples = ("mean(x*x)", "mean(x, axis=0)", "mean(x > 0)")
+    count = 1
 
     def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         (x,) = args

@@ -12,6 +12,7 @@ class Min(Function):
 
     name = "min"
     examples = ("min(x)", "min(x, axis=1)")
+    count = (1, 2)
 
     def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
         if len(args) == 2:

@@ -12,6 +12,7 @@ class Minimum(Elementwise):
     name = "minimum"
     examples = ("minimum(x, z)", "min(x, v)")
     count = 2
+    rough = False
 
     def formula(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.minimum(a, b)

@@ -11,6 +11,7 @@ class Negative(Elementwise):
 
     name = "negative"
     examples = ("-x",)
+    rough = False
     result = None
     takes = ("float", "int")
 

@@ -11,6 +11,7 @@ class Pick(Function):
 
     name = "pick"
     examples = ("pick(x*x, y)",)
+    count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
         x, index = args

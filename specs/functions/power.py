@@ -14,7 +14,6 @@ class Power(Elementwise):
     name = "power"
     examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2")
     count = 2
-    rough = True
 
     def fold(self, *numbers: float) -> float | None:
         try:

@@ -12,7 +12,6 @@ class Sqrt(Elementwise):
     name = "sqrt"
     examples = ("sqrt(abs(x))",)
     count = 1
-    rough = True
 
     def formula(self, xp: Any, x: Any) -> Any:
         return xp.sqrt(x)

@@ -11,6 +11,7 @@ class StopGradient(Function):
 
     name = "stop_gradient"
     examples = ("sum(x * stop_gradient(z))",)
+    count = 1
 
     def build(self, *args: Node, **options: Any) -> Node:
         (x,) = args

@@ -12,6 +12,7 @@ class Subtract(Elementwise):
     name = "subtract"
     examples = ("x - v", "1 - x")
     count = 2
+    rough = False
 
     def fold(self, *numbers: float) -> float | None:
         return numbers[0] - numbers[1]

@@ -12,6 +12,7 @@ class Sum(Function):
 
     name = "sum"
     examples = ("sum(x)", "sum(x*z, axis=0)", "sum(x, [0, 1])", "sum(x, axis=1, keepdims=True)")
+    count = 1
     lazy = True
 
     def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:

@@ -12,9 +12,10 @@ class Where(Elementwise):
     name = "where"
     examples = ("where(x > 0, x*z, v)", "where(c, x, 0)")
     count = 3
+    rough = False
 
     def build(self, *args: Node, **options: Any) -> Node:
-        if len(args) == self.count and args[0].kind != "bool":
+        if args[0].kind != "bool":
             raise Wrong("where takes a comparison first, and {0} is none", args[0])
         return super().build(*args)
 

@@ -34,6 +34,8 @@ class Evaluation:
             match n.function.name:
                 case "input":
                     held[k] = inputs[n.option("name")]
+                case "number":
+                    held[k] = xp.asarray(n.number, dtype=dtype)
                 case "array":
                     entries = n.option("entries").array
                     held[k] = xp.asarray(entries, dtype=dtype if n.kind == "float" else None)

@@ -2,7 +2,8 @@
 doi:10.1137/1.9780898717761, chapter 3.
 
 A value that a mask (`where`, `maximum`, `relu`, ...) has put out must not send NaN back: the adjoint is 0 there, and 0 times an infinite slope
-would not be. Where an adjoint has come through a mask and meets a function whose slope can be infinite, entries at which it is 0 stay 0.
+would not be. Where an adjoint has come through a mask and meets a function whose slope can be infinite or NaN, entries at which it is 0 stay
+0.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 from .function import FUNCTIONS, number
 from .node import Node, Wrong, apply, ordered
 
-MASKS = {"where", "maximum", "minimum", "relu", "leaky_relu", "clip", "abs"}
+MASKS = {"where", "maximum", "minimum", "relu", "leaky_relu", "abs", "max", "min", "norm", "pick"}
+"""Functions whose slope is 0 at what they put out."""
 
 
 def grad(y: Node, by: Sequence[Node]) -> list[Node]:

@@ -4,12 +4,15 @@ derivative in terms of other functions, and what holds at kinks and limits.
 Other packages plug in through entry points in the group `thalweg.functions`.
 """
 
+import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import suggest
 from ..registry import Modules
 from .node import Kind, Node, Wrong, apply, broadcast, node
 
@@ -20,14 +23,29 @@ class Function:
     name: ClassVar[str]
     examples: ClassVar[tuple[str, ...]] = ()
     """Formulas that show and test it, over the names of tests/specs/program/test_every_function.py."""
+    count: ClassVar[int | tuple[int, ...] | None] = None
+    """How many arguments it takes; None where `build` says."""
     lazy: ClassVar[bool] = False
     """Whether `adjoints` takes an adjoint that is smaller than y where it broadcasts to it; others get it in y's shape."""
     rough: ClassVar[bool] = False
-    """Whether its slope can be infinite or NaN where its value is finite, as that of sqrt at 0. What a mask has put out then sends back 0 and
-    not 0 times infinity."""
+    """Whether its slope can be infinite or NaN anywhere, as that of sqrt at 0, or of a product with what is missing (NaN). What a mask has put
+    out then sends back 0 and not 0 times infinity."""
 
     def __call__(self, *args: Any, **options: Any) -> Node:
+        counts = (self.count,) if isinstance(self.count, int) else self.count
+        if counts and len(args) not in counts:
+            wanted = " or ".join(map(str, counts))
+            raise Wrong(f"{self.name} takes {wanted} argument{'s' * (counts != (1,))}, {len(args)} given")
+        for option in options:
+            if option not in self.settings:
+                has = f"its options are {', '.join(self.settings)}" if self.settings else "it has none"
+                raise Wrong(f"{self.name} has no option '{option:.60}'{suggest(option, self.settings)} ({has})")
         return self.build(*map(as_node, args), **options)
+
+    @functools.cached_property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the options that it takes."""
+        return tuple(k for k, p in inspect.signature(self.build).parameters.items() if p.kind is p.KEYWORD_ONLY)
 
     def build(self, *args: Node, **options: Any) -> Node:
         """The node on these arguments. Raises Wrong for shapes or kinds that it does not take."""
@@ -51,12 +69,12 @@ class Elementwise(Function):
     """A function of each entry alone; arguments broadcast. A subclass gives `formula` and `slopes`."""
 
     lazy = True
+    rough = True
     result: ClassVar[Kind | None] = "float"
     """The kind of the result; None where it is that of the arguments."""
     takes: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
     """The kinds of the arguments."""
-    count: ClassVar[int] = 1
-    """How many arguments it has."""
+    count = 1
 
     def formula(self, xp: Any, *arrays: Any) -> Any:
         """The value, entry by entry."""
@@ -75,8 +93,6 @@ class Elementwise(Function):
         return tuple(map(as_float, args)) if self.result == "float" else args
 
     def build(self, *args: Node, **options: Any) -> Node:
-        if len(args) != self.count:
-            raise Wrong(f"{self.name} takes {self.count} argument{'s' * (self.count > 1)}, {len(args)} given")
         for a in args:
             if a.kind not in self.takes:
                 raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{0}} is {WORDS[a.kind]}", a)
@@ -135,9 +151,6 @@ class Number(Function):
     """A number written out, in the precision of what it meets."""
 
     name = "number"
-
-    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return made.number
 
 
 class Array(Function):
