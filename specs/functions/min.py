@@ -2,36 +2,26 @@
 
 from typing import Any
 
-from ..program.axes import axes_left, from_end, kept
-from ..program.function import Function, as_float, reshaped
-from ..program.node import Node, Wrong, apply, node
+from ..program.function import as_float
+from ..program.node import Node, apply
+from ..program.reduction import Reduction, widened
 
 
-class Min(Function):
-    """The smallest entry, of all or along some axes. Equal smallest entries share the slope."""
+class Min(Reduction):
+    """The smallest entry, of all or along some axes. Equal smallest entries share the slope. NaN if one is."""
 
     name = "min"
     examples = ("min(x)", "min(x, axis=1)")
     count = (1, 2)
+    of_nothing = "the smallest"
 
-    def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
-        if len(args) == 2:
-            return apply("minimum", *args)
-        (x,) = args
-        axis = from_end(x, axis)
-        if not axis:
-            return x
-        if not x.size:
-            raise Wrong("the smallest of nothing: {0} has no entries", x)
-        made = node(self, args, axes_left(x, axis), x.kind, kept(x, axis), axis=axis)
-        return reshaped(made, tuple(1 if k - x.ndim in axis else n for k, n in enumerate(x.shape))) if keepdims else made
+    def build(self, *args: Node, axis: Any = None, keepdims: bool = False) -> Node:
+        return apply("minimum", *args) if len(args) == 2 else super().build(*args, axis=axis, keepdims=keepdims)
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         return xp.min(arrays[0], axis=made.option("axis"))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         (x,) = args
-        axis = y.option("axis")
-        shape = tuple(1 if k - x.ndim in axis else n for k, n in enumerate(x.shape))
-        there = as_float(apply("equal", x, reshaped(y, shape)))
-        return (there * (reshaped(g, shape) / apply("sum", there, axis=axis, keepdims=True)),)
+        there = as_float(apply("equal", x, widened(y, y)))
+        return (there * (widened(g, y) / apply("sum", there, axis=y.option("axis"), keepdims=True)),)

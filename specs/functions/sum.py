@@ -2,26 +2,21 @@
 
 from typing import Any
 
-from ..program.axes import axes_left, from_end, kept
-from ..program.function import Function, as_float, reshaped
-from ..program.node import Node, node
+from ..program.function import as_float, reshaped
+from ..program.node import Node
+from ..program.reduction import Reduction
 
 
-class Sum(Function):
+class Sum(Reduction):
     """The sum over all entries or along some axes; of nothing 0. Truth values and whole numbers count as numbers."""
 
     name = "sum"
     examples = ("sum(x)", "sum(x*z, axis=0)", "sum(x, [0, 1])", "sum(x, axis=1, keepdims=True)")
-    count = 1
     lazy = True
+    rough = False
 
-    def build(self, *args: Node, axis: Any = None, keepdims: bool = False, **options: Any) -> Node:
-        (x,) = args
-        x, axis = as_float(x), from_end(x, axis)
-        if not axis:
-            return x
-        made = node(self, (x,), axes_left(x, axis), axes=kept(x, axis), axis=axis)
-        return reshaped(made, tuple(1 if k - x.ndim in axis else n for k, n in enumerate(x.shape))) if keepdims else made
+    def prepared(self, x: Node) -> Node:
+        return as_float(x)
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         return xp.sum(arrays[0], axis=made.option("axis"))

@@ -1,0 +1,48 @@
+"""Reductions: functions over some axes or over all, which drop out, or stay with size 1 (keepdims)."""
+
+import math
+from typing import Any, ClassVar
+
+from .axes import axes_left, from_end, kept
+from .function import Function, reshaped
+from .node import Kind, Node, Wrong, apply, node
+
+
+class Reduction(Function):
+    """A function over axes. A subclass gives `value` and `adjoints`."""
+
+    count = 1
+    rough = True
+    result: ClassVar[Kind | None] = None
+    """The kind of the result; None where it is that of the argument."""
+    of_nothing: ClassVar[str | None] = None
+    """How it is called where there is nothing to reduce, to refuse that; None where it has a value then."""
+
+    def prepared(self, x: Node) -> Node:
+        """The argument as `value` takes it."""
+        return x
+
+    def alone(self, x: Node) -> Node:
+        """The value where there is no axis to reduce."""
+        return x
+
+    def build(self, *args: Node, axis: Any = None, keepdims: bool = False) -> Node:
+        x = self.prepared(args[0])
+        axis = from_end(x, axis)
+        if not axis:
+            return self.alone(x)
+        if self.of_nothing and not math.prod(x.shape[k] for k in axis):
+            raise Wrong(f"{self.of_nothing} of nothing: {{0}} has no entries there", x)
+        y = node(self, (x,), axes_left(x, axis), self.result or x.kind, kept(x, axis), axis=axis)
+        return widened(y, y) if keepdims else y
+
+    def safe_adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        """As `adjoints`, but 0 wherever g is, also where a slope is infinite or NaN."""
+        put_out = apply("equal", widened(g, y), 0.0)
+        return tuple(None if part is None else apply("where", put_out, 0.0, part) for part in self.adjoints(g, y, *args))
+
+
+def widened(a: Node, y: Node) -> Node:
+    """An array in the shape of the reduction y with the axes that have dropped out, of size 1."""
+    (x,) = y.args
+    return reshaped(a, tuple(1 if k - x.ndim in y.option("axis") else n for k, n in enumerate(x.shape)))
