@@ -1,7 +1,9 @@
 """What holds at kinks, ties, limits and beyond them: conventions that no difference quotient shows."""
 
+import math
 import warnings
 
+import array_api_strict
 import numpy as np
 import pytest
 from thalweg.specs.errors import PlacedError
@@ -101,3 +103,17 @@ def test_a_wrong_call_is_told(text, said):
     with pytest.raises(PlacedError) as told:
         Reading(known({"x": np.ones((2, 3))})).read(text)
     assert said in str(told.value)
+
+
+# accuracy where digits are easily lost
+
+
+def test_the_error_function_is_exact_in_every_namespace():
+    x = np.concatenate([np.linspace(-6.5, 26, 3001), np.logspace(-300, 0, 100)])
+    strict = array_api_strict.asarray(x)
+    for name, of in (("erf", math.erf), ("erfc", math.erfc)):
+        for got in evaluate([Reading(known({"x": x})).read(f"{name}(x)")], array_api_strict, {"x": strict}):
+            same(np.asarray(got), [of(a) for a in x], rtol=2e-15)
+        ends = array_api_strict.asarray([inf, -inf, nan, 0.0])
+        (got,) = evaluate([Reading(known({"x": np.ones(4)})).read(f"{name}(x)")], array_api_strict, {"x": ends})
+        same(np.asarray(got), [of(a) for a in (inf, -inf, nan, 0.0)])
