@@ -25,6 +25,14 @@ def from_end(x: Node, axis: Any) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def one_from_end(x: Node, axis: Any) -> int:
+    """One axis as a negative number. Raises Wrong if there is none, or more than one."""
+    found = from_end(x, axis)
+    if len(found) != 1:
+        raise Wrong(f"one axis is needed, and {{0}} has {x.ndim}" if axis is None else "one axis is needed: one number or name", x)
+    return found[0]
+
+
 def axes_left(x: Node, axis: tuple[int, ...]) -> tuple[int, ...]:
     """The shape without these axes."""
     return tuple(n for k, n in enumerate(x.shape) if k - x.ndim not in axis)

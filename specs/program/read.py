@@ -335,7 +335,25 @@ class _Reader:
 
 SHAPED = ("reshape", "broadcast", "zeros", "ones")
 REDUCTIONS = frozenset(
-    ("sum", "mean", "var", "std", "max", "min", "prod", "logsumexp", "norm", "argmax", "argmin", "cumsum", "sort", "any", "all", "softmax")
+    (
+        "sum",
+        "mean",
+        "var",
+        "std",
+        "max",
+        "min",
+        "prod",
+        "logsumexp",
+        "norm",
+        "argmax",
+        "argmin",
+        "cumsum",
+        "sort",
+        "any",
+        "all",
+        "softmax",
+        "log_softmax",
+    )
 )
 WORDS = {
     "Lambda": "a lambda",

@@ -1,0 +1,35 @@
+"""norm(x), norm(x, axis): the square root of the sum of squares."""
+
+from typing import Any
+
+from ..program.function import as_float
+from ..program.node import Node, apply
+from ..program.reduction import Reduction, widened
+
+
+class Norm(Reduction):
+    """sqrt(sum(x**2)), scaled by the largest entry, so that no square overflows or vanishes; of nothing 0, of one number its absolute value.
+    Its slope is x/norm(x), and 0 at 0."""
+
+    name = "norm"
+    examples = ("norm(x)", "norm(x, axis=1)", "norm(x, axis=0, keepdims=True)")
+
+    def prepared(self, x: Node) -> Node:
+        return as_float(x)
+
+    def alone(self, x: Node) -> Node:
+        return apply("abs", x)
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        (x,), axis = arrays, made.option("axis")
+        if not made.args[0].size:
+            return xp.sum(x, axis=axis)
+        top = xp.max(xp.abs(x), axis=axis, keepdims=True)
+        top = xp.where(xp.isfinite(top) & (top > 0), top, xp.ones_like(top))
+        x = x / top
+        return xp.squeeze(top, axis=axis) * xp.sqrt(xp.sum(x * x, axis=axis))
+
+    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
+        zero = apply("equal", y, 0.0)
+        share = apply("where", zero, 0.0, g / apply("where", zero, 1.0, y))
+        return (widened(share, y) * args[0],)
