@@ -1,6 +1,6 @@
 """clip(x, low, high): x, but at least low and at most high."""
 
-from ..program.function import Composed
+from ..program.function import Composed, aligned
 from ..program.node import Node, apply
 
 
@@ -13,5 +13,5 @@ class Clip(Composed):
     count = 3
 
     def build(self, *args: Node) -> Node:
-        x, low, high = args
+        x, low, high = aligned(*args)
         return apply("minimum", apply("maximum", x, low), high)

@@ -27,5 +27,5 @@ def centred(x: Node, axis: Any, ddof: Any, name: str) -> tuple[Node, int]:
         raise Wrong(f"ddof is a whole number from 0, and not {ddof!r:.60}")
     count = math.prod(x.shape[k] for k in from_end(x, axis))
     if count <= ddof:
-        raise Wrong(f"{name} with ddof={ddof} needs at least {ddof + 1} entries, and {{0}} has {count} there", x)
+        raise Wrong(f"{name} with ddof={ddof} needs more than {ddof} entries, and {{0}} has {count} there", x)
     return x - apply("mean", x, axis=axis, keepdims=True), count - ddof

@@ -93,9 +93,9 @@ class Elementwise(Function):
         return tuple(map(as_float, args)) if self.result == "float" else args
 
     def build(self, *args: Node, **options: Any) -> Node:
-        for a in args:
+        for k, a in enumerate(args):
             if a.kind not in self.takes:
-                raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{0}} is {WORDS[a.kind]}", a)
+                raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{{k}}} is {WORDS[a.kind]}", *args)
         if all(a.is_number for a in args) and (folded := self.fold(*(a.number for a in args))) is not None:
             return number(folded)
         args = self.prepared(*args)
@@ -255,8 +255,8 @@ def reshaped(a: Node, shape: tuple[int, ...]) -> Node:
 def aligned(*args: Node) -> tuple[Node, ...]:
     """The arguments with as many axes each, 1 in front where one has fewer; numbers written out stay. Raises Wrong if they do not go together."""
     if broadcast([a.shape for a in args]) is None:
-        first, second = next((a, b) for a in args for b in args if broadcast([a.shape, b.shape]) is None)
-        raise Wrong("{0} and {1} do not go together: axes, from the last on, must be equal or 1", first, second)
+        i, j = next((i, j) for i, a in enumerate(args) for j, b in enumerate(args) if broadcast([a.shape, b.shape]) is None)
+        raise Wrong(f"{{{i}}} and {{{j}}} do not go together: axes, from the last on, must be equal or 1", *args)
     most = max((a.ndim for a in args), default=0)
     return tuple(a if a.is_number or a.ndim == most else reshaped(a, (*(1,) * (most - a.ndim), *a.shape)) for a in args)
 
