@@ -9,7 +9,7 @@ PRODUCT = 8
 
 
 class Power(Elementwise):
-    """a**b. Its slopes are b a**(b - 1), and a**b log(a), which counts as 0 at a = 0."""
+    """a**b; 0**0 is 1. Its slopes are b a**(b - 1), 0 where b = 0, and a**b log(a), which counts as 0 at a = 0 where b is not negative."""
 
     name = "power"
     examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2")
@@ -34,8 +34,9 @@ class Power(Elementwise):
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         by_base = b * a ** (b - 1.0)
         if b.is_number:
-            return by_base, None
-        zero = apply("equal", a, 0.0)
+            return by_base if b.number else None, None
+        by_base = apply("where", apply("equal", b, 0.0), 0.0, by_base)
+        zero = apply("logical_and", apply("equal", a, 0.0), b >= 0.0)
         return by_base, apply("where", zero, 0.0, y * apply("log", apply("where", zero, number(1.0), a)))
 
 

@@ -117,6 +117,15 @@ def test_slopes_at_kinks(text, at, want):
     same(slope(text, x=[at]), [want])
 
 
+@pytest.mark.parametrize(("exponent", "want"), [(-1.0, -inf), (0.0, 0.0), (0.5, inf), (1.0, 1.0), (1.5, 0.0), (2.0, 0.0)])
+def test_powers_of_0(exponent, want):
+    for text in (f"x**({exponent})", "x**w"):
+        same(value(text, x=[0.0], w=[exponent]), [np.inf if exponent < 0 else float(exponent == 0)])
+        same(slope(text, x=[0.0], w=[exponent]), [want])
+    same(slope("w**x", x=[exponent], w=[0.0]), [0.0 if exponent >= 0 else -inf])
+    same(slope("x**w", x=[0.0], w=[0.0], along=[1.0]), [0.0])
+
+
 def test_relu_is_the_larger_of_x_and_0_everywhere():
     x = [-inf, -2.0, -0.0, 0.0, 2.0, inf, nan]
     same(value("relu(x)", x=x), value("max(x, 0)", x=x))
