@@ -10,7 +10,7 @@ class Matmul(Function):
     """sum_k a_ik b_kj over the last axis of a and the last but one of b; axes in front broadcast."""
 
     name = "matmul"
-    examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v")
+    examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v", "reshape(x, [3, 1, 4]) @ A")
     count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
@@ -25,6 +25,7 @@ class Matmul(Function):
         front = broadcast([first.shape[:-2], second.shape[:-2]])
         if front is None:
             raise Wrong("the axes of {0} and {1} before the last two do not go together", a, b)
+        first, second = (reshaped(m, (*(1,) * (len(front) + 2 - m.ndim), *m.shape)) for m in (first, second))
         names = (*("",) * len(front), first.axes[-2], second.axes[-1])
         made = node(self, (first, second), (*front, first.shape[-2], second.shape[-1]), axes=names)
         dropped = [k for k, drop in ((-2, a.ndim == 1), (-1, b.ndim == 1)) if drop]
