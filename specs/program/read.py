@@ -236,7 +236,7 @@ class _Reader:
         parts = n.slice.elts if isinstance(n.slice, ast.Tuple) else [n.slice]
         if len(parts) == 1 and not isinstance(parts[0], ast.Slice):
             index = self.node(parts[0])
-            if index.kind == "int" and index.shape:
+            if index.kind == "int":
                 return self.build(n, "take", [x, index], [n.value, parts[0]])
         return self.build(n, "index", [x], [n.value], at=tuple(self.place(part) for part in parts))
 
@@ -349,6 +349,7 @@ REDUCTIONS = frozenset(
         "argmin",
         "cumsum",
         "sort",
+        "flip",
         "any",
         "all",
         "softmax",
