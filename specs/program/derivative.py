@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from .function import FUNCTIONS, number
 from .node import Node, Wrong, apply, ordered
 
-MASKS = {"where", "maximum", "minimum", "relu", "leaky_relu", "abs", "max", "min", "norm", "pick"}
+MASKS = {"where", "maximum", "minimum", "relu", "leaky_relu", "abs", "max", "min", "norm", "pick", "index", "take"}
 """Functions whose slope is 0 at what they put out."""
 
 
