@@ -58,7 +58,9 @@ def parsed(subscripts: Any, args: tuple[Node, ...]) -> tuple[list[str], str, dic
     left, arrow, right = text.partition("->")
     letters = left.split(",")
     if not arrow or not all(part == "" or (part.isascii() and part.isalpha()) for part in [*letters, right]):
-        raise Wrong('einsum takes its letters first, as in einsum("ij,jk->ik", A, B); there is no ellipsis')
+        raise Wrong(
+            'einsum takes letters for the axes of every operand and of the result, as in einsum("ij,jk->ik", A, B), without ellipsis'
+        )
     if len(letters) != len(args):
         raise Wrong(f"'{text}' has letters for {len(letters)} operand{'s' * (len(letters) > 1)}, {len(args)} given", *args)
     sizes: dict[str, int] = {}
@@ -72,7 +74,7 @@ def parsed(subscripts: Any, args: tuple[Node, ...]) -> tuple[list[str], str, dic
             owner.setdefault(letter, k)
     for letter in right:
         if letter not in sizes or right.count(letter) > 1:
-            raise Wrong(f"the letter {letter} is on the right of '{text}' {'twice' if letter in sizes else 'alone'}", *args)
+            raise Wrong(f"the letter {letter} is on the right of '{text}' {'twice' if letter in sizes else 'only'}", *args)
     return letters, right, sizes
 
 

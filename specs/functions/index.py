@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..program.function import Function
-from ..program.node import Node, Wrong, describe, node
+from ..program.node import Node, Wrong, node
 
 EVERY = (None, None, None)
 
@@ -18,9 +18,12 @@ class Index(Function):
 
     def build(self, *args: Node, at: tuple[Any, ...] = (), **options: Any) -> Node:
         (x,) = args
-        if not isinstance(at, tuple) or len(at) > x.ndim:
-            count = f"{x.ndim} ax{'is' if x.ndim == 1 else 'es'}" if x.ndim else "no axes"
-            raise Wrong(f"{{0}} has {count}, and {len(at) if isinstance(at, tuple) else at!r} are indexed", x)
+        if not isinstance(at, tuple):
+            raise Wrong("index takes a list of whole numbers and slices; x[0, 1:3] writes it", x)
+        if len(at) > x.ndim:
+            raise Wrong(
+                f"{{0}} has {x.ndim or 'no'} ax{'is' if x.ndim == 1 else 'es'}, and {len(at)} {'is' if len(at) == 1 else 'are'} indexed", x
+            )
         at = tuple(place(x, k, at[k] if k < len(at) else EVERY) for k in range(x.ndim))
         if all(one == (0, n, 1) for one, n in zip(at, x.shape, strict=True)):
             return x
@@ -60,7 +63,7 @@ def place(x: Node, k: int, one: Any) -> Any:
     n, name = x.shape[k], x.axes[k] or f"axis {k}"
     if isinstance(one, int) and not isinstance(one, bool):
         if not -n <= one < n:
-            raise Wrong(f"{{0}} is {describe(x)}: {name} has {n} entries, and there is none at {one}", x)
+            raise Wrong(f"{name} of {{0}} has {n} entries, and there is none at {one}", x)
         return one % n
     if not isinstance(one, tuple) or len(one) != 3 or not all(part is None or type(part) is int for part in one):
         raise Wrong("{0} is indexed by whole numbers and slices", x)
@@ -68,7 +71,7 @@ def place(x: Node, k: int, one: Any) -> Any:
         raise Wrong("the step of a slice of {0} is 0", x)
     for bound in one[:2]:
         if bound is not None and not -n <= bound <= n:
-            raise Wrong(f"{{0}} is {describe(x)}: {name} has {n} entries, and a slice ends at {bound}", x)
+            raise Wrong(f"{name} of {{0}} has {n} entries, and the slice bound {bound} is beyond them", x)
     start, stop, step = slice(*one).indices(n)
     return (start, None if stop < 0 else stop, step)
 

@@ -272,6 +272,8 @@ class _Reader:
             self.fail(f"there is no function '{name:.60}'{suggest(name, known)} (thalweg list functions)")
         options = {str(keyword.arg): self.literal(keyword.value) for keyword in n.keywords}
         args = [a for a in n.args if not isinstance(a, (ast.List, ast.Tuple))]
+        if name in ("concat", "stack") and len(args) < len(n.args):
+            self.fail(f"`{source(n)}`: {name} takes its arrays one by one, as in {name}(a, b, axis=0)")
         positional = {"shape" if name in SHAPED else "axis": self.literal(a) for a in n.args if isinstance(a, (ast.List, ast.Tuple))}
         if name == "einsum" and n.args and isinstance(n.args[0], ast.Constant) and isinstance(n.args[0].value, str):
             positional, args = {"subscripts": n.args[0].value}, list(n.args[1:])
