@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from .errors import suggest
-from .sweep import Sweep, SweepMarker
+from .sweep import StructuralValues, Sweep, SweepMarker
 
 LARGEST = 10**308
 """Whole numbers from here on are no floating-point numbers any more."""
@@ -92,7 +92,8 @@ class Spec(BaseModel):
             elif isinstance(value, Spec):
                 yield from (((name, *path), v, s) for path, v, s in value.fields())
             elif isinstance(value, dict):
-                yield from (((name, key), v, False) for key, v in value.items() if isinstance(v, (int, float, Sweep)))
+                structural = any(isinstance(m, StructuralValues) for m in info.metadata)
+                yield from (((name, key), v, structural) for key, v in value.items() if isinstance(v, (int, float, Sweep)))
 
     def replace(self, changes: dict[tuple[str, ...], Any]) -> Any:
         """A copy with the fields at these paths changed (nested specs and dicts are copied too)."""

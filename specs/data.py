@@ -59,6 +59,13 @@ class Dataset:
             self.cache[key] = xp.asarray(make(), dtype=like.dtype)
         return self.cache[key]
 
+    def whole(self, like: Any, xp: Any, name: str, make: Callable[[], np.ndarray]) -> Any:
+        """As `on`, of whole numbers."""
+        key = (name, xp.__name__, "int", str(getattr(like, "device", "")))
+        if key not in self.cache:
+            self.cache[key] = xp.asarray(make(), dtype=xp.int64)
+        return self.cache[key]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dataset) and self.fingerprint == other.fingerprint
 

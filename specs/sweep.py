@@ -149,6 +149,10 @@ def dump_scalar(value: Any) -> Any:
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
+class StructuralValues:
+    """Marks a mapping whose values, if swept, change shapes: named sizes."""
+
+
 Swept = Annotated[T | Sweep, SweepMarker()]
 """`Swept[T]`: one T, or a sweep over T whose values become per-run numbers of one batch."""
 

@@ -8,7 +8,11 @@ from ..base import Count, Real, Spec
 from ..expression import Formula, parse
 from ..names import normal, normal_names
 from ..sweep import Swept
+from ._tensors import Tensors
 from .base import SymbolicLandscape
+
+TENSORS = {"data", "sizes", "draws", "arrays"}
+"""Keys that only a formula over tensors has."""
 
 
 class Vector(Spec):
@@ -47,6 +51,13 @@ class Expression(SymbolicLandscape):
     @classmethod
     def _as_formulas_read_them(cls, names: Any) -> Any:
         return normal_names(names)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **how: Any) -> Any:
+        """As Pydantic's; a formula over tensors is one of `Tensors`."""
+        if isinstance(obj, dict) and (isinstance(obj.get("variables"), dict) or TENSORS & {*obj}):
+            return Tensors.model_validate(obj, **how)
+        return super().model_validate(obj, **how)
 
     @model_validator(mode="after")
     def _parses(self):

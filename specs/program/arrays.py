@@ -26,6 +26,16 @@ class Evaluation:
                 dying.setdefault(k, []).append(p)
         self.dying = [tuple(dying.get(k, ())) for k in range(len(order))]
 
+    @property
+    def width(self) -> int:
+        """Numbers that are held at a time at most, of one run."""
+        sizes, alive, most = [n.size for n, _ in self.steps], 0, 1
+        for k in range(len(sizes)):
+            alive += sizes[k]
+            most = max(most, alive)
+            alive -= sum(sizes[p] for p in self.dying[k])
+        return most
+
     def __call__(self, xp: Any, inputs: Mapping[str, Any]) -> list[Any]:
         """The outputs, from the arrays of the inputs by name."""
         held: list[Any] = [None] * len(self.steps)
