@@ -17,7 +17,7 @@ from ..program.arrays import Evaluation
 from ..program.derivative import grad, hvp
 from ..program.draws import Draw, draw
 from ..program.function import FUNCTIONS, array, given
-from ..program.node import Node
+from ..program.node import MAX_NUMBERS, Node
 from ..program.read import CONSTANTS, Definition, Reading, definitions
 from ..program.sizes import size_of
 from ..sweep import Structural, StructuralValues, Swept, resolved
@@ -112,6 +112,8 @@ class Tensors(Landscape):
         for name, shape in self.variables.items():
             both = [size_of(n, sizes, ("variables", name)) for n in shape]
             found[name] = tuple(n for n, _ in both), tuple(label for _, label in both)
+            if (count := math.prod(found[name][0])) > MAX_NUMBERS:
+                raise PlacedError(("variables", name), f"has {count:,} numbers; at most {MAX_NUMBERS:,} are allowed")
         return found
 
     @property
@@ -171,10 +173,11 @@ class Tensors(Landscape):
     def _run(self, wanted: "Wanted", x: Any, p: Arrays, xp: Any, batch: Any = None, v: Any = None) -> list[Any]:
         """The outputs: numbers (...), and vectors (..., dim) that are put together from one array a variable."""
         lead = tuple(x.shape[:-1])
-        x = xp.reshape(x, (math.prod(lead[:-1]), lead[-1] if lead else 1, x.shape[-1]))
+        x = xp.reshape(x, (*(1,) * (2 - len(lead)), *x.shape))
         v = None if v is None else xp.reshape(v, x.shape)
-        parts = [self._group(wanted, x, p, xp, batch, v, runs) for runs in groups(x.shape[0], x.shape[1], wanted.width * x.dtype.itemsize)]
-        return [xp.reshape(a, (*lead, *a.shape[2:])) for a in joined(parts, x.shape[:2], xp)]
+        bytes_a_run = wanted.width * math.prod(x.shape[2:-1]) * itemsize(x.dtype)
+        parts = [self._group(wanted, x, p, xp, batch, v, runs) for runs in groups(x.shape[0], x.shape[1], bytes_a_run)]
+        return [xp.reshape(a, (*lead, *a.shape[max(2, len(lead)) :])) for a in joined(parts, x.shape[:2], xp)]
 
     def _group(self, wanted: "Wanted", x: Any, p: Arrays, xp: Any, batch: Any, v: Any, runs: tuple[slice, slice]) -> list[Any]:
         points, seeds = runs
@@ -182,14 +185,14 @@ class Tensors(Landscape):
         for (name, where), shape in zip(self.block_slices.items(), self.blocks.values(), strict=True):
             for label, flat in ((name, x), (f"{name}'", v)):
                 if flat is not None:
-                    part = flat[points, seeds, where]
-                    inputs[label] = xp.reshape(part, (*part.shape[:2], *shape))
+                    part = flat[points, seeds, ..., where]
+                    inputs[label] = xp.reshape(part, (*part.shape[:-1], *shape))
         for name in (*self.parameters, *self.draws):
-            inputs[name] = of_runs(p[name], points, seeds)
+            inputs[name] = of_runs(xp.asarray(p[name]), points, seeds)
         if (data := self._dataset) is not None:
             inputs |= self._samples(data, x, xp, None if batch is None else xp.reshape(batch, (-1, batch.shape[-1]))[seeds, :])
         outputs = wanted.evaluation(xp, inputs)
-        shape = (points.stop - points.start, seeds.stop - seeds.start)
+        shape = (points.stop - points.start, seeds.stop - seeds.start, *x.shape[2:-1])
         found = []
         for first, last in wanted.pieces:
             if last is None:
@@ -314,9 +317,14 @@ def _programs(land: Tensors, rows: int | None) -> Program:
     return held[rows]
 
 
+def itemsize(dtype: Any) -> int:
+    """Bytes of a number."""
+    return 4 if "32" in str(dtype) else 8
+
+
 def of_runs(numbers: Any, points: slice, seeds: slice) -> Any:
     """The part of an array with axes for runs, either of which may be 1, that belongs to these runs."""
-    if len(numbers.shape) < 2:
+    if len(getattr(numbers, "shape", ())) < 2:
         return numbers
     numbers = numbers[points, ...] if numbers.shape[0] > 1 else numbers
     return numbers[:, seeds, ...] if numbers.shape[1] > 1 else numbers

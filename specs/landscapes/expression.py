@@ -8,7 +8,7 @@ from ..base import Count, Real, Spec
 from ..expression import Formula, parse
 from ..names import normal, normal_names
 from ..sweep import Swept
-from ._tensors import Tensors
+from . import _tensors
 from .base import SymbolicLandscape
 
 TENSORS = {"data", "sizes", "draws", "arrays"}
@@ -54,9 +54,9 @@ class Expression(SymbolicLandscape):
 
     @classmethod
     def model_validate(cls, obj: Any, **how: Any) -> Any:
-        """As Pydantic's; a formula over tensors is one of `Tensors`."""
+        """As Pydantic's; a formula over tensors is another class of the same kind."""
         if isinstance(obj, dict) and (isinstance(obj.get("variables"), dict) or TENSORS & {*obj}):
-            return Tensors.model_validate(obj, **how)
+            return _tensors.Tensors.model_validate(obj, **how)
         return super().model_validate(obj, **how)
 
     @model_validator(mode="after")
