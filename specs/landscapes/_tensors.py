@@ -146,7 +146,13 @@ class Tensors(Landscape):
 
     def _program(self, rows: int | None) -> "Program":
         """The programs with so many samples."""
-        return _programs(self, rows)
+        if rows not in self._programs:
+            self._programs[rows] = _keyed(_Key(self, rows))
+        return self._programs[rows]
+
+    @cached_property
+    def _programs(self) -> "dict[int | None, Program]":
+        return {}
 
     def workspace(self, samples: int, runs: int) -> int:
         return min(BUDGET // 8, runs * self._program(None).both.width)
@@ -308,13 +314,6 @@ class _Key:
 
     def __hash__(self) -> int:
         return hash(self.text)
-
-
-def _programs(land: Tensors, rows: int | None) -> Program:
-    held = land.__dict__.setdefault("_held_programs", {})
-    if rows not in held:
-        held[rows] = _keyed(_Key(land, rows))
-    return held[rows]
 
 
 def itemsize(dtype: Any) -> int:

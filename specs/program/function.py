@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import suggest
-from ..registry import Modules
 from .node import Kind, Node, Wrong, apply, broadcast, node
+from .table import FUNCTIONS
 
 
 class Function:
@@ -99,7 +99,7 @@ class Elementwise(Function):
         if all(a.is_number for a in args) and (folded := self.fold(*(a.number for a in args))) is not None:
             return number(folded)
         args = self.prepared(*args)
-        kind: Kind = self.result if self.result is not None else max((a.kind for a in args), key=("bool", "int", "float").index)
+        kind: Kind = self.result or next(wide for wide in WORDS if any(a.kind == wide for a in args))
         args = aligned(*args)
         shape = broadcast([a.shape for a in args])
         assert shape is not None
@@ -288,26 +288,3 @@ def axes_of(args: tuple[Node, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
             if a.axes[-k] and a.shape[-k] == shape[-k]:
                 names[-k] = names[-k] or a.axes[-k]
     return tuple(names)
-
-
-class Functions(Modules):
-    """The functions of the language: each file of specs/functions/ makes one `function`."""
-
-    def __init__(self, folder: str, noun: str):
-        super().__init__(folder, noun)
-        self.loaded: dict[str, Function] = {}
-
-    def load(self, kind: str) -> Any:
-        """The function of this name. Raises LookupError if there is none, ImportError if its file is broken."""
-        found = self.loaded.get(kind)
-        if found is None:
-            module = super().load(kind)
-            classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Function) and vars(c).get("name") == kind]
-            if not classes:
-                raise ImportError(f"{module.__name__} defines no function whose name is '{kind}'")
-            found = self.loaded[kind] = classes[0]()
-        return found
-
-
-FUNCTIONS = Functions("specs.functions", "function")
-Rule = Callable[..., Any]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import SpecError
+from .table import FUNCTIONS
 
 if TYPE_CHECKING:
     from .function import Function
@@ -208,8 +209,6 @@ def node(
 
 def apply(name: str, *args: Any, **options: Any) -> Node:
     """The function of this name on nodes and numbers."""
-    from .function import FUNCTIONS
-
     return FUNCTIONS.load(name)(*args, **options)
 
 
