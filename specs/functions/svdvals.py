@@ -30,7 +30,8 @@ class Svdvals(Function):
         return node(self, (A,), (*A.shape[:-2], min(A.shape[-2:])))
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return each_matrix(xp, xp.linalg.svdvals, made.shape[-1:], arrays[0])
+        alone = getattr(xp.linalg, "svdvals", None) or (lambda A: xp.linalg.svd(A, compute_uv=False))  # CuPy has no svdvals
+        return each_matrix(xp, alone, made.shape[-1:], arrays[0])
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         (A,) = args
