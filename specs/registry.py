@@ -53,7 +53,8 @@ class Choice:
         return core_schema.no_info_plain_validator_function(self.parse, serialization=dump)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"enum": self.kinds()}, *(handler(self.load(kind).__pydantic_core_schema__) for kind in self.kinds())]}
+        classes = [form for kind in self.kinds() for form in (self.load(kind), *getattr(self.load(kind), "forms", ()))]
+        return {"anyOf": [{"enum": self.kinds()}, *(handler(cls.__pydantic_core_schema__) for cls in classes)]}
 
 
 class Registry(Choice):

@@ -67,6 +67,8 @@ def landscape_page(cls: type[Any], kind: str, folder: Path) -> str:
         listed = ", ".join(f"`{name}` = `{observables[name]}`" if name in observables else f"`{name}`" for name in names)
         parts += [f"Recorded along the trajectory: {listed}."]
     parts += ["## In a study", code(f"landscape:\n{snippet(land, cls)}", "yaml"), "## Fields", fields.table(cls)]
+    for form in getattr(cls, "forms", ()):
+        parts += ["## Over tensors", markdown(form), fields.table(form)]
     return "\n\n".join([*parts, *ending(cls)]) + "\n"
 
 

@@ -10,7 +10,9 @@ from ._say import say
 def list(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="landscapes, optimizers, diagnostics, studies, schedules, views or pictures; all if left out."),
+        typer.Argument(
+            metavar="WHAT", help="landscapes, optimizers, diagnostics, functions, studies, schedules, views or pictures; all if left out."
+        ),
     ] = "",
 ) -> None:
     """List what can stand in a study."""
@@ -18,6 +20,7 @@ def list(
     from ..text.tables import Column, Table, console
 
     known = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics")} | {
+        "functions": _functions,
         "schedules": _schedules,
         "studies": _studies,
         "views": _views,
@@ -46,6 +49,12 @@ def _units(registry: str) -> Any:
         return made
 
     return describe
+
+
+def _functions() -> dict[str, str]:
+    from ...specs.program.table import FUNCTIONS
+
+    return FUNCTIONS.summaries()
 
 
 def _schedules() -> dict[str, str]:

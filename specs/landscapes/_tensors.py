@@ -82,6 +82,11 @@ class Tensors(Landscape):
                     raise PlacedError((part, head), f"the name '{name}' is taken by the formula language; choose another")
                 seen[name] = part
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Copies and pickles leave what is made of the fields behind."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name in type(self).model_fields}}
+
     @property
     def dataset(self) -> Dataset | None:
         return self._dataset

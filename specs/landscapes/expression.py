@@ -1,6 +1,6 @@
 """A landscape of the user's own: one formula in the study."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -9,7 +9,7 @@ from ..expression import Formula, parse
 from ..names import normal, normal_names
 from ..sweep import Swept
 from . import _tensors
-from .base import SymbolicLandscape
+from .base import Landscape, SymbolicLandscape
 
 TENSORS = {"data", "sizes", "draws", "arrays"}
 """Keys that only a formula over tensors has."""
@@ -36,6 +36,9 @@ class Expression(SymbolicLandscape):
     `variables: [x, y]` or `vector: {name: x, dim: 100}`; every number in `parameters` can be swept; `observables` are recorded along the
     trajectory; `define` names parts of the formula for reuse.
     """
+
+    forms: ClassVar[tuple[type[Landscape], ...]] = (_tensors.Tensors,)
+    """Other classes of this kind."""
 
     kind: Literal["expression"] = "expression"
     variables: tuple[str, ...] = ()

@@ -26,5 +26,9 @@ class Functions(Modules):
             found = self.loaded[kind] = classes[0]()
         return found
 
+    def summaries(self) -> dict[str, str]:
+        """Every function with the first paragraph of its file."""
+        return {kind: " ".join((Modules.load(self, kind).__doc__ or "").split("\n\n")[0].split()) for kind in self.kinds()}
+
 
 FUNCTIONS = Functions("specs.functions", "function")

@@ -1,6 +1,8 @@
 """Formulas over tensors as landscapes: against the hand-written ones, and what only they can do."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -177,3 +179,26 @@ def test_what_is_wrong_is_one_line_with_its_place(change, words):
         check(study(land))
     assert words in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_it_can_be_copied_and_sent_to_another_process():
+    spec = check(study(NETWORK)).study
+    x, _ = points(spec.landscape)
+    p = {"l2": np.full((2, 1), 0.01)}
+    value = spec.landscape.value(x, p, np)
+    for other in (pickle.loads(pickle.dumps(spec)), copy.deepcopy(spec)):
+        assert other == spec
+        np.testing.assert_array_equal(other.landscape.value(x, p, np), value)
+
+
+def test_settings_reach_into_it():
+    spec = thalweg.load_study(study(NETWORK), ["landscape.sizes.h=[2, 3]", "landscape.parameters.l2=0.5"])
+    assert list(spec.sweeps()) == ["landscape.sizes.h", "adam.lr"]
+    assert spec.landscape.parameters["l2"] == 0.5
+
+
+def test_the_schema_has_both_forms():
+    from thalweg.specs.study import Study
+
+    schema = json.dumps(Study.model_json_schema())
+    assert "named sizes; a list sweeps one" in schema
