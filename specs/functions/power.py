@@ -1,5 +1,6 @@
 """a**b, entry by entry. A whole exponent of at most 8 is a product, so 0**2 has the slope 0 and negative numbers their powers."""
 
+import math
 from typing import Any
 
 from ..program.function import Elementwise, number
@@ -12,7 +13,7 @@ class Power(Elementwise):
     """a**b; 0**0 is 1. Its slopes are b a**(b - 1), 0 where b = 0, and a**b log(a), which counts as 0 at a = 0 where b is not negative."""
 
     name = "power"
-    examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2")
+    examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2", "2**x")
     count = 2
 
     def fold(self, *numbers: float) -> float | None:
@@ -36,6 +37,8 @@ class Power(Elementwise):
         if b.is_number:
             return by_base if b.number else None, None
         by_base = apply("where", apply("equal", b, 0.0), 0.0, by_base)
+        if a.is_number:
+            return by_base, y * (math.log(a.number) if a.number > 0 else math.nan if a.number < 0 else 0.0)
         zero = apply("logical_and", apply("equal", a, 0.0), b >= 0.0)
         return by_base, apply("where", zero, 0.0, y * apply("log", apply("where", zero, number(1.0), a)))
 
