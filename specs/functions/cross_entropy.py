@@ -15,9 +15,13 @@ class CrossEntropy(Composed):
     count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
-        z, y = args
-        if y.kind != "int":
-            raise Wrong("cross_entropy takes classes as whole numbers, and {1} are none", z, y)
-        if not z.ndim or z.shape[:-1] != y.shape:
-            raise Wrong("cross_entropy takes one class a row of logits: {0} without its last axis must be {1}", z, y)
-        return apply("logsumexp", z, axis=-1) - apply("pick", z, y)
+        return cross_entropy(self.name, *args)
+
+
+def cross_entropy(name: str, z: Node, y: Node) -> Node:
+    """The cross-entropy of every row, for the function of this name. Raises Wrong if y is not one class a row."""
+    if y.kind != "int":
+        raise Wrong(f"{name} takes classes as whole numbers, and {{1}} are none", z, y)
+    if not z.ndim or z.shape[:-1] != y.shape:
+        raise Wrong(f"{name} takes one class a row of logits: {{0}} without its last axis must be {{1}}", z, y)
+    return apply("logsumexp", z, axis=-1) - apply("pick", z, y)
