@@ -11,7 +11,7 @@ class Logsumexp(Reduction):
     """max(x) + log(sum(exp(x - max(x)))). Its slope is softmax(x)."""
 
     name = "logsumexp"
-    examples = ("logsumexp(x)", "logsumexp(x, axis=1)")
+    examples = ("logsumexp(x)", "logsumexp(x, axis=1)", "logsumexp(y)")
     of_nothing = "logsumexp"
 
     def prepared(self, x: Node) -> Node:

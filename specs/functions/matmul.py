@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..program.function import Function, reshaped
+from ..program.function import Function, as_float, reshaped
 from ..program.node import Node, Wrong, apply, broadcast, node
 
 
@@ -10,11 +10,11 @@ class Matmul(Function):
     """sum_k a_ik b_kj over the last axis of a and the last but one of b; axes in front broadcast."""
 
     name = "matmul"
-    examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v", "reshape(x, [3, 1, 4]) @ A")
+    examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v", "reshape(x, [3, 1, 4]) @ A", "y @ x")
     count = 2
 
     def build(self, *args: Node, **options: Any) -> Node:
-        a, b = args
+        a, b = map(as_float, args)
         if not a.ndim or not b.ndim:
             raise Wrong("@ takes arrays, and {0} and {1} are not both; write * for numbers", a, b)
         first = reshaped(a, (1, *a.shape)) if a.ndim == 1 else a
