@@ -1,5 +1,6 @@
 """a / b, entry by entry; by 0 it is infinite, 0/0 NaN, as IEEE arithmetic has it."""
 
+import math
 from typing import Any
 
 from ..program.function import Elementwise, is_one
@@ -14,7 +15,7 @@ class Divide(Elementwise):
     count = 2
 
     def fold(self, *numbers: float) -> float | None:
-        return numbers[0] / numbers[1] if numbers[1] else None
+        return numbers[0] / numbers[1] if numbers[1] else math.nan
 
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = args

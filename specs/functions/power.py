@@ -20,8 +20,8 @@ class Power(Elementwise):
         try:
             made = numbers[0] ** numbers[1]
         except (OverflowError, ZeroDivisionError):
-            return None
-        return made if isinstance(made, float) else None
+            return math.inf
+        return made if isinstance(made, float) else math.nan
 
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = args

@@ -51,6 +51,11 @@ class Function:
         """The node on these arguments. Raises Wrong for shapes or kinds that it does not take."""
         raise NotImplementedError
 
+    def options(self) -> dict[str, Any]:
+        """The options of `build` that have a name, with their defaults."""
+        given = inspect.signature(self.build).parameters.values()
+        return {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY}
+
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         """What the node `made` is, from the arrays of its arguments, which may have axes for runs in front."""
         raise NotImplementedError
@@ -97,6 +102,8 @@ class Elementwise(Function):
             if a.kind not in self.takes:
                 raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{{k}}} is {WORDS[a.kind]}", *args)
         if all(a.is_number for a in args) and (folded := self.fold(*(a.number for a in args))) is not None:
+            if not math.isfinite(folded) and all(math.isfinite(a.number) for a in args):
+                raise Wrong(f"{self.name} of {' and '.join(f'{a.number:g}' for a in args)} is no finite number")
             return number(folded)
         args = self.prepared(*args)
         kind: Kind = self.result or next(wide for wide in WORDS if any(a.kind == wide for a in args))
