@@ -9,7 +9,7 @@ would not be. Where an adjoint has come through a mask and meets a function whos
 from collections.abc import Sequence
 
 from .function import FUNCTIONS, number
-from .node import Node, Wrong, apply, ordered
+from .node import Node, Wrong, apply, charge, ordered
 
 MASKS = {"where", "maximum", "minimum", "relu", "leaky_relu", "abs", "max", "min", "norm", "pick", "index", "take"}
 """Functions whose slope is 0 at what they put out."""
@@ -28,7 +28,8 @@ def grad(y: Node, by: Sequence[Node]) -> list[Node]:
 
 def pulled(y: Node, cotangent: Node, by: Sequence[Node]) -> list[Node | None]:
     """The adjoints of these nodes where y has this one, shaped as y; None where they are 0."""
-    order = ordered([y])
+    order = ordered([y], by if len(by) == 1 else ())
+    charge(len(order))
     wanted = {id(x) for x in by}
     on_way = set(wanted)
     for n in order:

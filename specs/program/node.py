@@ -6,6 +6,7 @@ that come at evaluation may have axes for runs in front (arrays.py). The axes ca
 
 import contextlib
 import math
+import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from .function import Function
 
 Kind = Literal["float", "int", "bool"]
+PLACES = re.compile(r"\{(\d)\}")
 MAX_NUMBERS = 2**28
 """Numbers that one intermediate array of one run may have."""
 MAX_NODES = 20_000
 """Operations that a program may have, unrolled and with its derivatives."""
+MAX_WORK = 50 * MAX_NODES
+"""Steps that reading may take: what is shared makes no new operations, however often it is read."""
 
 
 class Wrong(SpecError):
@@ -32,7 +36,11 @@ class Wrong(SpecError):
 
     def __init__(self, text: str, *args: "Node"):
         self.text, self.operands = text, args
-        super().__init__(text.format(*(describe(a) for a in args)) if args else text)
+        super().__init__(self.said([describe(a) for a in args]))
+
+    def said(self, names: Sequence[str]) -> str:
+        """The text with the arguments by these names. Other braces stand for themselves: they are the user's."""
+        return PLACES.sub(lambda place: names[int(place[1])] if int(place[1]) < len(names) else place[0], self.text)
 
 
 class Node:
@@ -136,9 +144,10 @@ _lock = threading.RLock()
 
 
 class _Budget(threading.local):
-    """How many new nodes may still be made; None where nobody counts."""
+    """How many new nodes may still be made, and how many steps taken; None where nobody counts."""
 
     left: int | None = None
+    work = 0
 
 
 _budget = _Budget()
@@ -147,11 +156,20 @@ _budget = _Budget()
 @contextlib.contextmanager
 def at_most(count: int = MAX_NODES) -> Iterator[None]:
     """Within this no more than so many nodes are made, whatever is unrolled; raises Wrong beyond."""
-    before, _budget.left = _budget.left, count
+    before = _budget.left, _budget.work
+    _budget.left, _budget.work = count, MAX_WORK
     try:
         yield
     finally:
-        _budget.left = before
+        _budget.left, _budget.work = before
+
+
+def charge(steps: int) -> None:
+    """Counts steps of reading or of differentiation that need not make nodes. Raises Wrong beyond MAX_WORK, within `at_most`."""
+    if _budget.left is not None:
+        _budget.work -= steps
+        if _budget.work < 0:
+            raise Wrong("it takes too long to unroll its loops, definitions and gradients; use fewer or shorter ones")
 
 
 def node(
@@ -212,10 +230,10 @@ def apply(name: str, *args: Any, **options: Any) -> Node:
     return FUNCTIONS.load(name)(*args, **options)
 
 
-def ordered(outputs: Iterable[Node]) -> list[Node]:
-    """All nodes that these are made of, each once, after its arguments."""
-    seen: set[int] = set()
-    order: list[Node] = []
+def ordered(outputs: Iterable[Node], ends: Iterable[Node] = ()) -> list[Node]:
+    """All nodes that these are made of, each once, after its arguments; without what the `ends` alone are made of."""
+    seen: set[int] = set(map(id, ends))
+    order: list[Node] = list(ends)
     for output in outputs:
         stack = [(output, iter(output.args))] if id(output) not in seen else []
         seen.add(id(output))
