@@ -14,10 +14,10 @@ def from_end(x: Node, axis: Any) -> tuple[int, ...]:
         if isinstance(one, str):
             if x.axes.count(one) != 1:
                 many = "no axis" if one not in x.axes else "more than one axis"
-                raise Wrong(f"{{0}} has {many} named {one}", x)
+                raise Wrong(f"{{0}} has {many} named '{one:.60}'", x)
             found.append(x.axes.index(one) - x.ndim)
         elif isinstance(one, bool) or not isinstance(one, int) or not -x.ndim <= one < x.ndim:
-            raise Wrong(f"{{0}} has no axis {one}; it has {x.ndim}", x)
+            raise Wrong(f"{{0}} has no axis {one}; it has {x.ndim}, counted from 0", x)
         else:
             found.append(one if one < 0 else one - x.ndim)
     if len(set(found)) < len(found):

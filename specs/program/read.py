@@ -12,15 +12,17 @@ Axes are numbers, or names of sizes in quotes: mean(X, axis="n"). A mistake is t
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..errors import PlacedError, SpecError, suggest
 from ..names import parse_expression
 from .derivative import grad
-from .function import FUNCTIONS, IDENTITY, as_node, number
-from .node import Node, Wrong, apply, at_most, describe, node
+from .function import FLOAT, FUNCTIONS, IDENTITY, as_node, number
+from .function import WORDS as NAMES_OF_KINDS
+from .node import MAX_NUMBERS, Node, Wrong, apply, at_most, charge, describe, node
+from .written import WORDS, Definition, definitions, short, source
 
 CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045}
 OPERATORS: dict[type[ast.AST], str] = {
@@ -41,15 +43,8 @@ COMPARISONS: dict[type[ast.AST], tuple[str, bool]] = {
 }
 MAX_LENGTH, MAX_PARTS, MAX_DEPTH, MAX_TURNS = 10_000, 4_000, 60, 10_000
 """Of a formula: characters, parts, definitions inside each other; turns of one `iterate`."""
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A part of the formula with a name: without arguments a value, with them inlined where it is called."""
-
-    name: str
-    arguments: tuple[str, ...]
-    text: str
+STEP, MANY, MAX_AXES = 10, 20, 32
+"""What reading one part of a formula counts; names listed in a message; axes of a shape that is written out."""
 
 
 @dataclass
@@ -63,6 +58,10 @@ class Reading:
     """Definitions that are being read, to find those that call themselves."""
     known: dict[str, Node] = field(default_factory=dict)
     """Definitions without arguments that have been read."""
+    trees: dict[str, ast.expr] = field(default_factory=dict)
+    """Syntax trees of definitions, which may be inlined often."""
+    gradients: int = 0
+    """How many gradients the part that is being read is inside."""
     count: int = 0
 
     def read(self, text: str, path: tuple[str, ...] = ("value",)) -> Node:
@@ -77,11 +76,6 @@ class Reading:
         return made
 
 
-def short(text: str) -> str:
-    """A formula in one line, cut to a readable length."""
-    return " ".join(text.split())[:200]
-
-
 class _Reader:
     """Turns one formula's syntax tree into nodes; what has no rule is refused. `local` are the arguments of a definition that is inlined."""
 
@@ -89,19 +83,9 @@ class _Reader:
         self.reading, self.text, self.path, self.local = reading, text, path, dict(local)
 
     def read(self) -> Node:
-        if len(self.text) > MAX_LENGTH:
-            raise PlacedError(self.path, f"a formula of {len(self.text)} characters; at most {MAX_LENGTH} are allowed")
-        if "#" in self.text:
-            self.fail("# is not allowed; there are no comments in a formula")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                syntax = parse_expression(self.text)
-        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-            reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested or not text"
-            self.fail(f"not a formula ({reason})")
-        if sum(1 for _ in ast.walk(syntax)) > MAX_PARTS:
-            self.fail(f"a formula of more than {MAX_PARTS} parts")
+        syntax = self.reading.trees.get(self.text)
+        if syntax is None:
+            syntax = self.reading.trees[self.text] = self.parsed()
         try:
             if self.reading.count:
                 return self.node(syntax)
@@ -113,28 +97,52 @@ class _Reader:
                 self.reading.count = 0
         except RecursionError:
             self.fail("too deeply nested")
+        except Wrong as error:
+            self.fail(error.text)
+
+    def parsed(self) -> ast.expr:
+        """The syntax tree of the text."""
+        if len(self.text) > MAX_LENGTH:
+            raise PlacedError(self.path, f"a formula of {len(self.text)} characters; at most {MAX_LENGTH} are allowed")
+        if not self.text.strip():
+            raise PlacedError(self.path, "the formula is empty")
+        if "#" in self.text:
+            self.fail("# is not allowed; there are no comments in a formula")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                syntax = parse_expression(self.text)
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = error.msg.split(";")[0] if isinstance(error, SyntaxError) else "too deeply nested or not text"
+            self.fail(f"not a formula ({reason})")
+        if sum(1 for _ in ast.walk(syntax)) > MAX_PARTS:
+            self.fail(f"a formula of more than {MAX_PARTS} parts")
+        return syntax
 
     def fail(self, problem: str) -> NoReturn:
         raise PlacedError(self.path, f"{problem}, in the formula '{short(self.text)}'") from None
 
-    def wrong(self, error: Wrong, n: ast.AST, parts: "Iterable[ast.AST]") -> NoReturn:
+    def wrong(self, error: Wrong, n: ast.AST, args: Sequence[Node], parts: Iterable[ast.AST]) -> NoReturn:
         """What a function refused, with how its arguments are written and their shapes."""
-        texts = [source(part) for part in parts]
-        given = [f"{text} is {describe(a)}" for text, a in zip(texts, error.operands, strict=False) if a.shape or a.kind != "float"]
-        names = (*texts, *(f"argument {k + 1}" for k in range(len(texts), 8)))
-        said = f"`{source(n)}`: {', '.join(dict.fromkeys(given))}{': ' if given else ''}{error.text.format(*names)}"
-        self.fail(said)
+        texts = {id(a): source(part) for a, part in zip(args, parts, strict=True)}
+        operands = [a.args[0] if a.function is FLOAT else a for a in error.operands]
+        given = [f"{texts[id(a)]} is {describe(a)}" for a in operands if id(a) in texts and (a.shape or a.kind != "float")]
+        said = error.said([texts.get(id(a), describe(a)) for a in operands])
+        self.fail(f"`{source(n)}`: {', '.join(dict.fromkeys(given))}{': ' if given else ''}{said}")
 
-    def build(self, n: ast.AST, name: str, args: list[Node], parts: Iterable[ast.AST], **options: Any) -> Node:
+    def build(self, n: ast.AST, name: str, args: list[Node], parts: Iterable[ast.AST], options: Mapping[str, Any] | None = None) -> Node:
         """The node of a function; what it refuses is told with the part of the formula."""
         try:
-            return apply(name, *args, **options)
+            return apply(name, *args, **(options or {}))
         except Wrong as error:
-            self.wrong(error, n, parts)
-        except TypeError:
-            self.fail(f"`{source(n)}`: {name} does not take these options")
+            self.wrong(error, n, args, parts)
+        except LookupError as error:
+            self.fail(f"`{source(n)}`: {error.args[0]}")
+        except (TypeError, ValueError):
+            self.fail(f"`{source(n)}`: {name} takes other arguments, as in {' or '.join(FUNCTIONS.load(name).examples[:2])}")
 
     def node(self, n: ast.AST) -> Node:
+        charge(STEP)
         rule = getattr(self, f"on_{type(n).__name__}", None)
         if rule is None:
             self.fail(f"{WORDS.get(type(n).__name__, type(n).__name__)} is not allowed")
@@ -142,7 +150,7 @@ class _Reader:
 
     def on_Constant(self, n: ast.Constant) -> Node:
         if isinstance(n.value, bool) or not isinstance(n.value, (int, float)):
-            self.fail(f"{n.value!r} is not a number")
+            self.fail(f"{source(n)} is not a number")
         if not abs(n.value) < 1e300:
             self.fail(f"the number {source(n)} is too large")
         return number(n.value)
@@ -158,19 +166,23 @@ class _Reader:
             return number(reading.sizes[name])
         if name in CONSTANTS:
             return number(CONSTANTS[name])
-        if name in FUNCTIONS.kinds():
+        if name in WORDS_OF_CALLS or name in FUNCTIONS.modules():
             self.fail(f"{name} is a function: write {name}(...)")
-        names = [*self.local, *reading.inputs, *reading.definitions, *reading.sizes, *CONSTANTS]
-        self.fail(f"the name '{name}' is not defined{suggest(name, names)} (known: {', '.join(dict.fromkeys(names))})")
+        names = list(dict.fromkeys([*self.local, *reading.inputs, *reading.definitions, *reading.sizes, *CONSTANTS]))
+        known = f"{', '.join(names[:MANY])}{', ...' if len(names) > MANY else ''}"
+        self.fail(f"the name '{name:.60}' is not defined{suggest(name, names)} (known: {known})")
 
     def defined(self, n: ast.AST, definition: Definition, args: "list[Node] | None" = None) -> Node:
         """The value of a definition, inlined."""
         if (args is None) != (not definition.arguments):
             count = len(definition.arguments)
-            self.fail(f"`{source(n)}`: {definition.name} is {'a value, not a function' if not count else f'a function of {count}'}")
+            what = (
+                f"a function of {count} argument{'s' * (count > 1)}: write {definition.name}(...)" if count else "a value, not a function"
+            )
+            self.fail(f"`{source(n)}`: {definition.name} is {what}")
         if args is not None and len(args) != len(definition.arguments):
-            wanted = ", ".join(definition.arguments)
-            self.fail(f"`{source(n)}`: {definition.name}({wanted}) takes {len(definition.arguments)}, {len(args)} given")
+            count, wanted = len(definition.arguments), ", ".join(definition.arguments)
+            self.fail(f"`{source(n)}`: {definition.name}({wanted}) takes {count} argument{'s' * (count > 1)}, {len(args)} given")
         if definition.name in self.reading.open:
             way = " -> ".join([*self.reading.open[self.reading.open.index(definition.name) :], definition.name])
             raise PlacedError(("define", definition.name), f"is defined by itself: {way}")
@@ -228,7 +240,7 @@ class _Reader:
 
     def on_Attribute(self, n: ast.Attribute) -> Node:
         if n.attr != "T":
-            self.fail(f"the attribute '.{n.attr}' is not allowed")
+            self.fail(f"the attribute '.{n.attr:.60}' is not allowed")
         return self.build(n, "T", [self.node(n.value)], [n.value])
 
     def on_Subscript(self, n: ast.Subscript) -> Node:
@@ -238,7 +250,7 @@ class _Reader:
             index = self.node(parts[0])
             if index.kind == "int":
                 return self.build(n, "take", [x, index], [n.value, parts[0]])
-        return self.build(n, "index", [x], [n.value], at=tuple(self.place(part) for part in parts))
+        return self.build(n, "index", [x], [n.value], {"at": tuple(self.place(part) for part in parts)})
 
     def place(self, n: ast.AST) -> Any:
         """A whole number, or (start, stop, step) of a slice."""
@@ -258,19 +270,19 @@ class _Reader:
             self.fail(f"`{source(n.func)}` cannot be called; functions have plain names")
         name = n.func.id
         if any(isinstance(a, ast.Starred) for a in n.args) or any(k.arg is None for k in n.keywords):
-            self.fail(f"{name} takes plain arguments")
+            self.fail(f"{name:.60} takes plain arguments, without stars")
         if name in self.reading.definitions and name not in self.local:
             if n.keywords:
                 self.fail(f"{name} takes its arguments in order, without names")
             return self.defined(n, self.reading.definitions[name], [self.node(a) for a in n.args])
-        if name in ("grad", "iterate"):
+        if name in WORDS_OF_CALLS:
             return getattr(self, name)(n)
         if name in self.reading.inputs or name in self.local:
             self.fail(f"{name} is no function; write * for a product")
-        if name not in FUNCTIONS.kinds():
-            known = [*FUNCTIONS.kinds(), *self.reading.definitions, "grad", "iterate"]
+        if name not in FUNCTIONS.modules():
+            known = [*FUNCTIONS.kinds(), *self.reading.definitions, *WORDS_OF_CALLS]
             self.fail(f"there is no function '{name:.60}'{suggest(name, known)} (thalweg list functions)")
-        options = {str(keyword.arg): self.literal(keyword.value) for keyword in n.keywords}
+        options = [(str(keyword.arg), self.literal(keyword.value)) for keyword in n.keywords]
         args = [a for a in n.args if not isinstance(a, (ast.List, ast.Tuple))]
         if name in ("concat", "stack") and len(args) < len(n.args):
             self.fail(f"`{source(n)}`: {name} takes its arrays one by one, as in {name}(a, b, axis=0)")
@@ -279,7 +291,26 @@ class _Reader:
             positional, args = {"subscripts": n.args[0].value}, list(n.args[1:])
         elif name in REDUCTIONS and len(args) == 2 and self.is_axis(args[1], name):
             positional, args = {"axis": self.literal(args[1])}, args[:1]
-        return self.build(n, name, [self.node(a) for a in args], args, **positional, **options)
+        return self.build(n, name, [self.node(a) for a in args], args, self.checked(n, name, [*positional.items(), *options]))
+
+    def checked(self, n: ast.Call, name: str, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        """The options of a function, of which each is one that it has, given once, and of the kind of its default."""
+        options: dict[str, Any] = {}
+        known = FUNCTIONS.load(name).options()
+        for option, value in given:
+            if option not in known:
+                self.fail(
+                    f"`{source(n)}`: {name} takes no '{option:.60}'{suggest(option, known)} (it takes {', '.join(known) or 'no options'})"
+                )
+            if option in options:
+                self.fail(f"`{source(n)}`: '{option}' is given twice")
+            kinds, words = OPTIONS.get(type(known[option]), ((), ""))
+            if kinds and type(value) not in kinds:
+                self.fail(f"`{source(n)}`: {option} must be {words}")
+            if option == "shape" and not (len(value) <= MAX_AXES and all(type(m) is int and 0 <= m <= MAX_NUMBERS for m in value)):
+                self.fail(f"`{source(n)}`: a shape is a list of at most {MAX_AXES} whole numbers from 0 to {MAX_NUMBERS:,}")
+            options[option] = value
+        return options
 
     def is_axis(self, n: ast.AST, name: str) -> bool:
         """Whether the second argument of a reduction is its axis; max(a, b) and min(a, b) compare two arrays."""
@@ -301,14 +332,26 @@ class _Reader:
     def grad(self, n: ast.Call) -> Node:
         """grad(y, name)."""
         if len(n.args) != 2 or n.keywords or not isinstance(n.args[1], ast.Name):
-            self.fail(f"`{source(n)}`: grad takes a number and a name to differentiate by")
-        y, x = self.node(n.args[0]), self.node(n.args[1])
+            self.fail(f"`{source(n)}`: grad takes a number and a name to differentiate by, as in grad(sum(x*x), x)")
+        name, x = n.args[1].id, self.node(n.args[1])
         if x.kind != "float":
-            self.fail(f"`{source(n)}`: there is no gradient by {source(n.args[1])}, which is {describe(x)} of {x.kind}s")
+            self.fail(f"`{source(n)}`: there is no gradient by {name}, which is {describe(x)} and made of {NAMES_OF_KINDS[x.kind]}")
+        if x.is_number:
+            self.fail(f"`{source(n)}`: there is no gradient by {name}, which is the number {x.number:g}")
+        before = self.local.get(name)
+        if before is not None:  # another argument may have the same value, which is the same node
+            x = self.local[name] = node(IDENTITY, (x,), x.shape, axes=x.axes, by=(name, self.reading.gradients))
+        self.reading.gradients += 1
         try:
-            return grad(y, [x])[0]
-        except Wrong as error:
-            self.wrong(error, n, n.args)
+            y = self.node(n.args[0])
+            try:
+                return grad(y, [x])[0]
+            except Wrong as error:
+                self.wrong(error, n, [y], n.args[:1])
+        finally:
+            self.reading.gradients -= 1
+            if before is not None:
+                self.local[name] = before
 
     def iterate(self, n: ast.Call) -> Node:
         """iterate(k, d, start, body)."""
@@ -358,53 +401,12 @@ REDUCTIONS = frozenset(
         "log_softmax",
     )
 )
-WORDS = {
-    "Lambda": "a lambda",
-    "ListComp": "a comprehension",
-    "GeneratorExp": "a comprehension",
-    "NamedExpr": "an assignment (:=)",
-    "JoinedStr": "text",
-    "List": "a list here",
-    "Tuple": "a tuple here",
-    "Dict": "a dictionary",
-    "IfExp": "'a if b else c' (use where)",
-    "Await": "await",
-    "FloorDiv": "//",
-    "Mod": "%",
-    "Starred": "a star",
+WORDS_OF_CALLS = ("grad", "iterate")
+OPTIONS = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    tuple: ((tuple,), "a list"),
 }
-
-
-def source(n: ast.AST) -> str:
-    """A part of the formula as text, cut to a readable length."""
-    try:
-        text = ast.unparse(n)
-    except (ValueError, RecursionError):
-        return "..."
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def definitions(given: Mapping[str, str]) -> dict[str, Definition]:
-    """From {"net(x)": "tanh(x @ W)", "scale": "2*a"}: by name. Raises PlacedError for what is no head of a definition."""
-    made: dict[str, Definition] = {}
-    for head, text in given.items():
-        try:
-            parsed = parse_expression(head)
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            parsed = None
-        match parsed:
-            case ast.Name(id=name):
-                arguments: tuple[str, ...] = ()
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if args and all(isinstance(a, ast.Name) for a in args):
-                arguments = tuple(a.id for a in args if isinstance(a, ast.Name))
-            case _:
-                raise PlacedError(("define", head), "must be a name, or a name with its arguments: net(x)")
-        if len(set(arguments)) < len(arguments):
-            raise PlacedError(("define", head), "two of its arguments have one name")
-        if name in made:
-            raise PlacedError(("define", head), f"'{name}' is defined twice")
-        made[name] = Definition(name, arguments, text)
-    return made
-
-
+"""By the kind of an option's default: what may be given, and that in words."""
 __all__ = ["Definition", "Reading", "SpecError", "as_node", "definitions", "short"]
