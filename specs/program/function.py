@@ -4,7 +4,6 @@ derivative in terms of other functions, and what holds at kinks and limits.
 Other packages plug in through entry points in the group `thalweg.functions`.
 """
 
-import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import suggest
 from .node import Kind, Node, Wrong, apply, broadcast, node
 from .table import FUNCTIONS
 
@@ -36,16 +34,7 @@ class Function:
         if counts and len(args) not in counts:
             wanted = " or ".join(map(str, counts))
             raise Wrong(f"{self.name} takes {wanted} argument{'s' * (counts != (1,))}, {len(args)} given")
-        for option in options:
-            if option not in self.settings:
-                has = f"its options are {', '.join(self.settings)}" if self.settings else "it has none"
-                raise Wrong(f"{self.name} has no option '{option:.60}'{suggest(option, self.settings)} ({has})")
         return self.build(*map(as_node, args), **options)
-
-    @functools.cached_property
-    def settings(self) -> tuple[str, ...]:
-        """The names of the options that it takes."""
-        return tuple(k for k, p in inspect.signature(self.build).parameters.items() if p.kind is p.KEYWORD_ONLY)
 
     def build(self, *args: Node, **options: Any) -> Node:
         """The node on these arguments. Raises Wrong for shapes or kinds that it does not take."""

@@ -305,7 +305,7 @@ class _Reader:
             if option in options:
                 self.fail(f"`{source(n)}`: '{option}' is given twice")
             kinds, words = OPTIONS.get(type(known[option]), ((), ""))
-            if kinds and type(value) not in kinds:
+            if option != "axis" and kinds and type(value) not in kinds:
                 self.fail(f"`{source(n)}`: {option} must be {words}")
             if option == "shape" and not (len(value) <= MAX_AXES and all(type(m) is int and 0 <= m <= MAX_NUMBERS for m in value)):
                 self.fail(f"`{source(n)}`: a shape is a list of at most {MAX_AXES} whole numbers from 0 to {MAX_NUMBERS:,}")
