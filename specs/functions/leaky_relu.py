@@ -25,4 +25,4 @@ class LeakyRelu(Elementwise):
 
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
         below = y.option("slope")
-        return (apply("where", x > 0.0, 1.0, apply("where", apply("equal", x, 0.0), (1.0 + below) / 2, number(below))),)
+        return (apply("where", x > 0.0, 1.0, apply("where", x < 0.0, below, number((1.0 + below) / 2))),)

