@@ -1,8 +1,7 @@
 """Value, gradient and Hessian-vector product of every function of the language against JAX, on the arrays of the battery."""
 
-from types import SimpleNamespace
-
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
