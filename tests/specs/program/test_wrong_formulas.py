@@ -269,6 +269,12 @@ def refused(text):
     return str(error.value)
 
 
+def seconds(text):
+    started = time.process_time()
+    refused(text)
+    return time.process_time() - started
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _functions():
     """Time and memory are those of reading, not of imports."""
@@ -278,13 +284,8 @@ def _functions():
 
 @pytest.mark.parametrize("text", ALL, ids=lambda text: repr(text[:50]))
 def test_a_wrong_formula_is_refused_in_one_line_that_says_what_is_wrong(text):
-    for _ in range(3):  # the machine may be busy
-        started = time.process_time()
-        said = refused(text)
-        seconds = time.process_time() - started
-        if seconds < 1:
-            break
-    assert seconds < 1
+    said = refused(text)
+    assert any(seconds(text) < 1 for _ in range(3))  # the machine may be busy
     assert "\n" not in said
     assert said.startswith(("value: ", "define."))
     assert said.isprintable()
