@@ -144,10 +144,19 @@ _lock = threading.RLock()
 
 
 class _Budget(threading.local):
-    """How many new nodes may still be made, and how many steps taken; None where nobody counts."""
+    """How many more nodes there may be, and how many steps; None where nobody counts. `met` are the nodes that were counted."""
 
     left: int | None = None
     work = 0
+    met: set[int] = set()
+
+    def meet(self, one: Node) -> None:
+        """Counts a node, also one that others hold already: whether a program is too large is not for them to decide."""
+        if self.left is not None and id(one) not in self.met:
+            self.met.add(id(one))
+            self.left -= 1
+            if self.left < 0:
+                raise Wrong(f"more than {MAX_NODES:,} operations, with all loops unrolled; use fewer or shorter ones")
 
 
 _budget = _Budget()
@@ -155,13 +164,13 @@ _budget = _Budget()
 
 @contextlib.contextmanager
 def at_most(count: int = MAX_NODES) -> Iterator[None]:
-    """Within this no more than so many nodes are made, whatever is unrolled; raises Wrong beyond."""
-    before = _budget.left, _budget.work
-    _budget.left, _budget.work = count, MAX_WORK
+    """Within this a program has no more than so many nodes, whatever is unrolled; raises Wrong beyond."""
+    before = _budget.left, _budget.work, _budget.met
+    _budget.left, _budget.work, _budget.met = count, MAX_WORK, set()
     try:
         yield
     finally:
-        _budget.left, _budget.work = before
+        _budget.left, _budget.work, _budget.met = before
 
 
 def charge(steps: int) -> None:
@@ -211,14 +220,13 @@ def node(
     with _lock:
         found = _made.get(key)
         if found is not None:
+            _budget.meet(found)
             return found
         if math.prod(shape) > MAX_NUMBERS:
             raise Wrong(f"{function.name} makes {math.prod(shape):,} numbers in every run; at most {MAX_NUMBERS:,} are allowed")
-        if _budget.left is not None:
-            _budget.left -= 1
-            if _budget.left < 0:
-                raise Wrong(f"more than {MAX_NODES:,} operations, with all loops unrolled; use fewer or shorter ones")
         new = Node()
+        _budget.met.discard(id(new))  # that of one which is gone
+        _budget.meet(new)
         new.function, new.args, new.options, new.shape, new.kind = function, args, settings, shape, kind
         new.axes = tuple(axes) if axes is not None and len(axes) == len(shape) else ("",) * len(shape)
         _made[key] = new

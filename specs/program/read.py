@@ -293,10 +293,10 @@ class _Reader:
             positional, args = {"axis": self.literal(args[1])}, args[:1]
         return self.build(n, name, [self.node(a) for a in args], args, self.checked(n, name, [*positional.items(), *options]))
 
-    def checked(self, n: ast.Call, name: str, given: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    def checked(self, n: ast.Call, name: str, given: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """The options of a function, of which each is one that it has, given once, and of the kind of its default."""
         options: dict[str, Any] = {}
-        known = FUNCTIONS.load(name).options()
+        known = FUNCTIONS.load(name).options() if given else {}
         for option, value in given:
             if option not in known:
                 self.fail(

@@ -331,6 +331,13 @@ def test_a_wrong_head_of_a_definition_is_refused(given, said):
     assert str(error.value).startswith(said)
 
 
+def test_a_program_is_too_large_also_where_others_hold_its_parts():
+    half = Reading(INPUTS).read("iterate(9000, d, v, d + v)")
+    for text in ("iterate(9000, d, v, d + v) + iterate(9000, e, 2*v, tanh(e))", "iterate(10000, d, v, d + v)"):
+        assert "more than 20,000 operations" in refused(text)
+    assert half.shape == (4,)
+
+
 def test_what_reads_like_a_bomb_and_is_none_is_read():
     reading = Reading(INPUTS, SIZES, definitions(DEFINITIONS | {"g0": "v", **{f"g{k + 1}": f"g{k} * g{k}" for k in range(50)}}))
     for text in ("g50", "iterate(1000, d, v, d - 0.1*grad(sum(d*d), d))", "same(" * 50 + "v" + ")" * 50, "v" + " + v" * 900):
