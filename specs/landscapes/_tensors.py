@@ -40,7 +40,7 @@ class Tensors(Landscape):
     kind: Literal["expression"] = "expression"
     data: Data | None = Field(default=None, description="brings X, y, X_test, y_test and the sizes n, n_test, p, classes")
     sizes: Annotated[dict[str, Structural[Count]], StructuralValues()] = Field(default={}, description="named sizes; a list sweeps one")
-    variables: dict[str, tuple[int | str, ...]] = Field(description="name -> shape, of numbers and sizes; [] is a number")
+    variables: dict[str, tuple[Count | str, ...]] = Field(description="name -> shape, of numbers and sizes; [] is a number")
     parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
     arrays: dict[str, Any] = Field(default={}, description="arrays written out, as lists")
     draws: dict[str, str] = Field(
