@@ -9,49 +9,49 @@ import math
 import numpy as np
 from numba import njit, types
 
+from .arguments import BY_VALUE, GAUSSIAN, STUDENT_T, Draws, Records, Room, State
 from .elementary import float32, float64
 from .lane_functions import (
     A1,
     A2,
     A3,
     A4,
-    B2,
     DRAWN,
+    DRAWS,
     FAST,
-    GAUSSIAN,
+    FLAGS,
+    FUNCTIONS,
     JIT,
-    N1,
-    N2,
-    REFRESH,
+    LIMITS,
+    NUMBERS,
+    RECORDS,
+    ROOM,
     RUNNING,
-    S1,
     SINGLE,
+    STATE,
     STOPPED,
-    STUDENT_T,
-    U2,
-    VALUE,
     F,
     W,
     add_noise,
-    blank,
     call_landscape,
     call_observe,
-    call_prelude,
     call_rule,
+    catch_up,
     cell32,
     cell64,
     copy,
     count,
     draw,
     end,
-    keep,
     log_unit,
+    named,
     normals,
-    put_scalars,
-    put_vectors,
+    prepare,
+    put,
+    record,
     restore,
     spread,
-    tell,
+    stop,
     turn,
 )
 from .llvm import INNER, vectorised
@@ -63,12 +63,14 @@ TINY, EPS = F(np.finfo(F).tiny), F(np.finfo(F).eps)
 
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
-    *(A3, A4, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
-    *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
-    *(A1, N1, A1, U2),  # component, choices, limits, keys
-    *(types.UniTuple(A2, 11), types.UniTuple(A3, 3), U2, S1),  # own, drawing, words, fine
-    *(N1, types.int64, A3, A3, A3),  # marks, place, scalars, params, averages
-    *(types.intp,) * 8,  # addresses of the generated functions
+    FUNCTIONS,
+    FLAGS,
+    LIMITS,
+    named(Draws, component=A1, **DRAWS),
+    named(Room, gradient=A2, normals=A3, **ROOM),
+    named(State, iterates=A3, states=A4, **STATE),
+    NUMBERS,
+    named(Records, **RECORDS),
 )
 
 
@@ -126,7 +128,7 @@ def clip_far(G, at):
 def clip(G, at, kind, norm):
     """Clip the gradient by value, or by its Euclidean norm; NaN stays NaN."""
     vectorised()
-    if kind == VALUE:
+    if kind == BY_VALUE:
         for d in range(G.shape[0]):
             for l in range(W):
                 g = G[d, l]
@@ -152,119 +154,75 @@ def clip(G, at, kind, norm):
             G[d, l] *= norm[l]
 
 
-@njit(DRIVE, **JIT)
-def drive(
-    first, last, t0, t1, steps,
-    X, S, A, status, last_step, seeds, run, valid,
-    P, at_p, H, HA, Q, at_h, C, at_c,
-    component, choices, limits, keys,
-    own, drawing, words, fine,
-    marks, place, scalars, params, averages,
-    landscape, observe, prelude, rule, average_prelude, average_rule, slope, slope_far,
-):  # fmt: skip
-    """Steps t0 .. t1 - 1 of blocks first .. last - 1; step `steps` only looks and does not move.
+@njit(DRIVE, no_cfunc_wrapper=True, **JIT)
+def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, state, numbers, records):
+    """Steps t0 .. t1 - 1 of blocks first .. last - 1; step `steps` only looks and does not move. arguments.py explains all else.
 
-    State of all blocks: X, A (blocks, dim, W), S (blocks, states, dim, W), status, last_step, seeds (blocks, W); the runs of block b are
-    run[b] .. run[b] + valid[b] - 1, the lanes beyond are padding. Numbers: P, H, HA, Q are (points or 1, rows, 1 or W): the landscape's,
-    the rule's, the average's, and (noise scale, df, 2 / df, clip threshold); at_p, at_h name a block's table. C (points or 1, t1 - t0,
-    1 or W) are the schedule's factors. choices: noise, clip, xi, average, stop below, hyperparameters per lane; what to record of loss,
-    params, average loss, average params; the observables to record. limits: diverge above, loss below, and the box within which no run diverges, 0 if `landscape` gives the gradient too and is called at every step.
-    own, drawing, words, fine: this call's own room for what is not kept: FusedSimulation.room.
-    Records at the steps `marks` go to scalars (variables, runs, records), params and averages (runs, records, dim), from `place` on.
+    Tuples of arrays are taken apart first: wherever a field is named, Numba copies the whole tuple, and LLVM needs time to undo that.
     """
-    noise, clipping, has_xi, has_average, stops, per_lane = choices[0], choices[1], choices[2], choices[3], choices[4], choices[5]
-    keep_loss, keep_params, keep_average_loss, keep_average = choices[6], choices[7], choices[8], choices[9]
-    wanted, dim, above, below, box = choices[10:], X.shape[1], limits[0], limits[1], limits[2]
-    four, G, spare, Z, O, R, RA, K, KA, ROWS, numbers = own
-    N, XI, tile = drawing
-    L, T, factor, scratch, key, key_xi = four[0], four[1], four[2], four[3], keys[0], keys[1]
-    scale, df, rate, at = numbers[0], numbers[1], numbers[2], numbers[3]
-    scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
+    seeds, keys, component = draws
+    loss, gradient, spare, spare_row, prelude = room.loss, room.gradient, room.spare, room.spare_row, room.prelude
+    land_scratch, rule_scratch, observed, others = room.land_scratch, room.rule_scratch, room.observed, room.others
+    noises, xis, words, fine, tile = room.normals, room.xi, room.words, room.fine, room.tile
+    iterates, states, averages, all_status, all_last_steps = state
+    land_tables, land_of, rule_tables, average_tables, other_tables, rule_of, factor_tables, factors_of = numbers
+    marks, place, first_run, valid, observables, scalars, params, average_params, _ = records
+    rule_rows, average_rows, dim, above, box = prelude.rule, prelude.average, iterates.shape[1], limits.above, limits.box
+    rows = flags.keep_loss + observables.shape[0] + flags.keep_average_loss
     for b in range(first, last):
-        x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
-        c, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
-        spread(Q[at_h[b]], numbers, Q.shape[2], 4)
+        x, s, a, status, last_step, seed = iterates[b], states[b], averages[b], all_status[b], all_last_steps[b], seeds[b]
+        p, h, ha, factors = land_tables[land_of[b]], rule_tables[rule_of[b]], average_tables[rule_of[b]], factor_tables[factors_of[b]]
+        spread(other_tables[rule_of[b]], others, other_tables.shape[2], 4)
+        scale, df, rate, threshold = others[0], others[1], others[2], others[3]
         k, drawn, drawn_xi = 0, -1, -1
-        running, stopped = count(state, RUNNING), count(state, STOPPED)
-        for t in range(t0 - t0 % REFRESH if per_lane else t0, t0):  # powers grow from the last multiple of REFRESH on
-            tell(T, factor, c, t, 0, 0)
-            call_prelude(prelude, T, factor, h, R, K, t % REFRESH == 0)
-            if SELDOM and has_average:
-                call_prelude(average_prelude, T, factor, ha, RA, KA, t % REFRESH == 0)
+        running, stopped = count(status, RUNNING), count(status, STOPPED)
+        catch_up(t0, t0, flags, functions, prelude, factors, h, ha)
         for t in range(t0, t1):
-            if running == 0 and stops == 0:
+            if running == 0 and not flags.stops:
                 break
-            outside = call_landscape(slope, x, L, G, p, Z, box) if box > 0 else 1
+            outside = call_landscape(functions.slope, x, loss, gradient, p, land_scratch, box) if box > 0 else 1
             seen = k < marks.shape[0] and marks[k] == t
-            if outside or (seen and keep_loss):
-                found = call_landscape(landscape, x, L, G, p, Z, above)
+            if outside or (seen and flags.keep_loss):
+                found = call_landscape(functions.landscape, x, loss, gradient, p, land_scratch, above)
                 if found & 1:
-                    end(x, L, s, a, state, lasts, t, above, fine)
-                    running = count(state, RUNNING)
+                    end(x, loss, s, a, status, last_step, t, above, fine)
+                    running = count(status, RUNNING)
                     if box > 0:
-                        call_landscape(slope, x, L, G, p, Z, box)
-                    found = call_landscape(landscape, x, L, G, p, Z, above)
+                        call_landscape(functions.slope, x, loss, gradient, p, land_scratch, box)
+                    found = call_landscape(functions.landscape, x, loss, gradient, p, land_scratch, above)
                 if found & 2:
-                    call_landscape(slope_far, x, L, G, p, Z, above)
-            if SELDOM and stops:
-                for l in range(W):
-                    if L[l] < below and state[l] == RUNNING:
-                        state[l], lasts[l] = STOPPED, t
-                running, stopped = count(state, RUNNING), count(state, STOPPED)
+                    call_landscape(functions.slope_far, x, loss, gradient, p, land_scratch, above)
+            if SELDOM and flags.stops:
+                stop(loss, limits.below, status, last_step, t)
+                running, stopped = count(status, RUNNING), count(status, STOPPED)
             if seen:
-                row = keep_loss
-                if keep_loss:
-                    keep(L, state, tile[k, 0])
-                if wanted.shape[0]:
-                    call_observe(observe, x, O, p, Z, above)
-                    for w in wanted:
-                        keep(O[w], state, tile[k, row])
-                        row += 1
-                if SELDOM and keep_average_loss:
-                    call_landscape(landscape, a, scratch, spare, p, Z, above)
-                    keep(scratch, state, tile[k, row])
-                    row += 1
-                for d in range(dim if keep_params else 0):
-                    keep(x[d], state, tile[k, row])
-                    row += 1
-                if SELDOM and has_average:
-                    for d in range(dim if keep_average else 0):
-                        keep(a[d], state, tile[k, row])
-                        row += 1
+                if observables.shape[0]:
+                    call_observe(functions.observe, x, observed, p, land_scratch, above)
+                if SELDOM and flags.keep_average_loss:
+                    call_landscape(functions.landscape, a, spare_row, spare, p, land_scratch, above)
+                record(tile[k], status, flags, loss, observed, observables, spare_row, x, a)
                 k += 1
             if t == steps:
                 break
-            if SELDOM and noise == STUDENT_T:
-                student(N, seed, t, dim, key, words, df, rate)
-                add_noise(G, N[0], scale, component)
-            elif noise == GAUSSIAN:
+            if SELDOM and flags.noise == STUDENT_T:
+                student(noises, seed, t, dim, keys[0], words, df, rate)
+                add_noise(gradient, noises[0], scale, component)
+            elif flags.noise == GAUSSIAN:
                 if drawn != t >> DRAWN - 1:
                     drawn = t >> DRAWN - 1
-                    normals(N, seed, t, dim, key, words)
-                add_noise(G, N[t & DRAWN - 1], scale, component)
-            if SELDOM and clipping:
-                clip(G, at, clipping, scratch)
-            if has_xi and drawn_xi != t >> DRAWN - 1:
+                    normals(noises, seed, t, dim, keys[0], words)
+                add_noise(gradient, noises[t & DRAWN - 1], scale, component)
+            if SELDOM and flags.clip:
+                clip(gradient, threshold, flags.clip, spare_row)
+            if flags.xi and drawn_xi != t >> DRAWN - 1:
                 drawn_xi = t >> DRAWN - 1
-                normals(XI, seed, t, dim, key_xi, words)
-            column = 0 if per_lane else t - t0 & W - 1
-            if per_lane or column == 0:
-                fresh = t & REFRESH - 1 == 0 if per_lane else True
-                tell(T, factor, c, t, t - t0, 0 if per_lane else 1)
-                call_prelude(prelude, T, factor, h, R, K, fresh)
-                if SELDOM and has_average:
-                    call_prelude(average_prelude, T, factor, ha, RA, KA, fresh)
+                normals(xis, seed, t, dim, keys[1], words)
+            column = prepare(t, t0, flags, functions, prelude, factors, h, ha)
             if SELDOM and stopped:
                 copy(x, spare)
-            call_rule(rule, x, G, L, s, XI[t & DRAWN - 1], R, ROWS, column)
+            call_rule(functions.rule, x, gradient, loss, s, xis[t & DRAWN - 1], rule_rows, rule_scratch, column)
             if SELDOM and stopped:
-                restore(x, spare, state)
-            if SELDOM and has_average:
-                call_rule(average_rule, a, x, L, s, G, RA, ROWS, column)
-        blank(tile, k)
-        for row in range(scalar_rows):
-            put_scalars(tile, row, scalars[row], run[b], valid[b], place)
-        if keep_params:
-            put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
-        if SELDOM and keep_average:
-            put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
+                restore(x, spare, status)
+            if SELDOM and flags.average:
+                call_rule(functions.average_rule, a, x, loss, s, gradient, average_rows, rule_scratch, column)
+        put(tile, k, rows, scalars, params, average_params, first_run[b], valid[b], place)

@@ -7,42 +7,46 @@ numbers. The landscape is asked for values alone; its G is not written. Compiled
 import numpy as np
 from numba import njit, types
 
+from .arguments import Draws, Records, Room, State
 from .elementary import float32, float64
 from .lane_functions import (
-    A1,
     A2,
     A3,
     A4,
     A5,
-    B2,
     DIVERGED,
     DRAWN,
+    DRAWS,
+    FLAGS,
+    FUNCTIONS,
     JIT,
+    LIMITS,
     LOWEST,
-    N1,
-    N2,
-    REFRESH,
+    NUMBERS,
+    RECORDS,
+    ROOM,
     RUNNING,
-    S1,
     SINGLE,
+    STATE,
     STOPPED,
-    U2,
     F,
     W,
-    blank,
     call_landscape,
     call_observe,
     call_prelude,
     call_rule,
+    catch_up,
     copy,
     count,
     end,
-    keep,
+    named,
     normals,
-    put_scalars,
-    put_vectors,
+    prepare,
+    put,
+    record,
     restore,
     spread,
+    stop,
     tell,
 )
 from .llvm import INNER, vectorised
@@ -50,12 +54,14 @@ from .llvm import INNER, vectorised
 exp, power = (float32.exp, float32.pow) if SINGLE else (float64.exp, float64.pow)
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
-    *(A4, A5, A3, B2, N2, U2, N1, N1),  # X, S, A, status, last_step, seeds, run, valid
-    *(A3, N1, A3, A3, A3, N1, A3, N1),  # P, at_p, H, HA, Q, at_h, C, at_c
-    *(N1, A1, U2),  # choices, limits, keys
-    *(types.UniTuple(A2, 12), types.UniTuple(A3, 3), U2, S1),  # own, drawing, words, fine
-    *(N1, types.int64, A3, A3, A3, A4),  # marks, place, scalars, params, averages, swarms
-    *(types.intp,) * 6,  # addresses of the generated functions
+    FUNCTIONS,
+    FLAGS,
+    LIMITS,
+    named(Draws, **DRAWS),
+    named(Room, consensus=A2, values=A2, weighing=A2, no_states=A3, **ROOM),
+    named(State, iterates=A4, states=A5, **STATE),
+    NUMBERS,
+    named(Records, swarms=A4, **RECORDS),
 )
 
 
@@ -69,7 +75,7 @@ def anneal(alpha, numbers, t):
 
 
 @njit(**JIT, **INNER)
-def consensus(x, f, alpha, C, low, total, w):
+def weigh(x, f, alpha, C, low, total, w):
     """C (dim, W) <- sum_i w_i x_i / sum_i w_i over the particles x (particles, dim, W) with values f (particles, W)."""
     vectorised()
     for l in range(W):
@@ -114,115 +120,73 @@ def put_swarm(x, state, swarms, run, valid, place):
                 swarms[run + l, place, i, d] = np.nan if state[l] == DIVERGED else x[i, d, l]
 
 
-@njit(DRIVE, **JIT)
-def drive(
-    first, last, t0, t1, steps,
-    X, S, A, status, last_step, seeds, run, valid,
-    P, at_p, H, HA, Q, at_h, C, at_c,
-    choices, limits, keys,
-    own, drawing, words, fine,
-    marks, place, scalars, params, averages, swarms,
-    landscape, observe, prelude, rule, average_prelude, average_rule,
-):  # fmt: skip
-    """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py, of X (blocks, particles, dim, W) and S (blocks, particles,
-    states, dim, W); the iterate is the consensus, and A its average. Q holds alpha, its growth a step, and its largest value.
-    choices: xi, average, stop below, hyperparameters per lane; what to record of loss, params, average loss, average params, swarm; the
-    observables to record.
-    """
-    has_xi, has_average, has_below, per_lane = choices[0], choices[1], choices[2], choices[3]
-    keep_loss, keep_params, keep_average_loss, keep_average, keep_swarm = choices[4], choices[5], choices[6], choices[7], choices[8]
-    wanted, particles, dim, above, below = choices[9:], X.shape[1], X.shape[2], limits[0], limits[1]
-    rows, c, spare, Z, O, R, RA, K, KA, ROWS, numbers, values = own
-    N, tile, nothing = drawing
-    size = particles * dim * has_xi
-    XI0 = N[0].reshape(-1)[: size * W].reshape(particles * has_xi, dim, W)
-    XI1 = N[DRAWN - 1].reshape(-1)[: size * W].reshape(particles * has_xi, dim, W)
-    L, T, factor, scratch, low, total, alpha, key = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], keys[1]
-    scalar_rows = keep_loss + keep_average_loss + wanted.shape[0]
+@njit(DRIVE, no_cfunc_wrapper=True, **JIT)
+def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, state, numbers, records):
+    """Steps t0 .. t1 - 1 of blocks first .. last - 1, as in drive_points.py; what is recorded as the iterate, and averaged, is the consensus."""
+    seeds, keys, _ = draws
+    loss, consensus, values, spare, spare_row, prelude = room.loss, room.consensus, room.values, room.spare, room.spare_row, room.prelude
+    land_scratch, rule_scratch, observed, others = room.land_scratch, room.rule_scratch, room.observed, room.others
+    xis, words, fine, tile, no_states, weighing = room.xi, room.words, room.fine, room.tile, room.no_states, room.weighing
+    iterates, states, averages, all_status, all_last_steps = state
+    land_tables, land_of, rule_tables, average_tables, other_tables, rule_of, factor_tables, factors_of = numbers
+    marks, place, first_run, valid, observables, scalars, params, average_params, swarms = records
+    rule_rows, average_rows, particles, dim, above = prelude.rule, prelude.average, iterates.shape[1], iterates.shape[2], limits.above
+    size = particles * dim * flags.xi
+    even = xis[0].reshape(-1)[: size * W].reshape(particles * flags.xi, dim, W)
+    odd = xis[DRAWN - 1].reshape(-1)[: size * W].reshape(particles * flags.xi, dim, W)
+    low, total, alpha = weighing[0], weighing[1], weighing[2]
+    rows = flags.keep_loss + observables.shape[0] + flags.keep_average_loss
     for b in range(first, last):
-        x, s, a, p, h, ha = X[b], S[b], A[b], P[at_p[b]], H[at_h[b]], HA[at_h[b]]
-        factors, seed, state, lasts = C[at_c[b]], seeds[b], status[b], last_step[b]
-        spread(Q[at_h[b]], numbers, Q.shape[2], 3)
-        k, drawn = 0, -1
-        running, stopped = count(state, RUNNING), count(state, STOPPED)
-        back = max(t0 - 1, 0)  # powers grow from a multiple of REFRESH on; the average's numbers are those of the step before
-        for t in range(back - back % REFRESH if per_lane else t0, t0):
-            tell(T, factor, factors, t, 0, 0)
-            call_prelude(prelude, T, factor, h, R, K, t % REFRESH == 0)
-            if has_average:
-                call_prelude(average_prelude, T, factor, ha, RA, KA, t % REFRESH == 0)
-        averaged = 0
-        if has_average and t0 > 0 and not per_lane:
-            tell(T, factor, factors, t0 - 1, 0, 1)
-            call_prelude(average_prelude, T, factor, ha, RA, KA, True)
+        x, s, a, status, last_step, seed = iterates[b], states[b], averages[b], all_status[b], all_last_steps[b], seeds[b]
+        p, h, ha, factors = land_tables[land_of[b]], rule_tables[rule_of[b]], average_tables[rule_of[b]], factor_tables[factors_of[b]]
+        spread(other_tables[rule_of[b]], others, other_tables.shape[2], 3)
+        k, drawn, column = 0, -1, 0
+        running, stopped = count(status, RUNNING), count(status, STOPPED)
+        catch_up(max(t0 - 1, 0), t0, flags, functions, prelude, factors, h, ha)  # the average's numbers are those of the step before
+        if flags.average and t0 > 0 and not flags.per_lane:
+            tell(prelude.update, prelude.factor, factors, t0 - 1, 0, 1)
+            call_prelude(functions.average_prelude, prelude.update, prelude.factor, ha, average_rows, prelude.average_powers, True)
         for t in range(t0, t1):
-            if running == 0 and not has_below:
+            if running == 0 and not flags.stops:
                 break
             for i in range(particles):
-                call_landscape(landscape, x[i], values[i], spare, p, Z, above)
-            anneal(alpha, numbers, t)
-            consensus(x, values, alpha, c, low, total, scratch)
-            if has_average and t > 0:
-                call_rule(average_rule, a, c, L, nothing, spare, RA, ROWS, averaged)
-            if call_landscape(landscape, c, L, spare, p, Z, above):
-                end(c, L, nothing, a, state, lasts, t, above, fine)
-                running = count(state, RUNNING)
-                gather(x, c, state)
-            if has_below:
-                for l in range(W):
-                    if L[l] < below and state[l] == RUNNING:
-                        state[l], lasts[l] = STOPPED, t
-                running, stopped = count(state, RUNNING), count(state, STOPPED)
+                call_landscape(functions.landscape, x[i], values[i], spare, p, land_scratch, above)
+            anneal(alpha, others, t)
+            weigh(x, values, alpha, consensus, low, total, spare_row)
+            if flags.average and t > 0:
+                call_rule(functions.average_rule, a, consensus, loss, no_states, spare, average_rows, rule_scratch, column)
+            if call_landscape(functions.landscape, consensus, loss, spare, p, land_scratch, above):
+                end(consensus, loss, no_states, a, status, last_step, t, above, fine)
+                running = count(status, RUNNING)
+                gather(x, consensus, status)
+            if flags.stops:
+                stop(loss, limits.below, status, last_step, t)
+                running, stopped = count(status, RUNNING), count(status, STOPPED)
             if k < marks.shape[0] and marks[k] == t:
-                row = keep_loss
-                if keep_loss:
-                    keep(L, state, tile[k, 0])
-                if wanted.shape[0]:
-                    call_observe(observe, c, O, p, Z, above)
-                    for w in wanted:
-                        keep(O[w], state, tile[k, row])
-                        row += 1
-                if keep_average_loss:
-                    call_landscape(landscape, a, scratch, spare, p, Z, above)
-                    keep(scratch, state, tile[k, row])
-                row += keep_average_loss
-                for d in range(dim if keep_params else 0):
-                    keep(c[d], state, tile[k, row])
-                    row += 1
-                for d in range(dim if keep_average else 0):
-                    keep(a[d], state, tile[k, row])
-                    row += 1
-                if keep_swarm:
-                    put_swarm(x, state, swarms, run[b], valid[b], place + k)
+                if observables.shape[0]:
+                    call_observe(functions.observe, consensus, observed, p, land_scratch, above)
+                if flags.keep_average_loss:
+                    call_landscape(functions.landscape, a, spare_row, spare, p, land_scratch, above)
+                record(tile[k], status, flags, loss, observed, observables, spare_row, consensus, a)
+                if flags.keep_swarm:
+                    put_swarm(x, status, swarms, first_run[b], valid[b], place + k)
                 k += 1
             if t == steps:
                 break
-            if has_xi and drawn != t >> DRAWN - 1:
+            if flags.xi and drawn != t >> DRAWN - 1:
                 drawn = t >> DRAWN - 1
-                normals(N, seed, t, particles * dim, key, words)
-            column = 0 if per_lane else t - t0 & W - 1
-            if per_lane or column == 0:
-                fresh = t & REFRESH - 1 == 0 if per_lane else True
-                tell(T, factor, factors, t, t - t0, 0 if per_lane else 1)
-                call_prelude(prelude, T, factor, h, R, K, fresh)
-                if has_average:
-                    call_prelude(average_prelude, T, factor, ha, RA, KA, fresh)
-            xi = XI1 if t & DRAWN - 1 else XI0
+                normals(xis, seed, t, particles * dim, keys[1], words)
+            column = prepare(t, t0, flags, functions, prelude, factors, h, ha)
+            xi = odd if t & DRAWN - 1 else even
             for l in range(W):
-                ROWS[ROWS.shape[0] - 1, l] = L[l]
+                rule_scratch[rule_scratch.shape[0] - 1, l] = loss[l]
             for i in range(particles):
+                own = xi[i if flags.xi else 0] if flags.xi else spare
                 if stopped:
                     copy(x[i], spare)
-                call_rule(rule, x[i], c, values[i], s[i], xi[i if has_xi else 0] if has_xi else spare, R, ROWS, column)
+                call_rule(functions.rule, x[i], consensus, values[i], s[i], own, rule_rows, rule_scratch, column)
                 if stopped:
-                    restore(x[i], spare, state)
-            averaged = column
-        blank(tile, k)
-        for row in range(scalar_rows):
-            put_scalars(tile, row, scalars[row], run[b], valid[b], place)
-        if keep_params:
-            put_vectors(tile, scalar_rows, params, run[b], valid[b], place)
-        if keep_average:
-            put_vectors(tile, scalar_rows + dim * keep_params, averages, run[b], valid[b], place)
-        if keep_swarm:
-            swarms[run[b] : run[b] + valid[b], place + k : place + marks.shape[0]] = np.nan
+                    restore(x[i], spare, status)
+        put(tile, k, rows, scalars, params, average_params, first_run[b], valid[b], place)
+        if flags.keep_swarm:
+            swarms[first_run[b] : first_run[b] + valid[b], place + k : place + marks.shape[0]] = np.nan

@@ -12,6 +12,7 @@ from numba import njit, types, uint32, uint64
 from numba.extending import intrinsic
 
 from ....specs.status import Status
+from .arguments import Flags, Functions, Limits, Numbers, Prelude
 from .elementary import float32, float64
 from .llvm import INNER, at_address, linked, vectorised
 
@@ -45,7 +46,24 @@ PRELUDE = types.void(A1, A1, A2, A2, A2, types.int64)
 RULE = types.void(A2, A2, A1, A3, A2, A2, A2, types.int64)
 """Of the generated functions of formula_source.py and rule_source.py, which a driver gets as addresses."""
 
-GAUSSIAN, STUDENT_T, VALUE = 1, 2, 1
+
+def named(kind, **fields):
+    """The type of a named tuple with fields of these types; what is not named is None."""
+    return types.BaseTuple.from_types([fields.get(name, types.none) for name in kind._fields], kind)
+
+
+FUNCTIONS = named(Functions, **dict.fromkeys(Functions._fields, types.intp))
+FLAGS = named(Flags, **{name: I if kind is int else types.boolean for name, kind in Flags.__annotations__.items()})
+LIMITS = named(Limits, **dict.fromkeys(Limits._fields, _F))
+PRELUDES = named(Prelude, update=A1, factor=A1, rule=A2, average=A2, rule_powers=A2, average_powers=A2)
+NUMBERS = named(Numbers, landscape=A3, landscape_of=N1, rule=A3, average=A3, others=A3, rule_of=N1, factors=A3, factors_of=N1)
+DRAWS = dict(seeds=U2, keys=U2)
+ROWS = dict(spare=A2, land_scratch=A2, rule_scratch=A2, observed=A2, others=A2)
+ROOM = dict(loss=A1, spare_row=A1, **ROWS, prelude=PRELUDES, xi=A3, words=U2, fine=S1, tile=A3)
+STATE = dict(averages=A3, status=B2, last_step=N2)
+RECORDS = dict(marks=N1, place=I, first_run=N1, valid=N1, observables=N1, scalars=A3, params=A3, averages=A3)
+"""Types of what both drivers take alike (arguments.py)."""
+
 RUNNING, DIVERGED, STOPPED = int(Status.RUNNING), int(Status.DIVERGED), int(Status.STOPPED)
 
 
@@ -191,11 +209,32 @@ def count(state, kind):
 
 
 @linked(types.void(A1, S1, A1), **JIT, **INNER)
-def keep(values, state, place):
+def keep(values, status, place):
     """place <- values, NaN where the run has diverged."""
     vectorised()
     for l in range(W):
-        place[l] = np.nan if state[l] == DIVERGED else values[l]
+        place[l] = np.nan if status[l] == DIVERGED else values[l]
+
+
+@linked(types.void(A2, S1, FLAGS, A1, A2, N1, A1, A2, A2), **JIT, **INNER)
+def record(place, status, flags, loss, observed, observables, average_loss, x, average):
+    """Rows of `place` <- what is recorded of a step: the loss, observables, the loss of the average, the iterate, its average."""
+    row = 0
+    if flags.keep_loss:
+        keep(loss, status, place[row])
+        row += 1
+    for k in observables:
+        keep(observed[k], status, place[row])
+        row += 1
+    if flags.keep_average_loss:
+        keep(average_loss, status, place[row])
+        row += 1
+    for d in range(x.shape[0] if flags.keep_params else 0):
+        keep(x[d], status, place[row])
+        row += 1
+    for d in range(x.shape[0] if flags.keep_average else 0):
+        keep(average[d], status, place[row])
+        row += 1
 
 
 @linked(types.void(A1, A1, A2, I, I, I), **JIT, **INNER)
@@ -268,3 +307,47 @@ def put_vectors(tile, row, vectors, run, valid, place):
         for k in range(tile.shape[0]):
             for d in range(vectors.shape[2]):
                 vectors[run + l, place + k, d] = tile[k, row + d, l]
+
+
+@linked(types.void(A3, I, I, A3, A3, A3, I, I, I), **JIT, **INNER)
+def put(tile, recorded, rows, scalars, params, averages, run, valid, place):
+    """All records of a block, with so many rows of scalars and the first so many recorded, to where they belong; an array of what is not
+    wanted is empty."""
+    blank(tile, recorded)
+    for row in range(rows):
+        put_scalars(tile, row, scalars[row], run, valid, place)
+    if params.size:
+        put_vectors(tile, rows, params, run, valid, place)
+    if averages.size:
+        put_vectors(tile, rows + params.shape[2], averages, run, valid, place)
+
+
+@njit(inline="always")
+def prepare(t, t0, flags, functions, room, factors, h, ha):
+    """What depends on numbers alone, for step t of a call that began with step t0; returns the column that it is in. Numba copies this into its
+    callers: where lanes have numbers of their own, a call with so many arguments would be felt at every step."""
+    update, factor, rule, average, rule_powers, average_powers = room
+    column = 0 if flags.per_lane else t - t0 & W - 1
+    if flags.per_lane or column == 0:
+        fresh = t & REFRESH - 1 == 0 if flags.per_lane else True
+        tell(update, factor, factors, t, t - t0, 0 if flags.per_lane else 1)
+        call_prelude(functions.prelude, update, factor, h, rule, rule_powers, fresh)
+        if flags.average:
+            call_prelude(functions.average_prelude, update, factor, ha, average, average_powers, fresh)
+    return column
+
+
+@linked(types.void(I, I, FLAGS, FUNCTIONS, PRELUDES, A2, A2, A2), **JIT, **INNER)
+def catch_up(t, t0, flags, functions, room, factors, h, ha):
+    """Powers as step t0 finds them: those of lanes of their own numbers grow from the last multiple of REFRESH up to t on."""
+    if flags.per_lane:
+        for past in range(t - t % REFRESH, t0):
+            prepare(past, past, flags, functions, room, factors, h, ha)
+
+
+@njit(inline="always")
+def stop(loss, below, status, last_step, t):
+    """Runs whose loss is below this have stopped."""
+    for l in range(W):
+        if loss[l] < below and status[l] == RUNNING:
+            status[l], last_step[l] = STOPPED, t

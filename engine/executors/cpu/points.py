@@ -25,6 +25,8 @@ from ..codegen.rule_reader import NotFusable
 from ..codegen.sources import sources
 from ..codegen.value_bounds import within
 from ..outcome import Block, Outcome
+from . import arguments
+from .aligned import align, aligned
 from .compile import compiled
 from .core_pool import kernel_pool
 from .rates import note
@@ -62,22 +64,6 @@ def width(dim: int, precision: str, group: int) -> int:
     """Lanes in a block, so that a block's arrays stay in the cache, no core is without a block, and few lanes are idle."""
     fitting = [w for w in WIDTHS if dim * w * np.dtype(precision).itemsize <= BLOCK_BYTES] or WIDTHS[-1:]
     return min(fitting, key=lambda w: math.ceil(math.ceil(group / w) / cores()) * (w + CALL_LANES))
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """A C-contiguous array, not initialised, that begins at a multiple of 64 bytes: a vector of 512 bits that straddles two lines of the cache
-    costs two accesses."""
-    size = math.prod(shape)
-    raw = np.empty(size + 64, dtype)
-    skip = -raw.ctypes.data % 64 // raw.itemsize
-    return raw[skip : skip + size].reshape(shape)
-
-
-def align(values: np.ndarray) -> np.ndarray:
-    """A copy that is `aligned`."""
-    made = aligned(values.shape, values.dtype)
-    made[...] = values
-    return made
 
 
 class FusedSimulation:
@@ -170,8 +156,8 @@ class FusedSimulation:
         lanes = made[self.lane_point].reshape(self.blocks, self.W, count).transpose(0, 2, 1)
         return np.ascontiguousarray(lanes), np.arange(self.blocks)
 
-    def numbers(self) -> tuple[Any, ...]:
-        """P, at_p, H, HA, Q, at_h of the driver."""
+    def numbers(self) -> arguments.Numbers:
+        """`numbers` of the driver, but for the schedule's factors."""
         base = self.base
         P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
@@ -182,10 +168,10 @@ class FusedSimulation:
         sizes = (len(rule), len(rule) + len(average))
         every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))
-        return P, at_p, H, HA, Q, at_h
+        return arguments.Numbers(P, at_p, H, HA, Q, at_h)
 
     def others(self) -> list[Any]:
-        """The numbers of Q."""
+        """`numbers.others` of the driver."""
         df, clip = self.base.noise_p.get("df", np.ones((1, 1))), self.parts.optimizer.clip
         at = self.base.optimizer_p[("clip", "at")] if clip else 0.0
         return [self.base.noise_p.get("scale", 0.0), df, 2 / np.asarray(df, dtype=self.dtype), at]
@@ -195,22 +181,39 @@ class FusedSimulation:
         """Whether the landscape's parameters are the same in all lanes of a block."""
         return self.uniform or all(v.shape[0] == 1 for v in self.base.p.values())
 
-    def choices(self) -> tuple[np.ndarray, np.ndarray]:
-        """`choices` and `limits` of the driver."""
-        optimizer, noise, stop, names = self.rule, self.parts.noise, self.study.stop, self.shard.group.recorded
-        observables = self.parts.landscape.observable_names
-        kinds = {Gaussian: 1, StudentT: 2, ClipValue: 1, ClipNorm: 2}
-        takes_xi = "xi" in optimizer.inputs()
-        wanted = [observables.index(name) for name in names if name in observables]
-        made = [
-            *(kinds.get(type(noise), 0), kinds.get(type(optimizer.clip), 0), takes_xi, optimizer.average is not None),
-            *(stop.loss_below is not None, not self.uniform),
-            *(name in names for name in ("loss", "params", "average_loss", "average_params")),
-        ]
-        most = float(np.finfo(self.dtype).max)
+    def flags(self) -> arguments.Flags:
+        """`flags` of the driver."""
+        optimizer, names = self.rule, self.shard.group.recorded
+        return arguments.Flags(
+            noise={Gaussian: arguments.GAUSSIAN, StudentT: arguments.STUDENT_T}.get(type(self.parts.noise), 0),
+            clip={ClipValue: arguments.BY_VALUE, ClipNorm: arguments.BY_NORM}.get(type(optimizer.clip), 0),
+            xi="xi" in optimizer.inputs(),
+            average=optimizer.average is not None,
+            stops=self.study.stop.loss_below is not None,
+            per_lane=not self.uniform,
+            keep_loss="loss" in names,
+            keep_params="params" in names,
+            keep_average_loss="average_loss" in names,
+            keep_average="average_params" in names,
+            keep_swarm="swarm" in names,
+        )
+
+    def limits(self) -> arguments.Limits:
+        """`limits` of the driver."""
+        stop, most = self.study.stop, float(np.finfo(self.dtype).max)
         above = most if stop.diverge_above is None else min(stop.diverge_above, most)
-        limits = np.array([above, stop.loss_below or 0.0, self.box], dtype=self.dtype)
-        return np.array([*map(int, made), *wanted], dtype=np.int64), limits
+        return arguments.Limits(*np.array([above, stop.loss_below or 0.0, self.box], dtype=self.dtype))
+
+    def draws(self) -> arguments.Draws:
+        """`draws` of the driver."""
+        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
+        keys = np.array([philox.stream_key(self.study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
+        return arguments.Draws(seeds, keys, *self.component())
+
+    def observables(self) -> np.ndarray:
+        """The places of those that are recorded among the landscape's."""
+        every = self.parts.landscape.observable_names
+        return np.array([every.index(name) for name in self.shard.group.recorded if name in every], dtype=np.int64)
 
     def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
         """As Simulation.run of the array executor."""
@@ -227,65 +230,69 @@ class FusedSimulation:
         state = self.state()
         if study.branch:
             self.branched(state)
-        numbers, (choices, limits) = self.numbers(), self.choices()
-        keys = np.array([philox.stream_key(study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
-        component = self.component()
+        tables, draws, limits, flags, observables = self.numbers(), self.draws(), self.limits(), self.flags(), self.observables()
         pieces = min(self.blocks, 4 * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
         saved = checkpoint.load() or {}
         t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
-        for k in range(5 if saved else 0):  # X, S, A, status, last_step
-            state[k][...] = saved[f"state{k}"]
+        for k, values in enumerate(state if saved else ()):
+            values[...] = saved[f"state{k}"]
         for start in range(first, len(group.steps), group.step_chunk):
             marks = group.steps[start : start + group.step_chunk]
             out = tuple(saved[f"out{k}"] for k in range(len(self.outputs(0)))) if saved and start == first else self.outputs(len(marks))
             for t1, some, place in self.calls(t, int(marks[-1]) + 1, marks):
                 if t in self.states:
                     yield Block(self.states[t], self.states[t] + 1, {"state": self.whole(state)})
-                C, at_c = self.factors(t, max(1, min(t1, study.steps) - t))
-                before = (t, t1, study.steps, *state, *numbers, C, at_c, *component, choices, limits, keys)
-                self.move(apply, bounds, drive, before, (some, place, *out, *functions))
+                factors, factors_of = self.factors(t, max(1, min(t1, study.steps) - t))
+                numbers = tables._replace(factors=factors, factors_of=factors_of)
+                records = arguments.Records(some, place, self.run_of, self.valid, observables, *out)
+                before = (t, t1, study.steps, functions, flags, limits, draws)
+                self.move(apply, bounds, drive, before, (state, numbers, records))
                 tick(min(t1, study.steps) - t)
                 t = t1
                 if checkpoint.due():
-                    kept = {f"state{k}": a for k, a in enumerate(state[:5])} | {f"out{k}": a for k, a in enumerate(out)}
+                    kept = {f"state{k}": a for k, a in enumerate(state)} | {f"out{k}": a for k, a in enumerate(out)}
                     checkpoint.save({"t": t, "start": start, **kept})
             yield Block(start, start + len(marks), self.named(out))
             del out
         note(self, self.spent, self.blocks * self.W * max(1, study.steps - int(saved.get("t", study.first))))
-        yield self.outcome(state[3], state[4])
+        yield self.outcome(state.status, state.last_step)
 
     def move(self, apply: Any, bounds: list[Any], drive: Any, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
         """Call the driver for all blocks, with room of its own for every call."""
 
         def call(ends: tuple[int, int]) -> float:
-            room, began = self.room(len(after[0])), time.thread_time()
-            drive(*ends, *before, *room, *after)
+            room, began = self.room(len(after[-1].marks)), time.thread_time()
+            drive(*ends, *before, room, *after)
             return time.thread_time() - began
 
         self.spent += sum(apply(call, bounds))
 
-    def room(self, records: int) -> tuple[Any, ...]:
-        """`own`, `drawing`, `words`, `fine` of the driver: memory for what it does not keep."""
-        sizes, made = self.sources.sizes(len(self.parts.landscape.observable_names)), self.empty
-        return tuple(made(rows) for rows in self.own(sizes)), tuple(made(*shape) for shape in self.drawing(records)), *self.words()
-
-    def own(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Rows of the arrays in `own`, in the driver's order; `sizes` are those of `Sources.sizes`."""
-        return 4, self.dim, self.dim, *sizes, 4
-
-    def drawing(self, records: int) -> tuple[tuple[int, int], ...]:
-        """Shapes of those in `drawing`, but for their lanes."""
-        normals = (self.drawn, self.dim + self.dim % 2)
-        return normals, normals, (records, self.tile_rows)
+    def room(self, records: int) -> arguments.Room:
+        """`room` of a call of the driver that records so many times."""
+        rows, dim, made = self.sources.sizes(len(self.parts.landscape.observable_names)), self.dim, self.empty
+        loss, update, factor, spare_row = made(4)
+        land_scratch, observed, rule, average, rule_powers, average_powers, rule_scratch = map(made, rows)
+        return arguments.Room(
+            loss=loss,
+            spare=made(dim),
+            spare_row=spare_row,
+            land_scratch=land_scratch,
+            rule_scratch=rule_scratch,
+            observed=observed,
+            prelude=arguments.Prelude(update, factor, rule, average, rule_powers, average_powers),
+            others=made(4),
+            xi=made(self.drawn, dim + dim % 2),
+            words=aligned((4, self.W), np.dtype(np.uint32)),
+            fine=aligned((self.W,), np.dtype(np.int8)),
+            tile=made(records, self.tile_rows),
+            gradient=made(dim),
+            normals=made(self.drawn, dim + dim % 2),
+        )
 
     def empty(self, *shape: int) -> np.ndarray:
         """Numbers of a block, (..., W), not initialised."""
         return aligned((*shape, self.W), self.dtype)
-
-    def words(self) -> tuple[np.ndarray, np.ndarray]:
-        """Room for a Philox block of every lane, and for a mark."""
-        return aligned((4, self.W), np.dtype(np.uint32)), aligned((self.W,), np.dtype(np.int8))
 
     @property
     def drawn(self) -> int:
@@ -309,23 +316,25 @@ class FusedSimulation:
         given = getattr(self.parts.noise, "components", None) or 1.0
         return (np.ones(self.dim, self.dtype) * np.asarray(given, self.dtype),)
 
-    def state(self) -> tuple[Any, ...]:
-        """X, S, A, status, last_step, seeds, run, valid of the driver, at the start."""
+    def state(self) -> arguments.State:
+        """`state` of the driver, at the start."""
         X = align(self.lanes(self.base.start()))
         states = self.base.initial_state(np.zeros((1, 1, 1), self.dtype))
         S = aligned((self.blocks, len(states), self.dim, self.W), self.dtype)
         for k, values in enumerate(states):
             S[:, k] = self.lanes(values)
         A = align(X) if self.parts.optimizer.average else np.zeros((self.blocks, 0, self.W), self.dtype)
-        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
-        last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
-        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
-        return X, S, A, status, last_step, seeds, self.run_of, self.valid
+        return arguments.State(X, S, A, *self.begun())
 
-    def branched(self, state: tuple[Any, ...]) -> None:
+    def begun(self) -> tuple[np.ndarray, np.ndarray]:
+        """status and last_step at the start; lanes without a run have ended."""
+        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
+        return status, np.full((self.blocks, self.W), self.study.steps, np.int64)
+
+    def branched(self, state: arguments.State) -> None:
         """Put the states of another study's runs in place of the start."""
         other = self.base.branch_states()
-        X, S, A, status, last_step = state[:5]
+        X, S, A, status, last_step = state
         found = np.moveaxis(other.values.reshape(self.points, self.seeds, -1, self.dim), 2, 0)
         X[...] = self.lanes(found[0])
         for k in range(S.shape[1]):
@@ -336,7 +345,7 @@ class FusedSimulation:
         status[...] = np.where(status == Status.RUNNING, mine, status)
         last_step[...] = other.last_step.reshape(-1)[self.lane_run].reshape(last_step.shape)
 
-    def whole(self, state: tuple[Any, ...]) -> np.ndarray:
+    def whole(self, state: arguments.State) -> np.ndarray:
         """What `packed` makes of the runs: (points, seeds, 1, numbers)."""
         X, S, A = state[:3]
         every = np.concatenate([X[:, None], S, *([A[:, None]] if self.parts.optimizer.average else [])], axis=1)

@@ -52,7 +52,7 @@ def path(simulation: Any) -> Any:
     sources, group = simulation.sources, simulation.shard.group
     between = max(1, group.study.steps // len(group.steps)).bit_length()
     parts = [sources.landscape, sources.rule, sources.average, sources.driver, sources.precision, sources.lanes, simulation.seldom]
-    return folder() / f"r_{hashed(repr((*parts, simulation.work, group.recorded, between, simulation.choices()[0].tolist())))}.json"
+    return folder() / f"r_{hashed(repr((*parts, simulation.work, group.recorded, between, *simulation.flags())))}.json"
 
 
 def modelled(simulation: Any) -> float:

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ....specs.status import Status
 from ..array.swarms import SwarmSimulation
 from ..codegen.sources import SWARM_LANES
-from .points import FusedSimulation, align
+from .aligned import align
+from .arguments import Room, State
+from .points import FusedSimulation
 
 
 class FusedSwarm(FusedSimulation):
@@ -28,28 +29,28 @@ class FusedSwarm(FusedSimulation):
     def component(self) -> tuple[Any, ...]:
         return ()
 
-    def choices(self) -> tuple[np.ndarray, np.ndarray]:
-        (_, _, *made), limits = super().choices()
-        return np.array([*made[:8], "swarm" in self.shard.group.recorded, *made[8:]], dtype=np.int64), limits
+    def room(self, records: int) -> Room:
+        particles, made = self.base.particles, self.empty
+        rows = -(-particles * self.dim // 2) * 2 if "xi" in self.rule.inputs() else 0
+        of_points = super().room(records)
+        return of_points._replace(
+            gradient=None,
+            normals=None,
+            xi=made(self.drawn, rows),
+            consensus=made(self.dim),
+            values=made(particles),
+            weighing=made(3),
+            no_states=made(0, self.dim),
+        )
 
-    def own(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        return 8, self.dim, self.dim, *sizes, 3, self.base.particles
-
-    def drawing(self, records: int) -> tuple[tuple[int, int], ...]:
-        rows = -(-self.base.particles * self.dim // 2) * 2 if "xi" in self.rule.inputs() else 0
-        return (self.drawn, rows), (records, self.tile_rows), (0, self.dim)
-
-    def state(self) -> tuple[Any, ...]:
+    def state(self) -> State:
         optimizer, particles = self.rule, self.base.particles
         X = align(self.swarms(self.base.start()))
         S = np.zeros((self.blocks, particles, len(optimizer.state), self.dim, self.W), self.dtype)
         A = np.zeros((self.blocks, self.dim if optimizer.average else 0, self.W), self.dtype)
         if optimizer.average:
             A[...] = self.lanes(self.base.point(self.base.start()))
-        status = np.where(np.arange(self.W) < self.valid[:, None], Status.RUNNING, Status.FINISHED).astype(np.int8)
-        last_step = np.full((self.blocks, self.W), self.study.steps, np.int64)
-        seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
-        return X, S, A, status, last_step, seeds, self.run_of, self.valid
+        return State(X, S, A, *self.begun())
 
     def swarms(self, values: Any) -> np.ndarray:
         """(points, seeds, particles, dim) -> (blocks, particles, dim, W)."""

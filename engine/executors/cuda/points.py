@@ -182,8 +182,8 @@ class CudaSimulation(FusedSimulation):
 
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
-        P, _, H, HA, Q, _ = self.numbers()
-        return self.base.seeds.astype(np.uint32), *(table[0] for table in (P, H, HA, Q))
+        n = self.numbers()
+        return self.base.seeds.astype(np.uint32), *(table[0] for table in (n.landscape, n.rule, n.average, n.others))
 
     def launcher(self) -> Any:
         """The kernel, with its grid of threads."""
@@ -200,7 +200,7 @@ class CudaSimulation(FusedSimulation):
             launch = self.launcher()
         keys = [np.uint32(word) for s in (philox.NOISE, philox.OPTIMIZER) for word in philox.stream_key(study.root_seed, s)]
         tables = [put(a) for a in self.tables()]
-        fixed = [put(a) for a in (*self.component(), self.choices()[1])]
+        fixed = [put(a) for a in (*self.component(), np.array(self.limits()))]
         saved = checkpoint.load() or {}
         t, begun = int(saved.get("t", 0)), int(saved.get("start", 0))
         state = [put(a) for name, a in saved.items() if name.startswith("state")] or self.state()

@@ -113,8 +113,9 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
 
     def tables(self) -> tuple[np.ndarray, ...]:
         """seed_of, P, H, HA, Q of the kernel."""
-        P, _, H, HA, Q, _ = self.numbers()
-        return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[0].T) for table in (P, H, HA, Q))
+        n = self.numbers()
+        tables = (n.landscape, n.rule, n.average, n.others)
+        return self.base.seeds.astype(np.uint32), *(np.ascontiguousarray(table[0].T) for table in tables)
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages`, `swarms` of the kernel; what is not recorded is one number that nothing reads."""

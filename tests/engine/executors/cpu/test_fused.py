@@ -11,7 +11,7 @@ from thalweg.engine.executors.array.simulation import Simulation
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.codegen.rule_source import FUSABLE
 from thalweg.engine.executors.cpu import points as fused
-from thalweg.engine.executors.cpu.llvm import address
+from thalweg.engine.executors.cpu.llvm import address, unchecked
 from thalweg.engine.executors.cpu.points import FusedSimulation, why_not
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
@@ -284,3 +284,13 @@ def test_a_function_of_another_signature_has_no_address():
     for other in (types.int64(types.float64), types.float64(types.int64)):
         with pytest.raises(TypeError, match="is not compiled as"):
             address(function, other)
+
+
+def test_the_first_call_of_an_unchecked_function_is_checked():
+    from numba import njit, types
+
+    function = njit(types.int64(types.int64))(lambda x: x + 1)
+    with pytest.raises(TypeError, match="No matching definition"):
+        unchecked(function)(np.zeros(2))
+    call = unchecked(function)
+    assert [call(1), call(2), call(3)] == [2, 3, 4]
