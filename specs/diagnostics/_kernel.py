@@ -26,7 +26,7 @@ class KernelDiagnostic(Diagnostic):
     """An eigenvalue of the tangent kernel."""
 
     def unfit(self, study: "Study", optimizer: "Optimizer") -> str | None:
-        if type(study.landscape).jacobian is Landscape.jacobian:
+        if not study.landscape.has_jacobian:
             return f"needs a loss that is a sum of squared residuals, and {study.landscape.kind} is none"
         return None
 

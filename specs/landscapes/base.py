@@ -118,6 +118,11 @@ class Landscape(Unit):
         """How many numbers `value_and_grad` holds at a time for so many runs and samples, besides arrays of the points' size; roughly."""
         return 0
 
+    @property
+    def has_jacobian(self) -> bool:
+        """Whether its loss is half a sum or mean of squared residuals, of which `jacobian` gives the derivatives."""
+        return type(self).jacobian is not Landscape.jacobian
+
     def jacobian(self, x: Any, p: Arrays, xp: Any) -> Any:
         """Of a loss that is half a sum or mean of squared residuals, their derivatives (..., residuals, dim), so scaled that the gradient is
         J^T r times a number; None for other losses."""

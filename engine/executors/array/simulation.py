@@ -18,9 +18,10 @@ from ....specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ...plan import Shard
 from ...store.checkpoint import Checkpoint, flat, nested
 from .. import philox
-from ..outcome import DIVERGED, FINISHED, RUNNING, STOPPED, Block, Outcome
+from ..outcome import RUNNING, Block, Outcome
 from ..state import unpacked
 from .diagnostics import SimulationView
+from .fate import Fate
 from .rebind import rebound
 from .recorder import Recorder
 from .start_file import start_from_file
@@ -219,6 +220,18 @@ class Simulation:
         average = self.parts.optimizer.average
         return average.first(self.point(x), self.xp) if average else None
 
+    def next_average(self, average: Any, x: Any, t: int) -> Any:
+        """The average after the update that followed step t and led to x."""
+        if average is None:
+            return None
+        fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
+        return self.optimizer.average.update(average, self.point(x), t + 1, self.study.steps, self.namespace, **fields)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the loss that the optimizer sees is that of samples, and not the one to record."""
+        return isinstance(self.parts.noise, SAMPLED)
+
     def factors(self, first: int, count: int) -> np.ndarray:
         """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
         schedule = self.parts.optimizer.schedule
@@ -293,75 +306,49 @@ class Simulation:
             yield from self._run(tick or (lambda steps: None), NOTHING if self.shard.group.diagnostics else checkpoint)
 
     def _run(self, tick: Tick, checkpoint: Checkpoint) -> Iterator[Block | Outcome]:
-        xp, study, optimizer = self.xp, self.study, self.optimizer
-        apart = xp is not np  # arrays may be on a device, and a look at one would wait for all that was launched
+        study = self.study
         x = self.start()
-        state, self.given, self.table = self.initial_state(x), self.inputs(), (0, None)
-        average = self.first_average(x)
-        inner = (1,) * (len(x.shape) - 2)
-        alive = xp.ones(x.shape[:2], dtype=xp.bool)
-        status = xp.zeros(x.shape[:2], dtype=xp.int8)
-        last = xp.zeros(x.shape[:2], dtype=xp.int64) + study.steps
-        sampled = isinstance(self.parts.noise, SAMPLED)
-        began = study.first
+        state, average = self.initial_state(x), self.first_average(x)
+        self.given, self.table = self.inputs(), (0, None)
+        fate = Fate((x.shape[0], x.shape[1]), study.stop, study.steps, self.xp)
         if study.branch:
             other = self.branch_states()
-            x, state, average = unpacked(xp.asarray(other.values), x, state, average, xp)
-            status, last = xp.asarray(other.status), xp.asarray(other.last_step)
-            alive = status == RUNNING
+            x, state, average = unpacked(self.xp.asarray(other.values), x, state, average, self.xp)
+            fate.begin(other.status, other.last_step)
         view = SimulationView(self, x, state) if self.shard.group.diagnostics else None
-        recorder = Recorder(self, view)
+        recorder, began = Recorder(self, view), study.first
         saved = checkpoint.load()
         if saved is not None:
-            kept = {name: xp.asarray(value) for name, value in saved.items()}
-            began, x, status, last, alive = int(saved["t"]), kept["x"], kept["status"], kept["last"], kept["alive"]
-            state, average = nested(state, [kept[f"state{k}"] for k in range(len(flat(state)))]), kept.get("average")
+            kept = {name: self.xp.asarray(value) for name, value in saved.items()}
+            began, x, average = int(saved["t"]), kept["x"], kept.get("average")
+            state = nested(state, [kept[f"state{k}"] for k in range(len(flat(state)))])
+            fate.restore(kept)
             recorder.restore(kept)
         for t in range(began, study.steps + 1):
-            final = t == study.steps
             loss, g = self.look(x, t)
-            bad = ~xp.isfinite(loss)
-            if study.stop.diverge_above is not None:
-                bad = bad | (loss > study.stop.diverge_above)
-            if apart or not xp.all(xp.isfinite(x)):
-                bad = bad | ~xp.all(xp.isfinite(self.point(x)), axis=-1)
-            ended = bad & alive
-            if apart or xp.any(ended):
-                status = xp.where(ended, xp.asarray(DIVERGED, dtype=xp.int8), status)
-                last = xp.where(ended, xp.asarray(t - 1, dtype=xp.int64), last)
-                alive = alive & ~ended
-            if study.stop.loss_below is not None:
-                below = (loss < study.stop.loss_below) & alive
-                status = xp.where(below, xp.asarray(STOPPED, dtype=xp.int8), status)
-                last = xp.where(below, xp.asarray(t, dtype=xp.int64), last)
-                alive = alive & ~below
-            if not final:
+            fate.judge(t, loss, x, lambda x=x: self.point(x))
+            if t < study.steps:
                 self.prepare(t)
-            yield from recorder.note(t, x, None if sampled else loss, average, status, state)
+            yield from recorder.note(t, x, None if self.sampled else loss, average, fate.status, state)
             if checkpoint.due():
                 arrays = {f"state{k}": a for k, a in enumerate(flat(state))} | ({} if average is None else {"average": average})
-                checkpoint.save({"t": t, "x": x, "status": status, "last": last, "alive": alive, **arrays, **recorder.kept()})
-            if t % TICK_STEPS == 0 and t:
+                checkpoint.save({"t": t, "x": x, **arrays, **fate.kept(), **recorder.kept()})
+            whole = t % TICK_STEPS == 0
+            if whole and t:
                 tick(TICK_STEPS)
-            if final:
+            if t == study.steps:
                 tick(t % TICK_STEPS)
                 break
-            if (not apart or t % TICK_STEPS == 0) and study.stop.loss_below is None and not xp.any(alive):
+            if fate.all_over(whole):
                 yield from recorder.fill()
                 tick(study.steps - t + t % TICK_STEPS)
                 break
             new, moved = self.move(x, self.disturbed(g, t), state, self.given)
             if view is not None:
-                view.step(t, x, new, state, status == RUNNING)
-            state = moved
-            if study.stop.loss_below is not None:
-                new = xp.where(xp.reshape(status == STOPPED, (*status.shape, *inner)), x, new)
-            x = new
-            if average is not None:
-                fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
-                average = optimizer.average.update(average, self.point(x), t + 1, study.steps, self.namespace, **fields)
-        status = xp.where(status == RUNNING, xp.asarray(FINISHED, dtype=xp.int8), status)
-        yield Outcome(status, last)
+                view.step(t, x, new, state, fate.status == RUNNING)
+            x, state = fate.held(x, new), moved
+            average = self.next_average(average, x, t)
+        yield fate.outcome()
 
 
 class Draws:

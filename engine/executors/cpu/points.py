@@ -302,8 +302,7 @@ class FusedSimulation:
     @property
     def tile_rows(self) -> int:
         """Numbers of a record of a run."""
-        names = self.shard.group.recorded
-        return sum(self.dim if name in ("params", "average_params") else 1 for name in names)
+        return sum(1 if variable.is_scalar else self.dim for variable in self.shard.group.variables)
 
     @property
     def seldom(self) -> bool:
@@ -383,13 +382,17 @@ class FusedSimulation:
 
     def outputs(self, records: int) -> tuple[np.ndarray, ...]:
         """`scalars`, `params`, `averages` of the driver for so many records."""
-        names, runs = self.shard.group.recorded, self.points * self.seeds
-        scalars = [n for n in names if n not in ("params", "average_params")]
+        names, runs, scalars = self.shard.group.recorded, self.points * self.seeds, self.scalars
 
         def vectors(name: str) -> np.ndarray:
             return np.empty((runs, records, self.dim) if name in names else (0, 0, 0), self.dtype)
 
-        return np.empty((len(scalars), runs, records), self.dtype), vectors("params"), vectors("average_params")
+        return np.empty((scalars, runs, records), self.dtype), vectors("params"), vectors("average_params")
+
+    @property
+    def scalars(self) -> int:
+        """How many of the recorded variables are one number a run and step."""
+        return sum(variable.is_scalar for variable in self.shard.group.variables)
 
     def named(self, out: tuple[np.ndarray, ...]) -> dict[str, Any]:
         """The driver's output by variable, (points, seeds, records, ...)."""

@@ -238,8 +238,7 @@ class CudaSimulation(FusedSimulation):
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages` of the kernel; what is not recorded is one number that nothing reads."""
-        names = self.shard.group.recorded
-        scalars = sum(name not in ("params", "average_params") for name in names)
+        names, scalars = self.shard.group.recorded, self.scalars
         vectors = [(records, self.dim, self.runs) if name in names else (1, 1, 1) for name in ("params", "average_params")]
         return [(scalars, records, self.runs) if scalars else (1, 1, 1), *vectors]
 

@@ -119,8 +119,7 @@ class CudaSwarm(CudaSimulation, FusedSwarm):
 
     def shapes(self, records: int) -> list[tuple[int, ...]]:
         """Of `scalars`, `params`, `averages`, `swarms` of the kernel; what is not recorded is one number that nothing reads."""
-        names, f = self.shard.group.recorded, self.needs
-        scalars = sum(name not in ("params", "average_params", "swarm") for name in names)
+        names, scalars, f = self.shard.group.recorded, self.scalars, self.needs
         vectors = [(self.runs, records, f.dim) if name in names else (1, 1, 1) for name in ("params", "average_params")]
         swarms = (self.runs, records, f.dim, f.particles) if f.swarm else (1, 1, 1, 1)
         return [(scalars, self.runs, records) if scalars else (1, 1, 1), *vectors, swarms]
