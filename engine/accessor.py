@@ -39,7 +39,7 @@ from .comparison.running_time import first_steps, running_time, spent, wilson
 from .results.best import each_problem, positions
 from .results.curves import over_seeds
 from .results.groups import final_loss, final_value, needs_loss, opened, sweep_dims, swept_coordinates
-from .results.landscape_grid import grid, heights
+from .results.landscape_grid import changing, grid, heights
 from .results.swept import swept_field
 from .results.trajectories import extent, names_of
 from .store.open import read_study
@@ -134,6 +134,8 @@ class GroupAccessor:
         land, values = self._landscape(study)
         if land.size != 2:
             raise SpecError(f"on_landscape: the landscape {land.kind} has {land.size} components, a grid needs 2")
+        if why := changing(land):
+            raise SpecError(f"on_landscape: {why}; there is no one grid of it")
         if any(name not in self.dataset.data_vars for name in names_of(land.blocks)):
             raise SpecError("on_landscape: the group has no params; add params to record.variables and run again")
         low, high = extent(self.dataset, land.blocks)

@@ -13,7 +13,7 @@ from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
-from ..results.landscape_grid import Ground, flat_minima, framed, ground
+from ..results.landscape_grid import Ground, changing, flat_minima, framed, ground
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._picture import Picture, Problem, spread_out
@@ -66,8 +66,8 @@ def drawable(picture: Picture) -> list[Problem]:
         raise SpecError(f"plot: the landscape {land.kind} has {land.size} components, a picture of it needs 2; choose loss, sweep or phase")
     for problem in flat:
         land = problem.landscape
-        if land.disorder_size:
-            raise SpecError(f"plot: the landscape {land.kind} is random, another one for every seed; choose loss, sweep or phase")
+        if why := changing(land):
+            raise SpecError(f"plot: {why}; choose loss, sweep or phase")
         names = names_of(land.blocks)
         for name, dataset in problem.groups.items():
             if any(variable not in dataset.data_vars for variable in names):

@@ -8,7 +8,7 @@ import numpy as np
 from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
-from ..results.landscape_grid import flat_minima, framed, ground
+from ..results.landscape_grid import changing, flat_minima, framed, ground
 from ..results.swept import swept_field
 from ..results.trajectories import corners
 from .sweep_points import Shown
@@ -62,7 +62,7 @@ def flat(land: Landscape) -> str:
         return f"the landscape {land.kind} has {land.size:,} components; a picture of it needs 2"
     if land.disorder(lambda count: np.zeros((1, count))):
         return f"every seed has a landscape {land.kind} of its own"
-    return ""
+    return changing(land)
 
 
 def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], drawn: Mapping[int, Drawn]) -> list[dict[str, Any]]:

@@ -21,6 +21,13 @@ class Ground:
     """The lowest value in sight, of the grid and the minima."""
 
 
+def changing(land: Any) -> str:
+    """Why one picture does not show this landscape: it is another one for every seed, or at every step. Empty if it is neither."""
+    if land.disorder_size:
+        return f"the landscape {land.kind} is random, another one for every seed"
+    return f"the landscape {land.kind} changes from step to step" if land.takes_step else ""
+
+
 def ground(land: Any, low: np.ndarray, high: np.ndarray, side: int) -> Ground:
     """A landscape between two corners, on a grid of so many values a side."""
     values = land.numbers()

@@ -14,7 +14,7 @@ from ..errors import PlacedError
 from ..program.arrays import Evaluation
 from ..program.derivative import grad, hvp
 from ..program.function import array, given
-from ..program.node import MAX_NUMBERS, Kind, Node
+from ..program.node import MAX_NUMBERS, Kind, Node, ordered
 from ..program.read import Definition, Reading, definitions
 from ..program.sizes import size_of
 from .base import Arrays, Landscape
@@ -22,6 +22,9 @@ from .base import Arrays, Landscape
 BUDGET = 2**23
 """Bytes of intermediate arrays: more runs than fit are done one group after the other, so that they stay in the cache. Every run is computed
 by itself, so its bits depend on neither."""
+
+STEP = ("t", "steps")
+"""Names that every formula may use: the update, from 1, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,10 @@ class ProgramLandscape(Landscape):
 
     def batch_count(self) -> int:
         return 0 if self._dataset is None else len(self._dataset.x)
+
+    @property
+    def takes_step(self) -> bool:
+        return self.program().takes_step
 
     @property
     def observable_names(self) -> tuple[str, ...]:
@@ -155,7 +162,7 @@ class ProgramLandscape(Landscape):
                 if flat is not None:
                     part = flat[points, seeds, ..., where]
                     inputs[label] = xp.reshape(part, (*part.shape[:-1], *shape))
-        for name in (*self._formula.parameters, *self._formula.drawn):
+        for name in (*self._formula.parameters, *self._formula.drawn, *(STEP if self.takes_step else ())):
             inputs[name] = of_runs(xp.asarray(p[name]), points, seeds)
         if (data := self._dataset) is not None:
             inputs |= self._samples(data, x, xp, None if batch is None else xp.reshape(batch, (-1, batch.shape[-1]))[seeds, :])
@@ -195,6 +202,7 @@ class ProgramLandscape(Landscape):
         """The inputs of the program by name."""
         formula, sizes = self._formula, self._sizes(rows)
         made = {name: given(name, shape, axes=axes) for name, (shape, axes) in self._shapes.items()}
+        made |= {name: given(name, kind="int") for name in STEP}
         made |= {name: given(name) for name in formula.parameters}
         made |= {name: given(name, d.shape, d.kind, d.axes) for name, d in formula.drawn.items()}
         for name, values in formula.arrays.items():
@@ -237,6 +245,11 @@ class Program:
         self.along = [given(f"{name}'", x.shape) for name, x in zip(formula.variables, self.by, strict=True)]
         self.loss = reading.scalar(formula.value)
         self.watched = [reading.scalar(text, ("observables", name)) for name, text in formula.observables.items()]
+
+    @cached_property
+    def takes_step(self) -> bool:
+        """Whether loss or observables depend on the step."""
+        return any(n in ordered([self.loss, *self.watched]) for n in (given(name, kind="int") for name in STEP))
 
     @cached_property
     def gradient(self) -> list[Node]:

@@ -16,7 +16,7 @@ from ..program.draws import Draw, draw
 from ..program.function import FUNCTIONS
 from ..program.read import CONSTANTS
 from ..sweep import Structural, StructuralValues, Swept, resolved
-from ._program import Drawn, ProgramLandscape, TensorFormula
+from ._program import STEP, Drawn, ProgramLandscape, TensorFormula
 from .base import Arrays
 
 DATA = ("X", "y", "X_test", "y_test")
@@ -70,7 +70,7 @@ class Tensors(ProgramLandscape):
                     raise PlacedError((part, head), problem)
                 if name in seen:
                     raise PlacedError((part, head), f"the name '{name}' is used twice, here and in `{seen[name]}`")
-                if name in CONSTANTS or name in ("t", "steps", "grad", "iterate") or name in FUNCTIONS.kinds():
+                if name in CONSTANTS or name in (*STEP, "grad", "iterate") or name in FUNCTIONS.kinds():
                     raise PlacedError((part, head), f"the name '{name}' is taken by the formula language; choose another")
                 seen[name] = part
 

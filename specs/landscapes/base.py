@@ -114,6 +114,11 @@ class Landscape(Unit):
         """How many standard normal numbers make a sample for online noise; 0 if the landscape has no distribution to draw from."""
         return 0
 
+    @property
+    def takes_step(self) -> bool:
+        """Whether it changes from step to step. `p` then has the whole numbers `t`, the update from 1, and `steps`, how many there are."""
+        return False
+
     def workspace(self, samples: int, runs: int) -> int:
         """How many numbers `value_and_grad` holds at a time for so many runs and samples, besides arrays of the points' size; roughly."""
         return 0

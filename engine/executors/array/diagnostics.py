@@ -33,7 +33,7 @@ class SimulationView:
 
     def __init__(self, simulation: Any, x: Any, state: Any):
         self.simulation, self.xp, self.t = simulation, simulation.xp, -1
-        self.landscape, self.p = simulation.parts.landscape, {name: self.exact(v) for name, v in simulation.p.items()}
+        self.landscape, self.p = simulation.parts.landscape, self.exact_numbers(0)
         self.update = self.exact(x) * float("nan")
         self.known: dict[Any, Any] = {}
         if any(diagnostic.needs_twin for diagnostic in simulation.shard.group.diagnostics):
@@ -48,7 +48,13 @@ class SimulationView:
         """The view of step t, at the iterate x with this state."""
         if t != self.t:
             self.t, self.x, self.state, self.known = t, self.exact(x), state, {}
+            if self.landscape.takes_step:
+                self.p = self.exact_numbers(t)
         return self
+
+    def exact_numbers(self, t: int) -> dict[str, Any]:
+        """The landscape's numbers at update t in float64."""
+        return {name: self.exact(v) for name, v in self.simulation.numbers_at(t).items()}
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -82,7 +88,8 @@ class SimulationView:
         if twin is None:
             return
         xp = self.xp
-        gradient, turn = self.landscape.gradient_along(x, twin.parts[0], self.p, xp, self.simulation.batches(t))
+        p = self.exact_numbers(t + 1) if self.landscape.takes_step else self.p
+        gradient, turn = self.landscape.gradient_along(x, twin.parts[0], p, xp, self.simulation.batches(t))
         moved = self.moved(x, twin.parts[0], state, twin.parts[1:], gradient, turn, t)
         size = xp.sqrt(sum((norm(xp.reshape(part, (*part.shape[:2], -1)), xp) ** 2 for part in moved), 0.0))
         twin.growth = twin.growth + xp.where(moving, xp.log(size), 0 * twin.growth)

@@ -26,7 +26,7 @@ class Recorder:
             yield Block(self.states[t], self.states[t] + 1, {"state": whole})
         if self.next >= len(self.steps) or self.steps[self.next] != t:
             return
-        xp, landscape, p, point = self.xp, self.simulation.parts.landscape, self.simulation.p, self.simulation.point(x)
+        xp, landscape, p, point = self.xp, self.simulation.parts.landscape, self.simulation.numbers_at(t), self.simulation.point(x)
         if average is not None:
             average = self.simulation.optimizer.average.estimate(average, xp)
         own = {

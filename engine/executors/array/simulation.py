@@ -228,9 +228,17 @@ class Simulation:
         return self.optimizer.average.update(average, self.point(x), t + 1, self.study.steps, self.namespace, **fields)
 
     @property
-    def sampled(self) -> bool:
-        """Whether the loss that the optimizer sees is that of samples, and not the one to record."""
-        return isinstance(self.parts.noise, SAMPLED)
+    def seen_differs(self) -> bool:
+        """Whether the loss that the optimizer sees is not the one to record: that of samples, or of the next update's objective."""
+        return isinstance(self.parts.noise, SAMPLED) or self.parts.landscape.takes_step
+
+    def numbers_at(self, t: int) -> dict[str, Any]:
+        """The landscape's numbers at update t, from 1; before the first they are those of the first, after the last those of the last."""
+        if not self.parts.landscape.takes_step:
+            return self.p
+        steps = self.study.steps
+        step = {"t": max(1, min(t, steps)), "steps": steps}
+        return self.p | {name: self.xp.asarray([[number]], dtype=self.xp.int64) for name, number in step.items()}
 
     def factors(self, first: int, count: int) -> np.ndarray:
         """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
@@ -267,9 +275,10 @@ class Simulation:
     def look(self, x: Any, t: int) -> tuple[Any, Any]:
         """The loss at x and, unless the steps are over, what the rule needs to know: the gradient."""
         landscape = self.parts.landscape
+        p = self.numbers_at(t + 1)
         if t == self.study.steps:
-            return landscape.value(x, self.p, self.xp), None
-        return landscape.value_and_grad(x, self.p, self.xp, self.batches(t))
+            return landscape.value(x, p, self.xp), None
+        return landscape.value_and_grad(x, p, self.xp, self.batches(t))
 
     def prepare(self, t: int) -> None:
         """Put what changes from step to step, for the update after step t, into the rule's inputs `given`."""
@@ -329,7 +338,7 @@ class Simulation:
             fate.judge(t, loss, x, lambda x=x: self.point(x))
             if t < study.steps:
                 self.prepare(t)
-            yield from recorder.note(t, x, None if self.sampled else loss, average, fate.status, state)
+            yield from recorder.note(t, x, None if self.seen_differs else loss, average, fate.status, state)
             if checkpoint.due():
                 arrays = {f"state{k}": a for k, a in enumerate(flat(state))} | ({} if average is None else {"average": average})
                 checkpoint.save({"t": t, "x": x, **arrays, **fate.kept(), **recorder.kept()})

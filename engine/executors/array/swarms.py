@@ -20,8 +20,8 @@ class SwarmSimulation(Simulation):
 
     @property
     def swarm_p(self) -> dict[str, Any]:
-        """The landscape's numbers with an axis for the particles."""
-        return {name: value[..., None] if value.ndim == 2 else value[:, :, None, ...] for name, value in self.p.items()}
+        """The landscape's numbers at this step's update with an axis for the particles."""
+        return {name: v[..., None] if v.ndim == 2 else v[:, :, None, ...] for name, v in self.numbers_at(self.t + 1).items()}
 
     def first(self, kind: Any) -> Any:
         """Draws for the start, (seeds, particles, dim): every particle its own."""
@@ -53,8 +53,8 @@ class SwarmSimulation(Simulation):
         """The loss at the consensus, and the values of all particles (points, seeds, particles, 1)."""
         self.anneal(t)
         point, batch = self.point(x), self.batches(t)
-        landscape = self.parts.landscape
-        loss = landscape.value(point, self.p, self.xp) if batch is None else landscape.batch_value(point, self.p, self.xp, batch)
+        landscape, p = self.parts.landscape, self.numbers_at(t + 1)
+        loss = landscape.value(point, p, self.xp) if batch is None else landscape.batch_value(point, p, self.xp, batch)
         self.loss = loss[..., None, None]
         return loss, self.seen
 
@@ -73,7 +73,7 @@ class SwarmSimulation(Simulation):
             return landscape.value(x, self.swarm_p, xp)
         points, seeds, particles, dim = x.shape
         single = xp.reshape(xp.moveaxis(x, 2, 1), (points * particles, seeds, dim))  # the last axis but one goes with the batch's seeds
-        p = {name: v if v.shape[0] == 1 else xp.repeat(v, particles, axis=0) for name, v in self.p.items()}
+        p = {name: v if v.shape[0] == 1 else xp.repeat(v, particles, axis=0) for name, v in self.numbers_at(self.t + 1).items()}
         values = landscape.batch_value(single, p, xp, batch)
         return xp.moveaxis(xp.reshape(values, (points, particles, seeds)), 1, 2)
 

@@ -22,6 +22,7 @@ RIVER = {
     "seeds": 5,
     "steps": 90,
 }
+DRIFT = {"kind": "expression", "variables": {"u": [3]}, "value": "sum((u - sin(t/9))**2) + t/steps*sum(cos(3*u))"}
 SAMPLES = {**STUDY, "landscape": {"kind": "teacher_network", "inputs": 5, "hidden": 4}, "noise": {"kind": "minibatch", "size": 3}}
 CASES = {
     "adam and average": ("array", {**STUDY, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak"}]}),
@@ -29,6 +30,7 @@ CASES = {
     "second moment": ("array", {**STUDY, "optimizers": [{"kind": "spherical_sgd", "average": "second_moment"}]}),
     "memory": ("array", {**RIVER, "optimizers": [{"kind": "cbo_memory", "particles": 6, "alpha_growth": 1.01}]}),
     "batches": ("array", {**SAMPLES, "optimizers": [{"kind": "cbo", "particles": 6, "batch": 4, "average": "polyak"}]}),
+    "drifting formula": ("array", {**STUDY, "landscape": DRIFT, "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}]}),
     "stop early": ("array", {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.04]}], "stop": {"loss_below": 0.02}}),
     "fused": ("fused", {**RIVER, "optimizers": [{"kind": "adam", "lr": [0.01, 0.02], "average": "polyak", "schedule": "cosine"}]}),
     "fused swarm": (
