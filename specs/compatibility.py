@@ -41,6 +41,10 @@ def samples(study: "Study") -> Iterator[str]:
         yield f"noise: minibatch needs a landscape made of data, and {study.landscape.kind} is not{without_samples(study.landscape)}"
     if isinstance(noise, Online) and not all(land.sample_size for land in lands):
         yield f"noise: online needs a landscape with a distribution of samples, and {study.landscape.kind} has none"
+    if isinstance(noise, Minibatch) and (without := [s for s in values_of(noise.sampling) if s != "replacement"]):
+        size, count = max(values_of(noise.size)), min(land.batch_count() for land in lands)
+        if count and size > count:
+            yield f"noise: sampling: {without[0]} takes each sample once an epoch, so size is at most their number, {count}; given: {size}"
 
 
 def without_samples(landscape: Landscape) -> str:

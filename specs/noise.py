@@ -40,11 +40,20 @@ class StudentT(Noise):
     components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one a component")
 
 
+Sampling = Literal["replacement", "reshuffle", "shuffle_once", "in_order"]
+
+
 class Minibatch(Noise):
-    """The gradient over `size` samples drawn anew, with replacement, at each step. For landscapes made of data."""
+    """The gradient over `size` samples a step. For landscapes made of data.
+
+    `sampling`: replacement, each drawn anew from all; reshuffle, all samples once an epoch, every epoch in a new random order (random
+    reshuffling); shuffle_once, in one random order for all epochs; in_order, in that of the data. Every seed has its own orders. Where `size`
+    does not divide the number of samples, those that are left at the end of an epoch are not seen in it. Source: arXiv:2006.05988.
+    """
 
     kind: Literal["minibatch"] = "minibatch"
     size: Structural[Count] = Field(default=32, description="samples a step")
+    sampling: Structural[Sampling] = Field(default="replacement", description="how a step's samples are chosen")
 
 
 class Online(Noise):

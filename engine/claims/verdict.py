@@ -213,8 +213,9 @@ def is_random(study: Study) -> bool:
     init = study.start()
     start = isinstance(init, (Normal, Uniform, Sphere, FanIn, Solution)) or (isinstance(init, File) and has_rows(init))
     in_rules = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
+    noise = not isinstance(study.noise, NoNoise) and getattr(study.noise, "sampling", "") != "in_order"
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
-    return start or in_rules or disorder or study.branch is not None or not isinstance(study.noise, NoNoise)
+    return start or in_rules or disorder or study.branch is not None or noise
 
 
 def has_rows(init: File) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
+from ...specs.sweep import values_of
 from ..plan import Group
 
 DRAWN = 34
@@ -38,7 +39,7 @@ def of_shard(group: Group, executor: str = "array", threads: int = 1) -> int:
         return held + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)
     arrays = runs * group.iterate_size * itemsize * (ARRAYS + len(group.optimizer.state))
     begun = seeds * group.iterate_size * (DRAWN + 2 * itemsize)
-    drawn = seeds * random_numbers(group) * (DRAWN + itemsize)
+    drawn = seeds * (random_numbers(group) * (DRAWN + itemsize) + orders(group))
     return held + max(begun, arrays + drawn + between(group, runs) * itemsize + watched(group, runs))
 
 
@@ -48,6 +49,14 @@ def random_numbers(group: Group) -> int:
     if isinstance(noise, Online):
         return most(noise.size) * max(land.sample_size for land in group.landscapes)
     return size * (isinstance(noise, (Gaussian, StudentT)) + isinstance(noise, StudentT) + takes_noise(group))
+
+
+def orders(group: Group) -> int:
+    """Bytes of the order of a seed's samples, where each comes once an epoch: the order, and what it is put together from."""
+    noise = group.study.noise
+    if not isinstance(noise, Minibatch) or not {"reshuffle", "shuffle_once"} & {*values_of(noise.sampling)}:
+        return 0
+    return 2 * 4 * max(land.batch_count() for land in group.landscapes)
 
 
 def takes_noise(group: Group) -> bool:

@@ -108,6 +108,13 @@ def integers(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, hi
     return xp.astype((flat * xp.asarray(high, dtype=xp.uint64)) >> xp.asarray(32, dtype=xp.uint64), xp.int64)
 
 
+def order(root_seed: int, stream: int, seeds: Any, step: int, count: int, xp: Any = np) -> Any:
+    """(seeds, count) orders of 0, ..., count - 1, all equally likely: each a sort of random numbers with 52 bits; two that are equal stay as
+    they lie."""
+    keys = uniform(root_seed, stream, seeds, [step], count, xp.float64, xp)[0, ...]
+    return xp.astype(xp.argsort(keys, axis=-1, stable=True), xp.int32)
+
+
 def _cell(word: Any, xp: Any) -> Any:
     """A word as a float32 in (0, 1): its top 23 bits, centred in their cell."""
     return (xp.astype(word >> xp.asarray(9, dtype=xp.uint64), xp.float32) + 0.5) * float(2.0**-23)

@@ -21,6 +21,7 @@ from .. import philox
 from ..outcome import RUNNING, Block, Outcome
 from ..state import unpacked
 from .diagnostics import SimulationView
+from .epochs import Epochs
 from .fate import Fate
 from .rebind import rebound
 from .recorder import Recorder
@@ -202,6 +203,8 @@ class Simulation:
             return lambda step: None
         size: Any = noise.size
         count = landscape.batch_count()
+        if noise.sampling != "replacement":
+            return Epochs(root, self.seeds, count, size, str(noise.sampling), self.xp).at
         return self.draws(philox.BATCH, size, lambda s, t: philox.integers(root, philox.BATCH, s, t, size, count, self.xp)).at
 
     # how the optimizer moves

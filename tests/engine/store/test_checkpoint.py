@@ -30,6 +30,14 @@ CASES = {
     "second moment": ("array", {**STUDY, "optimizers": [{"kind": "spherical_sgd", "average": "second_moment"}]}),
     "memory": ("array", {**RIVER, "optimizers": [{"kind": "cbo_memory", "particles": 6, "alpha_growth": 1.01}]}),
     "batches": ("array", {**SAMPLES, "optimizers": [{"kind": "cbo", "particles": 6, "batch": 4, "average": "polyak"}]}),
+    "reshuffled": (
+        "array",
+        {
+            **SAMPLES,
+            "noise": {"kind": "minibatch", "size": 3, "sampling": "reshuffle"},
+            "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}],
+        },
+    ),
     "drifting formula": ("array", {**STUDY, "landscape": DRIFT, "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}]}),
     "stop early": ("array", {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.04]}], "stop": {"loss_below": 0.02}}),
     "fused": ("fused", {**RIVER, "optimizers": [{"kind": "adam", "lr": [0.01, 0.02], "average": "polyak", "schedule": "cosine"}]}),
