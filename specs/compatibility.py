@@ -69,7 +69,7 @@ def blocks(study: "Study") -> Iterator[str]:
     """Optimizers that act on parameter blocks of some shape."""
     for optimizer in study.optimizers:
         for land in study.landscapes():
-            if why := optimizer.unfit(land.blocks):
+            if why := optimizer.with_sizes(land.named_sizes).unfit(land.blocks):
                 shapes = ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in land.blocks.items())
                 yield f"optimizers: {optimizer.name} cannot act on {land.kind}, whose blocks are {shapes}: {why}"
                 break

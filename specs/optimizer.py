@@ -48,6 +48,11 @@ class Optimizer(Unit):
         """How many numbers its states have in a run on a landscape with these blocks."""
         return len(self.state) * sum(map(math.prod, blocks.values()))
 
+    def with_sizes(self, sizes: Mapping[str, int]) -> "Optimizer":
+        """This optimizer, told the sizes that a landscape has by name, for fields that are formulas of them; `unfit` and a rule's constants
+        then use these."""
+        return self
+
     def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
         """Why it cannot act on a landscape with these parameter blocks, and what would; None if it can."""
         return None

@@ -94,6 +94,10 @@ class ProgramLandscape(Landscape):
         """All sizes by name."""
         return {**self._formula.sizes, **self.data_sizes(rows)}
 
+    @property
+    def named_sizes(self) -> dict[str, int]:
+        return self._sizes(None)
+
     @cached_property
     def _shapes(self) -> dict[str, tuple[tuple[int, ...], tuple[str, ...]]]:
         """The shape and the names of the axes of every variable."""

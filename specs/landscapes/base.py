@@ -58,6 +58,11 @@ class Landscape(Unit):
         ends = list(itertools.accumulate((math.prod(shape) for shape in self.blocks.values()), initial=0))
         return {name: slice(start, end) for name, (start, end) in zip(self.blocks, itertools.pairwise(ends), strict=True)}
 
+    @property
+    def named_sizes(self) -> dict[str, int]:
+        """Sizes by name, as formulas in other parts of a study may use them."""
+        return {}
+
     def numbers(self) -> dict[str, float]:
         """The landscape's numbers by name, as `minima` and `river` take them; none of a field that is swept."""
         fields = ((path[-1], value) for path, value, structural in self.fields() if not structural)

@@ -341,6 +341,38 @@ def test_flips_are_of_rows_or_of_columns():
     np.testing.assert_array_equal(columns, [-1, 1, -1, 1, -1, 1, -1, 1, 1, 1])
 
 
+def test_flips_by_name_are_those_of_any_block():
+    blocks = {"W1": (4, 2), "w2": (2, 1), "b": (4,), "c": ()}
+    old = CurlDescent(hidden_flips=0.5, readout_flips=0.5).constants(blocks)["sign"]
+    new = CurlDescent(flips={"W1": 0.5, "w2": 0.5}).constants(blocks)["sign"]
+    np.testing.assert_array_equal(old, new)
+    columns = CurlDescent(flips={"W1": 0.5, "b": 0.25}, side="postsynaptic")
+    np.testing.assert_array_equal(columns.constants(blocks)["sign"], [-1, 1] * 4 + [1, 1] + [-1, 1, 1, 1] + [1])
+    assert columns.remarks(blocks) == {"flips": "1 of 2 in W1; 1 of 4 in b"}
+    assert columns.unfit({**blocks, "W1": ()}) == "flips: W1 is one number, of which there is no part to flip; use signs"
+
+
+def test_signs_are_numbers_or_formulas_of_sizes_for_any_formula():
+    land = {
+        "kind": "expression",
+        "sizes": {"h": 3, "d": 2},
+        "variables": {"W": ["d", "h"], "b": ["h"], "c": []},
+        "value": "sum((tanh(ones([4, 2]) @ W + b) - 1)**2) + (c - 1)**2",
+    }
+    signs = {"W": "where(arange(h) < h/2, -1, 1)", "b": 0, "c": -1}
+    optimizer = {"kind": "curl_descent", "lr": 0.1, "signs": signs}
+    study = {"name": "s", "landscape": land, "init": {"kind": "normal"}, "seeds": 2, "steps": 3}
+    study["optimizers"] = [{"kind": "sgd", "lr": 0.1}, optimizer]
+    made = run(study)
+    plain, curl = (made[name].to_dataset().diff("step").isel(step=0) for name in ("sgd", "curl_descent"))
+    np.testing.assert_allclose(curl.params_W, plain.params_W * [-1, -1, 1], rtol=1e-12)
+    np.testing.assert_array_equal(curl.params_b, 0 * plain.params_b)
+    np.testing.assert_allclose(curl.params_c, -plain.params_c, rtol=1e-12)
+    swept = run({**study, "optimizers": [{**optimizer, "signs": {"c": [1, -1]}, "flips": {"W": [0.0, 0.5]}}]})["curl_descent"].to_dataset()
+    swept = swept.rename({"optimizer.flips.W": "flips", "optimizer.signs.c": "c"})
+    np.testing.assert_array_equal(swept.isel(flips=0, c=0).params_W, made["sgd"].params_W)
+
+
 def test_the_field_is_curl_free_only_without_flips():
     """The antisymmetric part of the Jacobian -D H, from finite differences, is -[D, H]/2."""
     land = LANDSCAPES.load("linear_teacher")(inputs=3, hidden=2)

@@ -30,6 +30,16 @@ REFUSED = {
         {"landscape": MATRIX, "optimizers": [{"kind": "curl_descent", "readout_flips": 0.5, "hidden_flips": 0.5}]},
         "not both",
     ),
+    "flips of no block": ({"optimizers": [{"kind": "curl_descent", "flips": {"parms": 0.5}}]}, "no block 'parms'; did you mean 'params'"),
+    "signs that are no formula": (
+        {"optimizers": [{"kind": "curl_descent", "signs": {"params": ["1", "q + 1"]}}]},
+        r"signs.params: the name 'q' is not defined \(known: pi, e\)",
+    ),
+    "signs of another shape": (
+        {"optimizers": [{"kind": "curl_descent", "signs": {"params": "arange(3)"}}]},
+        r"signs.params: has the shape \(3,\), which does not broadcast to that of params, \(2,\)",
+    ),
+    "endless signs": ({"optimizers": [{"kind": "curl_descent", "signs": {"params": "1/(0*arange(2))"}}]}, "is not finite everywhere"),
     "clip on a swarm": ({**SPREAD, "optimizers": [{"kind": "cbo", "clip": {"kind": "norm", "at": 1e-6}}]}, "clip acts on gradients"),
     "clip on cbs": ({**SPREAD, "optimizers": [{"kind": "cbs", "clip": "value"}]}, "clip acts on gradients"),
     "noise nobody sees": (

@@ -270,7 +270,8 @@ class Simulation:
             else:
                 number = self.weak((name,))
                 made[name] = getattr(optimizer, name, None) if number is None else number
-        constants = optimizer.constants(self.parts.landscape.blocks)
+        landscape = self.parts.landscape
+        constants = optimizer.with_sizes(landscape.named_sizes).constants(landscape.blocks)
         return made | {name: self.xp.asarray(np.asarray(value, dtype=self.study.precision)) for name, value in constants.items()}
 
     # one step
