@@ -16,7 +16,8 @@ from ..program.draws import Draw, draw
 from ..program.function import FUNCTIONS
 from ..program.read import CONSTANTS
 from ..sweep import Structural, StructuralValues, Swept, resolved
-from ._program import STEP, Drawn, ProgramLandscape, TensorFormula
+from ._program import STEP, Drawn, TensorFormula
+from ._tensor_landscape import ProgramLandscape
 from .base import Arrays
 
 DATA = ("X", "y", "X_test", "y_test")
@@ -56,7 +57,7 @@ class Tensors(ProgramLandscape):
     def _reads(self):
         self._dataset = self.data.load() if self.data else None
         self._check_names()
-        _ = self.program()
+        _ = self.program().watched
         return self
 
     def _check_names(self) -> None:
@@ -81,7 +82,9 @@ class Tensors(ProgramLandscape):
             sizes=self._named_sizes,
             parameters=tuple(self.parameters),
             arrays=self.arrays,
-            drawn={name: Drawn(d.shape, d.axes, d.kind) for name, d in self._draws.items()},
+            drawn={
+                name: Drawn(tuple(label or n for n, label in zip(d.shape, d.axes, strict=True)), d.kind) for name, d in self._draws.items()
+            },
             define=self.define,
             observables=self.observables,
         )

@@ -130,7 +130,7 @@ class Landscape(Unit):
 
     @property
     def has_jacobian(self) -> bool:
-        """Whether its loss is half a sum or mean of squared residuals, of which `jacobian` gives the derivatives."""
+        """Whether `jacobian` gives one."""
         return type(self).jacobian is not Landscape.jacobian
 
     def jacobian(self, x: Any, p: Arrays, xp: Any) -> Any:

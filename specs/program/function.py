@@ -227,8 +227,8 @@ def array(values: Any) -> Node:
 
 
 def given(name: str, shape: tuple[int, ...] = (), kind: Kind = "float", axes: tuple[str, ...] | None = None) -> Node:
-    """An input of this name."""
-    return node(INPUT, (), shape, kind, axes, name=name)
+    """An input of this name. One whose axes have other names is another input: messages tell them."""
+    return node(INPUT, (), shape, kind, axes, name=name, labels=axes or ())
 
 
 def as_node(value: Any) -> Node:
