@@ -14,6 +14,9 @@ class Minimum(Elementwise):
     count = 2
     rough = False
 
+    def fold(self, *numbers: float) -> float | None:
+        return min(numbers)
+
     def formula(self, xp: Any, a: Any, b: Any) -> Any:
         return xp.minimum(a, b)
 

@@ -1,5 +1,6 @@
 """The bigram model of a language: some tokens decide the next one, others leave it open."""
 
+import dataclasses
 import functools
 from typing import Annotated, Any, Literal
 
@@ -9,10 +10,12 @@ from pydantic import Field
 from ..base import Count, Index, NonNegative, Positive, Probability
 from ..init import Init, Point
 from ..sweep import Structural, resolved
-from .base import Arrays, Landscape
+from ._program import Drawn, TensorFormula
+from ._tensor_landscape import TensorLandscape
+from .base import Arrays
 
 
-class Bigram(Landscape):
+class Bigram(TensorLandscape):
     r"""f(W) = sum_a pi_a KL(p_a || softmax(W_a)): a table of logits W (tokens, vocabulary) learns which token follows which.
 
     A fraction `certain` of the tokens a has one successor each, the others a law p_a drawn from a Dirichlet distribution of this
@@ -32,16 +35,25 @@ class Bigram(Landscape):
     zipf: Structural[NonNegative] = 0.0
     table_seed: Structural[Index] = 0
 
+    variables = {"params": ("tokens", "vocabulary")}
+    define = {
+        "surprise": "logsumexp(params, axis=1, keepdims=True) - params",
+        "losses": "often * (sum(law * surprise, axis=1) - entropy)",
+    }
+    formula = "sum(losses)"
+    observables = {"certain_loss": "sum(losses * sure)", "uncertain_loss": "sum(losses * (1 - sure))"}
     source = "arXiv:2410.05192"
     domain = (-2.0, 2.0)
 
-    @property
-    def blocks(self) -> dict[str, tuple[int, ...]]:
-        return {"params": (resolved(self.tokens), resolved(self.vocabulary))}
-
-    @property
-    def observable_names(self) -> tuple[str, ...]:
-        return ("certain_loss", "uncertain_loss")
+    def definition(self) -> TensorFormula:
+        law, often, sure = self.laws
+        entropy = -np.sum(law * np.log(np.where(law > 0, law, 1.0)), axis=-1)
+        return dataclasses.replace(
+            super().definition(),
+            arrays={"law": law, "often": often, "sure": sure.astype(float), "entropy": entropy},
+            fresh={"seen": Drawn(("tokens", "vocabulary"))},
+            sampled="sum(seen * surprise)",
+        )
 
     @property
     def sample_size(self) -> int:
@@ -56,50 +68,15 @@ class Bigram(Landscape):
         names = ("tokens", "vocabulary", "certain", "concentration", "zipf", "table_seed")
         return _laws(*(resolved(getattr(self, name)) for name in names))
 
-    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
-        return xp.sum(self.losses(x, xp), axis=-1)
-
-    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        law, often, _ = (xp.asarray(a, dtype=x.dtype) for a in self.laws)
-        w = xp.reshape(x, (*x.shape[:-1], *self.blocks["params"]))
-        logs = w - _log_sum(w, xp)
-        if batch is None:
-            seen, total = often[:, None] * law, often
-        else:
-            seen = self.counted(batch, x.dtype, xp)
-            total = xp.sum(seen, axis=-1)
-        gradient = total[..., None] * xp.exp(logs) - seen
-        loss = self.value(x, p, xp) if batch is None else -xp.sum(seen * logs, axis=(-2, -1))
-        return loss, xp.reshape(gradient, x.shape)
-
-    def counted(self, normal: Any, dtype: Any, xp: Any) -> Any:
-        """How often each pair came, (1, seeds, tokens, vocabulary), as a fraction of the batch (seeds, size, 1)."""
+    def fresh(self, normal: Any, xp: Any) -> Arrays:
+        """`seen` (1, seeds, tokens, vocabulary): how often each pair came, as a fraction of the batch (seeds, size, 1)."""
         from scipy.special import ndtri
 
         law, often, _ = self.laws
         edges = ndtri(np.minimum(np.cumsum((often[:, None] * law).reshape(-1))[:-1], 1.0))
         pair = xp.searchsorted(xp.asarray(edges, dtype=normal.dtype), xp.reshape(normal, (-1,)), side="right")
         hit = xp.reshape(pair, (*normal.shape[:2], 1)) == xp.arange(law.size)
-        return xp.reshape(xp.mean(xp.astype(hit, dtype), axis=1), (1, normal.shape[0], *law.shape))
-
-    def losses(self, x: Any, xp: Any) -> Any:
-        """pi_a KL(p_a || softmax(W_a)), (..., tokens)."""
-        law, often, _ = self.laws
-        known = xp.asarray(law, dtype=x.dtype)
-        entropy = xp.asarray(-np.sum(law * np.log(np.where(law > 0, law, 1.0)), axis=-1), dtype=x.dtype)
-        w = xp.reshape(x, (*x.shape[:-1], *self.blocks["params"]))
-        cross = xp.sum(known * (_log_sum(w, xp) - w), axis=-1)
-        return xp.asarray(often, dtype=x.dtype) * (cross - entropy)
-
-    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
-        losses, certain = self.losses(x, xp), xp.asarray(self.laws[2], dtype=x.dtype)
-        return {"certain_loss": xp.sum(losses * certain, axis=-1), "uncertain_loss": xp.sum(losses * (1 - certain), axis=-1)}
-
-
-def _log_sum(w: Any, xp: Any) -> Any:
-    """log sum_b exp(w_b), (..., 1)."""
-    top = xp.max(w, axis=-1, keepdims=True)
-    return top + xp.log(xp.sum(xp.exp(w - top), axis=-1, keepdims=True))
+        return {"seen": xp.reshape(xp.mean(xp.astype(hit, normal.dtype), axis=1), (1, normal.shape[0], *law.shape))}
 
 
 @functools.lru_cache(maxsize=16)

@@ -16,20 +16,16 @@ class LogisticRegression(DataLandscape):
 
     kind: Literal["logistic_regression"] = "logistic_regression"
 
+    variables = {"w": ("p",), "b": (1,)}
+    define = {"z(X)": "X @ w + b", "loss(z, y)": "mean(softplus(z) - y*z)", "share(z, y)": "mean((z > 0) == (y > 0))"}
+    formula = "loss(z(X), y) + l2/2*sum(w**2)"
+    observables = {
+        "accuracy": "share(z(X), y)",
+        "test_loss": "loss(z(X_test), y_test)",
+        "test_accuracy": "share(z(X_test), y_test)",
+    }
     classes_needed = 2
     source = "Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.2"
-
-    @property
-    def head(self) -> Literal["softmax", "sigmoid", "mse"]:
-        return "sigmoid"
-
-    @property
-    def layers(self) -> list[tuple[int, int]]:
-        return [(self.dataset.x.shape[1], 1)]
-
-    @property
-    def blocks(self) -> dict[str, tuple[int, ...]]:
-        return {"w": (self.dataset.x.shape[1],), "b": (1,)}
 
     @classmethod
     def example(cls) -> dict[str, Any]:

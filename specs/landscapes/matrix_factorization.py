@@ -6,11 +6,11 @@ from pydantic import Field
 
 from ..base import Count, Real
 from ..init import Init, Normal
-from ..sweep import Structural, Swept, resolved
-from .base import Arrays, Landscape
+from ..sweep import Structural, Swept
+from ._tensor_landscape import TensorLandscape
 
 
-class MatrixFactorization(Landscape):
+class MatrixFactorization(TensorLandscape):
     r"""f(U, V) = 1/2 |U V^T - M|^2, M diagonal with `rank` singular values from 1 down to 1 / condition, geometrically, then zeros.
 
     Blocks U (rows, width) and V (cols, width); width >= rank reaches 0. All balanced solutions U^T U = V^T V are minima, saddles lie where
@@ -26,44 +26,19 @@ class MatrixFactorization(Landscape):
     rank: Structural[Count] = 3
     condition: Swept[Annotated[Real, Field(ge=1)]] = 10.0
 
+    variables = {"U": ("rows", "width"), "V": ("cols", "width")}
+    define = {
+        "k": "arange(rows)",
+        "r": "min(rank, min(rows, cols))",
+        "M": "where(k < r, exp(-log(condition) * k / max(r - 1, 1)), 0)",
+        "R": "U @ V.T - reshape(M, [rows, 1]) * one_hot(k, cols)",
+    }
+    formula = "sum(R**2)/2"
+    observables = {"error": "norm(R)", "imbalance": "norm(U.T @ U - V.T @ V)"}
     source = "arXiv:1905.13655"
-    domain = (-1.0, 1.0)
-
-    @property
-    def blocks(self) -> dict[str, tuple[int, ...]]:
-        width = resolved(self.width)
-        return {"U": (resolved(self.rows), width), "V": (resolved(self.cols), width)}
-
-    @property
-    def observable_names(self) -> tuple[str, ...]:
-        return ("error", "imbalance")
 
     def start(self) -> Init:
         return Normal(std=0.1)
-
-    def value(self, x: Any, p: Arrays, xp: Any) -> Any:
-        return self.value_and_grad(x, p, xp)[0]
-
-    def value_and_grad(self, x: Any, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        u, v, r = self._parts(x, p, xp)
-        slopes = [xp.matmul(r, v), xp.matmul(xp.matrix_transpose(r), u)]
-        flat = [xp.reshape(s, (*s.shape[:-2], s.shape[-2] * s.shape[-1])) for s in slopes]
-        return 0.5 * xp.sum(r * r, axis=(-2, -1)), xp.concat(flat, axis=-1)
-
-    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
-        u, v, r = self._parts(x, p, xp)
-        gap = xp.matmul(xp.matrix_transpose(u), u) - xp.matmul(xp.matrix_transpose(v), v)
-        return {name: xp.sqrt(xp.sum(a * a, axis=(-2, -1))) for name, a in (("error", r), ("imbalance", gap))}
-
-    def _parts(self, x: Any, p: Arrays, xp: Any) -> tuple[Any, Any, Any]:
-        """U, V and R."""
-        (rows, width), (cols, _) = self.blocks.values()
-        u = xp.reshape(x[..., : rows * width], (*x.shape[:-1], rows, width))
-        v = xp.reshape(x[..., rows * width :], (*x.shape[:-1], cols, width))
-        rank, k = min(resolved(self.rank), rows, cols), xp.arange(rows, dtype=x.dtype)
-        fall = xp.exp(-xp.log(xp.asarray(p["condition"], dtype=x.dtype))[..., None] * k / max(rank - 1, 1))
-        spectrum = xp.where(k < rank, fall, xp.zeros_like(fall))
-        return u, v, xp.matmul(u, xp.matrix_transpose(v)) - spectrum[..., :, None] * xp.eye(rows, cols, dtype=x.dtype)
 
     @classmethod
     def example(cls) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A fully connected network on data."""
 
+import dataclasses
 import itertools
 import math
 from typing import Annotated, Any, Literal
@@ -10,6 +11,8 @@ from ..base import Count
 from ..init import FanIn, Init
 from ..sweep import Structural, resolved
 from ._data import DataLandscape
+from ._program import TensorFormula
+from ._tensor_landscape import ACTIVATIONS
 
 
 class Mlp(DataLandscape):
@@ -28,25 +31,40 @@ class Mlp(DataLandscape):
 
     source = "Rumelhart, Hinton and Williams, Nature 323, 533 (1986)"
 
-    @property
-    def head(self) -> Literal["softmax", "sigmoid", "mse"]:
-        return "mse" if self.loss == "mse" else "softmax"
+    observables = {
+        "accuracy": "mean(argmax(z, axis=1) == y)",
+        "test_loss": "mean(loss_test)",
+        "test_accuracy": "mean(argmax(z_test, axis=1) == y_test)",
+    }
 
     @property
-    def nonlinearity(self) -> str:
-        return resolved(self.activation)
+    def labels_are_classes(self) -> bool:
+        return self.loss == "cross_entropy"
 
-    @property
-    def layers(self) -> list[tuple[int, int]]:
-        outputs = math.prod(self.dataset.y.shape[1:]) if self.loss == "mse" else len(self.dataset.classes)
-        return list(itertools.pairwise((self.dataset.x.shape[1], *self.hidden, outputs)))
-
-    @property
-    def blocks(self) -> dict[str, tuple[int, ...]]:
-        made: dict[str, tuple[int, ...]] = {}
-        for k, (inputs, outputs) in enumerate(self.layers, 1):
-            made |= {f"W{k}": (inputs, outputs), f"b{k}": (outputs,)}
-        return made
+    def definition(self) -> TensorFormula:
+        made, outputs = super().definition(), "classes"
+        observables = dict(made.observables)
+        define = {"act(z)": ACTIVATIONS[resolved(self.activation)]}
+        loss = "cross_entropy(z{0}, y{0})"
+        if not self.labels_are_classes:
+            outputs = math.prod(self.data.load().y.shape[1:])
+            loss = f"(z{{0}} - reshape(y{{0}}, [n{{0}}, {outputs}]))**2"
+            observables = {name: text for name, text in observables.items() if "accuracy" not in name}
+        layers = list(enumerate(itertools.pairwise(("p", *self.hidden, outputs)), 1))
+        last = len(layers)
+        for part in ("", "_test"):
+            define[f"a0{part}"] = f"X{part}"
+            define |= {f"a{k}{part}": f"act(a{k - 1}{part} @ W{k} + b{k})" for k in range(1, last)}
+            define[f"z{part}"] = f"a{last - 1}{part} @ W{last} + b{last}"
+            define[f"loss{part}"] = loss.format(part)
+        return dataclasses.replace(
+            made,
+            value=f"mean(loss) + l2/2*({' + '.join(f'sum(W{k}**2)' for k, _ in layers)})",
+            variables={name: shape for k, (n, m) in layers for name, shape in ((f"W{k}", (n, m)), (f"b{k}", (m,)))},
+            define=define,
+            chain=tuple(f"a{k}" for k in range(last)),
+            observables=observables,
+        )
 
     def start(self) -> Init:
         return FanIn()

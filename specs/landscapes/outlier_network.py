@@ -1,6 +1,6 @@
 """Outliers with opposing signals as a data set: rare large inputs in pairs of opposite sign, learnt by a network."""
 
-import itertools
+import dataclasses
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
@@ -9,12 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from ..base import Count, NonNegative, Positive, Probability
+from ..init import FanIn, Init
 from ..sweep import Structural, Swept, resolved
-from ._two_layer import TwoLayer, picked
+from ._program import Drawn, TensorFormula
+from ._tensor_landscape import ACTIVATIONS, TensorLandscape
 from .base import Arrays
 
 
-class OutlierNetwork(TwoLayer):
+class OutlierNetwork(TensorLandscape):
     r"""f = 1/(2 n) sum_i (y^_i - y_i)^2, y^ = phi(x W1) w2, on inputs (x_b, x_o): x_b ~ N(0, I), x_o = +-a for outliers, else 0.
 
     The target is strength x_b[0] + kappa |x_o|. A fraction `rarity` of the n `samples` are outliers, in pairs that differ in the sign of
@@ -34,15 +36,34 @@ class OutlierNetwork(TwoLayer):
     kappa: Swept[NonNegative] = 0.5
     rarity: Structural[Annotated[Probability, Field(gt=0, lt=1)]] = 0.02
 
+    variables = {"W1": ("signals + 1", "hidden"), "w2": ("hidden", 1)}
+    drawn = {"signal": Drawn(("n", "signals")), "side": Drawn(("n",))}
+    define = {
+        "outlier": "side * sqrt(alpha / rarity)",
+        "x": "concat(signal, reshape(outlier, [n, 1]), axis=1)",
+        "y": "strength*signal[:, 0] + kappa*abs(outlier)",
+        "error": "reshape(phi(x @ W1) @ w2, [n]) - y",
+    }
+    formula = "mean(error**2)/2"
+    observables = {
+        "loss_plus": "sum(error[:pairs]**2) / (2*pairs)",
+        "loss_minus": "sum(error[pairs:2*pairs]**2) / (2*pairs)",
+        "loss_rest": "sum(error[2*pairs:]**2) / (2*(n - 2*pairs))",
+    }
     source = "arXiv:2311.04163"
 
-    @property
-    def fan(self) -> int:
-        return resolved(self.signals) + 1
+    def definition(self) -> TensorFormula:
+        made = super().definition()
+        return dataclasses.replace(
+            made,
+            sizes={**made.sizes, "n": resolved(self.samples), "pairs": self.pairs},
+            define={**made.define, "phi(z)": ACTIVATIONS[resolved(self.activation)]},
+            fresh=self.drawn,
+            residuals="error / sqrt(n)",
+        )
 
-    @property
-    def observable_names(self) -> tuple[str, ...]:
-        return ("loss_plus", "loss_minus", "loss_rest")
+    def start(self) -> Init:
+        return FanIn()
 
     @property
     def pairs(self) -> int:
@@ -51,40 +72,27 @@ class OutlierNetwork(TwoLayer):
 
     @property
     def disorder_size(self) -> int:
-        return resolved(self.samples) * (self.fan - 1)
+        return resolved(self.samples) * resolved(self.signals)
 
     @property
     def sample_size(self) -> int:
-        return self.fan
+        return resolved(self.signals) + 1
 
     def batch_count(self) -> int:
         return resolved(self.samples)
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
-        """`signal` (seeds, n, signals), the same for both of a pair, and `sign` (seeds, n, 1) of the outlier."""
+        """`signal` (seeds, n, signals), the same for both of a pair, and `side` (seeds, n), the outlier's sign."""
         z = normal(self.disorder_size)
-        z = z.reshape(len(z), resolved(self.samples), self.fan - 1).copy()
+        z = z.reshape(len(z), resolved(self.samples), resolved(self.signals)).copy()
         z[:, self.pairs : 2 * self.pairs] = z[:, : self.pairs]
-        sign = np.zeros((*z.shape[:2], 1), z.dtype)
-        sign[:, : self.pairs], sign[:, self.pairs : 2 * self.pairs] = 1, -1
-        return {"signal": z, "sign": sign}
+        side = np.zeros(z.shape[:2], z.dtype)
+        side[:, : self.pairs], side[:, self.pairs : 2 * self.pairs] = 1, -1
+        return {"signal": z, "side": side}
 
-    def data(self, p: Arrays, xp: Any, batch: Any = None) -> tuple[Any, Any]:
-        if batch is not None and len(batch.shape) == 3:
-            edge, last = NormalDist().inv_cdf(1 - float(resolved(self.rarity)) / 2), batch[None, ..., -1]
-            signal, sign = batch[None, ..., :-1], xp.where(xp.abs(last) > edge, xp.sign(last), xp.zeros_like(last))
-        else:
-            signal, sign = picked(p["signal"], batch, xp), picked(p["sign"], batch, xp)[..., 0]
-        alpha, strength, kappa = (xp.asarray(p[name], dtype=signal.dtype)[..., None] for name in ("alpha", "strength", "kappa"))
-        outlier = sign * xp.sqrt(alpha / float(resolved(self.rarity)))
-        signal = signal + 0 * outlier[..., None]
-        return xp.concat([signal, outlier[..., None]], axis=-1), strength * signal[..., 0] + kappa * xp.abs(outlier)
-
-    def observe(self, x: Any, p: Arrays, xp: Any) -> Arrays:
-        inputs, targets = self.data(p, xp)
-        ends = itertools.pairwise((0, self.pairs, 2 * self.pairs, resolved(self.samples)))
-        groups = [(inputs[..., a:b, :], targets[..., a:b]) for a, b in ends]
-        return {name: self.loss(x, *group, xp) for name, group in zip(self.observable_names, groups, strict=True)}
+    def fresh(self, normal: Any, xp: Any) -> Arrays:
+        edge, last = NormalDist().inv_cdf(1 - float(resolved(self.rarity)) / 2), normal[None, ..., -1]
+        return {"signal": normal[None, ..., :-1], "side": xp.where(xp.abs(last) > edge, xp.sign(last), xp.zeros_like(last))}
 
     @classmethod
     def example(cls) -> dict[str, Any]:

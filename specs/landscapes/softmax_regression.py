@@ -16,16 +16,15 @@ class SoftmaxRegression(DataLandscape):
 
     kind: Literal["softmax_regression"] = "softmax_regression"
 
+    variables = {"W": ("p", "classes"), "b": ("classes",)}
+    define = {"z(X)": "X @ W + b"}
+    formula = "mean(cross_entropy(z(X), y)) + l2/2*sum(W**2)"
+    observables = {
+        "accuracy": "mean(argmax(z(X), axis=1) == y)",
+        "test_loss": "mean(cross_entropy(z(X_test), y_test))",
+        "test_accuracy": "mean(argmax(z(X_test), axis=1) == y_test)",
+    }
     source = "Bishop, Pattern Recognition and Machine Learning (2006), section 4.3.4"
-
-    @property
-    def layers(self) -> list[tuple[int, int]]:
-        return [(self.dataset.x.shape[1], len(self.dataset.classes))]
-
-    @property
-    def blocks(self) -> dict[str, tuple[int, ...]]:
-        ((features, classes),) = self.layers
-        return {"W": (features, classes), "b": (classes,)}
 
     @classmethod
     def example(cls) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from thalweg.specs.landscapes import _data
+from thalweg.specs.landscapes import _program, _tensor_landscape
 from thalweg.specs.landscapes.logistic_regression import LogisticRegression
 from thalweg.specs.landscapes.mlp import Mlp
 from thalweg.specs.landscapes.softmax_regression import SoftmaxRegression
@@ -23,6 +23,11 @@ MADE = {
 }
 SMALL = [name for name in MADE if name != "wide"]
 P = {"l2": np.array([[0.1], [0.7]])}
+
+
+def head(land):
+    """The loss on the output: softmax, sigmoid or mse."""
+    return "sigmoid" if land.kind == "logistic_regression" else "mse" if getattr(land, "loss", "") == "mse" else "softmax"
 
 
 def points(land, *lead, dtype=np.float64, seed=0):
@@ -46,11 +51,11 @@ def slow(land, x, l2, rows=None):
         a = data.x[i]
         for k in range(0, len(blocks), 2):
             if k:
-                a = np.tanh(a) if land.nonlinearity == "tanh" else np.maximum(a, 0)
+                a = np.tanh(a) if land.activation == "tanh" else np.maximum(a, 0)
             a = np.atleast_1d(a @ blocks[k] + blocks[k + 1])
-        if land.head == "mse":
+        if head(land) == "mse":
             total += np.mean((a - data.y[i]) ** 2)
-        elif land.head == "sigmoid":
+        elif head(land) == "sigmoid":
             q = 1 / (1 + np.exp(-a[0]))
             total -= np.log(q if data.y[i] == data.classes[1] else 1 - q)
         else:
@@ -132,7 +137,7 @@ def test_the_memory_budget_does_not_change_bits(name, size, monkeypatch):
     x, batch = points(land, 4, 7), None if size is None else batches(land, 7, size)
     want = land.value_and_grad(x, {"l2": 0.1}, np, batch)
     for budget in (1, 20_000, 100_000):
-        monkeypatch.setattr(_data, "BUDGET", budget)
+        monkeypatch.setattr(_program, "BUDGET", budget)
         found = land.value_and_grad(x, {"l2": 0.1}, np, batch)
         np.testing.assert_array_equal(found[0], want[0])
         np.testing.assert_array_equal(found[1], want[1])
@@ -143,7 +148,7 @@ def test_pieces_of_the_samples(size, monkeypatch):
     land = MADE["tanh-cross_entropy"]
     x, batch = points(land, 2, 3), None if size is None else batches(land, 3, size)
     want, seen = land.value_and_grad(x, P, np, batch), land.observe(x, P, np)
-    monkeypatch.setattr(_data, "ROWS", 4)
+    monkeypatch.setattr(_tensor_landscape, "ROWS", 4)
     found = land.value_and_grad(x, P, np, batch)
     np.testing.assert_allclose(found[0], want[0], rtol=1e-13)
     np.testing.assert_allclose(found[1], want[1], rtol=1e-10, atol=1e-14)
@@ -195,7 +200,7 @@ def test_observables_by_hand(name):
     seen = land.observe(x, P, np)
     assert tuple(seen) == land.observable_names
     swapped = type(data)(data.x_test, data.y_test, data.x_test, data.y_test, data.classes, "test")
-    parts = [("accuracy", land)] if land.head != "mse" else []
+    parts = [("accuracy", land)] if head(land) != "mse" else []
     other = land.model_copy()
     other._dataset = swapped
     for key, one in [*parts, ("test_accuracy", other)]:
@@ -204,8 +209,8 @@ def test_observables_by_hand(name):
                 loss, z = slow(one, x[k, s], 0.0)
                 if one is other:
                     assert seen["test_loss"][k, s] == pytest.approx(loss, rel=1e-12)
-                if land.head != "mse":
-                    best = (z[:, 0] > 0).astype(int) if land.head == "sigmoid" else z.argmax(axis=1)
+                if head(land) != "mse":
+                    best = (z[:, 0] > 0).astype(int) if head(land) == "sigmoid" else z.argmax(axis=1)
                     assert seen[key][k, s] == pytest.approx(np.mean(data.classes[best] == one.dataset.y))
 
 
@@ -261,8 +266,9 @@ def test_labels_of_any_two_values(tmp_path):
 
 def test_swept_activation():
     land = Mlp.model_validate({"data": {"builtin": "blobs"}, "activation": ["relu", "tanh"]})
-    assert land.nonlinearity == "relu"
-    assert land.replace({("activation",): "tanh"}).nonlinearity == "tanh"
+    x, other = points(land), Mlp.model_validate({"data": {"builtin": "blobs"}, "activation": "relu"})
+    assert land.value(x, {"l2": 0.0}, np) == other.value(x, {"l2": 0.0}, np)
+    assert land.replace({("activation",): "tanh"}).value(x, {"l2": 0.0}, np) != other.value(x, {"l2": 0.0}, np)
 
 
 @pytest.mark.parametrize(
