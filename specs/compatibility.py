@@ -3,12 +3,14 @@
 One function a rule. Each yields its problems as messages that begin with the part of the study they are about.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .errors import SpecError
 from .init import FanIn, File, Normal, Point, Solution, Uniform
 from .landscapes.base import Landscape
-from .noise import Gaussian, Minibatch, Online, StudentT
+from .noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from .reserved import CLAIM_WORDS, STATISTICS, VARIABLES, folder_problem, listed, reserved, same_but_for_case
 from .sweep import Sweep, values_of
 
@@ -41,6 +43,12 @@ def samples(study: "Study") -> Iterator[str]:
         yield f"noise: minibatch needs a landscape made of data, and {study.landscape.kind} is not{without_samples(study.landscape)}"
     if isinstance(noise, Online) and not all(land.sample_size for land in lands):
         yield f"noise: online needs a landscape with a distribution of samples, and {study.landscape.kind} has none"
+    if isinstance(noise, SAMPLED):
+        for land, size in itertools.product(lands, values_of(noise.size)):
+            try:
+                land.check_batch(size, isinstance(noise, Online))
+            except SpecError as error:
+                yield f"landscape.{error} (in a batch of {size})"
     if isinstance(noise, Minibatch) and (without := [s for s in values_of(noise.sampling) if s != "replacement"]):
         size, count = max(values_of(noise.size)), min(land.batch_count() for land in lands)
         if count and size > count:
@@ -48,7 +56,9 @@ def samples(study: "Study") -> Iterator[str]:
 
 
 def without_samples(landscape: Landscape) -> str:
-    """A hint where the landscape could have samples."""
+    """A hint where the landscape could have samples, or has those of another noise."""
+    if isinstance(getattr(landscape, "samples", None), dict) and landscape.sample_size:
+        return ": its samples are new at every step; use online noise"
     return " with samples: 0; give it samples" if "samples" in type(landscape).model_fields and landscape.sample_size else ""
 
 

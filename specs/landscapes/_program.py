@@ -38,8 +38,8 @@ class TensorFormula:
     n, n_test, p and classes.
 
     `drawn` is what `disorder` makes once a seed; where its first axis is n it has a row for every sample. `residuals` names the formula for
-    `jacobian`. For online noise, `fresh` are the arrays that the landscape makes of new normal numbers, n the size of the batch, and `sampled`
-    is the loss on them where that is not `value`. `average` says that value and observables are means over samples, plus what samples do not
+    `jacobian`. For online noise, `fresh` are the arrays that the landscape makes of new normal numbers, `batch` names the size that is their
+    number, and `sampled` is the loss on them where that is not `value`. `average` says that value and observables are means over samples, plus what samples do not
     change. `chain` names definitions that are read one after the other, since they are too many to be read inside each other.
     """
 
@@ -50,6 +50,7 @@ class TensorFormula:
     arrays: Mapping[str, Any] = field(default_factory=dict)
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     fresh: Mapping[str, Drawn] = field(default_factory=dict)
+    batch: str = "n"
     define: Mapping[str, str] = field(default_factory=dict)
     observables: Mapping[str, str] = field(default_factory=dict)
     residuals: str = ""
@@ -144,7 +145,10 @@ class Program:
         self.formula, self.inputs, self.sizes = formula, inputs, sizes
         self.by = [inputs[name] for name in formula.variables]
         self.along = [given(f"{name}{ALONG}", x.shape) for name, x in zip(formula.variables, self.by, strict=True)]
-        self.loss = self.reading().scalar(formula.sampled if online and formula.sampled else formula.value)
+        of_all = bool(formula.sampled) and not online
+        self.loss = self.reading().scalar(
+            formula.sampled if online and formula.sampled else formula.value, ("population" if of_all else "value",)
+        )
 
     def reading(self) -> Reading:
         """What reads formulas: a new one each time, since threads may ask for different parts at once."""

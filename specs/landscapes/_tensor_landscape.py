@@ -155,6 +155,7 @@ class ProgramLandscape(Landscape):
         together from pieces."""
         online = batch is not None and len(batch.shape) == 3
         rows = batch if batch is None or online else xp.reshape(batch, (-1, batch.shape[-1]))
+        size = self._formula.batch if online else size
         count = self._sizes.get(size, 0) if rows is None else rows.shape[1]
         if not self._formula.average or count <= ROWS:
             program = self.program(None if rows is None else count, size, online)
@@ -180,9 +181,8 @@ class ProgramLandscape(Landscape):
         size
             The name of their number: n, or n_test for the test part.
         """
-        formula = self._formula
         data = self._data_arrays(x, xp)
-        of_each = {name: xp.asarray(p[name]) for name in (*formula.parameters, *formula.drawn, *(STEP if self.takes_step else ()))}
+        of_each = {name: xp.asarray(p[name]) for name in self._of_runs}
         some = rows is not None
         if some and not isinstance(rows, slice) and len(rows.shape) == 3:
             of_each, some = {**of_each, **self.fresh(rows, xp)}, False
@@ -195,6 +195,11 @@ class ProgramLandscape(Landscape):
             return made
 
         return given
+
+    @cached_property
+    def _of_runs(self) -> tuple[str, ...]:
+        """The names of what programs take from the landscape's numbers and random arrays."""
+        return (*self._formula.parameters, *self._formula.drawn, *(STEP if self.takes_step else ()))
 
     @cached_property
     def _of_samples(self) -> dict[str, dict[str, int]]:

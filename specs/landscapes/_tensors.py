@@ -1,6 +1,6 @@
 """A formula over named tensors and data, written in the study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -12,15 +12,18 @@ from ..data import Data
 from ..errors import PlacedError
 from ..init import FanIn, Init, Normal
 from ..names import normal_names, why_no_name
-from ..program.draws import Draw, draw
+from ..program.draws import Draw, draw, sample
 from ..program.function import FUNCTIONS
+from ..program.node import Node, ordered
 from ..program.read import CONSTANTS
 from ..sweep import Structural, StructuralValues, Swept, resolved
-from ._program import STEP, Drawn, TensorFormula
+from ._program import STEP, Drawn, Program, TensorFormula, reads
 from ._tensor_landscape import ProgramLandscape
 from .base import Arrays
 
 DATA = ("X", "y", "X_test", "y_test")
+MAX_HELD = 2**24
+"""Random numbers that the held-out samples of a seed may take."""
 
 
 class Tensors(ProgramLandscape):
@@ -29,6 +32,10 @@ class Tensors(ProgramLandscape):
     `variables` are what is optimised: a name and a shape each, made of whole numbers and `sizes`. `data` brings X (n, p), y (n,), X_test,
     y_test and the sizes n, n_test, p, classes. `parameters` are numbers, `arrays` are written out, `draws` are random once a seed. `define`
     names parts of the formula, with arguments where the name has them. `observables` are recorded along the trajectory.
+
+    `samples` are random anew at every step of online noise, whose size is `batch`. What is recorded then, and what noise none descends, is the
+    formula `population`, the expected value where it is known, else `value` on `held` samples that are drawn once a seed and that no update
+    sees. Observables that name samples are those of the held-out ones, too.
     """
 
     kind: Literal["expression"] = "expression"
@@ -40,6 +47,11 @@ class Tensors(ProgramLandscape):
     draws: dict[str, str] = Field(
         default={}, description="random once a seed: normal(d, d), uniform, sign, sphere, permutation, orthogonal"
     )
+    samples: dict[str, str] = Field(
+        default={}, description="random anew at every step of online noise, draws with `batch` in front: normal(batch, d)"
+    )
+    population: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="the expected value over samples, if known")
+    held: Count = Field(default=1024, description="samples a seed that the loss is recorded on where there is no population")
     define: dict[str, str] = Field(default={}, description="parts of the formula by name; net(x) has an argument")
     value_: Annotated[str, Field(alias="value", min_length=1, description="the loss")]
     observables: dict[str, str] = Field(default={}, description="formulas that are recorded along the trajectory, by name")
@@ -47,7 +59,7 @@ class Tensors(ProgramLandscape):
     model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
     domain = (-1.0, 1.0)
 
-    @field_validator("variables", "parameters", "observables", "sizes", "arrays", "draws", mode="before")
+    @field_validator("variables", "parameters", "observables", "sizes", "arrays", "draws", "samples", mode="before")
     @classmethod
     def _as_formulas_read_them(cls, names: Any) -> Any:
         names = {name: [] for name in names} if isinstance(names, (list, tuple)) else names
@@ -57,14 +69,31 @@ class Tensors(ProgramLandscape):
     def _reads(self):
         self._dataset = self.data.load() if self.data else None
         self._check_names()
+        if (count := self.held * self.sample_size) > MAX_HELD:
+            most = f"at most {MAX_HELD:,} are held a seed; give a smaller `held`"
+            raise PlacedError(("held",), f"{self.held:,} samples of {self.sample_size:,} numbers are {count:,}, and {most}")
         _ = self.program().watched
+        self._check_samples()
         return self
+
+    def _check_samples(self) -> None:
+        """Samples are used, and where a known expected value is given that does without them."""
+        if not self.samples:
+            for name in ("population", "held"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise PlacedError((name,), "belongs to `samples`, and there are none")
+            return
+        if self.population is not None and (used := self._sampled(self.program().loss)):
+            raise PlacedError(("population",), f"is the expected value over samples, and depends on {used[0]}; use {used[0]} in `value`")
+        if not self._sampled(self._seen.loss):
+            raise PlacedError(("samples",), "the formula `value` depends on none of them")
 
     def _check_names(self) -> None:
         """Every name is a plain identifier, used once, and none that formulas have themselves."""
         seen = dict.fromkeys(DATA, "data") if self.data else {}
         seen |= dict.fromkeys(("n", "n_test", "p", "classes"), "data") if self.data else {}
-        for part in ("sizes", "variables", "parameters", "arrays", "draws", "define"):
+        seen |= {"batch": "samples"} if self.samples else {}
+        for part in ("sizes", "variables", "parameters", "arrays", "draws", "samples", "define"):
             for head in getattr(self, part):
                 name = head.split("(")[0].strip() if part == "define" else head
                 if problem := why_no_name(name):
@@ -76,15 +105,17 @@ class Tensors(ProgramLandscape):
                 seen[name] = part
 
     def definition(self) -> TensorFormula:
+        fresh = {name: drawn(d, ("batch",)) for name, d in self._samples.items()}
         return TensorFormula(
-            value=self.value_,
+            value=self.population or self.value_,
             variables=self.variables,
-            sizes=self._named_sizes,
+            sizes=self._named_sizes | ({"batch": self.held} if self.samples else {}),
             parameters=tuple(self.parameters),
             arrays=self.arrays,
-            drawn={
-                name: Drawn(tuple(label or n for n, label in zip(d.shape, d.axes, strict=True)), d.kind) for name, d in self._draws.items()
-            },
+            drawn={name: drawn(d) for name, d in self._draws.items()} | fresh,
+            fresh=fresh,
+            batch="batch",
+            sampled=self.value_ if self.population else "",
             define=self.define,
             observables=self.observables,
         )
@@ -98,17 +129,78 @@ class Tensors(ProgramLandscape):
         sizes = self._named_sizes | self.data_sizes()
         return {name: draw(text, sizes, ("draws", name)) for name, text in self.draws.items()}
 
+    @cached_property
+    def _samples(self) -> dict[str, Draw]:
+        sizes = self._named_sizes | self.data_sizes()
+        return {name: sample(text, sizes, ("samples", name)) for name, text in self.samples.items()}
+
+    @property
+    def _seen(self) -> Program:
+        """The program of what updates see with online noise, for as many samples as are held out."""
+        return self.program(self.held, "batch", online=True)
+
+    def _sampled(self, node: Node) -> list[str]:
+        """The samples that this depends on."""
+        return [name for name in self.samples if any(reads(one, (name,)) for one in ordered([node]))]
+
+    @cached_property
+    def _holds(self) -> bool:
+        """Whether what is recorded needs held-out samples."""
+        program = self.program()
+        return any(map(self._sampled, (program.loss, *program.watched.values())))
+
+    @cached_property
+    def _of_runs(self) -> tuple[str, ...]:
+        return tuple(name for name in super()._of_runs if self._holds or name not in self.samples)
+
+    @property
+    def takes_step(self) -> bool:
+        return self.program().takes_step or (self.population is not None and self._seen.takes_step)
+
+    def check_batch(self, size: int, online: bool) -> None:
+        self.program(size, "batch" if online else "n", online)
+
+    def batch_count(self) -> int:
+        return 0 if self.samples else super().batch_count()
+
+    @property
+    def sample_size(self) -> int:
+        return sum(one.count for one in self._samples.values())
+
+    def fresh(self, normal: Any, xp: Any) -> Arrays:
+        return {name: array[None, ...] for name, array in made(self._samples, normal, xp).items()}
+
     def start(self) -> Init:
         return FanIn() if any(len(shape) > 1 for shape in self.blocks.values()) else Normal()
 
     @property
     def disorder_size(self) -> int:
-        return sum(drawn.count for drawn in self._draws.values())
+        return self._drawn_once + (self.held * self.sample_size if self.samples and self._holds else 0)
+
+    @property
+    def _drawn_once(self) -> int:
+        """How many numbers `draws` takes."""
+        return sum(one.count for one in self._draws.values())
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
-        numbers, first, made = normal(self.disorder_size) if self._draws else None, 0, {}
-        for name, drawn in self._draws.items():
-            assert numbers is not None
-            made[name] = drawn.make(numbers[:, first : first + drawn.count])
-            first += drawn.count
-        return made
+        if not self.disorder_size:
+            return {}
+        numbers, count = normal(self.disorder_size), self._drawn_once
+        found = made(self._draws, numbers[:, :count], np)
+        if numbers.shape[1] > count:
+            found |= made(self._samples, numbers[:, count:].reshape(len(numbers), self.held, self.sample_size), np)
+        return found
+
+
+def drawn(one: Draw, front: tuple[str, ...] = ()) -> Drawn:
+    """Its shape, behind these sizes, with the names of its axes."""
+    return Drawn((*front, *(label or n for n, label in zip(one.shape, one.axes, strict=True))), one.kind)
+
+
+def made(draws: Mapping[str, Draw], numbers: Any, xp: Any) -> Arrays:
+    """The arrays by name, made in turn of standard normal numbers (..., count): (..., *shape) each."""
+    found, first = {}, 0
+    for name, one in draws.items():
+        found[name] = one.make(numbers[..., first : first + one.count], xp)
+        first += one.count
+    return found

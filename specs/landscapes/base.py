@@ -110,6 +110,9 @@ class Landscape(Unit):
         """The data that it is made of (specs/data.py, Dataset); None if it is made of none."""
         return None
 
+    def check_batch(self, size: int, online: bool) -> None:
+        """Raises SpecError if the loss cannot be computed on so many samples, of the data's or, `online`, on new ones."""
+
     def batch_count(self) -> int:
         """How many samples minibatches are drawn from; 0 if the landscape is not made of data."""
         return 0

@@ -11,7 +11,7 @@ from ..sweep import Swept
 from . import _tensors
 from .base import Landscape, SymbolicLandscape
 
-TENSORS = {"data", "sizes", "draws", "arrays"}
+TENSORS = {"data", "sizes", "draws", "arrays", "samples", "population", "held"}
 """Keys that only a formula over tensors has."""
 
 

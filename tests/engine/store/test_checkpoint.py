@@ -23,6 +23,13 @@ RIVER = {
     "steps": 90,
 }
 DRIFT = {"kind": "expression", "variables": {"u": [3]}, "value": "sum((u - sin(t/9))**2) + t/steps*sum(cos(3*u))"}
+STREAM = {
+    "kind": "expression",
+    "variables": {"u": [3]},
+    "draws": {"v": "sphere(3)"},
+    "samples": {"x": "normal(batch, 3)"},
+    "value": "mean((x @ (u - v))**2)",
+}
 SAMPLES = {**STUDY, "landscape": {"kind": "teacher_network", "inputs": 5, "hidden": 4}, "noise": {"kind": "minibatch", "size": 3}}
 CASES = {
     "adam and average": ("array", {**STUDY, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak"}]}),
@@ -37,6 +44,10 @@ CASES = {
             "noise": {"kind": "minibatch", "size": 3, "sampling": "reshuffle"},
             "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}],
         },
+    ),
+    "stream of samples": (
+        "array",
+        {**STUDY, "landscape": STREAM, "noise": {"kind": "online", "size": 2}, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.1]}]},
     ),
     "drifting formula": ("array", {**STUDY, "landscape": DRIFT, "optimizers": [{"kind": "adam", "lr": [0.01, 0.1]}]}),
     "stop early": ("array", {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.04]}], "stop": {"loss_below": 0.02}}),
