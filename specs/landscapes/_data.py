@@ -48,4 +48,4 @@ class DataLandscape(TensorLandscape):
         made = super().definition()
         tested = self._dataset is not None and len(self._dataset.x_test) > 0
         kept = {name: text for name, text in made.observables.items() if tested or not name.startswith("test_")}
-        return dataclasses.replace(made, observables=kept, average=True)
+        return dataclasses.replace(made, observables=kept)

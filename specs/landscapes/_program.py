@@ -39,8 +39,8 @@ class TensorFormula:
 
     `drawn` is what `disorder` makes once a seed; where its first axis is n it has a row for every sample. `residuals` names the formula for
     `jacobian`. For online noise, `fresh` are the arrays that the landscape makes of new normal numbers, `batch` names the size that is their
-    number, and `sampled` is the loss on them where that is not `value`. `average` says that value and observables are means over samples, plus what samples do not
-    change. `chain` names definitions that are read one after the other, since they are too many to be read inside each other.
+    number, and `sampled` is the loss on them where that is not `value`. `chain` names definitions that are read one after the other, since they
+    are too many to be read inside each other.
     """
 
     value: str
@@ -55,7 +55,6 @@ class TensorFormula:
     observables: Mapping[str, str] = field(default_factory=dict)
     residuals: str = ""
     sampled: str = ""
-    average: bool = False
     chain: tuple[str, ...] = ()
 
 
@@ -176,6 +175,12 @@ class Program:
     def gradient(self) -> list[Node]:
         return grad(self.loss, self.by)
 
+    def nodes(self, wanted: str) -> list[Node]:
+        """What the outputs of this name are made of: observables, or the loss and what is linear in it."""
+        if not wanted.startswith("observed"):
+            return [self.loss]
+        return [node for name, node in self.watched.items() if (name in self.tested) == (wanted == "observed_of_test")]
+
     @cached_property
     def value(self) -> Wanted:
         return Wanted(self.by, self.loss)
@@ -195,11 +200,11 @@ class Program:
 
     @cached_property
     def observed(self) -> Wanted:
-        return Wanted(self.by, *(node for name, node in self.watched.items() if name not in self.tested))
+        return Wanted(self.by, *self.nodes("observed"))
 
     @cached_property
     def observed_of_test(self) -> Wanted:
-        return Wanted(self.by, *(self.watched[name] for name in self.tested))
+        return Wanted(self.by, *self.nodes("observed_of_test"))
 
     @cached_property
     def pulled(self) -> Wanted:

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from ..data import Dataset
-from ..errors import PlacedError
+from ..errors import PlacedError, SpecError
 from ..program.function import array, given
 from ..program.node import MAX_NUMBERS, Node
+from ..program.pieces import is_mean
 from ..program.sizes import size_of
 from ..sweep import resolved
 from ._program import BUDGET, RESIDUALS, STEP, Drawn, Program, TensorFormula, of_runs, taken
@@ -106,8 +107,11 @@ class ProgramLandscape(Landscape):
         return {}
 
     def workspace(self, samples: int, runs: int) -> int:
-        piece = ROWS if self._formula.average and self.batch_count() > ROWS else None
-        return min(BUDGET // 8, runs * self.program(piece).both.width)
+        size = self._formula.batch
+        count = self._sizes.get(size, 0)
+        some = -(-count // len(pieces(count))) if self._in_pieces("both", count, size) else None
+        width = self.program(some, size).both.width
+        return min(max(BUDGET // 8, width), runs * width)
 
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         (value,) = self._outputs("value", x, p, xp)
@@ -150,23 +154,42 @@ class ProgramLandscape(Landscape):
 
         return xp.stack([row(k) for k in range(units.shape[0])], axis=-2)
 
-    def _outputs(self, wanted: str, x: Any, p: Arrays, xp: Any, batch: Any = None, size: str = "n", v: Any = None) -> list[Any]:
+    def _outputs(self, wanted: str, x: Any, p: Arrays, xp: Any, batch: Any = None, size: str = "", v: Any = None) -> list[Any]:
         """The outputs of this name, of all samples or of a batch: numbers (...) and vectors (..., dim). A mean over many samples is put
         together from pieces."""
         online = batch is not None and len(batch.shape) == 3
         rows = batch if batch is None or online else xp.reshape(batch, (-1, batch.shape[-1]))
-        size = self._formula.batch if online else size
+        size = size or self._formula.batch
         count = self._sizes.get(size, 0) if rows is None else rows.shape[1]
-        if not self._formula.average or count <= ROWS:
+        if online or not self._in_pieces(wanted, count, size):
             program = self.program(None if rows is None else count, size, online)
             return getattr(program, wanted)(x, v, self._given(x, p, xp, rows, size), xp)
         total: list[Any] = []
-        for first in range(0, count, ROWS):
-            piece = slice(first, min(first + ROWS, count))
-            program, given = self.program(piece.stop - first, size), self._given(x, p, xp, piece if rows is None else rows[:, piece], size)
-            found = [a * (piece.stop - first) for a in getattr(program, wanted)(x, v, given, xp)]
+        for piece in pieces(count):
+            some = piece.stop - piece.start
+            program, given = self.program(some, size), self._given(x, p, xp, piece if rows is None else rows[:, piece], size)
+            found = [a * some for a in getattr(program, wanted)(x, v, given, xp)]
             total = [t + a for t, a in zip(total, found, strict=True)] if total else found
         return [t / count for t in total]
+
+    def _in_pieces(self, wanted: str, count: int, size: str) -> bool:
+        """Whether these outputs, of so many samples, are put together from pieces."""
+        if count <= ROWS or not (samples := self._of_samples.get(size)):
+            return False
+        key = (wanted if wanted.startswith("observed") else "value", count, size)
+        if key not in self._means:
+            some = {piece.stop - piece.start for piece in pieces(count)}
+            try:
+                whole, *others = (self.program(n, size).nodes(wanted) for n in (count, *some))
+            except SpecError:  # a formula that needs all of them
+                others, whole = [], []
+            pairs = [(n, a, b) for n, nodes in zip(some, others, strict=False) for a, b in zip(whole, nodes, strict=True)]
+            self._means[key] = bool(others) and all(is_mean(a, b, samples, count, n) for n, a, b in pairs)
+        return self._means[key]
+
+    @cached_property
+    def _means(self) -> dict[Any, bool]:
+        return {}
 
     def _given(self, x: Any, p: Arrays, xp: Any, rows: Any, size: str) -> Callable[[slice, slice], Arrays]:
         """What a program is given besides the variables, for some points of the sweep and some seeds.
@@ -204,11 +227,12 @@ class ProgramLandscape(Landscape):
     @cached_property
     def _of_samples(self) -> dict[str, dict[str, int]]:
         """By the name of a size the arrays that have a row for every sample, with the number of their own axes."""
-        made: dict[str, dict[str, int]] = {"n": {}, "n_test": {}}
+        made: dict[str, dict[str, int]] = {"n": {}, "n_test": {}, self._formula.batch: {}}
         if self._dataset is not None:
             columns = len(self._dataset.y.shape)
-            made = {"n": {"X": 2, "y": columns}, "n_test": {"X_test": 2, "y_test": columns}}
-        made["n"] |= {name: len(d.shape) for name, d in self._formula.drawn.items() if d.shape and d.shape[0] == "n"}
+            made |= {"n": {"X": 2, "y": columns}, "n_test": {"X_test": 2, "y_test": columns}}
+        for size, names in made.items():
+            names |= {name: len(d.shape) for name, d in self._formula.drawn.items() if d.shape and d.shape[0] == size}
         return made
 
     def _data_arrays(self, like: Any, xp: Any) -> Arrays:
@@ -271,6 +295,12 @@ class TensorLandscape(ProgramLandscape):
             define=self.define,
             observables=self.observables,
         )
+
+
+def pieces(count: int) -> list[slice]:
+    """So many samples in pieces of at most ROWS, as equal as can be."""
+    many = -(-count // ROWS)
+    return [slice(k * count // many, (k + 1) * count // many) for k in range(many)]
 
 
 def shaped(shape: Sequence[int | str], sizes: Mapping[str, Any], path: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -114,7 +114,7 @@ class Tensors(ProgramLandscape):
             arrays=self.arrays,
             drawn={name: drawn(d) for name, d in self._draws.items()} | fresh,
             fresh=fresh,
-            batch="batch",
+            batch="batch" if self.samples else "n",
             sampled=self.value_ if self.population else "",
             define=self.define,
             observables=self.observables,

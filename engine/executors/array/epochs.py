@@ -17,7 +17,8 @@ class Epochs:
 
     def __init__(self, root_seed: int, seeds: Any, count: int, size: int, sampling: str, xp: Any):
         self.root_seed, self.seeds, self.count, self.size, self.sampling, self.xp = root_seed, seeds, count, size, sampling, xp
-        self.epoch, self.order = -1, None
+        self.epoch = -1
+        self.order: Any = None
 
     def at(self, step: int) -> Any:
         """The rows of one step."""
