@@ -116,7 +116,7 @@ class _Comparison:
         if not axes:
             mixed()
         first = axes[0]
-        along = at if isinstance(at, tuple) else (at,)
+        along: tuple[int, ...] = at if isinstance(at, tuple) else () if at is None else (at,)
         if first is not None and (isinstance(a.function, Reduction) or name in ("argmax", "argmin")) and first not in along:
             assert len(axes_left(a.args[0], along)) == a.ndim
             return first + sum(k > first for k in along)
