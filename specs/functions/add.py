@@ -10,6 +10,7 @@ class Add(Elementwise):
     """a + b."""
 
     name = "add"
+    ufunc = "add"
     examples = ("x + v", "x + s")
     count = 2
     rough = False
@@ -24,9 +25,6 @@ class Add(Elementwise):
         if b.is_number and b.number == 0 and a.kind == "float":
             return a
         return super().build(a, b)
-
-    def formula(self, xp: Any, a: Any, b: Any) -> Any:
-        return a + b
 
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return number(1.0), number(1.0)

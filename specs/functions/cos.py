@@ -1,7 +1,5 @@
 """cos(x): the cosine."""
 
-from typing import Any
-
 from ..program.function import Elementwise
 from ..program.node import Node, apply
 
@@ -10,10 +8,8 @@ class Cos(Elementwise):
     """The cosine of x in radians. Its slope is -sin(x); NaN at infinity."""
 
     name = "cos"
+    ufunc = "cos"
     examples = ("cos(x)",)
-
-    def formula(self, xp: Any, x: Any) -> Any:
-        return xp.cos(x)
 
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
         return (-apply("sin", x),)

@@ -11,6 +11,7 @@ class Divide(Elementwise):
     """a / b, entry by entry. Its slopes are 1/b and -(a/b)/b."""
 
     name = "divide"
+    ufunc = "divide"
     examples = ("x / v", "1 / x")
     count = 2
 
@@ -20,9 +21,6 @@ class Divide(Elementwise):
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = args
         return a if is_one(b) and a.kind == "float" else super().build(a, b)
-
-    def formula(self, xp: Any, a: Any, b: Any) -> Any:
-        return a / b
 
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return 1.0 / b, -y / b

@@ -1,7 +1,5 @@
 """isfinite(x): whether it is a number, neither infinite nor NaN."""
 
-from typing import Any
-
 from ..program.function import Elementwise, as_float
 from ..program.node import Node
 
@@ -10,14 +8,12 @@ class Isfinite(Elementwise):
     """False where x is infinite or NaN: where(isfinite(x), x, 0) leaves out what is missing."""
 
     name = "isfinite"
+    ufunc = "isfinite"
     examples = ("isfinite(x)", "isfinite(k)")
     result = "bool"
 
     def prepared(self, *args: Node) -> tuple[Node, ...]:
         return tuple(map(as_float, args))
-
-    def formula(self, xp: Any, x: Any) -> Any:
-        return xp.isfinite(x)
 
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
         return (None,)

@@ -1,7 +1,5 @@
 """a <= b, entry by entry; its slope is 0."""
 
-from typing import Any
-
 from ..program.function import Comparison
 
 
@@ -9,7 +7,5 @@ class LessEqual(Comparison):
     """a <= b, entry by entry. NaN compares as IEEE arithmetic has it."""
 
     name = "less_equal"
+    ufunc = "less_equal"
     examples = ("x <= v",)
-
-    def formula(self, xp: Any, a: Any, b: Any) -> Any:
-        return a <= b

@@ -1,7 +1,5 @@
 """logical_and(a, b): whether both hold, entry by entry."""
 
-from typing import Any
-
 from ..program.function import Elementwise
 from ..program.node import Node
 
@@ -10,13 +8,11 @@ class LogicalAnd(Elementwise):
     """Whether both hold. Written `a and b`; both are computed."""
 
     name = "logical_and"
+    ufunc = "logical_and"
     examples = ("logical_and(c, x > v)", "x > 0 and z > 0")
     count = 2
     result = "bool"
     takes = ("bool",)
-
-    def formula(self, xp: Any, a: Any, b: Any) -> Any:
-        return xp.logical_and(a, b)
 
     def slopes(self, y: Node, *args: Node) -> tuple[Node | None, ...]:
         return None, None

@@ -10,6 +10,7 @@ class Matmul(Function):
     """sum_k a_ik b_kj over the last axis of a and the last but one of b; axes in front broadcast."""
 
     name = "matmul"
+    ufunc = "matmul"
     examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v", "reshape(x, [3, 1, 4]) @ A", "y @ x")
     count = 2
 
@@ -31,11 +32,10 @@ class Matmul(Function):
         dropped = [k for k, drop in ((-2, a.ndim == 1), (-1, b.ndim == 1)) if drop]
         return reshaped(made, tuple(n for k, n in enumerate(made.shape) if k - made.ndim not in dropped)) if dropped else made
 
-    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return xp.matmul(*arrays)
-
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         a, b = args
+        if b is apply("T", a):  # a a^T: both of its places at once
+            return (g + apply("T", g)) @ a, None
         return stacked(g @ apply("T", b), a), stacked(apply("T", a) @ g, b)
 
 

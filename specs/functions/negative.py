@@ -1,7 +1,5 @@
 """-a."""
 
-from typing import Any
-
 from ..program.function import Elementwise, number
 from ..program.node import Node
 
@@ -10,6 +8,7 @@ class Negative(Elementwise):
     """-a."""
 
     name = "negative"
+    ufunc = "negative"
     examples = ("-x",)
     rough = False
     result = None
@@ -17,9 +16,6 @@ class Negative(Elementwise):
 
     def fold(self, *numbers: float) -> float | None:
         return -numbers[0]
-
-    def formula(self, xp: Any, a: Any) -> Any:
-        return -a
 
     def slopes(self, y: Node, a: Node) -> tuple[Node | None, ...]:
         return (number(-1.0),)

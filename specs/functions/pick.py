@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from ..program.function import Function
+import numpy as np
+
+from ..program.function import Function, reshaped, summed
 from ..program.node import Node, Wrong, node
 
 
 class Pick(Function):
-    """x[..., i] with an index i for every row."""
+    """x[..., i] with an index i for every row; 0 where it is beyond the row."""
 
     name = "pick"
+    lazy = True
     examples = ("pick(x*x, y)",)
     count = 2
 
@@ -21,16 +24,19 @@ class Pick(Function):
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         x, index = arrays
+        if isinstance(x, np.ndarray) and index.size and index.min() >= 0 and index.max() < x.shape[-1]:
+            return np.take_along_axis(x, index[(None,) * (x.ndim - 1 - index.ndim)][..., None], axis=-1)[..., 0]
         hot = xp.arange(x.shape[-1], dtype=index.dtype) == index[..., None]
         return xp.sum(xp.where(hot, x, xp.zeros_like(x)), axis=-1)
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         x, index = args
+        g = g if g.is_number else reshaped(g, (*(1,) * (index.ndim - g.ndim), *g.shape))
         return node(UNPICK, (g, index), x.shape, axes=x.axes), None
 
 
 class Unpick(Function):
-    """The adjoint of pick: g at the index, 0 elsewhere."""
+    """The adjoint of pick: g, which may be smaller than the index, at the index, 0 elsewhere."""
 
     name = "unpick"
 
@@ -40,7 +46,8 @@ class Unpick(Function):
         return xp.where(hot, g[..., None], xp.zeros_like(g[..., None]))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
-        return PICK(g, args[1]), None
+        a, index = args
+        return None if a.is_number else summed(PICK(g, index), index.shape, a.shape), None
 
 
 PICK, UNPICK = Pick(), Unpick()

@@ -1,7 +1,5 @@
 """The square root. Its slope is 1/(2 sqrt(x)), infinite at 0; NaN below."""
 
-from typing import Any
-
 from ..program.function import Elementwise
 from ..program.node import Node
 
@@ -10,11 +8,9 @@ class Sqrt(Elementwise):
     """The square root. Its slope is 1/(2 sqrt(x)), infinite at 0; NaN below."""
 
     name = "sqrt"
+    ufunc = "sqrt"
     examples = ("sqrt(abs(x))",)
     count = 1
-
-    def formula(self, xp: Any, x: Any) -> Any:
-        return xp.sqrt(x)
 
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
         return (0.5 / y,)

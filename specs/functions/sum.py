@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..program.function import as_float, reshaped
+from ..program.function import as_float
 from ..program.node import Node
-from ..program.reduction import Reduction
+from ..program.reduction import Reduction, widened
 
 
 class Sum(Reduction):
@@ -22,6 +22,4 @@ class Sum(Reduction):
         return xp.sum(arrays[0], axis=made.option("axis"))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
-        (x,) = args
-        axis, sizes = y.option("axis"), iter((*(1,) * (y.ndim - g.ndim), *g.shape))
-        return (reshaped(g, tuple(1 if k - x.ndim in axis else next(sizes) for k in range(x.ndim))),)
+        return (widened(g, y),)

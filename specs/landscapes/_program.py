@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from ..program.arrays import Evaluation
 from ..program.derivative import grad, hvp, inner
 from ..program.function import given
@@ -62,14 +64,11 @@ class Wanted:
     """Some outputs of a program, computed for batches of runs: numbers, and vectors that have one array a variable."""
 
     def __init__(self, variables: Sequence[Node], *outputs: "Node | list[Node]"):
-        flat: list[Node] = []
-        self.pieces: list[slice | int] = []
-        for output in outputs:
-            self.pieces.append(len(flat) if isinstance(output, Node) else slice(len(flat), len(flat) + len(output)))
-            flat += [output] if isinstance(output, Node) else output
         self.variables = [(node.option("name"), node.shape) for node in variables]
-        self.evaluation = Evaluation(flat)
-        self.width = self.evaluation.width
+        self.size = sum(math.prod(shape) for _, shape in self.variables)
+        self.vectors = [isinstance(output, list) for output in outputs]
+        self.evaluation = Evaluation([node for output in outputs for node in (output if isinstance(output, list) else [output])])
+        self.width = self.evaluation.plan.width
 
     def __call__(self, x: Any, v: Any, given: Callable[[slice, slice], Mapping[str, Any]], xp: Any) -> list[Any]:
         """The outputs at x (..., dim): numbers (...) and vectors (..., dim).
@@ -92,37 +91,46 @@ class Wanted:
         lead = tuple(x.shape[:-1])
         x = xp.reshape(x, (*(1,) * (2 - len(lead)), *x.shape))
         v = None if v is None else xp.reshape(v, x.shape)
+        found = [xp.empty((*x.shape[:-1], self.size) if vector else x.shape[:-1], dtype=x.dtype) for vector in self.vectors]
         bytes_a_run = self.width * math.prod(x.shape[2:-1]) * itemsize(x.dtype)
-        parts = []
         for points, seeds in groups(x.shape[0], x.shape[1], bytes_a_run):
-            inputs = {**given(points, seeds), **self.blocks(x[points, seeds, ...], "", xp)}
+            inputs = dict(self.blocks(x[points, seeds, ...], "", xp))
             if v is not None:
                 inputs |= self.blocks(v[points, seeds, ...], ALONG, xp)
-            parts.append(self.packed(self.evaluation(xp, inputs), x[points, seeds, ...], xp))
-        return [xp.reshape(a, (*lead, *a.shape[max(2, len(lead)) :])) for a in joined(parts, x.shape[:2], xp)]
+            self.fill([a[points, seeds, ...] for a in found], {**inputs, **given(points, seeds)}, xp)
+        return [xp.reshape(a, (*lead, *a.shape[max(2, len(lead)) :])) for a in found]
 
-    def blocks(self, x: Any, suffix: str, xp: Any) -> dict[str, Any]:
+    def blocks(self, flat: Any, suffix: str, xp: Any) -> Iterator[tuple[str, Any]]:
         """The variables' arrays of flat points (..., dim), under their names with this suffix."""
-        made, first = {}, 0
+        first = 0
         for name, shape in self.variables:
             last = first + math.prod(shape)
-            made[f"{name}{suffix}"] = xp.reshape(x[..., first:last], (*x.shape[:-1], *shape))
+            yield f"{name}{suffix}", xp.reshape(flat[..., first:last], (*flat.shape[:-1], *shape))
             first = last
-        return made
 
-    def packed(self, outputs: list[Any], x: Any, xp: Any) -> list[Any]:
-        """The outputs at x with all axes for runs, vectors flat."""
-        runs, made = x.shape[:-1], []
-        for piece in self.pieces:
-            if isinstance(piece, int):
-                made.append(xp.broadcast_to(xp.asarray(outputs[piece], dtype=x.dtype), runs))
+    def fill(self, found: list[Any], inputs: Mapping[str, Any], xp: Any) -> None:
+        """Writes the outputs to these arrays, each number and each vector to one."""
+        if xp is np:  # whose slices are views, also in another shape
+            places = [
+                place
+                for a, vector in zip(found, self.vectors, strict=True)
+                for place in ([b for _, b in self.blocks(a, "", np)] if vector else [a])
+            ]
+            for place, output in zip(places, self.evaluation(np, inputs, dict(enumerate(places))), strict=True):
+                if output is not place:
+                    place[...] = output
+            return
+        outputs = iter(self.evaluation(xp, inputs))
+        for a, vector in zip(found, self.vectors, strict=True):
+            if not vector:
+                a[...] = xp.asarray(next(outputs), dtype=a.dtype)
                 continue
-            parts = []
-            for a, (_, shape) in zip(outputs[piece], self.variables, strict=True):
-                whole = xp.broadcast_to(xp.asarray(a, dtype=x.dtype), (*runs, *shape))
-                parts.append(xp.reshape(whole, (*runs, math.prod(shape))))
-            made.append(xp.concat(parts, axis=-1))
-        return made
+            parts = [(next(outputs), shape) for _, shape in self.variables]
+            runs = a.shape[:-1]
+            flat = [
+                xp.reshape(xp.broadcast_to(xp.asarray(b, dtype=a.dtype), (*runs, *shape)), (*runs, math.prod(shape))) for b, shape in parts
+            ]
+            a[...] = xp.concat(flat, axis=-1)
 
 
 class Program:
@@ -247,20 +255,3 @@ def groups(points: int, seeds: int, bytes_a_run: int) -> Iterator[tuple[slice, s
     for k in range(0, points, max(1, fit // step)):
         for s in range(0, seeds, step):
             yield slice(k, min(k + max(1, fit // step), points)), slice(s, min(s + step, seeds))
-
-
-def joined(parts: list[list[Any]], runs: tuple[int, int], xp: Any) -> list[Any]:
-    """The outputs of all groups, points by points, put together: (points, seeds, ...) each."""
-    if len(parts) == 1:
-        return parts[0]
-    made = []
-    for pieces in zip(*parts, strict=True):
-        rows, row, width = [], [], 0
-        for piece in pieces:
-            row.append(piece)
-            width += piece.shape[1]
-            if width == runs[1]:
-                rows.append(xp.concat(row, axis=1) if len(row) > 1 else row[0])
-                row, width = [], 0
-        made.append(xp.concat(rows, axis=0) if len(rows) > 1 else rows[0])
-    return made

@@ -205,7 +205,8 @@ class ProgramLandscape(Landscape):
             The name of their number: n, or n_test for the test part.
         """
         data = self._data_arrays(x, xp)
-        of_each = {name: xp.asarray(p[name]) for name in self._of_runs}
+        of_each = {name: xp.asarray(p[name], dtype=x.dtype) for name in self._formula.parameters}
+        of_each |= {name: xp.asarray(p[name]) for name in self._of_runs}
         some = rows is not None
         if some and not isinstance(rows, slice) and len(rows.shape) == 3:
             of_each, some = {**of_each, **self.fresh(rows, xp)}, False
@@ -221,8 +222,8 @@ class ProgramLandscape(Landscape):
 
     @cached_property
     def _of_runs(self) -> tuple[str, ...]:
-        """The names of what programs take from the landscape's numbers and random arrays."""
-        return (*self._formula.parameters, *self._formula.drawn, *(STEP if self.takes_step else ()))
+        """The names of what programs take of every run besides parameters: random arrays, the step."""
+        return (*self._formula.drawn, *(STEP if self.takes_step else ()))
 
     @cached_property
     def _of_samples(self) -> dict[str, dict[str, int]]:

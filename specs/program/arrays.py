@@ -1,61 +1,98 @@
 """The reference evaluation of a program: straight-line calls on arrays, of NumPy, CuPy or any namespace of the array API.
 
 Every array has the shape of its node, with any axes for runs in front that broadcast against those of the others: data that all runs share
-have none. What is known when the arrays come in is computed in one pass over the nodes; an array is dropped after its last use.
+have none. What hangs on no input is computed once. NumPy writes over what is no longer needed (plan.py), and outputs where they are to be.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .node import Node, ordered
+import numpy as np
+
+from .function import FLOAT
+from .node import Node
+from .plan import Plan
+
+SMALL = 4096
+"""Arrays of fewer numbers than this are made anew: to look for memory to write over would take longer."""
 
 
 class Evaluation:
     """Computes some nodes from their inputs."""
 
     def __init__(self, outputs: Sequence[Node]):
-        self.outputs = tuple(outputs)
-        order = ordered(self.outputs)
-        place = {id(n): k for k, n in enumerate(order)}
-        self.steps = [(n, tuple(place[id(a)] for a in n.args)) for n in order]
-        self.ends = [place[id(n)] for n in self.outputs]
-        last = {k: k for k in range(len(order))} | {p: k for k, (_, args) in enumerate(self.steps) for p in args}
-        dying: dict[int, list[int]] = {}
-        for p, k in last.items():
-            if p not in self.ends:
-                dying.setdefault(k, []).append(p)
-        self.dying = [tuple(dying.get(k, ())) for k in range(len(order))]
+        self.plan = Plan(outputs)
+        self.known: dict[Any, list[Any]] = {}
 
-    @property
-    def width(self) -> int:
-        """Numbers that are held at a time at most, of one run."""
-        sizes, alive, most = [n.size for n, _ in self.steps], 0, 1
-        for k in range(len(sizes)):
-            alive += sizes[k]
-            most = max(most, alive)
-            alive -= sum(sizes[p] for p in self.dying[k])
-        return most
+    def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Mapping[int, Any] | None = None) -> list[Any]:
+        """The outputs.
 
-    def __call__(self, xp: Any, inputs: Mapping[str, Any]) -> list[Any]:
-        """The outputs, from the arrays of the inputs by name."""
-        held: list[Any] = [None] * len(self.steps)
-        dtype = next((a.dtype for a in inputs.values() if xp.isdtype(a.dtype, "real floating")), xp.float64)
-        for k, (n, args) in enumerate(self.steps):
-            match n.function.name:
-                case "input":
-                    held[k] = inputs[n.option("name")]
-                case "number":
-                    held[k] = xp.asarray(n.number, dtype=dtype)
-                case "array":
-                    entries = n.option("entries").array
-                    held[k] = xp.asarray(entries, dtype=dtype if n.kind == "float" else None)
-                case "float":
-                    held[k] = xp.astype(held[args[0]], dtype)
-                case _:
-                    held[k] = n.function.value(xp, n, *(held[p] for p in args))
-            for p in self.dying[k]:
+        Parameters
+        ----------
+        xp
+            The namespace of the arrays.
+        inputs
+            The arrays of the inputs by name.
+        into
+            By the number of an output an array that has its shape with all axes for runs. NumPy writes the output there where it can, and it
+            is what comes out then.
+
+        Returns
+        -------
+        An array for every output.
+        """
+        plan, of_numpy = self.plan, xp is np
+        like = next((a for a in inputs.values() if (a.dtype.kind == "f" if of_numpy else xp.isdtype(a.dtype, "real floating"))), None)
+        dtype = xp.float64 if like is None else like.dtype
+        held = self.constants(xp, dtype, getattr(like, "device", None)).copy()
+        for k, name in plan.inputs.items():
+            held[k] = inputs[name]
+        targets = {plan.outputs[k]: a for k, a in into.items()} if into and of_numpy else {}
+        for step in plan.steps:
+            arrays = [held[p] for p in step.args]
+            if of_numpy and step.ufunc is not None:
+                out = targets.get(step.at)
+                if out is None:
+                    out = next((held[p] for p in step.over if held[p].size >= SMALL and fits(arrays, held[p])), None)
+                held[step.at] = step.ufunc(*arrays) if out is None else step.ufunc(*arrays, out=out)
+            else:
+                held[step.at] = computed(xp, step.node, arrays, dtype)
+            for p in step.dying:
                 held[p] = None
-        return [held[p] for p in self.ends]
+        return [held[p] for p in plan.outputs]
+
+    def constants(self, xp: Any, dtype: Any, device: Any) -> list[Any]:
+        """A place for every node, filled where it hangs on no input."""
+        key = dtype if xp is np else (xp.__name__, str(dtype), str(device))
+        held = self.known.get(key)
+        if held is None:
+            held = [None] * len(self.plan.nodes)
+            for k, n, args in self.plan.constants:
+                held[k] = computed(xp, n, [held[p] for p in args], dtype)
+            self.known[key] = held
+        return held
+
+
+def computed(xp: Any, n: Node, arrays: list[Any], dtype: Any) -> Any:
+    """What a node is, from the arrays of its arguments, numbers in this precision."""
+    match n.function.name:
+        case "number":
+            return xp.asarray(n.number, dtype=dtype)
+        case "array":
+            return xp.asarray(n.option("entries").array, dtype=dtype if n.kind == "float" else None)
+        case FLOAT.name:
+            return xp.astype(arrays[0], dtype)
+    return n.function.value(xp, n, *arrays)
+
+
+def fits(arrays: Sequence[Any], out: Any) -> bool:
+    """Whether the entries of these arrays, put together one by one, make an array as this is."""
+    shape = out.shape
+    return all(
+        a is out
+        or (a.dtype == out.dtype and a.ndim <= out.ndim and all(n in (1, m) for n, m in zip(a.shape[::-1], shape[::-1], strict=False)))
+        for a in arrays
+    )
 
 
 def evaluate(outputs: Sequence[Node], xp: Any, inputs: Mapping[str, Any]) -> list[Any]:

@@ -29,6 +29,16 @@ class Function:
     """Whether its slope can be infinite or NaN anywhere, as that of sqrt at 0, or of a product with what is missing (NaN). What a mask has put
     out then sends back 0 and not 0 times infinity."""
 
+    ufunc: ClassVar[str] = ""
+    """The name of what computes it from its arguments' arrays, where that is one function of the array API and a ufunc in NumPy: add."""
+    each: ClassVar[bool] = False
+    """Whether each entry of its value is made of those at its place in the arguments."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its value shares no memory with its arguments."""
+        return bool(self.ufunc)
+
     def __call__(self, *args: Any, **options: Any) -> Node:
         counts = (self.count,) if isinstance(self.count, int) else self.count
         if counts and len(args) not in counts:
@@ -47,7 +57,9 @@ class Function:
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         """What the node `made` is, from the arrays of its arguments, which may have axes for runs in front."""
-        raise NotImplementedError
+        if not self.ufunc:
+            raise NotImplementedError
+        return getattr(xp, self.ufunc)(*arrays)
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         """From the adjoint g of y = f(args) those of the arguments; None where it is 0. It may be smaller than an argument where it broadcasts
@@ -64,6 +76,7 @@ class Elementwise(Function):
 
     lazy = True
     rough = True
+    each = True
     result: ClassVar[Kind | None] = "float"
     """The kind of the result; None where it is that of the arguments."""
     takes: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
@@ -71,8 +84,10 @@ class Elementwise(Function):
     count = 1
 
     def formula(self, xp: Any, *arrays: Any) -> Any:
-        """The value, entry by entry."""
-        raise NotImplementedError
+        """The value, entry by entry; that of `ufunc` if there is one."""
+        if not self.ufunc:
+            raise NotImplementedError
+        return getattr(xp, self.ufunc)(*arrays)
 
     def slopes(self, y: Node, *args: Node) -> tuple[Node | None, ...]:
         """The partial derivatives by the arguments; None where they are 0 everywhere."""
@@ -260,6 +275,8 @@ def aligned(*args: Node) -> tuple[Node, ...]:
 def summed(g: Node, shape: tuple[int, ...], to: tuple[int, ...]) -> Node:
     """An adjoint of something of this `shape`, which g may be smaller than, summed along the axes along which an argument of shape `to` was
     broadcast."""
+    if g.is_number and math.prod(to):
+        return g * float(math.prod(shape) // math.prod(to))
     if not to:
         times = math.prod(shape) // max(1, g.size)
         g = apply("sum", g) if g.shape else g

@@ -33,8 +33,12 @@ class Reduction(Function):
             return self.alone(x)
         if self.of_nothing and not math.prod(x.shape[k] for k in axis):
             raise Wrong(f"{self.of_nothing} of nothing: {{0}} has no entries there", x)
-        y = node(self, (x,), axes_left(x, axis), self.result or x.kind, kept(x, axis), axis=axis)
+        y = self.over(x, axis)
         return widened(y, y) if keepdims else y
+
+    def over(self, x: Node, axis: tuple[int, ...]) -> Node:
+        """The node that reduces these axes; its first argument is x."""
+        return node(self, (x,), axes_left(x, axis), self.result or x.kind, kept(x, axis), axis=axis)
 
     def safe_adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         """As `adjoints`, but 0 wherever g is, also where a slope is infinite or NaN."""
@@ -43,6 +47,8 @@ class Reduction(Function):
 
 
 def widened(a: Node, y: Node) -> Node:
-    """An array in the shape of the reduction y with the axes that have dropped out, of size 1."""
-    (x,) = y.args
-    return reshaped(a, tuple(1 if k - x.ndim in y.option("axis") else n for k, n in enumerate(x.shape)))
+    """An array in the shape of the reduction y, which it may be smaller than, with the axes that have dropped out, of size 1. A number stays one."""
+    if a.is_number:
+        return a
+    x, axis, sizes = y.args[0], y.option("axis"), iter((*(1,) * (y.ndim - a.ndim), *a.shape))
+    return reshaped(a, tuple(1 if k - x.ndim in axis else next(sizes) for k in range(x.ndim)))
