@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..program.function import Function
 from ..program.node import Node, Wrong, node
 
@@ -22,7 +24,7 @@ class T(Function):
         return node(self, args, (*x.shape[:-2], x.shape[-1], x.shape[-2]), x.kind, (*x.axes[:-2], x.axes[-1], x.axes[-2]))
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return xp.matrix_transpose(arrays[0])
+        return arrays[0].mT if xp is np else xp.matrix_transpose(arrays[0])
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         return (self.build(g),)

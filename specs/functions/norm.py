@@ -2,9 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..program.function import as_float
 from ..program.node import Node, apply
 from ..program.reduction import Reduction, widened
+
+SMALL, LARGE = 1e-30, 1e30
+"""Between these a sum of squares has lost nothing to overflow and underflow, in single precision too."""
 
 
 class Norm(Reduction):
@@ -24,12 +29,22 @@ class Norm(Reduction):
         (x,), axis = arrays, made.option("axis")
         if not made.args[0].size:
             return xp.sum(x, axis=axis)
-        top = xp.max(xp.abs(x), axis=axis, keepdims=True)
-        top = xp.where(xp.isfinite(top) & (top > 0), top, xp.ones_like(top))
-        x = x / top
-        return xp.squeeze(top, axis=axis) * xp.sqrt(xp.sum(x * x, axis=axis))
+        if xp is not np:
+            return scaled(xp, x, axis)
+        with np.errstate(over="ignore"):
+            squares = np.add.reduce(x * x, axis=axis)
+        plain = (squares > SMALL) & (squares < LARGE)
+        return np.sqrt(squares) if np.all(plain) else np.where(plain, np.sqrt(squares), scaled(np, x, axis))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         zero = apply("equal", y, 0.0)
         share = apply("where", zero, 0.0, g / apply("where", zero, 1.0, y))
         return (widened(share, y) * args[0],)
+
+
+def scaled(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """The norm by way of the largest entry."""
+    top = xp.max(xp.abs(x), axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top) & (top > 0), top, xp.ones_like(top))
+    x = x / top
+    return xp.squeeze(top, axis=axis) * xp.sqrt(xp.sum(x * x, axis=axis))

@@ -1,7 +1,8 @@
 """A formula over tensors as programs, and what evaluates them on batches of runs: groups of runs that fit in the cache, vectors from blocks."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -63,11 +64,12 @@ class TensorFormula:
 class Wanted:
     """Some outputs of a program, computed for batches of runs: numbers, and vectors that have one array a variable."""
 
-    def __init__(self, variables: Sequence[Node], *outputs: "Node | list[Node]"):
-        self.variables = [(node.option("name"), node.shape) for node in variables]
-        self.size = sum(math.prod(shape) for _, shape in self.variables)
+    def __init__(self, variables: Sequence[Node], lasting: Collection[str], *outputs: "Node | list[Node]"):
+        ends = itertools.accumulate(node.size for node in variables)
+        self.variables = [(node.option("name"), slice(end - node.size, end), node.shape) for node, end in zip(variables, ends, strict=True)]
+        self.size = sum(node.size for node in variables)
         self.vectors = [isinstance(output, list) for output in outputs]
-        self.evaluation = Evaluation([node for output in outputs for node in (output if isinstance(output, list) else [output])])
+        self.evaluation = Evaluation([node for output in outputs for node in (output if isinstance(output, list) else [output])], lasting)
         self.width = self.evaluation.plan.width
 
     def __call__(self, x: Any, v: Any, given: Callable[[slice, slice], Mapping[str, Any]], xp: Any) -> list[Any]:
@@ -102,11 +104,9 @@ class Wanted:
 
     def blocks(self, flat: Any, suffix: str, xp: Any) -> Iterator[tuple[str, Any]]:
         """The variables' arrays of flat points (..., dim), under their names with this suffix."""
-        first = 0
-        for name, shape in self.variables:
-            last = first + math.prod(shape)
-            yield f"{name}{suffix}", xp.reshape(flat[..., first:last], (*flat.shape[:-1], *shape))
-            first = last
+        runs = flat.shape[:-1]
+        for name, where, shape in self.variables:
+            yield name + suffix, xp.reshape(flat[..., where], (*runs, *shape))
 
     def fill(self, found: list[Any], inputs: Mapping[str, Any], xp: Any) -> None:
         """Writes the outputs to these arrays, each number and each vector to one."""
@@ -125,7 +125,7 @@ class Wanted:
             if not vector:
                 a[...] = xp.asarray(next(outputs), dtype=a.dtype)
                 continue
-            parts = [(next(outputs), shape) for _, shape in self.variables]
+            parts = [(next(outputs), shape) for _, _, shape in self.variables]
             runs = a.shape[:-1]
             flat = [
                 xp.reshape(xp.broadcast_to(xp.asarray(b, dtype=a.dtype), (*runs, *shape)), (*runs, math.prod(shape))) for b, shape in parts
@@ -144,12 +144,16 @@ class Program:
         What it may name, by name.
     sizes
         The sizes by name.
+    lasting
+        The names of inputs that stay the same from step to step.
     online
         Whether the loss is that of new samples.
     """
 
-    def __init__(self, formula: TensorFormula, inputs: Mapping[str, Node], sizes: Mapping[str, Any], online: bool = False):
-        self.formula, self.inputs, self.sizes = formula, inputs, sizes
+    def __init__(
+        self, formula: TensorFormula, inputs: Mapping[str, Node], sizes: Mapping[str, Any], lasting: Collection[str], online: bool = False
+    ):
+        self.formula, self.inputs, self.sizes, self.lasting = formula, inputs, sizes, lasting
         self.by = [inputs[name] for name in formula.variables]
         self.along = [given(f"{name}{ALONG}", x.shape) for name, x in zip(formula.variables, self.by, strict=True)]
         of_all = bool(formula.sampled) and not online
@@ -191,15 +195,15 @@ class Program:
 
     @cached_property
     def value(self) -> Wanted:
-        return Wanted(self.by, self.loss)
+        return Wanted(self.by, self.lasting, self.loss)
 
     @cached_property
     def both(self) -> Wanted:
-        return Wanted(self.by, self.loss, self.gradient)
+        return Wanted(self.by, self.lasting, self.loss, self.gradient)
 
     @cached_property
     def curved(self) -> Wanted:
-        return Wanted(self.by, self.gradient, hvp(self.loss, self.by, self.along))
+        return Wanted(self.by, self.lasting, self.gradient, hvp(self.loss, self.by, self.along))
 
     @cached_property
     def tested(self) -> tuple[str, ...]:
@@ -208,16 +212,16 @@ class Program:
 
     @cached_property
     def observed(self) -> Wanted:
-        return Wanted(self.by, *self.nodes("observed"))
+        return Wanted(self.by, self.lasting, *self.nodes("observed"))
 
     @cached_property
     def observed_of_test(self) -> Wanted:
-        return Wanted(self.by, *self.nodes("observed_of_test"))
+        return Wanted(self.by, self.lasting, *self.nodes("observed_of_test"))
 
     @cached_property
     def pulled(self) -> Wanted:
         """The derivatives of the residuals, each times its number in the input RESIDUALS, summed."""
-        return Wanted(self.by, grad(inner([self.residuals], [given(RESIDUALS, self.residuals.shape)]), self.by))
+        return Wanted(self.by, self.lasting, grad(inner([self.residuals], [given(RESIDUALS, self.residuals.shape)]), self.by))
 
 
 def reads(node: Node, names: Sequence[str]) -> bool:
@@ -227,7 +231,7 @@ def reads(node: Node, names: Sequence[str]) -> bool:
 
 def itemsize(dtype: Any) -> int:
     """Bytes of a number."""
-    return 4 if "32" in str(dtype) else 8
+    return dtype.itemsize if hasattr(dtype, "itemsize") else 4 if "32" in str(dtype) else 8
 
 
 def of_runs(numbers: Any, points: slice, seeds: slice) -> Any:

@@ -20,6 +20,7 @@ from .base import Arrays, Landscape
 
 ROWS = 4096
 """A mean over more samples than this is taken piece by piece, whatever the number of runs, so that bits depend on neither memory nor batch."""
+DATA = ("X", "y", "X_test", "y_test")
 ACTIVATIONS = {"linear": "z", "tanh": "tanh(z)", "relu": "where(z <= 0, 0, z)", "sigmoid": "sigmoid(z)"}
 """Between layers; the derivative of relu at 0 counts as 0."""
 
@@ -204,7 +205,7 @@ class ProgramLandscape(Landscape):
         size
             The name of their number: n, or n_test for the test part.
         """
-        data = self._data_arrays(x, xp)
+        data = self._data_arrays(x, xp) if self._has_data else {}
         of_each = {name: xp.asarray(p[name], dtype=x.dtype) for name in self._formula.parameters}
         of_each |= {name: xp.asarray(p[name]) for name in self._of_runs}
         some = rows is not None
@@ -226,6 +227,10 @@ class ProgramLandscape(Landscape):
         return (*self._formula.drawn, *(STEP if self.takes_step else ()))
 
     @cached_property
+    def _has_data(self) -> bool:
+        return self._dataset is not None
+
+    @cached_property
     def _of_samples(self) -> dict[str, dict[str, int]]:
         """By the name of a size the arrays that have a row for every sample, with the number of their own axes."""
         made: dict[str, dict[str, int]] = {"n": {}, "n_test": {}, self._formula.batch: {}}
@@ -238,8 +243,8 @@ class ProgramLandscape(Landscape):
 
     def _data_arrays(self, like: Any, xp: Any) -> Arrays:
         """X, y, X_test and y_test."""
-        if (d := self._dataset) is None:
-            return {}
+        assert self._dataset is not None
+        d = self._dataset
         made = {"X": d.on(like, xp, "x", lambda: d.x), "X_test": d.on(like, xp, "x_test", lambda: d.x_test)}
         if self.labels_are_classes:
             return made | {
@@ -314,7 +319,8 @@ def shaped(shape: Sequence[int | str], sizes: Mapping[str, Any], path: tuple[str
 def _keyed(key: "_Key") -> Program:
     land, (count, size, online) = key.land, key.of
     sizes = land._sizes if count is None else {**land._sizes, size: count}
-    return Program(land._formula, land._inputs(sizes, online), sizes, online)
+    lasting = (*land._formula.parameters, *(DATA if count is None else ()))
+    return Program(land._formula, land._inputs(sizes, online), sizes, lasting, online)
 
 
 class _Key:

@@ -4,7 +4,7 @@ Every array has the shape of its node, with any axes for runs in front that broa
 have none. What hangs on no input is computed once. NumPy writes over what is no longer needed (plan.py), and outputs where they are to be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,19 @@ from .plan import Plan
 
 SMALL = 4096
 """Arrays of fewer numbers than this are made anew: to look for memory to write over would take longer."""
+COMPARED = 2**14
+"""Bytes up to which lasting inputs are compared by value, larger ones by identity: nobody writes into them."""
+HELD_BYTES, HELD = 2**18, 16
+"""What hangs on lasting inputs alone is held if it has at most so many bytes, for the last so many values of them."""
 
 
 class Evaluation:
-    """Computes some nodes from their inputs."""
+    """Computes some nodes from their inputs. What hangs on the `lasting` inputs alone, by name, is computed anew only when they change."""
 
-    def __init__(self, outputs: Sequence[Node]):
-        self.plan = Plan(outputs)
+    def __init__(self, outputs: Sequence[Node], lasting: Collection[str] = ()):
+        self.plan = Plan(outputs, lasting)
         self.known: dict[Any, list[Any]] = {}
+        self.held: dict[Any, Any] = {}
 
     def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Mapping[int, Any] | None = None) -> list[Any]:
         """The outputs.
@@ -47,12 +52,13 @@ class Evaluation:
         held = self.constants(xp, dtype, getattr(like, "device", None)).copy()
         for k, name in plan.inputs.items():
             held[k] = inputs[name]
+        self.begin(xp, held, inputs, dtype)
         targets = {plan.outputs[k]: a for k, a in into.items()} if into and of_numpy else {}
         for step in plan.steps:
             arrays = [held[p] for p in step.args]
             if of_numpy and step.ufunc is not None:
                 out = targets.get(step.at)
-                if out is None:
+                if out is None and step.over:
                     out = next((held[p] for p in step.over if held[p].size >= SMALL and fits(arrays, held[p])), None)
                 held[step.at] = step.ufunc(*arrays) if out is None else step.ufunc(*arrays, out=out)
             else:
@@ -71,6 +77,25 @@ class Evaluation:
                 held[k] = computed(xp, n, [held[p] for p in args], dtype)
             self.known[key] = held
         return held
+
+    def begin(self, xp: Any, held: list[Any], inputs: Mapping[str, Any], dtype: Any) -> None:
+        """Fills the places of what hangs on lasting inputs alone."""
+        plan = self.plan
+        if not plan.first:
+            return
+        lasting = [inputs[name] for name in plan.lasting]
+        key = (dtype, *((a.tobytes(), a.shape) if a.nbytes <= COMPARED else id(a) for a in lasting)) if xp is np else None
+        found = None if key is None else self.held.get(key)
+        if found is None:
+            for step in plan.first:
+                held[step.at] = computed(xp, step.node, [held[p] for p in step.args], dtype)
+            if key is None or sum(held[k].nbytes for k in plan.kept) > HELD_BYTES:
+                return
+            if len(self.held) >= HELD:
+                self.held = {}
+            self.held[key] = found = (lasting, [held[k] for k in plan.kept])
+        for k, a in zip(plan.kept, found[1], strict=True):
+            held[k] = a
 
 
 def computed(xp: Any, n: Node, arrays: list[Any], dtype: Any) -> Any:
