@@ -16,8 +16,10 @@ from .node import Node
 from .reduction import Reduction
 
 Kind = Literal["constant", "mean", "total"]
-ALONG = {"softmax", "log_softmax", "cumsum", "sort", "flip"}
+ALONG = {"top", "softmax", "log_softmax", "cumsum", "sort", "flip"}
 """Functions along some axes, which stay."""
+CONTRACTED = ("matmul", "dot")
+"""Products that sum over an axis, and over all."""
 LINEAR = {"negative", "reshape", "T", "sum", "broadcast", "identity", "stop_gradient", "float"}
 
 
@@ -66,14 +68,14 @@ class _Comparison:
         if name in ("add", "subtract"):
             kinds = {self.kind(*pair) for pair in zip(a.args, b.args, strict=True)}
             return "total" if kinds == {"total"} else "mean" if "total" not in kinds else mixed()
-        if name == "matmul" and self.contracted(a, b):
+        if name in CONTRACTED and self.contracted(a, b):
             return "total"
-        if name in ("multiply", "divide", "matmul"):
+        if name in ("multiply", "divide", *CONTRACTED):
             for k in (0,) if name == "divide" else (0, 1):
                 (x, y), (other, changed) = (a.args[k], b.args[k]), (a.args[1 - k], b.args[1 - k])
                 if other is changed:
                     return self.kind(x, y)
-                if name != "matmul" and self.is_share(other, changed, name == "divide") and self.kind(x, y) == "total":
+                if name not in CONTRACTED and self.is_share(other, changed, name == "divide") and self.kind(x, y) == "total":
                     return "mean"
         return mixed()
 
@@ -85,9 +87,9 @@ class _Comparison:
         return math.isclose(first * self.some, second * self.count, rel_tol=1e-12)
 
     def contracted(self, a: Node, b: Node) -> bool:
-        """Whether this is a product that sums over samples, as T(X) @ r is."""
-        axes = [self.axis_or_none(x, y) for x, y in zip(a.args, b.args, strict=True)]
-        return axes == [-1, -2]
+        """Whether this is a product that sums over samples, as T(X) @ r is, or sum(r*r)."""
+        left, right = (self.axis_or_none(x, y) for x, y in zip(a.args, b.args, strict=True))
+        return left is not None and right == (left if a.function.name == "dot" else -2) and (a.function.name == "dot" or left == -1)
 
     def axis_or_none(self, a: Node, b: Node) -> int | None:
         """As `axis`; None where samples do not stay apart."""
@@ -116,6 +118,8 @@ class _Comparison:
         if not axes:
             mixed()
         first = axes[0]
+        if isinstance(a.function, Reduction) and {*axes} != {first}:
+            mixed()
         along: tuple[int, ...] = at if isinstance(at, tuple) else () if at is None else (at,)
         if first is not None and (isinstance(a.function, Reduction) or name in ("argmax", "argmin")) and first not in along:
             assert len(axes_left(a.args[0], along)) == a.ndim
