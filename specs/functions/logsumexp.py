@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..program.axes import axes_left, kept
 from ..program.function import Function, as_float
 from ..program.node import Node, apply, node
-from ..program.reduction import Reduction, widened
+from ..program.reduction import Reduction, reduced, widened
 
 
 class Logsumexp(Reduction):
@@ -41,7 +43,8 @@ class Top(Function):
     name = "top"
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        top = xp.max(arrays[0], axis=made.option("axis"), keepdims=True)
+        (x,), axis = arrays, made.option("axis")
+        top = np.expand_dims(reduced(np.maximum, x, axis, made.args[0].size), axis) if xp is np else xp.max(x, axis=axis, keepdims=True)
         return xp.where(xp.isfinite(top), top, xp.zeros_like(top))
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:

@@ -28,7 +28,7 @@ class Matmul(Function):
             raise Wrong("the axes of {0} and {1} before the last two do not go together", a, b)
         first, second = (reshaped(m, (*(1,) * (len(front) + 2 - m.ndim), *m.shape)) for m in (first, second))
         names = (*("",) * len(front), first.axes[-2], second.axes[-1])
-        made = node(self, (first, second), (*front, first.shape[-2], second.shape[-1]), axes=names)
+        made = node(self if first.shape[-1] != 1 else OUTER, (first, second), (*front, first.shape[-2], second.shape[-1]), axes=names)
         dropped = [k for k, drop in ((-2, a.ndim == 1), (-1, b.ndim == 1)) if drop]
         return reshaped(made, tuple(n for k, n in enumerate(made.shape) if k - made.ndim not in dropped)) if dropped else made
 
@@ -37,6 +37,16 @@ class Matmul(Function):
         if b is apply("T", a):  # a a^T: both of its places at once
             return (g + apply("T", g)) @ a, None
         return stacked(g @ apply("T", b), a), stacked(apply("T", a) @ g, b)
+
+
+class Outer(Matmul):
+    """A product of matrices over an axis of size 1: entries are products of two numbers, which are quicker than a product of matrices."""
+
+    name = "outer_matmul"
+    ufunc = "multiply"
+
+
+OUTER = Outer()
 
 
 def stacked(g: Node, a: Node) -> Node:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..program.function import as_float
 from ..program.node import Node, apply
-from ..program.reduction import Reduction, widened
+from ..program.reduction import Reduction, reduced, widened
 
 
 class Min(Reduction):
@@ -19,7 +21,8 @@ class Min(Reduction):
         return apply("minimum", *args) if len(args) == 2 else super().build(*args, axis=axis, keepdims=keepdims)
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return xp.min(arrays[0], axis=made.option("axis"))
+        (x,), axis = arrays, made.option("axis")
+        return reduced(np.minimum, x, axis, made.args[0].size) if xp is np else xp.min(x, axis=axis)
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         (x,) = args

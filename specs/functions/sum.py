@@ -6,9 +6,9 @@ import numpy as np
 
 from ..program.function import FUNCTIONS, Function, as_float
 from ..program.node import Node, apply, node
-from ..program.reduction import Reduction, widened
+from ..program.reduction import Reduction, reduced, widened
 
-PLAIN = 2**14
+PLAIN = 2**13
 """Products of more numbers than this are summed pairwise, which loses fewer digits."""
 
 
@@ -32,7 +32,7 @@ class Sum(Reduction):
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         (x,), axis = arrays, made.option("axis")
-        return np.add.reduce(x, axis=axis) if xp is np else xp.sum(x, axis=axis)
+        return reduced(np.add, x, axis, made.args[0].size) if xp is np else xp.sum(x, axis=axis)
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         return (widened(g, y),)
@@ -50,7 +50,7 @@ class Dot(Function):
         if xp is not np or count > PLAIN:
             return xp.sum(arrays[0] * arrays[1], axis=tuple(range(-made.args[0].ndim, 0)))
         a, b = (x.reshape(*x.shape[: x.ndim - arg.ndim], count) for x, arg in zip(arrays, made.args, strict=True))
-        return np.einsum("...i,...i->...", a, b)
+        return np.vecdot(a, b)
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         a, b = args

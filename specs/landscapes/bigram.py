@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -65,18 +66,23 @@ class Bigram(TensorLandscape):
     @property
     def laws(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """p (tokens, vocabulary), pi (tokens,), and which tokens are certain."""
-        names = ("tokens", "vocabulary", "certain", "concentration", "zipf", "table_seed")
-        return _laws(*(resolved(getattr(self, name)) for name in names))
+        return _laws(*self._numbers)
+
+    @property
+    def _numbers(self) -> tuple[Any, ...]:
+        return tuple(resolved(getattr(self, name)) for name in ("tokens", "vocabulary", "certain", "concentration", "zipf", "table_seed"))
 
     def fresh(self, normal: Any, xp: Any) -> Arrays:
         """`seen` (1, seeds, tokens, vocabulary): how often each pair came, as a fraction of the batch (seeds, size, 1)."""
-        from scipy.special import ndtri
-
-        law, often, _ = self.laws
-        edges = ndtri(np.minimum(np.cumsum((often[:, None] * law).reshape(-1))[:-1], 1.0))
-        pair = xp.searchsorted(xp.asarray(edges, dtype=normal.dtype), xp.reshape(normal, (-1,)), side="right")
-        hit = xp.reshape(pair, (*normal.shape[:2], 1)) == xp.arange(law.size)
-        return {"seen": xp.reshape(xp.mean(xp.astype(hit, normal.dtype), axis=1), (1, normal.shape[0], *law.shape))}
+        seeds, size, _ = normal.shape
+        shape, edges = self.laws[0].shape, xp.asarray(_edges(*self._numbers), dtype=normal.dtype)
+        pair = xp.reshape(xp.searchsorted(edges, xp.reshape(normal, (-1,)), side="right"), (seeds, size))
+        if xp is np:
+            numbered = (pair + math.prod(shape) * np.arange(seeds)[:, None]).reshape(-1)
+            count = np.bincount(numbered, minlength=seeds * math.prod(shape)).astype(normal.dtype)
+        else:
+            count = xp.sum(xp.astype(pair[..., None] == xp.arange(math.prod(shape)), normal.dtype), axis=1)
+        return {"seen": xp.reshape(count / size, (1, seeds, *shape))}
 
 
 @functools.lru_cache(maxsize=16)
@@ -87,3 +93,12 @@ def _laws(tokens: int, vocabulary: int, certain: float, concentration: float, zi
     law[known] = np.eye(vocabulary)[rng.integers(vocabulary, size=tokens)][known]
     often = np.arange(1, tokens + 1.0) ** -zipf
     return law, often / often.sum(), known
+
+
+@functools.lru_cache(maxsize=16)
+def _edges(*numbers: Any) -> np.ndarray:
+    """The standard normal numbers between which each pair comes, in order."""
+    from scipy.special import ndtri
+
+    law, often, _ = _laws(*numbers)
+    return ndtri(np.minimum(np.cumsum((often[:, None] * law).reshape(-1))[:-1], 1.0))

@@ -3,9 +3,14 @@
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .axes import axes_left, from_end, kept
 from .function import Function, reshaped
 from .node import Kind, Node, Wrong, apply, node
+
+SHORT, MANY = 32, 16
+"""An axis of at most so many numbers, and at least so many rows, are reduced column by column."""
 
 
 class Reduction(Function):
@@ -52,3 +57,15 @@ def widened(a: Node, y: Node) -> Node:
         return a
     x, axis, sizes = y.args[0], y.option("axis"), iter((*(1,) * (y.ndim - a.ndim), *a.shape))
     return reshaped(a, tuple(1 if k - x.ndim in axis else next(sizes) for k in range(x.ndim)))
+
+
+def reduced(ufunc: np.ufunc, x: np.ndarray, axis: tuple[int, ...], own: int) -> np.ndarray:
+    """The reduction of an array of NumPy, of which a run has `own` numbers. A short last axis of many rows goes column by column: to begin a row
+    takes NumPy longer than to reduce it. The order hangs on the shape in one run alone."""
+    count = x.shape[-1] if axis == (-1,) else 0
+    if not 2 <= count <= SHORT or own < MANY * count:
+        return ufunc.reduce(x, axis=axis)
+    made = ufunc(x[..., 0], x[..., 1])
+    for k in range(2, count):
+        ufunc(made, x[..., k], out=made)
+    return made
