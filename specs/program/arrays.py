@@ -60,7 +60,7 @@ class Evaluation:
                 out = targets.get(step.at)
                 if out is None and step.over:
                     out = next((held[p] for p in step.over if held[p].size >= SMALL and fits(arrays, held[p])), None)
-                held[step.at] = step.ufunc(*arrays) if out is None else step.ufunc(*arrays, out=out)
+                held[step.at] = step.ufunc(*arrays, order="C") if out is None else step.ufunc(*arrays, out=out)
             else:
                 held[step.at] = computed(xp, step.node, arrays, dtype)
             for p in step.dying:
@@ -111,9 +111,10 @@ def computed(xp: Any, n: Node, arrays: list[Any], dtype: Any) -> Any:
 
 
 def fits(arrays: Sequence[Any], out: Any) -> bool:
-    """Whether the entries of these arrays, put together one by one, make an array as this is."""
+    """Whether the entries of these arrays, put together one by one, make an array as this is, in the order that a new one would have: the bits of
+    sums hang on it."""
     shape = out.shape
-    return all(
+    return out.flags.c_contiguous and all(
         a is out
         or (a.dtype == out.dtype and a.ndim <= out.ndim and all(n in (1, m) for n, m in zip(a.shape[::-1], shape[::-1], strict=False)))
         for a in arrays
