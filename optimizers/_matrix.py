@@ -8,12 +8,11 @@ import numpy as np
 from pydantic import model_validator
 
 from ..specs.base import Fraction, NonNegative
+from ..specs.functions.newton_schulz import MUON, by_products
+from ..specs.program.trace import Traced
 from ..specs.sweep import Swept
 from .adamw import AdamW
 from .base import RuleOptimizer
-
-MUON = (3.4445, -4.7750, 2.0315)
-"""Coefficients of Jordan's quintic Newton-Schulz iteration, tuned for speed: singular values end in [0.68, 1.13], not at 1."""
 
 
 class Rest(AdamW):
@@ -70,40 +69,11 @@ def transposed(a: Any) -> Any:
 
 
 def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] = MUON, eps: Any = 1e-7, clamp: bool = False) -> Any:
-    """Orthogonalisation by matrix products alone: X <- a X + (b A + c A^2) X with A = X X^T, from X = G / (|G|_F + eps), or with
-    `clamp` G / max(|G|_F, eps).
-
-    g (..., rows, cols), wide or tall; of 0 it is 0. It maps each singular value s by a s + b s^3 + c s^5, `steps` times. Source: Jordan et
-    al. 2024, https://kellerjordan.github.io/posts/muon/.
-    """
-    a, b, c = coefficients
-    tall = g.shape[-2] > g.shape[-1]
-    x = transposed(g) if tall else g
-    size = frobenius(x)
-    size = np.where(size < eps, eps, size) if clamp else size + eps
-    x = x / np.where(size > 0, size, 1.0)
-    for _ in range(steps):
-        gram = np.matmul(x, transposed(x))
-        polynomial = np.matmul(gram, gram)
-        polynomial *= c  # in place: sums of large matrices cost memory traffic
-        gram *= b
-        polynomial += gram
-        bent = np.matmul(polynomial, x)
-        x *= a
-        x += bent
-    return transposed(x) if tall else x
-
-
-def frobenius(a: Any) -> Any:
-    """The Frobenius norm (..., 1, 1), also where its square overflows or underflows."""
-    kind = np.finfo(a.dtype)
-    size = np.sqrt(np.sum(a * a, axis=(-2, -1), keepdims=True))
-    near = (size > kind.smallest_normal**0.5 / kind.eps) & (size < kind.max)
-    if np.all(near):
-        return size
-    top = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
-    inner = a / np.where(top > 0, top, 1.0)
-    return np.where(near, size, top * np.sqrt(np.sum(inner * inner, axis=(-2, -1), keepdims=True)))
+    """Orthogonalisation by matrix products alone (specs/functions/newton_schulz.py) of g (..., rows, cols), wide or tall: one function of the
+    language, which an executor may have a kernel for."""
+    if isinstance(g, Traced):
+        return g.new("newton_schulz", g, eps, steps=steps, coefficients=coefficients, clamp=clamp)
+    return by_products(np, g, steps, coefficients, eps, clamp)
 
 
 def polar(g: Any) -> Any:
