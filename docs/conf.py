@@ -37,10 +37,11 @@ html_theme_options = {
 
 def make_pages(app):
     """The pages that come from the code."""
-    from generate import interface, spec, units
+    from generate import functions, interface, spec, units
 
     folder = HERE / "generated"
     spec.write(folder)
+    functions.write(folder)
     units.write(folder)
     interface.write(folder)
 

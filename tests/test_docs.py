@@ -16,13 +16,21 @@ import matplotlib as mpl
 import pytest
 from thalweg.engine.cli import app
 from thalweg.specs.load import gallery
+from thalweg.specs.program.draws import KINDS as DRAWS
+from thalweg.specs.program.node import MAX_NODES
+from thalweg.specs.program.read import CONSTANTS, MAX_LENGTH, MAX_PARTS, WORDS_OF_CALLS
+from thalweg.specs.program.table import FUNCTIONS
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.study import Study
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", DOCS / "index.md", DOCS / "quickstart.md", DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("index", "quickstart", "tutorial", "language")),
+    *sorted((DOCS / "howto").glob("*.md")),
+]
 FENCE = re.compile(r"(<!-- not run: [^>]*-->\s*)?^```(\{code-cell\} ipython3|python|yaml|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SMALL = {"run": ["--set", "seeds=2", "--set", "steps=40", "--quiet"], "verify": ["--quick"]}
 OTHERS = ("pip", "make", "python3", ".")
@@ -178,6 +186,36 @@ def test_the_reference_has_a_meaning_for_every_field(registry, monkeypatch):
         missing = [name for name in owner.model_fields if name != "kind" and not meaning(owner, name)]
         assert not missing, f"{owner.__name__}: give {missing} a description=, or a line in docs/generate/meanings.py"
         assert table(owner).count("\n") >= 1 or len(owner.model_fields) <= 1
+
+
+def test_the_page_of_functions_has_all_of_every_file(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    from generate.functions import WORDS, head, parts
+
+    page = "\n\n".join(parts())
+    assert sorted(re.findall(r"^## (.*)$", page, re.MULTILINE)) == sorted(group.capitalize() for group in WORDS)
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^\(function|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert sorted(sections) == FUNCTIONS.kinds()
+    for kind, section in sections.items():
+        function = FUNCTIONS.load(kind)
+        call, what = head(sys.modules[type(function).__module__])
+        assert what.endswith("."), f"specs/functions/{kind}.py: its docstring must begin with 'CALL: what it is.'"
+        assert call in section
+        by_name = any(f"{kind}(" in text for text in function.examples)
+        assert f"{kind}(" in call or not by_name, f"specs/functions/{kind}.py: {call} is no call of it"
+        assert all(f"`{text}`" in section for text in function.examples)
+        assert all(f"`{option}" in section for option in function.options() if option != "at")
+        assert f"`specs/functions/{kind}.py`" in section
+
+
+def test_every_word_of_the_language_stands_on_its_page():
+    page = (DOCS / "language.md").read_text(encoding="utf-8")
+    [tensors] = LANDSCAPES.load("expression").forms
+    fields = [info.alias or name for name, info in tensors.model_fields.items()]
+    words = [*CONSTANTS, *WORDS_OF_CALLS, *DRAWS, *fields, "X", "y", "X_test", "y_test", "n", "n_test", "p", "classes"]
+    assert [word for word in words if not re.search(rf"`{re.escape(word)}\b|\b{re.escape(word)}:", page)] == []
+    for bound in (MAX_LENGTH, MAX_PARTS, MAX_NODES):
+        assert f"{bound:,}" in page
 
 
 def test_links_between_pages_lead_somewhere():

@@ -10,7 +10,6 @@ from thalweg.specs.clip import CLIPS
 from thalweg.specs.data import Data
 from thalweg.specs.init import INITS
 from thalweg.specs.noise import NOISES
-from thalweg.specs.program.table import FUNCTIONS
 from thalweg.specs.registry import DIAGNOSTICS, LANDSCAPES, OPTIMIZERS, Choice
 from thalweg.specs.schedule import SCHEDULES
 from thalweg.specs.study import Study
@@ -52,8 +51,7 @@ def parts() -> list[str]:
         if noun == "optimizer":
             some = OPTIMIZERS.load("sgd")
             made += ["Fields of every optimizer besides its own:", fields.table(some, only=("label", "schedule", "clip", "average"))]
-    rows = "".join(f"\n| `{kind}` | {cell(text)} |" for kind, text in FUNCTIONS.summaries().items())
-    made += ["(spec-functions)=\n### Functions of formulas over tensors", f"| name | what it is |\n|---|---|{rows}"]
+    made += ["Formulas over tensors have [a page on their language](../language.md) and [one on their functions](functions.md)."]
     made += ["(spec-data)=\n### Data", markdown(Data), fields.table(Data)]
     made += choice("init", "Starts", INITS, "Every seed has its own start; all optimizers and sweep points of a seed share it.")
     made += choice("noise", "Gradient noise", NOISES, "The loss that is recorded stays the noiseless one.")

@@ -12,6 +12,7 @@ class T(Function):
     """The transpose: the last two axes exchanged."""
 
     name = "T"
+    group = "products"
     examples = ("T(x)", "x.T @ z")
     count = 1
 

@@ -1,11 +1,11 @@
-"""The absolute value. Its slope is the sign, 0 at 0."""
+"""abs(x): the absolute value."""
 
 from ..program.function import Elementwise
 from ..program.node import Node, apply
 
 
 class Abs(Elementwise):
-    """The absolute value. Its slope is the sign, 0 at 0."""
+    """|x|. Its slope is the sign of x, 0 at 0."""
 
     name = "abs"
     ufunc = "abs"

@@ -1,4 +1,4 @@
-"""a + b."""
+"""a + b: the sum, entry by entry."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ..program.node import Node
 
 
 class Add(Elementwise):
-    """a + b."""
+    """a + b, entry by entry. Its slopes are 1."""
 
     name = "add"
     ufunc = "add"

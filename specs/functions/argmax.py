@@ -12,6 +12,7 @@ class Argmax(Function):
     first; the first NaN if there is one."""
 
     name = "argmax"
+    group = "reductions"
     examples = ("argmax(x)", "argmax(x, axis=1)", "argmax(x, axis=0, keepdims=True)", "argmax(k)")
     count = 1
     word: ClassVar[str] = "largest"

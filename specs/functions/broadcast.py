@@ -1,4 +1,4 @@
-"""The same entries repeated along axes of size 1, and along new ones in front."""
+"""broadcast(x, shape): the same entries repeated along axes of size 1, and along new ones in front."""
 
 from typing import Any
 

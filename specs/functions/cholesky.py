@@ -14,6 +14,7 @@ class Cholesky(Function):
     L^-T phi(L.T g) L^-1, where phi keeps the lower triangle and halves the diagonal. Source: Murray 2016, arXiv:1602.07527."""
 
     name = "cholesky"
+    group = "products"
     examples = ("cholesky(A)", "cholesky(A + B) @ v", "cholesky(stack(A, B))", "cholesky(reshape(exp(s), [1, 1]))")
     count = 1
 

@@ -9,6 +9,7 @@ class Clip(Composed):
     where low is above high."""
 
     name = "clip"
+    group = "elementwise"
     examples = ("clip(x, -1, 1)", "clip(x, v, 1.5)", "clip(x, -s, s)")
     count = 3
 

@@ -14,6 +14,7 @@ class CompSum(Composed):
     large logits. Slopes by tau lose digits close to tau = 1 (not at 1). Source: Mao, Mohri and Zhong 2023, arXiv:2304.07288."""
 
     name = "comp_sum"
+    group = "losses"
     examples = ("comp_sum(x, y, 1)", "comp_sum(x, y, 0)", "comp_sum(x, y, tau=1.5)", "comp_sum(x, y, s)")
 
     def build(self, *args: Node, tau: float | None = None, **options: Any) -> Node:

@@ -11,6 +11,7 @@ class CrossEntropy(Composed):
     doi:10.1007/978-3-642-76153-9_28."""
 
     name = "cross_entropy"
+    group = "losses"
     examples = ("cross_entropy(x, y)",)
     count = 2
 

@@ -12,6 +12,7 @@ class Cumsum(Function):
     which is the adjoint."""
 
     name = "cumsum"
+    group = "reductions"
     examples = ("cumsum(x, axis=0)", "cumsum(x*z, axis=1)", "cumsum(v)", "cumsum(x, axis=1, reverse=True)")
     count = 1
 

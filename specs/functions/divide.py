@@ -1,4 +1,4 @@
-"""a / b, entry by entry; by 0 it is infinite, 0/0 NaN, as IEEE arithmetic has it."""
+"""a / b: the quotient, entry by entry; by 0 it is infinite, 0/0 NaN, as IEEE arithmetic has it."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from ..program.node import Node
 
 
 class Divide(Elementwise):
-    """a / b, entry by entry. Its slopes are 1/b and -(a/b)/b."""
+    """a / b, entry by entry. Its slopes are 1/b and -(a/b)/b. By 0 it is infinite, and 0/0 is NaN, as IEEE arithmetic has it."""
 
     name = "divide"
     ufunc = "divide"

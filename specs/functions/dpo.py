@@ -12,6 +12,7 @@ class Dpo(Composed):
     Ermon, Manning and Finn 2023, arXiv:2305.18290, equation 7."""
 
     name = "dpo"
+    group = "losses"
     examples = ("dpo(x, z, v, w, 0.1)", "dpo(x, z, v, w, beta=2)", "dpo(x, z, 0, 0, s)", "dpo(50*x, z, v, w, 1)")
 
     def build(self, *args: Node, beta: float | None = None, **options: Any) -> Node:

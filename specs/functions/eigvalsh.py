@@ -13,6 +13,7 @@ class Eigvalsh(Function):
     eigenvalues are equal. Source: Giles 2008, doi:10.1007/978-3-540-68942-3_4."""
 
     name = "eigvalsh"
+    group = "products"
     examples = ("eigvalsh(A)", "eigvalsh(A - B)[-1]", "sum(eigvalsh(A)**3)", "eigvalsh(stack(A, B))", "eigvalsh(reshape(s, [1, 1]))")
     count = 1
 

@@ -14,6 +14,7 @@ class Einsum(Composed):
     is cheapest. Source of the notation: Einstein 1916, doi:10.1002/andp.19163540702."""
 
     name = "einsum"
+    group = "products"
     examples = (
         *('einsum("ij,jk->ik", A, B)', 'einsum("ij,kj->ik", x, z)', 'einsum("ij->ji", x)', 'einsum("ij->", x)', 'einsum("ii->i", A)'),
         *(

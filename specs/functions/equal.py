@@ -1,10 +1,10 @@
-"""a == b, entry by entry; its slope is 0."""
+"""a == b: whether they are equal, entry by entry."""
 
 from ..program.function import Comparison
 
 
 class Equal(Comparison):
-    """a == b, entry by entry. NaN compares as IEEE arithmetic has it."""
+    """a == b, entry by entry. Its slope is 0. NaN compares as IEEE arithmetic has it."""
 
     name = "equal"
     ufunc = "equal"

@@ -1,11 +1,11 @@
-"""The exponential, e**x. Its slope is itself."""
+"""exp(x): the exponential, e**x."""
 
 from ..program.function import Elementwise
 from ..program.node import Node
 
 
 class Exp(Elementwise):
-    """The exponential, e**x. Its slope is itself."""
+    """e**x. Its slope is itself."""
 
     name = "exp"
     ufunc = "exp"

@@ -18,6 +18,7 @@ class Expm(Function):
     Najfeld and Havel 1995, doi:10.1006/aama.1995.1017."""
 
     name = "expm"
+    group = "products"
     examples = ("expm(A/10)", "expm(eye(3) - x @ z.T) @ x", "expm(reshape(v, [4, 1, 1]))", "expm(-A)")
     count = 1
 

@@ -11,6 +11,7 @@ class Exponential(Composed):
     doi:10.1006/jcss.1997.1504."""
 
     name = "exponential"
+    group = "losses"
     examples = ("exponential(x)",)
 
     def build(self, *args: Node, **options: Any) -> Node:

@@ -13,6 +13,7 @@ class Focal(Composed):
     arXiv:1708.02002."""
 
     name = "focal"
+    group = "losses"
     examples = ("focal(x, y)", "focal(x, y, gamma=0.5)", "focal(x, y, 0)", "focal(x, y, s)")
 
     def build(self, *args: Node, gamma: float = 2.0, **options: Any) -> Node:

@@ -11,6 +11,7 @@ class Gelu(Composed):
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415."""
 
     name = "gelu"
+    group = "elementwise"
     examples = ("gelu(x)",)
     count = 1
 

@@ -11,6 +11,7 @@ class Hinge(Composed):
     Source: Cortes and Vapnik 1995, doi:10.1007/BF00994018."""
 
     name = "hinge"
+    group = "losses"
     examples = ("hinge(x)", "hinge(x * v)")
 
     def build(self, *args: Node, **options: Any) -> Node:

@@ -12,6 +12,7 @@ class Huber(Composed):
     doi:10.1214/aoms/1177703732."""
 
     name = "huber"
+    group = "losses"
     examples = ("huber(x)", "huber(x - z, 0.5)", "huber(x, delta=0.7)", "huber(x, s)")
 
     def build(self, *args: Node, delta: float = 1.0, **options: Any) -> Node:

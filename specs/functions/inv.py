@@ -12,6 +12,7 @@ class Inv(Function):
     doi:10.1007/978-3-540-68942-3_4."""
 
     name = "inv"
+    group = "products"
     examples = ("inv(A)", "v @ inv(A + B) @ w", "inv(reshape(v, [4, 1, 1]))")
     count = 1
 

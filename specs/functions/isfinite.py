@@ -9,6 +9,7 @@ class Isfinite(Elementwise):
 
     name = "isfinite"
     ufunc = "isfinite"
+    group = "comparisons"
     examples = ("isfinite(x)", "isfinite(k)")
     result = "bool"
 

@@ -12,6 +12,7 @@ class Kl(Composed):
     doi:10.1214/aoms/1177729694."""
 
     name = "kl"
+    group = "losses"
     examples = ("kl(x, z)", "kl(x, v)", "kl(50*x, z)")
 
     def build(self, *args: Node, **options: Any) -> Node:

@@ -10,6 +10,7 @@ class Kron(Composed):
     """The blocks a_ij B, set as A is."""
 
     name = "kron"
+    group = "products"
     examples = ("kron(A, B)", "kron(x, A)", "kron(v, w)")
     count = 2
 

@@ -1,4 +1,4 @@
-"""The natural logarithm. Its slope is 1/x; NaN below 0, -inf at 0."""
+"""log(x): the natural logarithm."""
 
 from ..program.function import Elementwise
 from ..program.node import Node

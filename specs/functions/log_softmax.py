@@ -12,6 +12,7 @@ class LogSoftmax(Composed):
     counts as constant, since the value does not depend on what is taken away."""
 
     name = "log_softmax"
+    group = "reductions"
     examples = ("log_softmax(x)", "log_softmax(20*x, axis=0)")
     count = 1
 

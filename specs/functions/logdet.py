@@ -12,6 +12,7 @@ class Logdet(Function):
     Source: Giles 2008, doi:10.1007/978-3-540-68942-3_4."""
 
     name = "logdet"
+    group = "products"
     examples = ("logdet(A)", "logdet(A - 5*B)", "logdet(eye(3) + x @ z.T)", "logdet(stack(A, B))")
     count = 1
 

@@ -9,6 +9,7 @@ class LogicalAnd(Elementwise):
 
     name = "logical_and"
     ufunc = "logical_and"
+    group = "comparisons"
     examples = ("logical_and(c, x > v)", "x > 0 and z > 0")
     count = 2
     result = "bool"

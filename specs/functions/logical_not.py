@@ -9,6 +9,7 @@ class LogicalNot(Elementwise):
 
     name = "logical_not"
     ufunc = "logical_not"
+    group = "comparisons"
     examples = ("logical_not(c)", "not x > 0")
     result = "bool"
     takes = ("bool",)

@@ -9,6 +9,7 @@ class LogicalOr(Elementwise):
 
     name = "logical_or"
     ufunc = "logical_or"
+    group = "comparisons"
     examples = ("logical_or(c, x > v)", "x > 1 or z > 0")
     count = 2
     result = "bool"

@@ -11,6 +11,7 @@ class Logistic(Composed):
     doi:10.1111/j.2517-6161.1958.tb00292.x."""
 
     name = "logistic"
+    group = "losses"
     examples = ("logistic(x)", "logistic(50*x)")
 
     def build(self, *args: Node, **options: Any) -> Node:

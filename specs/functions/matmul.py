@@ -11,6 +11,7 @@ class Matmul(Function):
 
     name = "matmul"
     ufunc = "matmul"
+    group = "products"
     examples = ("x @ A", "v @ A", "A @ v", "v @ w", "A @ B @ v", "reshape(x, [3, 1, 4]) @ A", "y @ x")
     count = 2
 

@@ -13,6 +13,7 @@ class MatrixPower(Composed):
     """A @ A @ ... by squaring; the unit matrix for k = 0."""
 
     name = "matrix_power"
+    group = "products"
     examples = ("matrix_power(A/4, 3)", "matrix_power(A, -2)", "matrix_power(A, 0) + A", "matrix_power(A, 1)", "matrix_power(A/9, 6)")
     count = 2
 

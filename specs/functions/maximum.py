@@ -1,4 +1,4 @@
-"""The larger of two arrays, entry by entry."""
+"""maximum(a, b): the larger of two arrays, entry by entry."""
 
 from ..program.function import Elementwise, as_float
 from ..program.node import Node

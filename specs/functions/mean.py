@@ -12,6 +12,7 @@ class Mean(Composed):
     """The sum over the number of entries: mean(x == y) is a share."""
 
     name = "mean"
+    group = "reductions"
     examples = ("mean(x*x)", "mean(x, axis=0)", "mean(x > 0)")
     count = 1
 

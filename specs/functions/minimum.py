@@ -1,4 +1,4 @@
-"""The smaller of two arrays, entry by entry."""
+"""minimum(a, b): the smaller of two arrays, entry by entry."""
 
 from ..program.function import Elementwise, as_float
 from ..program.node import Node

@@ -11,6 +11,7 @@ class Mse(Composed):
     Source: Gauss 1823, doi:10.1137/1.9781611971248."""
 
     name = "mse"
+    group = "losses"
     examples = ("mse(x, z)", "mse(x @ v, y)", "mse(x, s)")
 
     def build(self, *args: Node, **options: Any) -> Node:

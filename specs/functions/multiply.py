@@ -1,4 +1,4 @@
-"""a b, entry by entry."""
+"""a * b: the product, entry by entry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ PLAIN = 1e290
 
 
 class Multiply(Elementwise):
-    """a b, entry by entry."""
+    """a b, entry by entry. Its slopes are b and a."""
 
     name = "multiply"
     ufunc = "multiply"

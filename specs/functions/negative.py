@@ -1,11 +1,11 @@
-"""-a."""
+"""-a: the negative, entry by entry."""
 
 from ..program.function import Elementwise, number
 from ..program.node import Node
 
 
 class Negative(Elementwise):
-    """-a."""
+    """-a. Its slope is -1."""
 
     name = "negative"
     ufunc = "negative"

@@ -1,10 +1,10 @@
-"""a != b, entry by entry; its slope is 0."""
+"""a != b: whether they differ, entry by entry."""
 
 from ..program.function import Comparison
 
 
 class NotEqual(Comparison):
-    """a != b, entry by entry. NaN compares as IEEE arithmetic has it."""
+    """a != b, entry by entry. Its slope is 0. NaN compares as IEEE arithmetic has it."""
 
     name = "not_equal"
     ufunc = "not_equal"

@@ -10,6 +10,7 @@ class Outer(Composed):
     """The matrix a_i b_j."""
 
     name = "outer"
+    group = "products"
     examples = ("outer(v, w)", "outer(v, x[:, 0])", "outer(v, v)")
     count = 2
 

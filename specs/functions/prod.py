@@ -12,6 +12,7 @@ class Prod(Composed):
     the product of the others, and second derivatives follow."""
 
     name = "prod"
+    group = "reductions"
     examples = ("prod(x)", "prod(x, axis=0)", "prod(x, axis=1, keepdims=True)", "prod(x * (abs(x) > 0.5), axis=1)")
     count = 1
 

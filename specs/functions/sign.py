@@ -1,4 +1,4 @@
-"""The sign: -1, 0 or 1; its slope counts as 0 everywhere."""
+"""sign(x): -1, 0 or 1."""
 
 from ..program.function import Elementwise
 from ..program.node import Node

@@ -12,6 +12,7 @@ class Softmax(Function):
     where all are, or one is inf, the shares are NaN. The adjoint of x is y (g - sum(g y))."""
 
     name = "softmax"
+    group = "reductions"
     examples = ("softmax(x)", "softmax(20*x, axis=0)", "softmax(x, axis=[0, 1])")
     count = 1
     rough = True

@@ -13,6 +13,7 @@ class Solve(Function):
     its product with x for A. Source: Giles 2008, doi:10.1007/978-3-540-68942-3_4."""
 
     name = "solve"
+    group = "products"
     examples = ("solve(A, v)", "solve(A, x.T)", "solve(A, B @ v)", "solve(stack(A, B), w)", "solve(A, reshape(x, [3, 4, 1]))")
     count = 2
 

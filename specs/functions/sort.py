@@ -12,6 +12,7 @@ class Sort(Function):
     them has the slope of the first place."""
 
     name = "sort"
+    group = "reductions"
     examples = ("sort(x)", "sort(x, axis=0)", "sort(k)")
     count = 1
 

@@ -1,4 +1,4 @@
-"""The square root. Its slope is 1/(2 sqrt(x)), infinite at 0; NaN below."""
+"""sqrt(x): the square root."""
 
 from ..program.function import Elementwise
 from ..program.node import Node

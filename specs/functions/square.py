@@ -8,6 +8,7 @@ class Square(Composed):
     """x x."""
 
     name = "square"
+    group = "elementwise"
     examples = ("square(x)",)
     count = 1
 

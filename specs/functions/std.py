@@ -12,6 +12,7 @@ class Std(Composed):
     """norm(x - mean(x))/sqrt(n - ddof) over n entries. Where all are equal it is 0, with the slope 0 of norm."""
 
     name = "std"
+    group = "reductions"
     examples = ("std(x)", "std(x, axis=0)", "std(x, axis=1, ddof=1)")
     count = 1
 

@@ -10,6 +10,7 @@ class StopGradient(Function):
     """x itself; its adjoint is 0."""
 
     name = "stop_gradient"
+    group = "programs"
     examples = ("sum(x * stop_gradient(z))",)
     count = 1
 

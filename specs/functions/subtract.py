@@ -1,11 +1,11 @@
-"""a - b."""
+"""a - b: the difference, entry by entry."""
 
 from ..program.function import Elementwise, number
 from ..program.node import Node
 
 
 class Subtract(Elementwise):
-    """a - b."""
+    """a - b, entry by entry. Its slopes are 1 and -1."""
 
     name = "subtract"
     ufunc = "subtract"

@@ -13,6 +13,7 @@ class Svdvals(Function):
     the matrix not square. Source: Townsend 2016, Differentiating the singular value decomposition."""
 
     name = "svdvals"
+    group = "products"
     examples = (
         "svdvals(x)",
         "svdvals(T(x) * v[:3])",

@@ -1,11 +1,11 @@
-"""The hyperbolic tangent. Its slope is 1 - tanh(x)**2."""
+"""tanh(x): the hyperbolic tangent."""
 
 from ..program.function import Elementwise
 from ..program.node import Node
 
 
 class Tanh(Elementwise):
-    """The hyperbolic tangent. Its slope is 1 - tanh(x)**2."""
+    """(exp(x) - exp(-x))/(exp(x) + exp(-x)). Its slope is 1 - tanh(x)**2."""
 
     name = "tanh"
     ufunc = "tanh"

@@ -10,6 +10,7 @@ class Trace(Composed):
     """sum_i a_ii."""
 
     name = "trace"
+    group = "products"
     examples = ("trace(A)", "trace(A @ B)", "trace(x @ z.T)")
     count = 1
 

@@ -12,6 +12,7 @@ class Var(Composed):
     """sum((x - mean(x))**2)/(n - ddof) over n entries; of one entry 0. ddof=1 is the unbiased estimate, which needs two entries."""
 
     name = "var"
+    group = "reductions"
     examples = ("var(x)", "var(x, axis=0)", "var(x, axis=1, ddof=1)")
     count = 1
 

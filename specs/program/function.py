@@ -7,20 +7,37 @@ Other packages plug in through entry points in the group `thalweg.functions`.
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from .node import Kind, Node, Wrong, apply, broadcast, node
 from .table import FUNCTIONS
 
+Group = Literal["elementwise", "comparisons", "reductions", "products", "structure", "losses", "programs"]
+EXAMPLES: dict[str, tuple[tuple[int, ...], Kind]] = {
+    "x": ((3, 4), "float"),
+    "z": ((3, 4), "float"),
+    "v": ((4,), "float"),
+    "w": ((4,), "float"),
+    "A": ((4, 4), "float"),
+    "B": ((4, 4), "float"),
+    "s": ((), "float"),
+    "y": ((3,), "int"),
+    "k": ((4,), "int"),
+    "c": ((3, 4), "bool"),
+}
+"""What examples of functions are written over: name -> shape and kind. A and B are symmetric positive definite."""
+
 
 class Function:
     """Base. A subclass gives `build`, and if its nodes are operations of their own and not made of others `value` and `adjoints`."""
 
     name: ClassVar[str]
+    group: ClassVar[Group] = "structure"
+    """Where the documentation lists it."""
     examples: ClassVar[tuple[str, ...]] = ()
-    """Formulas that show and test it, over the names of tests/specs/program/test_every_function.py."""
+    """Formulas that show and test it, over the names of EXAMPLES."""
     count: ClassVar[int | tuple[int, ...] | None] = None
     """How many arguments it takes; None where `build` says."""
     lazy: ClassVar[bool] = False
@@ -74,6 +91,7 @@ class Function:
 class Elementwise(Function):
     """A function of each entry alone; arguments broadcast. A subclass gives `formula` and `slopes`."""
 
+    group = "elementwise"
     lazy = True
     rough = True
     each = True
@@ -136,6 +154,7 @@ class Elementwise(Function):
 class Comparison(Elementwise):
     """Two arrays compared entry by entry. Its slope is 0."""
 
+    group = "comparisons"
     result = "bool"
     count = 2
 

@@ -16,6 +16,7 @@ SHORT, MANY = 32, 16
 class Reduction(Function):
     """A function over axes. A subclass gives `value` and `adjoints`."""
 
+    group = "reductions"
     count = 1
     rough = True
     result: ClassVar[Kind | None] = None

@@ -1,19 +1,17 @@
 """The arrays over which examples of the language's functions are written."""
 
 import numpy as np
-from thalweg.specs.program.function import given
+from thalweg.specs.program.function import EXAMPLES, given
 from thalweg.specs.program.node import Node, apply
 
-SHAPES = {"x": (3, 4), "z": (3, 4), "v": (4,), "w": (4,), "A": (4, 4), "B": (4, 4), "s": ()}
-"""Numbers that examples may name; entries are distinct and away from 0, A and B are symmetric positive definite, s is 0.7."""
-OTHERS = {"y": ((3,), "int"), "k": ((4,), "int"), "c": ((3, 4), "bool")}
-"""Whole numbers from 0 to 3, and truth values."""
+SHAPES = {name: shape for name, (shape, kind) in EXAMPLES.items() if kind == "float"}
+"""Numbers that examples may name; entries are distinct and away from 0, A and B are symmetric positive definite, s is 0.7. Of the others y and k
+are whole numbers from 0 to 3, and c truth values."""
 FLOATS = tuple(SHAPES)
 
 
 def inputs():
-    made = {name: given(name, shape) for name, shape in SHAPES.items()}
-    return made | {name: given(name, shape, kind) for name, (shape, kind) in OTHERS.items()}
+    return {name: given(name, shape, kind) for name, (shape, kind) in EXAMPLES.items()}
 
 
 def numbers(lead=(), seed=0):
