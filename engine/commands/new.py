@@ -13,6 +13,7 @@ from ._say import command, say
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name, and NAME.yaml the file.")],
     like: Annotated[str | None, typer.Option(metavar="STUDY", autocompletion=bundled, help="Begin with a copy of a bundled study.")] = None,
+    network: Annotated[bool, typer.Option("--network", help="Begin with a network on data: a formula over named tensors.")] = False,
 ) -> None:
     """Write a commented starter study, to be changed."""
     from ...specs.errors import SpecError, StoreError
@@ -23,7 +24,7 @@ def new(
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
     if path.name != str(path):
         raise SpecError(f"new: '{name}' must be a name, not a path; change into the folder first")
-    text = starter(path.stem, like)
+    text = starter(path.stem, like, network)
     parse_study(text, path.name)
     if os.path.lexists(path):
         raise StoreError(f"{path}: exists already; choose another name")

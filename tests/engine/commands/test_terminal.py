@@ -73,6 +73,24 @@ def test_a_starter_study_runs_and_its_claim_holds(tmp_path, monkeypatch):
     assert not (tmp_path / "bad name.yaml").exists()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_starter_network_runs_unchanged_and_its_claim_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    assert "next: thalweg check mine.yaml" in runner.invoke(app, ["new", "mine", "--network"]).output
+    shown = runner.invoke(app, ["check", "mine.yaml"])
+    assert "adam: h 2 x lr 2 x seed 8" in shown.output
+    assert runner.invoke(app, ["run", "mine.yaml", "--quiet"]).exit_code == 0
+    accuracy = thalweg.open_run("mine.zarr")["muon"].test_accuracy
+    assert {"h", "lr", "seed", "step"} == set(accuracy.sizes)
+    assert float(accuracy.isel(step=-1).min()) > 0.9
+    shown = runner.invoke(app, ["verify", "mine.zarr"])
+    assert shown.exit_code == 0, shown.output
+    refused = runner.invoke(app, ["new", "other", "--network", "--like", "river_valley"])
+    assert "give one" in str(refused.exception)
+    assert not (tmp_path / "other.yaml").exists()
+
+
 def test_a_copy_of_a_bundled_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, ["new", "mine", "--like", "river_valley"]).exit_code == 0
