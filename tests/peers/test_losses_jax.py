@@ -44,6 +44,13 @@ def dpo(pc, pr, rc, rr, beta):
     return -jax.nn.log_sigmoid(beta * (pc - rc) - beta * (pr - rr))
 
 
+def ensloss(m, z, lam):
+    steep = jnp.exp(z) if lam == 0 else jnp.maximum(1 + lam * z, 0) ** (1 / lam)
+    steep, order = jnp.sort(jnp.maximum(-steep.ravel(), -1)), jnp.argsort(m.ravel())
+    placed = jnp.zeros(m.size).at[order].set(steep).reshape(m.shape)
+    return jax.lax.stop_gradient(placed / jnp.maximum(m, 1) - 1e-6) * m
+
+
 LOSSES = {
     "logistic(x)": lambda x, z, v, s: jnp.log(1 + jnp.exp(-x)),
     "logistic(x*z)": lambda x, z, v, s: optax.sigmoid_binary_cross_entropy(x * z, jnp.ones_like(x)),
@@ -69,6 +76,9 @@ LOSSES = {
     "kl(x*x, v)": lambda x, z, v, s: kl(x * x, v),
     "dpo(x, z, v, 0.3*v, 0.1)": lambda x, z, v, s: dpo(x, z, v, 0.3 * v, 0.1),
     "dpo(x, x*z, z, v, s)": lambda x, z, v, s: dpo(x, x * z, z, v, s),
+    "ensloss(x*z, z)": lambda x, z, v, s: ensloss(x * z, z, 0),
+    "ensloss(x, z, -0.5)": lambda x, z, v, s: ensloss(x, z, -0.5),
+    "ensloss(x, z, s)": lambda x, z, v, s: ensloss(x, z, s),
 }
 
 
