@@ -15,9 +15,9 @@ import functools
 import math
 from typing import Any
 
-from .derivative import derivatives, half_turns, lowered
+from .derivative import by_each, derivatives, half_turns, lowered
 from .expression import Formula, Parsed, Reduction, fixed, local, parse
-from .tree import INDEX, ONE, Node, indices, ordered, parameter, symbol
+from .tree import INDEX, Node, indices, ordered, parameter, symbol
 from .written import Writer
 
 Arrays = dict[str, Any]
@@ -109,7 +109,7 @@ class _Term:
         self.atoms = [*map(local, self.offsets), *map(fixed, self.components)]
         self.args, self.compile = [*self.atoms, INDEX, *parameters], compile_
         self.value = compile_(self.args, [reduction.term])
-        self.partials = [derivatives([reduction.term], {a: ONE})[0] for a in self.atoms]
+        self.partials = by_each(reduction.term, self.atoms)
         self.outputs = [reduction.term, *self.partials]
         self.first = compile_(self.args, self.outputs)
         self.steep, self.rough = any(e.steep for e in self.partials), reduction.term.rough
@@ -147,7 +147,7 @@ class _Evaluator:
         self.atoms = [*map(fixed, self.components), *(r.symbol for r in parsed.reductions)]
         self.args, self.compile = [*self.atoms, *parameters], compile_
         self.outer = compile_(self.args, [parsed.value])
-        self.slopes = [derivatives([parsed.value], {a: ONE})[0] for a in self.atoms]
+        self.slopes = by_each(parsed.value, self.atoms)
         self.outer_first = compile_(self.args, [parsed.value, *self.slopes])
         self.observables = compile_(self.args, list(parsed.observables.values()))
         self.names = list(parsed.observables)

@@ -122,15 +122,24 @@ def steep(slope: Node) -> Node:
 def derivatives(outputs: Iterable[Node], along: Mapping[Node, Node], kinks: bool = False) -> list[Node]:
     """The derivative of every output when the symbols move: `along` says how fast each does, those it lacks stay. With `kinks` it is NaN
     where a sign or the larger of two operands changes at this very point."""
-    outputs, moving, found = list(outputs), frozenset(along), {}
-    for e in ordered(outputs):
-        found[e] = along.get(e, ZERO) if e.kind == "symbol" or e.free.isdisjoint(moving) else _rule(e, [found[a] for a in e.args], kinks)
-    return [found[e] for e in outputs]
+    outputs, moving = list(outputs), frozenset(along)
+    order = [e for e in ordered(outputs) if not e.free.isdisjoint(moving)]
+    found = _found(order, along, kinks)
+    return [found.get(e, ZERO) for e in outputs]
 
 
-def derivative(e: Node, by: Node) -> Node:
-    """The partial derivative by a symbol."""
-    return derivatives([e], {by: ONE})[0]
+def by_each(e: Node, by: Iterable[Node]) -> list[Node]:
+    """The partial derivatives by these symbols."""
+    order = ordered([e])
+    return [_found([part for part in order if one in part.free], {one: ONE}, False).get(e, ZERO) for one in by]
+
+
+def _found(order: Iterable[Node], along: Mapping[Node, Node], kinks: bool) -> dict[Node, Node]:
+    """The derivatives of nodes that move, each given after those it is made of."""
+    found: dict[Node, Node] = {}
+    for e in order:
+        found[e] = along[e] if e.kind == "symbol" else _rule(e, [found.get(a, ZERO) for a in e.args], kinks)
+    return found
 
 
 def _rule(e: Node, moved: list[Node], kinks: bool) -> Node:

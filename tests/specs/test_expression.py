@@ -1,6 +1,7 @@
 """The formula language: what it accepts, what it refuses, and that nothing else ever happens."""
 
 import contextlib
+import time
 
 import numpy as np
 import pytest
@@ -280,3 +281,14 @@ def test_a_power_with_a_parameter_has_a_gradient_at_zero(k):
         value, gradient = calculus(formula).value_and_grad(x, {"k": np.array([k])}, np)
         assert value.item() == 0
         assert np.array_equal(gradient, 0 * x)
+
+
+def test_a_long_product_is_read_and_differentiated_at_once():
+    """In processor time, a tenth of which is usual."""
+    text = "*".join(f"(x[{2 * k}] + x[{2 * k + 1}])" for k in range(60))
+    x = np.linspace(0.4, 0.6, 120)
+    began = time.process_time()
+    _, gradient = calculus(Formula(text, vector=("x", 120))).value_and_grad(x, {}, np)
+    assert time.process_time() - began < 0.5
+    sums = x[::2] + x[1::2]
+    np.testing.assert_allclose(gradient, np.repeat(np.prod(sums) / sums, 2), rtol=1e-12)

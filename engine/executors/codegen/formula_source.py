@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ....specs import tree
-from ....specs.derivative import chain, derivative, half_turns, lowered, steep, times
+from ....specs.derivative import by_each, chain, half_turns, lowered, steep, times
 from ....specs.expression import Parsed, Reduction, fixed, local
 from ....specs.tree import INDEX, ZERO, Node, indices, parameter
 from ....specs.written import Writer
@@ -140,7 +140,8 @@ class _Formula:
         value = self.parsed.value
         reductions = [r for r in self.parsed.reductions if r.symbol in value.free]
         lines = ["    " + s for s in self.numbers()]
-        slopes = {r.symbol: derivative(value, r.symbol) for r in reductions}
+        symbols = [r.symbol for r in reductions]
+        slopes = dict(zip(symbols, by_each(value, symbols), strict=True))
         linear = {r.symbol for r in reductions if r.kind == "sum" and slopes[r.symbol].still}
         ordered = sorted(reductions, key=lambda r: r.symbol not in linear)
         components = indices(value.free, "x[")
@@ -157,7 +158,7 @@ class _Formula:
         plus = "+" if reductions else ""
         outputs = [
             *([] if self.alone else [("L[l] = {}", value)]),
-            *((f"G[{c}, l] {plus}= {{}}", derivative(value, fixed(c))) for c in components),
+            *((f"G[{c}, l] {plus}= {{}}", e) for c, e in zip(components, by_each(value, map(fixed, components)), strict=True)),
         ]
         outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
         outputs += [] if reductions else [(f"G[{c}, l] = {{}}", ZERO) for c in range(self.dim) if c not in components]
@@ -226,7 +227,7 @@ class _Formula:
         if made and r.symbol is self.first:
             made[-1] = (made[-1][0].replace("+=", "="), made[-1][1])
         made += [(f"G[{c}, l] += {{}}", fixed(c)) for c in indices(free, "x[")]
-        return [(place, derivative(r.term, atom)) for place, atom in made]
+        return list(zip((place for place, _ in made), by_each(r.term, (atom for _, atom in made)), strict=True))
 
     # one lane loop
 
