@@ -13,6 +13,7 @@ class T(Function):
 
     name = "T"
     group = "products"
+    keeps_sign = True
     examples = ("T(x)", "x.T @ z")
     count = 1
 

@@ -26,5 +26,9 @@ class Add(Elementwise):
             return a
         return super().build(a, b)
 
+    def least(self, y: Node) -> int:
+        a, b = y.args
+        return max(a.least, b.least) if min(a.least, b.least) else 0
+
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return number(1.0), number(1.0)

@@ -10,6 +10,7 @@ class Broadcast(Function):
     """x repeated to a larger shape, by NumPy's rules."""
 
     name = "broadcast"
+    keeps_sign = True
     examples = ("broadcast(v, [3, 4])",)
     count = 1
     lazy = True

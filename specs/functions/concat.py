@@ -11,6 +11,7 @@ class Concat(Function):
     """The entries of a, then those of b, ... along one axis; the other axes must be equal. Of whole numbers and numbers it makes numbers."""
 
     name = "concat"
+    keeps_sign = True
     examples = ("concat(x, z)", "concat(x, z*x, axis=1)", "concat(v, w, k)", "concat(y, k)", "concat(x)")
 
     def build(self, *args: Node, axis: Any = 0, **options: Any) -> Node:

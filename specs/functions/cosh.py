@@ -11,5 +11,8 @@ class Cosh(Elementwise):
     ufunc = "cosh"
     examples = ("cosh(x)",)
 
+    def least(self, y: Node) -> int:
+        return 1
+
     def slopes(self, y: Node, x: Node) -> tuple[Node | None, ...]:
         return (apply("sinh", x),)

@@ -13,6 +13,7 @@ class Cumsum(Function):
 
     name = "cumsum"
     group = "reductions"
+    keeps_sign = True
     examples = ("cumsum(x, axis=0)", "cumsum(x*z, axis=1)", "cumsum(v)", "cumsum(x, axis=1, reverse=True)")
     count = 1
 

@@ -22,5 +22,8 @@ class Divide(Elementwise):
         a, b = args
         return a if is_one(b) and a.kind == "float" else super().build(a, b)
 
+    def least(self, y: Node) -> int:
+        return min(1, *(a.least for a in y.args))
+
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return 1.0 / b, -y / b

@@ -14,6 +14,9 @@ class Erfc(Elementwise):
     name = "erfc"
     examples = ("erfc(x)", "erfc(3*x)")
 
+    def least(self, y: Node) -> int:
+        return 1
+
     def formula(self, xp: Any, x: Any) -> Any:
         return erfc(xp, x)
 

@@ -13,6 +13,7 @@ class Index(Function):
     What is out of range is refused, also in slices, where NumPy would cut them. The adjoint puts back into zeros."""
 
     name = "index"
+    keeps_sign = True
     examples = ("x[0]", "x[:, -1]", "x[-1, 1:3]", "v[::-1]", "x[2:0:-1, ::2]", "x[1:1]", "v[1] * x")
     count = 1
 

@@ -13,6 +13,7 @@ class Max(Reduction):
     """The largest entry, of all or along some axes. Equal largest entries share the slope. NaN if one is."""
 
     name = "max"
+    keeps_sign = True
     examples = ("max(x)", "max(x, axis=1)")
     count = (1, 2)
     of_nothing = "the largest"

@@ -16,6 +16,9 @@ class Maximum(Elementwise):
     def fold(self, *numbers: float) -> float | None:
         return max(numbers)
 
+    def least(self, y: Node) -> int:
+        return max(a.least for a in y.args)
+
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         share = 0.5 + 0.5 * (as_float(b < a) - as_float(a < b))
         return share, 1.0 - share

@@ -13,6 +13,7 @@ class Min(Reduction):
     """The smallest entry, of all or along some axes. Equal smallest entries share the slope. NaN if one is."""
 
     name = "min"
+    keeps_sign = True
     examples = ("min(x)", "min(x, axis=1)")
     count = (1, 2)
     of_nothing = "the smallest"

@@ -9,6 +9,7 @@ class Minimum(Elementwise):
 
     name = "minimum"
     ufunc = "minimum"
+    keeps_sign = True
     examples = ("minimum(x, z)", "min(x, v)")
     count = 2
     rough = False

@@ -39,5 +39,9 @@ class Multiply(Elementwise):
             return summed(mask((2.0 * g) * a), y.shape, a.shape), None
         return super().times_slopes(g, y, args, mask)
 
+    def least(self, y: Node) -> int:
+        a, b = y.args
+        return 1 if a is b else min(1, a.least, b.least)  # a product of small numbers may be 0
+
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return b, a

@@ -13,6 +13,7 @@ class Pick(Function):
 
     name = "pick"
     lazy = True
+    keeps_sign = True
     examples = ("pick(x*x, y)",)
     count = 2
 

@@ -10,7 +10,8 @@ PRODUCT = 8
 
 
 class Power(Elementwise):
-    """a**b; 0**0 is 1. Its slopes are b a**(b - 1), 0 where b = 0, and a**b log(a), which counts as 0 at a = 0 where b is not negative."""
+    """a**b; 0**0 is 1. Its slopes are b a**(b - 1), 0 where b = 0, and a**b log(a), which counts as 0 at a = 0 where b is not negative. With b
+    between 0 and 1 the slope by a at 0 is that of sqrt: infinite, but 0 if a can never be negative."""
 
     name = "power"
     examples = ("x**3", "abs(x)**1.5", "abs(x)**v", "x**2", "2**x")
@@ -29,11 +30,20 @@ class Power(Elementwise):
             return product(a, int(b.number))
         return super().build(a, b)
 
+    def least(self, y: Node) -> int:
+        a, b = y.args
+        return 1 if a.least or (b.is_number and b.number % 2 == 0) else 0
+
     def formula(self, xp: Any, a: Any, b: Any) -> Any:
         return a**b
 
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         by_base = b * a ** (b - 1.0)
+        if a.least == 1 and (not b.is_number or 0 < b.number < 1):
+            lowest = apply("equal", a, 0.0)
+            if not b.is_number:
+                lowest = apply("logical_and", lowest, apply("logical_and", b > 0.0, b < 1.0))
+            by_base = apply("where", lowest, 0.0, b * apply("where", lowest, 1.0, a) ** (b - 1.0))
         if b.is_number:
             return by_base if b.number else None, None
         by_base = apply("where", apply("equal", b, 0.0), 0.0, by_base)

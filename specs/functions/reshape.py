@@ -11,6 +11,7 @@ class Reshape(Function):
     """The same entries, the last axis running fastest, in another shape."""
 
     name = "reshape"
+    keeps_sign = True
     examples = ("reshape(x, [2, 6])", "reshape(x*x, [12])")
     count = 1
 

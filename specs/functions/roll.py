@@ -12,6 +12,7 @@ class Roll(Function):
     """y[i] = x[(i - shift) mod n], along each of the axes; without an axis the entries in the order of rows are moved, as NumPy does."""
 
     name = "roll"
+    keeps_sign = True
     examples = ("roll(x, 1, axis=0)", "roll(x*z, -6)", "roll(x, 1, axis=[0, 1])")
     count = 2
 

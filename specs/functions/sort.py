@@ -13,6 +13,7 @@ class Sort(Function):
 
     name = "sort"
     group = "reductions"
+    keeps_sign = True
     examples = ("sort(x)", "sort(x, axis=0)", "sort(k)")
     count = 1
 

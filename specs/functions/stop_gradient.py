@@ -11,6 +11,7 @@ class StopGradient(Function):
 
     name = "stop_gradient"
     group = "programs"
+    keeps_sign = True
     examples = ("sum(x * stop_gradient(z))",)
     count = 1
 

@@ -16,6 +16,7 @@ class Sum(Reduction):
     """The sum over all entries or along some axes; of nothing 0. Truth values and whole numbers count as numbers."""
 
     name = "sum"
+    keeps_sign = True
     examples = ("sum(x)", "sum(x*z, axis=0)", "sum(x, [0, 1])", "sum(x, axis=1, keepdims=True)")
     lazy = True
     rough = False

@@ -13,6 +13,7 @@ class Take(Function):
     back to each row."""
 
     name = "take"
+    keeps_sign = True
     examples = ("take(A, k)", "A[y] * v", "take(w, reshape(k, [2, 2]))")
     count = 2
 

@@ -10,6 +10,7 @@ class Where(Elementwise):
     """a where the condition holds, b elsewhere. What is not chosen gets the adjoint 0, even where its own value or slope is NaN."""
 
     name = "where"
+    keeps_sign = True
     examples = ("where(x > 0, x*z, v)", "where(c, x, 0)")
     count = 3
     rough = False

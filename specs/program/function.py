@@ -14,6 +14,8 @@ import numpy as np
 from .node import Kind, Node, Wrong, apply, broadcast, node
 from .table import FUNCTIONS
 
+SMALLEST = 1e-37
+"""A smaller number may be 0 in single precision."""
 Group = Literal["elementwise", "comparisons", "reductions", "products", "structure", "losses", "programs"]
 EXAMPLES: dict[str, tuple[tuple[int, ...], Kind]] = {
     "x": ((3, 4), "float"),
@@ -45,6 +47,8 @@ class Function:
     rough: ClassVar[bool] = False
     """Whether its slope can be infinite or NaN anywhere, as that of sqrt at 0, or of a product with what is missing (NaN). What a mask has put
     out then sends back 0 and not 0 times infinity."""
+    keeps_sign: ClassVar[bool] = False
+    """Whether its entries are not below 0, or above 0, where all of those of its arguments are."""
 
     ufunc: ClassVar[str] = ""
     """The name of what computes it from its arguments' arrays, where that is one function of the array API and a ufunc in NumPy: add."""
@@ -66,6 +70,10 @@ class Function:
     def build(self, *args: Node, **options: Any) -> Node:
         """The node on these arguments. Raises Wrong for shapes or kinds that it does not take."""
         raise NotImplementedError
+
+    def least(self, y: Node) -> int:
+        """What is known of the entries of y = f(args): 2 that all are above 0, 1 that none is below, 0 nothing."""
+        return min((a.least for a in y.args if a.kind == "float"), default=0) if self.keeps_sign else 0
 
     def options(self) -> dict[str, Any]:
         """The options of `build` that have a name, with their defaults."""
@@ -182,11 +190,19 @@ class Number(Function):
 
     name = "number"
 
+    def least(self, y: Node) -> int:
+        return 2 if y.number > SMALLEST else 1 if y.number >= 0 else 0
+
 
 class Array(Function):
     """An array written out. Equal arrays are one node."""
 
     name = "array"
+
+    def least(self, y: Node) -> int:
+        entries = y.option("entries").array
+        lowest = float(entries.min()) if entries.size else math.inf
+        return 2 if lowest > SMALLEST else 1 if lowest >= 0 else 0
 
 
 class Entries:
@@ -217,6 +233,7 @@ class Identity(Function):
     every equal node."""
 
     name = "identity"
+    keeps_sign = True
 
     def build(self, *args: Node, **options: Any) -> Node:
         (a,) = args
@@ -233,6 +250,10 @@ class Float(Function):
     """Whole numbers and truth values as numbers, in the precision of the inputs."""
 
     name = "float"
+
+    def least(self, y: Node) -> int:
+        (a,) = y.args
+        return 1 if a.kind == "bool" else a.least
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         return (None,)

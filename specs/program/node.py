@@ -44,9 +44,10 @@ class Wrong(SpecError):
 
 
 class Node:
-    """One operation. `options` are its plain settings as (name, value) pairs; `axes` the names of its axes, "" where an axis has none."""
+    """One operation. `options` are its plain settings as (name, value) pairs; `axes` the names of its axes, "" where an axis has none; `least` says
+    what is known of its entries, whatever comes in: 2 that they are above 0, 1 that none is below, 0 nothing."""
 
-    __slots__ = ("__weakref__", "args", "axes", "function", "kind", "options", "shape")
+    __slots__ = ("__weakref__", "args", "axes", "function", "kind", "least", "options", "shape")
     __array_priority__ = 1000
 
     function: "Function"
@@ -55,6 +56,7 @@ class Node:
     shape: tuple[int, ...]
     axes: tuple[str, ...]
     kind: Kind
+    least: int
 
     def option(self, name: str) -> Any:
         """One of the settings."""
@@ -229,6 +231,7 @@ def node(
         _budget.meet(new)
         new.function, new.args, new.options, new.shape, new.kind = function, args, settings, shape, kind
         new.axes = tuple(axes) if axes is not None and len(axes) == len(shape) else ("",) * len(shape)
+        new.least = function.least(new)
         _made[key] = new
         return new
 

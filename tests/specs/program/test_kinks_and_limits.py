@@ -189,10 +189,37 @@ ALIKE = [
         "logaddexp(x, y)",
     ),
     *("sigmoid(x*y)", "expm1(x)*log1p(y)", "sinh(x) + cosh(y)", "tan(x)*arctan(y)"),
+    *("sqrt(x)", "sqrt(x)**2", "(x**3)**0.25", "sqrt(x*sqrt(x))"),
 ]
+ROOTS = [
+    *(
+        "sqrt(x**2 + y**2)",
+        "sqrt(x**2)",
+        "sqrt(3*x**2)",
+        "sqrt(abs(x))",
+        "(x**2)**0.25",
+        "abs(x)**abs(y)",
+        "x*sqrt(abs(x))",
+        "(x**2 + y**2)**0.5",
+    ),
+    *(
+        "sin(sqrt(x**2))**2",
+        "cos(sqrt(abs(x)))",
+        "sqrt(x**2*y**2)",
+        "sqrt(where(x > 0, x**2, abs(y)))",
+        "sqrt(max(x**2, y**2))",
+        "sqrt(exp(-x**2))",
+    ),
+    *(
+        "1 - sqrt(x**2/(1 + y**2))",
+        "0.5 + (sin(sqrt(x**2 + y**2))**2 - 0.5)/(1 + 0.001*(x**2 + y**2))**2",
+        "sqrt(x**2 + max(y, 0))*(x + y)",
+    ),
+]
+"""Roots of what can never be negative."""
 
 
-@pytest.mark.parametrize("text", ALIKE)
+@pytest.mark.parametrize("text", [*ALIKE, *ROOTS])
 def test_kinks_and_limits_are_those_of_scalar_formulas(text):
     points = np.array([[a, b] for a in (-800.0, -1.0, 0.0, 0.5, 2.0, 800.0) for b in (-800.0, -1.0, 0.0, 0.5, 2.0, 800.0)])
     with np.errstate(all="ignore"):
@@ -200,6 +227,96 @@ def test_kinks_and_limits_are_those_of_scalar_formulas(text):
     x, y = points.T
     same(value(text, x=x, y=y), values, rtol=1e-12)
     same(slope(text, x=x, y=y), gradients[:, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "scalar", "tensor"),
+    [
+        ("sqrt(max(x, 0))", inf, 0.0),
+        ("sqrt(sqrt(x**2))", nan, 0.0),
+        ("x*sqrt(x)", 0.0, nan),
+        ("sqrt(x**3)", 0.0, nan),
+        ("sqrt(1 - cos(x))", 0.0, nan),
+    ],
+)
+def test_roots_at_zero_that_differ_from_those_of_scalar_formulas(text, scalar, tensor):
+    """Scalar formulas look at the slope of what is inside; here it counts whether that can be negative, as far as its form says."""
+    with np.errstate(all="ignore"):
+        same(calculus(Formula(text, ("x",))).value_and_grad(np.zeros((1, 1)), {}, np)[1], scalar)
+    same(slope(text, x=[0.0]), tensor)
+
+
+@pytest.mark.parametrize("text", ["sqrt(sum(x**2))", "sqrt(x @ x)", "sum(x*x)**0.5", "sqrt(sum(square(x)))", 'sqrt(einsum("i,i->", x, x))'])
+def test_the_root_of_a_sum_of_squares_is_a_norm(text):
+    d = [1.0, -1.0, 2.0]
+    for x in ([0.0, 0.0, 0.0], [1.0, 0.0, -2.0], [1e-3, 2e-3, 1e-3]):
+        same(value(text, x=x), value("norm(x)", x=x))
+        same(slope(text, x=x), slope("norm(x)", x=x))
+        np.testing.assert_allclose(slope(text, x=x, along=d), slope("norm(x)", x=x, along=d), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ROOTS)
+def test_second_derivatives_of_roots_elsewhere_are_those_of_scalar_formulas(text):
+    points = np.array([[a, b] for a in (-1.3, 0.5, 2.0) for b in (-0.9, 0.7, 1.9)])
+    along = np.array([1.0, -0.5])
+    wanted = calculus(Formula(text, ("x", "y"))).hvp(points, along, {}, np)
+    inputs = {name: given(name, (9,)) for name in ("x", "y")}
+    both = [inputs["x"], inputs["y"]]
+    made = hvp(Reading(inputs).read(f"sum({text})"), both, [given(name, (9,)) for name in ("dx", "dy")])
+    x, y = points.T
+    found = evaluate(made, np, {"x": x, "y": y, "dx": np.full(9, along[0]), "dy": np.full(9, along[1])})
+    np.testing.assert_allclose(np.stack([np.broadcast_to(a, (9,)) for a in found], axis=-1), wanted, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        *(
+            ("x", 0),
+            ("abs(x)", 1),
+            ("x**2", 1),
+            ("x**3", 0),
+            ("x**10", 1),
+            ("x*y", 0),
+            ("abs(x)*exp(y)", 1),
+            ("x**2 + 0.1", 2),
+            ("x**2 - 0.1", 0),
+        ),
+        *(
+            ("0.5 + mean(x**2)", 2),
+            ("x**2/(1 + y**2)", 1),
+            ("where(x > 0, x**2, 1)", 1),
+            ("where(x > 0, 2, 1)", 2),
+            ("max(x, 0)", 1),
+            ("max(x, 1e-6)", 2),
+        ),
+        *(
+            ("max(x, 1e-60)", 1),
+            ("min(x**2, 1)", 1),
+            ("min(x, 1)", 0),
+            ("x @ x", 1),
+            ("x @ y", 0),
+            ("x @ (2*x)", 0),
+            ("abs(x) @ abs(y)", 1),
+            ("sort(x**2)", 1),
+        ),
+        *(
+            ("stack(x**2, abs(y))", 1),
+            ("stack(x, abs(y))", 0),
+            ("-abs(x)", 0),
+            ("sqrt(1 + x**2)", 2),
+            ("sum(x == y)", 1),
+            ("outer(x, x)", 0),
+            ("var(x)", 1),
+        ),
+    ],
+)
+def test_what_is_known_of_the_sign_of_entries(text, least):
+    made = Reading({name: given(name, (3,)) for name in ("x", "y")}).read(text)
+    assert made.least == least
+    rng = np.random.default_rng(0)
+    found = evaluate([made], np, {"x": rng.normal(size=3), "y": rng.normal(size=3)})[0]
+    assert not least or np.min(found) >= 0
 
 
 # one entry, and none
