@@ -15,6 +15,7 @@ class NewtonSchulz(Function):
     singular value s by a s + b s^3 + c s^5; of 0 it is 0. Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/."""
 
     name = "newton_schulz"
+    group = "products"
     examples = ("newton_schulz(x)", "newton_schulz(T(x), steps=2)", "newton_schulz(A, 0.1, clamp=True)", "newton_schulz(stack(A, B))")
     count = (1, 2)
 
