@@ -284,11 +284,11 @@ def test_a_power_with_a_parameter_has_a_gradient_at_zero(k):
 
 
 def test_a_long_product_is_read_and_differentiated_at_once():
-    """In processor time, a tenth of which is usual."""
+    """In processor time, of which 0.04 to 0.2 s are usual."""
     text = "*".join(f"(x[{2 * k}] + x[{2 * k + 1}])" for k in range(60))
     x = np.linspace(0.4, 0.6, 120)
     began = time.process_time()
     _, gradient = calculus(Formula(text, vector=("x", 120))).value_and_grad(x, {}, np)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 1
     sums = x[::2] + x[1::2]
     np.testing.assert_allclose(gradient, np.repeat(np.prod(sums) / sums, 2), rtol=1e-12)
