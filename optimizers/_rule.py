@@ -13,7 +13,7 @@ from ..specs.program.function import given
 from ..specs.program.node import Node, broadcast
 from ..specs.program.numpy_functions import Untraceable
 from ..specs.program.trace import trace
-from ..specs.sweep import Sweep
+from ..specs.sweep import Sweep, resolved
 from ._matrix import MatrixOptimizer
 from ._particles import ParticleOptimizer
 from .base import RuleOptimizer
@@ -74,7 +74,7 @@ def traced(optimizer: RuleOptimizer, blocks: Mapping[str, tuple[int, ...]], prec
     """
     size = sum(map(math.prod, blocks.values()))
     if not isinstance(optimizer, MatrixOptimizer):
-        front = (int(optimizer.particles),) if isinstance(optimizer, ParticleOptimizer) else ()
+        front = (int(resolved(optimizer.particles)),) if isinstance(optimizer, ParticleOptimizer) else ()
         return RuleProgram((block_rule(optimizer, slice(0, size), (*front, size), optimizer.constants(blocks), precision),))
     ends = itertools.accumulate(map(math.prod, blocks.values()), initial=0)
     made = []

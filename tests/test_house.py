@@ -59,6 +59,7 @@ ORDER = (
     "engine.executors.array",
     "engine.results",
     "engine.executors.executor engine.executors.outcome engine.executors.philox engine.executors.state",
+    "engine.executors.tensors",
     "engine.claims engine.store engine.executors.codegen",
     "engine.plan engine.progress engine.text engine.cores optimizers",
     "specs",

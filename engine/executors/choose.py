@@ -63,9 +63,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
     """The executor on the CPU."""
     if wanted == "array":
         return Choice(Executor("array"))
-    from .cpu.points import why_not
-
-    reason = why_not(group)
+    reason = why_not_compiled(group)
     if wanted == "fused":
         if reason:
             raise SpecError(f"{group.name}: cannot be fused: {reason}; use the array executor")
@@ -77,6 +75,14 @@ def on_processor(group: Group, wanted: str) -> Choice:
     if reason is None and (size := of_shard(group, "fused")) > max(WASTE * of_shard(group), ROOMY):
         reason = f"lanes of which few are runs would take {size >> 20} MB"
     return Choice(Executor("array"), reason) if reason else Choice(Executor("fused"))
+
+
+def why_not_compiled(group: Group) -> str | None:
+    """Why this group has no kernel for the processor, or None."""
+    from ...specs.landscapes._program import ProgramLandscape
+    from .cpu import points, programs
+
+    return (programs if isinstance(group.landscapes[0], ProgramLandscape) else points).why_not(group)
 
 
 def on_cuda(group: Group, wanted: str) -> Choice:
@@ -111,10 +117,14 @@ def simulation(
     if executor.device == "cuda":
         return on_device(shard, executor, begin)
     if executor.kind == "fused":
+        from ...specs.landscapes._program import ProgramLandscape
         from .cpu.points import FusedSimulation
+        from .cpu.programs import ProgramSimulation
         from .cpu.swarms import FusedSwarm
 
-        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool, begin)
+        over_tensors = isinstance(shard.group.landscapes[0], ProgramLandscape)
+        kind = ProgramSimulation if over_tensors else FusedSwarm if shard.group.particles else FusedSimulation
+        return kind(shard, threads, pool, begin)
     from .array.threads import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.landscapes._program import ProgramLandscape
 from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
 from ...specs.sweep import values_of
 from ..plan import Group
@@ -35,6 +36,8 @@ def of_shard(group: Group, executor: str = "array", threads: int = 1) -> int:
     block = runs * group.step_chunk * group.values_per_record * itemsize
     records = (SUMMARISED if group.statistics else BLOCKS) * block
     held = records + MADE * seeds * max(land.disorder_size for land in group.landscapes) * itemsize
+    if executor == "fused" and isinstance(group.landscapes[0], ProgramLandscape):
+        return held + of_programs(group, runs, threads)
     if executor == "fused":
         return held + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)
     arrays = runs * group.iterate_size * itemsize * (ARRAYS + len(group.optimizer.state))
@@ -95,6 +98,16 @@ def in_lanes(group: Group, runs: int, seeds: int, threads: int) -> int:
     drawing = not isinstance(group.study.noise, NoNoise) or takes_noise(group)
     room = lanes * (2 * dim + (2 if precision == "float32" else 1) * group.iterate_size * drawing)
     return (state + min(threads, blocks) * room) * np.dtype(precision).itemsize + min(threads, blocks) * TILE_BYTES
+
+
+def of_programs(group: Group, runs: int, threads: int) -> int:
+    """Bytes of runs of compiled programs: iterates, states, average, twice while they are laid out, and what every thread works on."""
+    from .tensors.programs import programs
+
+    shard = next(group.shards())
+    made = programs(shard.parts(), group.study.precision, group.study.steps)
+    state = runs * (group.iterate_size * (2 + bool(group.optimizer.average)) + made.rule.size)
+    return (2 * state + 4 * threads * (made.arena + 6 * group.iterate_size) + len(made.shared)) * np.dtype(group.study.precision).itemsize
 
 
 def most(value: Any) -> int:

@@ -34,7 +34,7 @@ SMALL = 2**11
 """Numbers of a run from which on its array operations, in which other threads may work, take as long as Python does between them."""
 EXACT = 100
 """Shards of a kind and worker that are dealt out one by one; more are spread evenly."""
-COMPILED = {"lanes": 2.7, "driver": 1.5, "landscape": 1.2, "rule": 0.4, "average": 0.4}
+COMPILED = {"lanes": 2.7, "driver": 1.5, "landscape": 1.2, "rule": 0.4, "average": 0.4, "program": 2.5}
 """Seconds to compile a kernel's modules."""
 LOADED = 1.2
 """Seconds until the first kernel runs: Numba's import, and machine code from disk."""
@@ -141,11 +141,10 @@ def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, flo
 def compile_time(kernels: Any, known: set[str]) -> float:
     """Seconds to compile what neither the disk nor `known` has."""
     from ..executors.codegen.disk_cache import is_cached
-    from ..executors.cpu.compile import modules
 
-    new = {text: kind for kind, text in modules(kernels.sources, kernels.seldom).items() if text not in known and not is_cached(text)}
+    new = {text: kind for kind, text in kernels.modules().items() if text not in known and not is_cached(text)}
     known |= set(new)
-    return sum(COMPILED[kind] for kind in new.values())
+    return sum(COMPILED[kind.split()[0]] for kind in new.values())
 
 
 def tried_out(shard: Shard, patience: float) -> tuple[float, float]:

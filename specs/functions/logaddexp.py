@@ -1,5 +1,7 @@
 """logaddexp(a, b): log(exp(a) + exp(b))."""
 
+import math
+
 from ..program.function import Elementwise
 from ..program.node import Node, apply
 
@@ -12,6 +14,10 @@ class Logaddexp(Elementwise):
     ufunc = "logaddexp"
     examples = ("logaddexp(x, z)", "logaddexp(x, v)", "logaddexp(x, 0)")
     count = 2
+
+    def made_of(self, y: Node, a: Node, b: Node) -> Node:
+        top, apart = apply("maximum", a, b), apply("abs", a - b)
+        return apply("where", apply("equal", a, b), top + math.log(2.0), top + apply("log1p", apply("exp", -apart)))
 
     def slopes(self, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
         return apply("sigmoid", a - b), apply("sigmoid", b - a)

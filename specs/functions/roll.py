@@ -31,5 +31,13 @@ class Roll(Function):
         axis = made.option("axis")
         return xp.roll(arrays[0], (made.option("shift"),) * len(axis), axis=axis)
 
+    def made_of(self, y: Node, x: Node) -> Node:
+        for k in y.option("axis"):
+            first = -y.option("shift") % x.shape[k]
+            every = ((None, None, None),) * (x.ndim + k)
+            parts = [apply("index", x, at=(*every, ends)) for ends in ((first, None, None), (None, first, None))]
+            x = apply("concat", *parts, axis=k) if first else x
+        return x
+
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         return (self.by(g, -y.option("shift"), y.option("axis")),)

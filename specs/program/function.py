@@ -86,6 +86,10 @@ class Function:
             raise NotImplementedError
         return getattr(xp, self.ufunc)(*arrays)
 
+    def made_of(self, y: Node, *args: Node) -> Node | None:
+        """The node y of these arguments in simpler functions, for executors that compile; None if `value` itself, called with nodes, says that."""
+        return None
+
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
         """From the adjoint g of y = f(args) those of the arguments; None where it is 0. It may be smaller than an argument where it broadcasts
         to it."""

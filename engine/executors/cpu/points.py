@@ -27,9 +27,9 @@ from ..codegen.value_bounds import within
 from ..outcome import Block, Outcome
 from . import arguments
 from .aligned import align, aligned
-from .compile import compiled
+from .compile import compiled, modules
 from .core_pool import kernel_pool
-from .rates import note
+from .rates import modelled, note
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
@@ -309,6 +309,14 @@ class FusedSimulation:
         """Whether the study has any of the seldom used features, for all of which the driver is then compiled."""
         optimizer, noise = self.rule, self.parts.noise
         return bool(optimizer.average or optimizer.clip or isinstance(noise, StudentT) or self.study.stop.loss_below is not None)
+
+    def modules(self) -> dict[str, str]:
+        """The text of all that is compiled."""
+        return modules(self.sources, self.seldom)
+
+    def modelled_rate(self) -> float:
+        """Seconds of a lane's step, where no run has measured them."""
+        return modelled(self)
 
     def component(self) -> tuple[Any, ...]:
         """What the noise of every component is multiplied by."""

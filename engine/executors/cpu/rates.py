@@ -36,7 +36,7 @@ def rate(simulation: Any) -> float:
         known = float(json.loads(path(simulation).read_text(encoding="utf-8")))
         if 0 < known < math.inf:
             return known
-    return modelled(simulation)
+    return simulation.modelled_rate()
 
 
 def note(simulation: Any, seconds: float, steps: float) -> None:
@@ -49,10 +49,10 @@ def note(simulation: Any, seconds: float, steps: float) -> None:
 
 def path(simulation: Any) -> Any:
     """The file of this simulation's rate: one for what is compiled, drawn and recorded."""
-    sources, group = simulation.sources, simulation.shard.group
+    group = simulation.shard.group
     between = max(1, group.study.steps // len(group.steps)).bit_length()
-    parts = [sources.landscape, sources.rule, sources.average, sources.driver, sources.precision, sources.lanes, simulation.seldom]
-    return folder() / f"r_{hashed(repr((*parts, simulation.work, group.recorded, between, *simulation.flags())))}.json"
+    parts = (*simulation.modules().values(), simulation.work, group.recorded, between, *simulation.flags())
+    return folder() / f"r_{hashed(repr(parts))}.json"
 
 
 def modelled(simulation: Any) -> float:

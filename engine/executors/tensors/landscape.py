@@ -1,0 +1,108 @@
+"""From a landscape that is a formula over tensors to compiled functions: value and gradient on a batch, value and observables on all data."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ....specs.landscapes._program import ProgramLandscape
+from ....specs.program.node import Node, ordered
+from .expand import expanded
+from .loops import Schedule
+from .places import Place, numbers, row_major
+from .source import COMPUTE, Compute, source
+from .step_source import Gather
+
+
+class Layout:
+    """Where the inputs of a landscape's programs lie: `x` the run's variables, `shared` what all runs share, `own` the run's numbers."""
+
+    def __init__(self, land: ProgramLandscape, precision: str, lanes: int):
+        self.land, self.precision, self.lanes = land, precision, lanes
+        self.pieces: list[np.ndarray] = []
+        self.shared = 0
+        self.known: dict[object, Place] = {}
+        formula = land._formula
+        self.own: dict[str, Place] = {name: Place("scalar", 1 + k, ()) for k, name in enumerate(formula.parameters)}
+        """Numbers of a run; the first of all is the step."""
+        self.drawn_size = 0
+        for name, drawn in formula.drawn.items():
+            self.own[name] = Place("drawn", self.drawn_size, row_major(drawn.shape))
+            self.drawn_size += math.prod(drawn.shape)
+
+    def keep(self, key: object, values: np.ndarray) -> Place:
+        """A place in `shared` for these numbers, with padded rows."""
+        if key not in self.known:
+            values = np.asarray(values)
+            strides = row_major(values.shape, self.lanes)
+            size = -(-numbers(values.shape, self.lanes) // self.lanes) * self.lanes
+            room = np.zeros(size, self.precision)
+            itemsize = room.itemsize
+            np.lib.stride_tricks.as_strided(room, values.shape, [s * itemsize for s in strides])[...] = values
+            self.pieces.append(room)
+            self.known[key] = Place("shared", self.shared, strides)
+            self.shared += size
+        return self.known[key]
+
+    def shared_numbers(self) -> np.ndarray:
+        """All that runs share, with room for vectors that reach beyond."""
+        return np.concatenate([*self.pieces, np.zeros(8 * self.lanes, self.precision)]).astype(self.precision)
+
+    def compute(self, outputs: Sequence[Node], targets: Sequence[Place], rows: int | None) -> Compute:
+        """The function that puts these outputs at these places."""
+        outputs = expanded(outputs, self.precision)
+        places: dict[int, Place] = {}
+        gathers: list[Gather] = []
+        taken = 0
+        blocks = self.land.block_slices
+        for n in ordered(outputs):
+            if n.function.name == "array":
+                entries = n.option("entries")
+                places[id(n)] = self.keep(entries, entries.array)
+            elif n.function.name == "input":
+                label = n.option("name")
+                if label in blocks:
+                    places[id(n)] = Place("x", blocks[label].start, row_major(n.shape))
+                elif label in self.own:
+                    places[id(n)] = self.own[label]
+                else:
+                    whole = self.keep(label, self.data(label))
+                    if rows is not None and label in ("X", "y"):
+                        size = numbers(n.shape, self.lanes)
+                        target = Place("arena", taken, row_major(n.shape, self.lanes))
+                        if n.ndim == 1:
+                            target = Place("arena", taken, (1,) if n.shape[0] > 1 else (0,))
+                        width = math.prod(n.shape[1:])
+                        steps = target.strides[0] if n.shape[0] > 1 else 0
+                        gathers.append(Gather(whole, Place("arena", taken, (steps,)), n.shape[0], width))
+                        taken += -(-size // self.lanes) * self.lanes
+                        places[id(n)] = target
+                    else:
+                        places[id(n)] = whole
+        wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
+        schedule = Schedule(outputs, places, self.lanes, wanted, taken)
+        return source(schedule, self.precision, self.lanes, "compute", COMPUTE, list(zip(outputs, targets, strict=True)), gathers)
+
+    def data(self, label: str) -> np.ndarray:
+        """X, y, X_test or y_test; classes by their number."""
+        data = self.land.dataset
+        assert data is not None
+        test = label.endswith("_test")
+        if label[0] == "X":
+            return data.x_test if test else data.x
+        return data.codes(test) if data.classes.size else data.y_test if test else data.y
+
+    def gradient(self, rows: int | None) -> Compute:
+        """The gradient at `out`, the loss behind it."""
+        program = self.land.program(rows)
+        targets = [
+            Place("out", s.start, row_major(shape))
+            for s, shape in zip(self.land.block_slices.values(), self.land.blocks.values(), strict=True)
+        ]
+        return self.compute([program.loss, *program.gradient], [Place("out", self.land.size, ()), *targets], rows)
+
+    def looks(self) -> Compute:
+        """The loss on all data, and the observables."""
+        program = self.land.program(None)
+        outputs = [program.loss, *program.watched]
+        return self.compute(outputs, [Place("out", k, ()) for k in range(len(outputs))], None)

@@ -1,0 +1,84 @@
+"""Nested loops over places: which axes are one loop, and the text of their heads and of the distances within."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ....specs.program.node import Node
+from ..codegen.rule_reader import NotFusable
+from .places import Place, reshaped
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One loop: how often, and how far each of the places moves."""
+
+    size: int
+    strides: tuple[int, ...]
+
+
+def nest(shape: tuple[int, ...], strides: Sequence[tuple[int, ...]], keep_last: bool = False, start: int = 0) -> list[Axis]:
+    """The loops over a shape, where each of the places moves so; axes that all of them see as one are one loop."""
+    axes = [Axis(n, tuple(s[k] for s in strides)) for k, n in enumerate(shape) if n != 1]
+    made: list[Axis] = []
+    for axis in axes:
+        last = axis is axes[-1]
+        if made and not (keep_last and last):
+            outer = made[-1]
+            if all(s == t * axis.size for s, t in zip(outer.strides, axis.strides, strict=True)):
+                made[-1] = Axis(outer.size * axis.size, axis.strides)
+                continue
+        made.append(axis)
+    return made
+
+
+def opened(axes: Sequence[Axis], depth: int = 0, first: int = 0, sizes: Sequence[int] | None = None) -> tuple[list[str], int]:
+    """The heads of the loops, and how deep what is in them stands."""
+    lines = []
+    for k, axis in enumerate(axes):
+        size = axis.size if sizes is None else sizes[k]
+        lines.append("    " * (depth + k) + f"for i{first + k} in range({size}):")
+    return lines, depth + len(axes)
+
+
+def offset_text(axes: Sequence[Axis], place: int, first: int = 0) -> str:
+    """The distance of an entry from where its array begins."""
+    terms = []
+    for k, axis in enumerate(axes):
+        stride = axis.strides[place]
+        if stride:
+            terms.append(f"i{first + k}" if stride == 1 else f"i{first + k} * {stride}")
+    return " + ".join(terms) or "0"
+
+
+def repeated(strides: tuple[int, ...], shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array of this shape where it is repeated to another."""
+    front = len(to) - len(shape)
+    return (*(0,) * front, *(s if n != 1 else 0 for s, n in zip(strides, shape, strict=True)))
+
+
+def through(old: tuple[int, ...], new: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides by which entries in the order of rows of the old shape go into an array of the new one."""
+    found = reshaped(new, strides, old)
+    if found is None:
+        raise NotFusable("a reshape of padded rows")
+    return found
+
+
+def typed(a: Node, text: str) -> str:
+    """A stored number as what it stands for."""
+    return f"({text} != F(0.0))" if a.kind == "bool" else text
+
+
+def pointer(place: Place) -> str:
+    """The text of a pointer to a place."""
+    return f"at({place.base}, {place.offset})" if place.offset else place.base
+
+
+def literal(value: float) -> str:
+    """A number written out."""
+    if math.isnan(value):
+        return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "(-INFINITY)"
+    return f"F({value!r})"

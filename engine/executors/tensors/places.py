@@ -1,0 +1,114 @@
+"""Where the numbers of a node lie: an array of the generated code, an offset, and a distance for every axis. Views need no copies."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+from ....specs.program.node import Node
+
+
+@dataclass(frozen=True)
+class Place:
+    """`base` is the name of an array of the generated code; `strides` has one distance an axis, in numbers, 0 where the axis has one entry or is
+    repeated."""
+
+    base: str
+    offset: int
+    strides: tuple[int, ...]
+
+
+VIEWS = {"T", "permute", "broadcast", "reshape", "index", "prod_part", "stop_gradient", "identity"}
+"""Functions whose result is their argument's numbers, seen in another way."""
+
+
+def row_major(shape: tuple[int, ...], lanes: int = 1) -> tuple[int, ...]:
+    """The strides of an array whose last axis with more than one entry is padded to a multiple of `lanes`; 0 for axes with one entry."""
+    strides, size, first = [], 1, True
+    for n in reversed(shape):
+        strides.append(size if n != 1 else 0)
+        if n != 1:
+            size *= -(-n // lanes) * lanes if first else n
+            first = False
+    return tuple(reversed(strides))
+
+
+def numbers(shape: tuple[int, ...], lanes: int = 1) -> int:
+    """How many numbers such an array takes."""
+    if 0 in shape:
+        return 0
+    wide = [n for n in shape if n != 1]
+    return math.prod(wide[:-1]) * (-(-wide[-1] // lanes) * lanes) if wide else 1
+
+
+def seen(n: Node, place: Place) -> Place | None:
+    """Where the numbers of the view n lie if those of its argument lie there; None if they are in no such order."""
+    (arg,) = n.args
+    strides = place.strides
+    match n.function.name:
+        case "stop_gradient" | "identity":
+            return place
+        case "T":
+            return Place(place.base, place.offset, (*strides[:-2], strides[-1], strides[-2]))
+        case "permute":
+            return Place(place.base, place.offset, tuple(strides[k] for k in n.option("order")))
+        case "broadcast":
+            front = n.ndim - arg.ndim
+            kept = (s if m == k else 0 for s, m, k in zip(strides, arg.shape, n.shape[front:], strict=True))
+            return Place(place.base, place.offset, (*(0,) * front, *kept))
+        case "reshape":
+            found = reshaped(arg.shape, strides, n.shape)
+            return None if found is None else Place(place.base, place.offset, found)
+        case "index":
+            return indexed(n, arg, place)
+        case "prod_part":
+            axis = arg.ndim + n.option("axis")
+            return Place(place.base, place.offset + n.option("start") * strides[axis], ones_to_zero(n.shape, strides))
+    raise AssertionError(n.function.name)
+
+
+def indexed(n: Node, arg: Node, place: Place) -> Place:
+    """Where x[at] lies."""
+    offset, strides = place.offset, []
+    for one, stride, size in zip(n.option("at"), place.strides, arg.shape, strict=True):
+        if isinstance(one, tuple):
+            taken = range(*slice(*one).indices(size))
+            offset += taken.start * stride if len(taken) else 0
+            strides.append(taken.step * stride)
+        else:
+            offset += one * stride
+    return Place(place.base, offset, ones_to_zero(n.shape, tuple(strides)))
+
+
+def ones_to_zero(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, 0 for axes with one entry."""
+    return tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
+
+
+def reshaped(old: tuple[int, ...], strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The strides of the new shape on the same numbers; None if the entries are in no such order."""
+    if 0 in old:
+        return (0,) * len(new)
+    source = [(n, s) for n, s in zip(old, strides, strict=True) if n != 1]
+    made: list[int] = []
+    wanted = [n for n in new if n != 1]
+    i = j = 0
+    while i < len(source):
+        k, m = i + 1, j + 1
+        size, goal = source[i][0], wanted[j]
+        while size != goal:
+            if size < goal:
+                size, k = size * source[k][0], k + 1
+            else:
+                goal, m = goal * wanted[m], m + 1
+        for (_, outer), (inner, stride) in itertools.pairwise(source[i:k]):
+            if outer != inner * stride:
+                return None
+        stride = source[k - 1][1]
+        group = []
+        for n in reversed(wanted[j:m]):
+            group.append(stride)
+            stride *= n
+        made += reversed(group)
+        i, j = k, m
+    rest = iter(made)
+    return tuple(0 if n == 1 else next(rest) for n in new)

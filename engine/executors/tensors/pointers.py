@@ -1,0 +1,109 @@
+"""What generated code does with pointers, and sums whose order is left to LLVM. Numba has none of it."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+
+@intrinsic
+def at(context, pointer, offset):
+    """The pointer so many numbers further on."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), generate
+
+
+@intrinsic
+def pointer_to(context, array):
+    """A pointer to the first number of an array."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), generate
+
+
+@intrinsic
+def plus(context, a, b):
+    """a + b, where LLVM may add up in any order: the sum of a row takes whole vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(*args, flags=("reassoc", "nsz", "contract"))
+
+    return a(a, a), generate
+
+
+def _extreme(sign: str) -> Any:
+    def extreme(context, a, b):
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(sign, *args, flags=("nnan", "nsz")), *args)
+
+        return a(a, a), generate
+
+    return intrinsic(extreme)
+
+
+largest, smallest = _extreme(">"), _extreme("<")
+"""The larger or smaller of two numbers that are not NaN."""
+
+
+@intrinsic
+def as_vectors(context):
+    """Called last in a function: its innermost loops are not unrolled before LLVM makes vectors of them. It would unroll a loop over one or two
+    vectors completely, and then find few vectors in what is left."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        for branch in innermost(builder.function):
+            branch.set_metadata("llvm.loop", loop_hints(builder.module))
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+def innermost(function: Any) -> list[Any]:
+    """The branches back to the beginning of loops that have no loop inside."""
+    after = {
+        block: [b for b in block.terminator.operands if isinstance(b, ir.Block)] if block.terminator else [] for block in function.blocks
+    }
+    backs, seen, path = [], set(), []
+    for root in function.blocks:  # the first of them has no end yet
+        path = [] if root in seen else [(root, iter(after[root]))]
+        seen.add(root)
+        while path:
+            block, rest = path[-1]
+            for other in rest:
+                if other in [b for b, _ in path]:
+                    backs.append((block, other))
+                elif other not in seen:
+                    seen.add(other)
+                    path.append((other, iter(after[other])))
+                    break
+            else:
+                path.pop()
+    before: dict[Any, list[Any]] = {}
+    for block, others in after.items():
+        for other in others:
+            before.setdefault(other, []).append(block)
+    found = []
+    for tail, head in backs:
+        body, todo = {head, tail}, [tail]
+        while todo:
+            for block in before.get(todo.pop(), ()):
+                if block not in body:
+                    body.add(block)
+                    todo.append(block)
+        if not any(other in body for _, other in backs if other is not head):
+            found.append(tail.terminator)
+    return found
+
+
+def loop_hints(module: Any) -> Any:
+    """A loop's own metadata: no unrolling."""
+    off = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    own = ir.MDValue(module, [off], name=str(len(module.metadata)))
+    own.operands = (own, off)
+    return own

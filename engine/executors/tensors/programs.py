@@ -1,0 +1,74 @@
+"""What is compiled for a study over tensors: the programs of its landscape, of its optimizer's rule, and of its average."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....optimizers._rule import traced
+from ....specs.clip import ClipNorm, ClipValue
+from ....specs.landscapes._program import ProgramLandscape
+from ....specs.noise import Minibatch, Online
+from ....specs.program.numpy_functions import Untraceable
+from ....specs.sweep import resolved
+from ...plan import Parts
+from ..codegen.rule_reader import NotFusable
+from .landscape import Layout
+from .rule import Rule, average_rule, rule
+from .source import Compute
+
+LARGEST = 2**18
+"""Numbers of memory of a run's step from which on it leaves the cache of a core, and large products of matrices are quicker."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """All of them, and what all runs share."""
+
+    layout: Layout
+    gradient: Compute
+    looks: Compute
+    rule: Rule
+    average: Rule | None
+    shared: np.ndarray
+
+    @property
+    def arena(self) -> int:
+        """Numbers of memory that the largest of them takes."""
+        every = [self.gradient, self.looks, self.rule.compute, *([self.average.compute] if self.average else [])]
+        return max(one.arena for one in every)
+
+
+def lanes(precision: str) -> int:
+    """Numbers in a vector of this processor."""
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    size = 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+    return size // np.dtype(precision).itemsize
+
+
+def programs(parts: Parts, precision: str, steps: int) -> Programs:
+    """What these parts compile to. Raises NotFusable with the reason."""
+    land, noise = parts.landscape, parts.noise
+    optimizer: Any = parts.optimizer
+    if not isinstance(land, ProgramLandscape):
+        raise NotFusable(f"the landscape {land.kind} is not a formula")
+    if not optimizer.sees_gradients:
+        raise NotFusable("particles on a formula over tensors")
+    if isinstance(noise, Online):
+        raise NotFusable(f"{noise.kind} noise needs samples")
+    if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
+        raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
+    rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
+    layout = Layout(land, precision, lanes(precision))
+    gradient, looks = layout.gradient(rows), layout.looks()
+    if gradient.arena > LARGEST:
+        raise NotFusable(f"a step takes {gradient.arena * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds")
+    try:
+        program = traced(optimizer, land.blocks, precision)
+    except Untraceable as why:
+        raise NotFusable(str(why)) from None
+    moved = rule(program, layout, optimizer.constants(land.blocks))
+    average = average_rule(optimizer.average, land.size, steps, layout) if optimizer.average else None
+    return Programs(layout, gradient, looks, moved, average, layout.shared_numbers())
