@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ....specs.functions.einsum import permuted
-from ....specs.functions.logsumexp import shifted
 from ....specs.program.node import Node, node, ordered
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.trace import trace
@@ -26,20 +25,6 @@ class Arrays:
         return a.astype(dtype)
 
 
-def softmax_of_difference(n: Node) -> Node | None:
-    """exp(x - logsumexp(x)), which is the softmax of x: one division in place of another exponential."""
-    (difference,) = n.args
-    if difference.function.name != "subtract":
-        return None
-    x, total = difference.args
-    while total.function.name in ("reshape", "broadcast"):
-        (total,) = total.args
-    if total.function.name != "logsumexp" or total.args[0] is not x or difference.shape != x.shape:
-        return None
-    _, grown, whole = shifted(x, total.option("axis"))
-    return grown / whole
-
-
 def along_last(n: Node) -> Node | None:
     """argmax or argmin along another axis than the last, as one along the last of the axes in another order."""
     (x,), axis = n.args, n.option("axis")
@@ -49,7 +34,7 @@ def along_last(n: Node) -> Node | None:
     return node(n.function, (permuted(x, (*(j for j in range(x.ndim) if j != k), k)),), n.shape, n.kind, n.axes, axis=-1)
 
 
-REWRITES = {"exp": softmax_of_difference, "argmax": along_last, "argmin": along_last}
+REWRITES = {"argmax": along_last, "argmin": along_last}
 
 
 def written_out(n: Node, precision: str) -> Node:
