@@ -79,7 +79,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
 
 def why_not_compiled(group: Group) -> str | None:
     """Why this group has no kernel for the processor, or None."""
-    from ...specs.landscapes._program import ProgramLandscape
+    from ...specs.landscapes._tensor_landscape import ProgramLandscape
     from .cpu import points, programs
 
     return (programs if isinstance(group.landscapes[0], ProgramLandscape) else points).why_not(group)
@@ -117,7 +117,7 @@ def simulation(
     if executor.device == "cuda":
         return on_device(shard, executor, begin)
     if executor.kind == "fused":
-        from ...specs.landscapes._program import ProgramLandscape
+        from ...specs.landscapes._tensor_landscape import ProgramLandscape
         from .cpu.points import FusedSimulation
         from .cpu.programs import ProgramSimulation
         from .cpu.swarms import FusedSwarm

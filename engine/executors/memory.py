@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.landscapes._program import ProgramLandscape
+from ...specs.landscapes._tensor_landscape import ProgramLandscape
 from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
 from ...specs.sweep import values_of
 from ..plan import Group

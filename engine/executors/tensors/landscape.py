@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....specs.landscapes._program import ProgramLandscape
+from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.program.node import Node, ordered
 from .expand import expanded
 from .loops import Schedule
@@ -26,9 +26,10 @@ class Layout:
         self.own: dict[str, Place] = {name: Place("scalar", 1 + k, ()) for k, name in enumerate(formula.parameters)}
         """Numbers of a run; the first of all is the step."""
         self.drawn_size = 0
-        for name, drawn in formula.drawn.items():
-            self.own[name] = Place("drawn", self.drawn_size, row_major(drawn.shape))
-            self.drawn_size += math.prod(drawn.shape)
+        for name in formula.drawn:
+            shape = land.program().inputs[name].shape
+            self.own[name] = Place("drawn", self.drawn_size, row_major(shape))
+            self.drawn_size += math.prod(shape)
 
     def keep(self, key: object, values: np.ndarray) -> Place:
         """A place in `shared` for these numbers, with padded rows."""
@@ -63,11 +64,9 @@ class Layout:
                 label = n.option("name")
                 if label in blocks:
                     places[id(n)] = Place("x", blocks[label].start, row_major(n.shape))
-                elif label in self.own:
-                    places[id(n)] = self.own[label]
                 else:
-                    whole = self.keep(label, self.data(label))
-                    if rows is not None and label in ("X", "y"):
+                    whole = self.own.get(label) or self.keep(label, self.data(label))
+                    if rows is not None and label in self.land._of_samples["n"]:
                         size = numbers(n.shape, self.lanes)
                         target = Place("arena", taken, row_major(n.shape, self.lanes))
                         if n.ndim == 1:
@@ -90,7 +89,7 @@ class Layout:
         test = label.endswith("_test")
         if label[0] == "X":
             return data.x_test if test else data.x
-        return data.codes(test) if data.classes.size else data.y_test if test else data.y
+        return data.codes(test) if self.land.labels_are_classes else data.y_test if test else data.y
 
     def gradient(self, rows: int | None) -> Compute:
         """The gradient at `out`, the loss behind it."""
@@ -104,5 +103,5 @@ class Layout:
     def looks(self) -> Compute:
         """The loss on all data, and the observables."""
         program = self.land.program(None)
-        outputs = [program.loss, *program.watched]
+        outputs = [program.loss, *program.watched.values()]
         return self.compute(outputs, [Place("out", k, ()) for k in range(len(outputs))], None)

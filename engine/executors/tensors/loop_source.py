@@ -82,6 +82,8 @@ class LoopWriter:
         """The axes that a reduction takes away, from the end."""
         if n.function.name == "pick":
             return (-1,)
+        if n.function.name == "dot":
+            return tuple(range(-n.args[0].ndim, 0))
         axis = n.option("axis")
         return axis if isinstance(axis, tuple) else (axis,)
 
@@ -169,6 +171,8 @@ class LoopWriter:
             if name == "pick":
                 index = self.read(n.args[1], n)
                 x = f"({x} if {self.counter()} == {index} else F(0.0))"
+            if name == "dot":
+                x = f"({x} * {self.read(n.args[1], n)})"
             if name in ("any", "all"):
                 x = f"F({x})"
             if inside:

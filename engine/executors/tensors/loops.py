@@ -51,6 +51,7 @@ REDUCTIONS = {
     "argmax": "",
     "argmin": "",
     "pick": "F(0.0)",
+    "dot": "F(0.0)",
 }
 """Functions over axes, and what they begin with."""
 ENTRYWISE = {*ELEMENTWISE, "unpick"}

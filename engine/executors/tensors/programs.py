@@ -7,7 +7,7 @@ import numpy as np
 
 from ....optimizers._rule import traced
 from ....specs.clip import ClipNorm, ClipValue
-from ....specs.landscapes._program import ProgramLandscape
+from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.noise import Minibatch, Online
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.sweep import resolved
@@ -19,6 +19,9 @@ from .source import Compute
 
 LARGEST = 2**18
 """Numbers of memory of a run's step from which on it leaves the cache of a core, and large products of matrices are quicker."""
+
+MOST_SEEN = 2**22
+"""The same of what looks at all data, which is seldom."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,10 @@ def programs(parts: Parts, precision: str, steps: int) -> Programs:
     rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
     layout = Layout(land, precision, lanes(precision))
     gradient, looks = layout.gradient(rows), layout.looks()
-    if gradient.arena > LARGEST:
-        raise NotFusable(f"a step takes {gradient.arena * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds")
+    if gradient.arena > LARGEST or looks.arena > MOST_SEEN:
+        raise NotFusable(
+            f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds"
+        )
     try:
         program = traced(optimizer, land.blocks, precision)
     except Untraceable as why:
