@@ -1,9 +1,11 @@
 """Compiles the programs of a study over tensors, or takes them from the cache on disk."""
 
+import contextlib
 from collections.abc import Callable
 
-from ..codegen.disk_cache import load
+from ..codegen.disk_cache import is_cached, load
 from ..tensors.programs import Programs
+from .compile_ahead import ahead
 from .program_arguments import Functions
 from .specialise import specialise
 
@@ -18,6 +20,10 @@ def modules(made: Programs, precision: str) -> dict[str, str]:
 def compiled(made: Programs, precision: str) -> tuple[Callable[..., None], Functions]:
     """(drive, the addresses it takes). For one simulation alone (llvm.unchecked)."""
     texts = modules(made, precision)
+    new = [name for name in texts if not is_cached(texts[name])]
+    with ahead([texts[new[0]]]) if len(new) > 1 else contextlib.nullcontext():  # the largest of them comes first
+        for name in new[1:]:
+            load(texts[name])
     driver, gradient, looks, rule = (load(texts[name]) for name in ("driver", "program gradient", "program looks", "program rule"))
     average = load(texts.get("program average", texts["program rule"]))
     from .llvm import address, unchecked

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ....specs.functions.einsum import permuted
-from ....specs.program.node import Node, node, ordered
+from ....specs.program.function import array
+from ....specs.program.node import Node, apply, node, ordered
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.trace import trace
 from ..codegen.rule_reader import NotFusable
@@ -25,16 +26,20 @@ class Arrays:
         return a.astype(dtype)
 
 
-def along_last(n: Node) -> Node | None:
-    """argmax or argmin along another axis than the last, as one along the last of the axes in another order."""
+def extreme_place(n: Node) -> Node:
+    """argmax or argmin as the first place at which an entry is the largest or smallest, or NaN where there is one: two sweeps over vectors in place
+    of a search."""
     (x,), axis = n.args, n.option("axis")
-    if axis == -1:
-        return None
-    k = x.ndim + axis
-    return node(n.function, (permuted(x, (*(j for j in range(x.ndim) if j != k), k)),), n.shape, n.kind, n.axes, axis=-1)
+    if axis != -1:
+        k = x.ndim + axis
+        x = permuted(x, (*(j for j in range(x.ndim) if j != k), k))
+    top = apply("max" if n.function.name == "argmax" else "min", x, axis=-1, keepdims=True)
+    there = apply("logical_or", apply("equal", x, top), apply("not_equal", x, x))
+    count = x.shape[-1]
+    return apply("min", apply("where", there, array(np.arange(count, dtype=float)), float(count)), axis=-1)
 
 
-REWRITES = {"argmax": along_last, "argmin": along_last}
+REWRITES = {"argmax": extreme_place, "argmin": extreme_place}
 
 
 def written_out(n: Node, precision: str) -> Node:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 
 from ....specs.program.node import Node
-from ..codegen.rule_reader import NotFusable
 from .loops import REDUCTIONS, Loop
 from .nest import Axis, nest, offset_text, opened, pointer, repeated, typed
 from .places import Place
@@ -39,7 +38,7 @@ class LoopWriter:
         for _, place in results:
             self.pointer(place)
         places = list(self.pointers)
-        counted = any(n.function.name in ("unpick", "pick", "argmax", "argmin") for n in (*loop.computed, *loop.reductions))
+        counted = any(n.function.name in ("unpick", "pick") for n in (*loop.computed, *loop.reductions))
         self.axes = nest(shape, [p.strides for p in places], keep_last=counted or bool(results))
         if not self.axes:
             self.axes = [Axis(1, tuple(0 for _ in places))]
@@ -159,15 +158,6 @@ class LoopWriter:
             at, column = f"{p}[{self.offset(place)}]", self.places.index(place)
             x = self.read(n.args[0], n)
             start = REDUCTIONS[name]
-            if name in ("argmax", "argmin"):
-                sign = ">" if name == "argmax" else "<"
-                if -1 not in self.reduced(n) or not self.whole_last(n):
-                    raise NotFusable(f"{name} along another axis than the last")
-                before += [f"b{k}, w{k} = NAN, -1"]
-                test = f"(w{k} < 0) | ({x} {sign} b{k}) | (({x} != {x}) & (b{k} == b{k}))"
-                within += [f"if {f'({inside}) & ' if inside else ''}({test}):", f"    b{k}, w{k} = {x}, {self.counter()}"]
-                after += [f"{at} = F(w{k})"]
-                continue
             if name == "pick":
                 index = self.read(n.args[1], n)
                 x = f"({x} if {self.counter()} == {index} else F(0.0))"
@@ -200,10 +190,6 @@ class LoopWriter:
                 self.started(n, place, start)
                 within.append(f"{at} = {combine.format(at, x)}")
         return before, within, after
-
-    def whole_last(self, n: Node) -> bool:
-        """Whether the last loop goes over the whole last axis and no other."""
-        return self.one.shape[-1] == self.last
 
     def started(self, n: Node, place: Place, start: str) -> None:
         """Give every entry of a result its first value."""

@@ -48,8 +48,6 @@ REDUCTIONS = {
     "min": "INFINITY",
     "any": "F(0.0)",
     "all": "F(1.0)",
-    "argmax": "",
-    "argmin": "",
     "pick": "F(0.0)",
     "dot": "F(0.0)",
 }
@@ -57,7 +55,7 @@ REDUCTIONS = {
 ENTRYWISE = {*ELEMENTWISE, "unpick"}
 STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied"}
 """What is a step of its own."""
-KNOWN = {*ENTRYWISE, *REDUCTIONS, *STEPS, *VIEWS, "input", "number", "array"}
+KNOWN = {*ENTRYWISE, *REDUCTIONS, *STEPS, *VIEWS, "input", "number", "array", "argmax", "argmin"}
 """All functions that have a compiled form."""
 
 

@@ -40,7 +40,7 @@ def plus(context, a, b):
 def _extreme(sign: str) -> Any:
     def extreme(context, a, b):
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.select(builder.fcmp_ordered(sign, *args, flags=("nnan", "nsz")), *args)
+            return builder.select(builder.fcmp_ordered(sign, *args, flags=("nnan", "nsz")), *args, flags=("nnan", "nsz"))
 
         return a(a, a), generate
 
