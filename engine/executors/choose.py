@@ -19,6 +19,8 @@ SMALL = 2 * 10**7
 which a device is not worth the way there."""
 SHORT = 2 * 10**4
 """Steps of all shards, up to which that holds: a step takes the array executor some tenth of a millisecond, however few the runs."""
+WORTH_COMPILING = 0.5
+"""Seconds that compiled programs of a formula over tensors should take at least: arrays take several times as long, compiling some seconds."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
 WASTE, ROOMY = 2, 2**28
@@ -70,19 +72,34 @@ def on_processor(group: Group, wanted: str) -> Choice:
         return Choice(Executor("fused"))
     if reason is None and 0 < group.runs < FEW_SWARMS and group.particles:
         reason = f"fewer than {FEW_SWARMS} swarms"
-    if reason is None and work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT:
+    if reason is None and too_little(group):
         reason = "too little work to be worth compiling"
     if reason is None and (size := of_shard(group, "fused")) > max(WASTE * of_shard(group), ROOMY):
         reason = f"lanes of which few are runs would take {size >> 20} MB"
     return Choice(Executor("array"), reason) if reason else Choice(Executor("fused"))
 
 
+def too_little(group: Group) -> bool:
+    """Whether the array executor would be done before a kernel is compiled."""
+    if over_tensors(group):
+        from .cpu.programs import processor_seconds
+
+        return processor_seconds(group) < WORTH_COMPILING
+    return work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT
+
+
+def over_tensors(group: Group) -> bool:
+    """Whether the landscape is a formula over tensors."""
+    from ...specs.landscapes._tensor_landscape import ProgramLandscape
+
+    return isinstance(group.landscapes[0], ProgramLandscape)
+
+
 def why_not_compiled(group: Group) -> str | None:
     """Why this group has no kernel for the processor, or None."""
-    from ...specs.landscapes._tensor_landscape import ProgramLandscape
     from .cpu import points, programs
 
-    return (programs if isinstance(group.landscapes[0], ProgramLandscape) else points).why_not(group)
+    return (programs if over_tensors(group) else points).why_not(group)
 
 
 def on_cuda(group: Group, wanted: str) -> Choice:
@@ -117,13 +134,11 @@ def simulation(
     if executor.device == "cuda":
         return on_device(shard, executor, begin)
     if executor.kind == "fused":
-        from ...specs.landscapes._tensor_landscape import ProgramLandscape
         from .cpu.points import FusedSimulation
         from .cpu.programs import ProgramSimulation
         from .cpu.swarms import FusedSwarm
 
-        over_tensors = isinstance(shard.group.landscapes[0], ProgramLandscape)
-        kind = ProgramSimulation if over_tensors else FusedSwarm if shard.group.particles else FusedSimulation
+        kind = ProgramSimulation if over_tensors(shard.group) else FusedSwarm if shard.group.particles else FusedSimulation
         return kind(shard, threads, pool, begin)
     from .array.threads import SplitSimulation, parts
 

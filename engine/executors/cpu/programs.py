@@ -48,6 +48,21 @@ def why_not(group: Group) -> str | None:
     return None
 
 
+def processor_seconds(group: Group) -> float:
+    """Seconds that a group's runs take one processor, roughly and whatever is known of this machine: the choice of an executor hangs on it."""
+    parts = next(group.shards()).parts()
+    made = programs(parts, group.study.precision, group.study.steps)
+    return group.runs * group.study.steps * step_seconds(made, group, parts)
+
+
+def step_seconds(made: Programs, group: Group, parts: Any) -> float:
+    """Seconds of a run's step, by the operations of its programs."""
+    looks = made.looks.operations * len(group.steps) / max(1, group.study.steps)
+    noise = parts.landscape.size * NORMAL[group.study.precision] * isinstance(parts.noise, (Gaussian, StudentT))
+    operations = made.gradient.operations + made.rule.compute.operations + looks + noise
+    return operations * SECONDS[group.study.precision] + STEP_SECONDS
+
+
 class ProgramSimulation:
     """One shard, run by run; `run` is that of the array executor's Simulation."""
 
@@ -72,10 +87,7 @@ class ProgramSimulation:
 
     def modelled_rate(self) -> float:
         """Seconds of a run's step, where no run has measured them."""
-        made, group = self.programs, self.shard.group
-        records = made.looks.operations * len(group.steps) / max(1, self.study.steps)
-        noise = self.dim * NORMAL[self.study.precision] * isinstance(self.parts.noise, (Gaussian, StudentT))
-        return (made.gradient.operations + made.rule.compute.operations + records + noise) * SECONDS[self.study.precision] + STEP_SECONDS
+        return step_seconds(self.programs, self.shard.group, self.parts)
 
     # what the driver takes
 

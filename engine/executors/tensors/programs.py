@@ -1,5 +1,6 @@
 """What is compiled for a study over tensors: the programs of its landscape, of its optimizer's rule, and of its average."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,28 @@ def lanes(precision: str) -> int:
 
 
 def programs(parts: Parts, precision: str, steps: int) -> Programs:
-    """What these parts compile to. Raises NotFusable with the reason."""
+    """What these parts compile to, made once. Raises NotFusable with the reason."""
+    data = parts.landscape.dataset
+    units = (parts.landscape, parts.optimizer, parts.noise)
+    return _made(_Key(parts, (*(unit.model_dump_json() for unit in units), precision, steps, data.fingerprint if data is not None else "")))
+
+
+class _Key:
+    """Parts, equal where their texts are."""
+
+    def __init__(self, parts: Parts, text: tuple[Any, ...]):
+        self.parts, self.text = parts, text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+@functools.lru_cache(maxsize=32)
+def _made(key: _Key) -> Programs:
+    parts, (*_, precision, steps, _) = key.parts, key.text
     land, noise = parts.landscape, parts.noise
     optimizer: Any = parts.optimizer
     if not isinstance(land, ProgramLandscape):
