@@ -19,7 +19,7 @@ SMALL = 2 * 10**7
 which a device is not worth the way there."""
 SHORT = 2 * 10**4
 """Steps of all shards, up to which that holds: a step takes the array executor some tenth of a millisecond, however few the runs."""
-WORTH_COMPILING = 0.5
+WORTH_COMPILING = 0.25
 """Seconds that compiled programs of a formula over tensors should take at least: arrays take several times as long, compiling some seconds."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
