@@ -46,6 +46,10 @@ class Dot(Function):
     lazy = True
     rough = True
 
+    def least(self, y: Node) -> int:
+        a, b = y.args
+        return 1 if a is b else min(1, a.least, b.least)
+
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
         count = made.args[0].size
         if xp is not np or count > PLAIN:
