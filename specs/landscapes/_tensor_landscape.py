@@ -60,10 +60,6 @@ class ProgramLandscape(Landscape):
         return 0 if self._dataset is None else len(self._dataset.x)
 
     @property
-    def takes_step(self) -> bool:
-        return self.program().takes_step
-
-    @property
     def named_sizes(self) -> dict[str, int]:
         return {name: size for name, size in self._sizes.items() if isinstance(size, int)}
 

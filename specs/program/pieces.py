@@ -132,7 +132,7 @@ class _Comparison:
             return axes[1]
         if name == "take" and first is None and axes[1] is not None:
             return axes[1] - (a.args[0].ndim - 1)
-        if name == "matmul":
+        if name in ("matmul", "outer_matmul"):
             left, right = axes
             if left not in (None, -1) and (right is None or (left == right and left < -2)):
                 return left
