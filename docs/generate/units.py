@@ -10,6 +10,7 @@ from thalweg.optimizers._matrix import MatrixOptimizer
 from thalweg.optimizers._particles import ParticleOptimizer
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import ThalwegError
+from thalweg.specs.landscapes._tensor_landscape import TensorLandscape
 from thalweg.specs.landscapes.base import FormulaLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 
@@ -61,7 +62,13 @@ def landscape_page(cls: type[Any], kind: str, folder: Path) -> str:
     if issubclass(cls, FormulaLandscape):
         parts += ["## Formula", "As it is compiled; gradient and Hessian follow from it.", code(cls.formula)]
         parts += [code("\n".join(f"{name} = {text}" for name, text in cls.define.items()))] if cls.define else []
-    observables = dict(getattr(cls, "observables", {})) if issubclass(cls, FormulaLandscape) else {}
+    observables = dict(cls.observables) if issubclass(cls, FormulaLandscape) else {}
+    if isinstance(land, TensorLandscape):
+        formula = land.definition()
+        shapes = ", ".join(f"`{name}` ({', '.join(map(str, shape))})" for name, shape in formula.variables.items())
+        parts += ["## Formula", f"Of the example below, over {shapes}; gradient and Hessian follow from it.", code(formula.value)]
+        parts += [code("\n".join(f"{name} = {text}" for name, text in formula.define.items()))] if formula.define else []
+        observables = dict(formula.observables)
     names = land.observable_names
     if names:
         listed = ", ".join(f"`{name}` = `{observables[name]}`" if name in observables else f"`{name}`" for name in names)

@@ -52,7 +52,8 @@ class Mlp(DataLandscape):
             observables = {name: text for name, text in observables.items() if "accuracy" not in name}
         layers = list(enumerate(itertools.pairwise(("p", *self.hidden, outputs)), 1))
         last = len(layers)
-        for part in ("", "_test"):
+        parts = ("", "_test") if "test_loss" in observables else ("",)
+        for part in parts:
             define[f"a0{part}"] = f"X{part}"
             define |= {f"a{k}{part}": f"act(a{k - 1}{part} @ W{k} + b{k})" for k in range(1, last)}
             define[f"z{part}"] = f"a{last - 1}{part} @ W{last} + b{last}"
@@ -62,7 +63,7 @@ class Mlp(DataLandscape):
             value=f"mean(loss) + l2/2*({' + '.join(f'sum(W{k}**2)' for k, _ in layers)})",
             variables={name: shape for k, (n, m) in layers for name, shape in ((f"W{k}", (n, m)), (f"b{k}", (m,)))},
             define=define,
-            chain=tuple(f"a{k}" for k in range(last)),
+            chain=tuple(f"a{k}{part}" for part in parts for k in range(last)),
             observables=observables,
         )
 

@@ -232,6 +232,7 @@ def test_a_deep_network_is_read_without_nesting():
     value, gradient = land.value_and_grad(x, {"l2": 0.1}, np)
     assert np.isfinite(value).all()
     assert gradient.shape == x.shape
+    assert set(land.observe(x, {"l2": 0.1}, np)) == {"accuracy", "test_loss", "test_accuracy"}
 
 
 def test_the_gallery_s_formulas_are_short():
