@@ -34,6 +34,15 @@ class ProgramLandscape(Landscape):
         """This landscape as text. Of a swept size it has the first; the engine resolves structural sweeps before it runs."""
         raise NotImplementedError
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether samples for online noise are held out, once a seed, for the loss that is recorded."""
+        return True
+
+    def new_samples(self, normal: Any, xp: Any) -> Arrays:
+        """The same of one run, without the first axis, where that can be said in functions of arrays alone."""
+        raise NotImplementedError
+
     def fresh(self, normal: Any, xp: Any) -> Arrays:
         """The arrays that a batch of new samples is made of, (1, seeds, ...) each, from normal numbers (seeds, size, sample_size)."""
         raise NotImplementedError

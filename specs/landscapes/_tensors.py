@@ -144,14 +144,14 @@ class Tensors(ProgramLandscape):
         return [name for name in self.samples if any(reads(one, (name,)) for one in ordered([node]))]
 
     @cached_property
-    def _holds(self) -> bool:
+    def holds_samples(self) -> bool:
         """Whether what is recorded needs held-out samples."""
         program = self.program()
         return any(map(self._sampled, (program.loss, *program.watched.values())))
 
     @cached_property
     def _of_runs(self) -> tuple[str, ...]:
-        return tuple(name for name in super()._of_runs if self._holds or name not in self.samples)
+        return tuple(name for name in super()._of_runs if self.holds_samples or name not in self.samples)
 
     @property
     def takes_step(self) -> bool:
@@ -168,14 +168,17 @@ class Tensors(ProgramLandscape):
         return sum(one.count for one in self._samples.values())
 
     def fresh(self, normal: Any, xp: Any) -> Arrays:
-        return {name: array[None, ...] for name, array in made(self._samples, normal, xp).items()}
+        return {name: array[None, ...] for name, array in self.new_samples(normal, xp).items()}
+
+    def new_samples(self, normal: Any, xp: Any) -> Arrays:
+        return made(self._samples, normal, xp)
 
     def start(self) -> Init:
         return FanIn() if any(len(shape) > 1 for shape in self.blocks.values()) else Normal()
 
     @property
     def disorder_size(self) -> int:
-        return self._drawn_once + (self.held * self.sample_size if self.samples and self._holds else 0)
+        return self._drawn_once + (self.held * self.sample_size if self.samples and self.holds_samples else 0)
 
     @property
     def _drawn_once(self) -> int:

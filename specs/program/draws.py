@@ -49,7 +49,7 @@ def _uniform(z: Any, xp: Any) -> Any:
 
 
 def _sphere(z: Any, xp: Any) -> Any:
-    return z / xp.sqrt(xp.sum(z * z, axis=tuple(range(1, z.ndim)), keepdims=True))
+    return z / xp.sqrt(xp.sum(z * z, axis=tuple(range(1 - z.ndim, 0)), keepdims=True))
 
 
 def _orthogonal(z: Any, xp: Any) -> Any:

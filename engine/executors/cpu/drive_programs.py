@@ -35,7 +35,7 @@ A1, A2, A3 = (types.Array(_F, n, "C") for n in (1, 2, 3))
 D1, D2 = (types.Array(types.float64, n, "C") for n in (1, 2))
 N1, N2, N3 = (types.Array(types.int64, n, "C") for n in (1, 2, 3))
 B1, U1 = types.Array(types.int8, 1, "C"), types.Array(types.uint32, 1, "C")
-COMPUTE = types.void(P, P, P, P, P, PI, P)
+COMPUTE = types.void(P, P, P, P, P, PI, P, P)
 RULE = types.void(P, P, P, P, P, P, P64)
 
 
@@ -51,7 +51,7 @@ DRIVE = types.void(
     named(Limits, above=_F, below=_F),
     named(Draws, seeds=N1, noise=U1, batch=U1, own=U1, component=A1, rows=N3),
     A1,
-    named(Room, arena=A1, out=A1, own=A1, rule=D1, average=D1, rows=N1, normals=A2, xi=A2, looks=A1),
+    named(Room, arena=A1, out=A1, own=A1, rule=D1, average=D1, rows=N1, normals=A2, xi=A2, fresh=A2, looks=A1),
     named(State, iterates=A2, states=A2, averages=A2, status=B1, last_step=N1),
     named(Numbers, landscape=A2, drawn=A2, rule=D2, average=D2, others=A2, factors=D2),
     named(Records, marks=N1, place=types.int64, observables=N1, scalars=A3, params=A3, averages=A3),
@@ -59,7 +59,7 @@ DRIVE = types.void(
 
 
 @intrinsic
-def call_compute(context, address, arena, x, shared, own, drawn, rows, out):
+def call_compute(context, address, arena, x, shared, own, drawn, rows, fresh, out):
     return at_address(COMPUTE)
 
 
@@ -202,7 +202,7 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
     marks, place, observables, scalars, params, average_params = records
     seed_of, noise_key, batch_key, own_key, components, all_rows = draws
     arena, out, own, h, ha, some_rows = room.arena, room.out, room.own, room.rule, room.average, room.rows
-    noises, xis, seen = room.normals, room.xi, room.looks
+    noises, xis, fresh, seen = room.normals, room.xi, room.fresh, room.looks
     dim, component, data = components.shape[0], pointer_to(components), pointer_to(shared)
     memory, gradient, held, numbers_of_rule, rows = (
         pointer_to(arena),
@@ -215,7 +215,8 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
     even, odd = pointer_to(noises), at(pointer_to(noises), noises.shape[1])
     even_xi, odd_xi = pointer_to(xis), at(pointer_to(xis), xis.shape[1])
     above, below, batch = limits.above, limits.below, flags.batch
-    watching = observables.shape[0] > 0
+    even_fresh, odd_fresh = pointer_to(fresh), at(pointer_to(fresh), fresh.shape[1])
+    watching, differs = observables.shape[0] > 0, batch > 0 or flags.fresh > 0 or flags.changes
     for run in range(first, last):
         point, place_of_seed = run // seeds, run % seeds
         seed = seed_of[place_of_seed]
@@ -239,15 +240,16 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
             other_tables[of_point, 3],
         )
         of_factors = point if factors.shape[0] > 1 else 0
-        status, k, drawn_at, drawn_xi = all_status[run], 0, -1, -1
+        status, k, drawn_at, drawn_xi, fresh_at = all_status[run], 0, -1, -1, -1
         for t in range(t0, t1):
             if status == DIVERGED:
                 break
-            own[0] = F(t + 1)
+            own[0] = F(min(t + 1, steps))
             mark = k < marks.shape[0] and marks[k] == t
             known = False
-            if batch and t == steps:
-                call_compute(functions.looks, memory, x, data, held, drawn, rows, looked)
+            samples = odd_fresh if SINGLE and t & 1 else even_fresh
+            if (batch or flags.fresh) and t == steps:
+                call_compute(functions.looks, memory, x, data, held, drawn, rows, samples, looked)
                 loss, known = seen[0], True
             else:
                 if batch and flags.given:
@@ -255,7 +257,10 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
                         some_rows[i] = all_rows[t - t0, place_of_seed, i]
                 elif batch:
                     draw_rows(rows, batch, flags.samples, seed, t, batch_key)
-                call_compute(functions.gradient, memory, x, data, held, drawn, rows, gradient)
+                elif flags.fresh and (not SINGLE or fresh_at != t >> 1):
+                    fresh_at = t >> 1
+                    normals(even_fresh, odd_fresh, flags.fresh, seed, t, batch_key)
+                call_compute(functions.gradient, memory, x, data, held, drawn, rows, samples, gradient)
                 loss = out[dim]
             if status == RUNNING:
                 if not ((loss <= above) & (loss >= -LARGEST)) or not finite(x, dim):
@@ -264,11 +269,12 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
                 if flags.stops and loss < below:
                     status, all_status[run], all_last_steps[run] = STOPPED, STOPPED, t
             if mark:
-                if (watching or (batch and flags.keep_loss)) and not known:
-                    call_compute(functions.looks, memory, x, data, held, drawn, rows, looked)
+                own[0] = F(max(t, 1))
+                if (watching or (differs and flags.keep_loss)) and not known:
+                    call_compute(functions.looks, memory, x, data, held, drawn, rows, samples, looked)
                 row = 0
                 if flags.keep_loss:
-                    scalars[row, run, place + k] = seen[0] if batch else loss
+                    scalars[row, run, place + k] = seen[0] if differs else loss
                     row += 1
                 for o in observables:
                     scalars[row, run, place + k] = seen[1 + o]
@@ -280,7 +286,7 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
                     for d in range(dim):
                         average_params[run, place + k, d] = a[d]
                 if flags.keep_average_loss:
-                    call_compute(functions.looks, memory, a, data, held, drawn, rows, looked)
+                    call_compute(functions.looks, memory, a, data, held, drawn, rows, samples, looked)
                     scalars[row, run, place + k] = seen[0]
                 k += 1
             if t == steps:

@@ -30,6 +30,10 @@ class Flags(NamedTuple):
     """The rows come from the caller and are not drawn here."""
     samples: int
     """Rows that the batch is drawn from."""
+    fresh: int
+    """Normal numbers that a step's new samples are made of; 0 where there are none."""
+    changes: bool
+    """The landscape depends on the step: the loss that an update sees is not the one to record."""
     average: bool
     stops: bool
     keep_loss: bool
@@ -99,6 +103,8 @@ class Room(NamedTuple):
     normals: Any
     """(2, dim)."""
     xi: Any
+    fresh: Any
+    """(2, numbers)."""
     looks: Any
 
 

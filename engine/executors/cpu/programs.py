@@ -10,7 +10,8 @@ import numpy as np
 
 from ....optimizers._matrix import MatrixOptimizer
 from ....specs.clip import ClipNorm, ClipValue
-from ....specs.noise import Gaussian, Minibatch, StudentT
+from ....specs.landscapes._program import STEP
+from ....specs.noise import Gaussian, Minibatch, Online, StudentT
 from ....specs.status import Status
 from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint, flat, nested
@@ -98,6 +99,12 @@ class ProgramSimulation:
         return int(noise.size) if isinstance(self.parts.noise, Minibatch) else 0
 
     @property
+    def fresh(self) -> int:
+        """Normal numbers that a step's new samples are made of."""
+        noise: Any = self.parts.noise
+        return int(noise.size) * self.parts.landscape.sample_size if isinstance(self.parts.noise, Online) else 0
+
+    @property
     def rows_given(self) -> bool:
         """Whether rows are made outside of the driver, which only draws with replacement."""
         return isinstance(self.parts.noise, Minibatch) and getattr(self.parts.noise, "sampling", "replacement") != "replacement"
@@ -112,6 +119,8 @@ class ProgramSimulation:
             batch=self.batch,
             given=self.rows_given,
             samples=self.parts.landscape.batch_count(),
+            fresh=self.fresh,
+            changes=self.parts.landscape.takes_step,
             average=optimizer.average is not None,
             stops=self.study.stop.loss_below is not None,
             keep_loss="loss" in names,
@@ -138,9 +147,11 @@ class ProgramSimulation:
     def numbers(self) -> given.Numbers:
         """`numbers` of the driver, but for the schedule's factors."""
         base, layout = self.base, self.programs.layout
-        own = [np.zeros(1, self.dtype)]
+        own = [np.zeros(1, self.dtype), np.full(1, self.study.steps, self.dtype)]
         drawn = np.zeros((1, layout.drawn_size), self.dtype)
         for name, place in layout.own.items():
+            if name in STEP:
+                continue
             values = np.asarray(base.p[name])
             if place.base == "scalar":
                 own.append(values.reshape(-1).astype(self.dtype))
@@ -181,6 +192,7 @@ class ProgramSimulation:
             rows=np.zeros(rows, np.int64),
             normals=self.empty(2, wide),
             xi=self.empty(2, wide),
+            fresh=self.empty(2, self.fresh + 2 * self.lanes),
             looks=self.empty(1 + observed + self.lanes),
         )
 

@@ -5,13 +5,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ....specs.landscapes._program import STEP, Program
 from ....specs.landscapes._tensor_landscape import ProgramLandscape
-from ....specs.program.node import Node, ordered
-from .expand import expanded
+from ....specs.program.function import given
+from ....specs.program.node import Node, apply, ordered
+from ....specs.program.numpy_functions import Untraceable
+from ....specs.program.split import replaced
+from ....specs.program.trace import trace
+from ..codegen.rule_reader import NotFusable
+from .expand import Arrays, expanded
 from .loops import Schedule
 from .places import Place, numbers, row_major
 from .source import COMPUTE, Compute, source
 from .step_source import Gather
+
+FRESH = "fresh'"
+"""The input of normal numbers that new samples are made of."""
 
 
 class Layout:
@@ -23,10 +32,12 @@ class Layout:
         self.shared = 0
         self.known: dict[object, Place] = {}
         formula = land._formula
-        self.own: dict[str, Place] = {name: Place("scalar", 1 + k, ()) for k, name in enumerate(formula.parameters)}
-        """Numbers of a run; the first of all is the step."""
+        self.own: dict[str, Place] = {name: Place("scalar", k, ()) for k, name in enumerate((*STEP, *formula.parameters))}
+        """Numbers of a run; the first of all is the step, which changes."""
         self.drawn_size = 0
         for name in formula.drawn:
+            if name in formula.fresh and not land.holds_samples:
+                continue
             shape = land.program().inputs[name].shape
             self.own[name] = Place("drawn", self.drawn_size, row_major(shape))
             self.drawn_size += math.prod(shape)
@@ -62,7 +73,9 @@ class Layout:
                 places[id(n)] = self.keep(entries, entries.array)
             elif n.function.name == "input":
                 label = n.option("name")
-                if label in blocks:
+                if label == FRESH:
+                    places[id(n)] = Place("fresh", 0, row_major(n.shape))
+                elif label in blocks:
                     places[id(n)] = Place("x", blocks[label].start, row_major(n.shape))
                 else:
                     whole = self.own.get(label) or self.keep(label, self.data(label))
@@ -91,14 +104,35 @@ class Layout:
             return data.x_test if test else data.x
         return data.codes(test) if self.land.labels_are_classes else data.y_test if test else data.y
 
-    def gradient(self, rows: int | None) -> Compute:
-        """The gradient at `out`, the loss behind it."""
-        program = self.land.program(rows)
+    def gradient(self, rows: int | None, samples: int = 0) -> Compute:
+        """The gradient at `out`, the loss behind it: of so many rows of the data, or of so many new samples, made of normal numbers at `fresh`."""
+        if samples:
+            program = self.land.program(samples, self.land._formula.batch, online=True)
+            outputs = self.with_fresh([program.loss, *program.gradient], program, samples)
+        else:
+            program = self.land.program(rows)
+            outputs = [program.loss, *program.gradient]
         targets = [
             Place("out", s.start, row_major(shape))
             for s, shape in zip(self.land.block_slices.values(), self.land.blocks.values(), strict=True)
         ]
-        return self.compute([program.loss, *program.gradient], [Place("out", self.land.size, ()), *targets], rows)
+        return self.compute(outputs, [Place("out", self.land.size, ()), *targets], rows)
+
+    def with_fresh(self, outputs: list[Node], program: Program, samples: int) -> list[Node]:
+        """The outputs with what new samples are made of in their place: normal numbers. Raises NotFusable."""
+        normal = given(FRESH, (1, samples, self.land.sample_size))
+        names = list(self.land._formula.fresh)
+        try:
+            made = trace(lambda z: list(self.land.new_samples(z, Arrays()).values()), {"z": normal}, {}, self.precision)
+        except (Untraceable, NotImplementedError, TypeError, AttributeError, ValueError) as why:
+            raise NotFusable(f"new samples cannot be made in a kernel{f': {why}' if str(why) else ''}") from None
+        by = {}
+        for name, array in zip(names, made, strict=True):
+            wanted = program.inputs[name]
+            if array.size != wanted.size:
+                raise NotFusable(f"new samples {name} of another shape")
+            by[id(wanted)] = apply("reshape", array, shape=wanted.shape)
+        return replaced(outputs, by)
 
     def looks(self) -> Compute:
         """The loss on all data, and the observables."""

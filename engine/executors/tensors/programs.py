@@ -81,13 +81,12 @@ def _made(key: _Key) -> Programs:
         raise NotFusable(f"the landscape {land.kind} is not a formula")
     if not optimizer.sees_gradients:
         raise NotFusable("particles on a formula over tensors")
-    if isinstance(noise, Online):
-        raise NotFusable(f"{noise.kind} noise needs samples")
     if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
+    samples = int(resolved(noise.size)) if isinstance(noise, Online) else 0
     layout = Layout(land, precision, lanes(precision))
-    gradient, looks = layout.gradient(rows), layout.looks()
+    gradient, looks = layout.gradient(rows, samples), layout.looks()
     if gradient.arena > LARGEST or looks.arena > MOST_SEEN:
         raise NotFusable(
             f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds"
