@@ -91,32 +91,30 @@ class Wanted:
         The outputs.
         """
         lead = tuple(x.shape[:-1])
-        x = xp.reshape(x, (*(1,) * (2 - len(lead)), *x.shape))
-        v = None if v is None else xp.reshape(v, x.shape)
+        if len(lead) < 2:
+            x = xp.reshape(x, (*(1,) * (2 - len(lead)), *x.shape))
+            v = None if v is None else xp.reshape(v, x.shape)
         found = [xp.empty((*x.shape[:-1], self.size) if vector else x.shape[:-1], dtype=x.dtype) for vector in self.vectors]
         bytes_a_run = self.width * math.prod(x.shape[2:-1]) * itemsize(x.dtype)
         for points, seeds in groups(x.shape[0], x.shape[1], bytes_a_run):
-            inputs = dict(self.blocks(x[points, seeds, ...], "", xp))
+            inputs = {**self.blocks(x[points, seeds, ...], "", xp), **given(points, seeds)}
             if v is not None:
                 inputs |= self.blocks(v[points, seeds, ...], ALONG, xp)
-            self.fill([a[points, seeds, ...] for a in found], {**inputs, **given(points, seeds)}, xp)
-        return [xp.reshape(a, (*lead, *a.shape[max(2, len(lead)) :])) for a in found]
+            self.fill([a[points, seeds, ...] for a in found], inputs, xp)
+        return found if len(lead) > 1 else [xp.reshape(a, (*lead, *a.shape[2:])) for a in found]
 
-    def blocks(self, flat: Any, suffix: str, xp: Any) -> Iterator[tuple[str, Any]]:
+    def blocks(self, flat: Any, suffix: str, xp: Any) -> dict[str, Any]:
         """The variables' arrays of flat points (..., dim), under their names with this suffix."""
         runs = flat.shape[:-1]
-        for name, where, shape in self.variables:
-            yield name + suffix, xp.reshape(flat[..., where], (*runs, *shape))
+        return {name + suffix: xp.reshape(flat[..., where], (*runs, *shape)) for name, where, shape in self.variables}
 
     def fill(self, found: list[Any], inputs: Mapping[str, Any], xp: Any) -> None:
         """Writes the outputs to these arrays, each number and each vector to one."""
         if xp is np:  # whose slices are views, also in another shape
-            places = [
-                place
-                for a, vector in zip(found, self.vectors, strict=True)
-                for place in ([b for _, b in self.blocks(a, "", np)] if vector else [a])
-            ]
-            for place, output in zip(places, self.evaluation(np, inputs, dict(enumerate(places))), strict=True):
+            places = []
+            for a, vector in zip(found, self.vectors, strict=True):
+                places += self.blocks(a, "", np).values() if vector else [a]
+            for place, output in zip(places, self.evaluation(np, inputs, places), strict=True):
                 if output is not place:
                     place[...] = output
             return

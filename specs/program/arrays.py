@@ -29,7 +29,7 @@ class Evaluation:
         self.known: dict[Any, list[Any]] = {}
         self.held: dict[Any, Any] = {}
 
-    def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Mapping[int, Any] | None = None) -> list[Any]:
+    def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Sequence[Any] = ()) -> list[Any]:
         """The outputs.
 
         Parameters
@@ -39,8 +39,8 @@ class Evaluation:
         inputs
             The arrays of the inputs by name.
         into
-            By the number of an output an array that has its shape with all axes for runs. NumPy writes the output there where it can, and it
-            is what comes out then.
+            An array for every output, of its shape with all axes for runs, or none at all. NumPy writes outputs there where it can, and they
+            are what comes out then.
 
         Returns
         -------
@@ -53,7 +53,7 @@ class Evaluation:
         for k, name in plan.inputs.items():
             held[k] = inputs[name]
         self.begin(xp, held, inputs, dtype)
-        targets = {plan.outputs[k]: a for k, a in into.items()} if into and of_numpy else {}
+        targets = dict(zip(plan.outputs, into, strict=True)) if into and of_numpy else {}
         for step in plan.steps:
             arrays = [held[p] for p in step.args]
             if of_numpy and step.ufunc is not None:

@@ -81,7 +81,7 @@ def test_outputs_are_written_where_they_are_to_be():
     by = [known[name] for name in ("x", "A", "v", "w")]
     run, data = Evaluation([made, *grad(made, by)]), numbers(LEAD)
     places = [np.full((*LEAD, *n.shape), np.nan) for n in (made, *by)]
-    found = run(np, data, dict(enumerate(places)))
+    found = run(np, data, places)
     assert [a is place for a, place in zip(found, places, strict=True)] == [True, True, True, False, False]
     for a, wanted in zip(found, evaluate([made, *grad(made, by)], np, data), strict=True):
         np.testing.assert_array_equal(a, np.broadcast_to(wanted, a.shape))
@@ -91,7 +91,7 @@ def test_one_array_that_is_two_outputs():
     x = given("x", (3,))
     twice = apply("exp", x)
     places = [np.zeros((2, 3)), np.zeros((2, 3))]
-    first, second = Evaluation([twice, twice])(np, {"x": np.ones((2, 3))}, dict(enumerate(places)))
+    first, second = Evaluation([twice, twice])(np, {"x": np.ones((2, 3))}, places)
     np.testing.assert_array_equal(first, np.exp(np.ones((2, 3))))
     np.testing.assert_array_equal(second, first)
 
