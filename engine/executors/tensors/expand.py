@@ -49,7 +49,7 @@ def written_out(n: Node, precision: str) -> Node:
     try:
         names = {str(k): a for k, a in enumerate(n.args)}
         (made,) = trace(lambda *args: n.function.value(Arrays(), n, *args), names, {}, precision)
-    except (Untraceable, NotImplementedError, TypeError, AttributeError, ValueError):
+    except (Untraceable, NotImplementedError, TypeError, AttributeError, ValueError, LookupError):
         raise NotFusable(f"no compiled form of {n.function.name}") from None
     if made.shape != n.shape:
         raise NotFusable(f"no compiled form of {n.function.name}")

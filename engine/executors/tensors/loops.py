@@ -55,6 +55,8 @@ REDUCTIONS = {
 ENTRYWISE = {*ELEMENTWISE, "unpick"}
 STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied"}
 """What is a step of its own."""
+FILLED = {"concat", "unindex", "prod_padded"}
+"""Steps that take a number, repeated, as well as an array."""
 KNOWN = {*ENTRYWISE, *REDUCTIONS, *STEPS, *VIEWS, "input", "number", "array", "argmax", "argmin"}
 """All functions that have a compiled form."""
 
@@ -145,7 +147,8 @@ class Schedule:
             loop.reductions.append(n)
             self.home[id(n)], self.level[id(n)] = loop, level
         elif name in STEPS or name in VIEWS:
-            args = (n.args[0], self.in_rows(n.args[1])) if name == "matmul" and n.shape[-1] > 1 else n.args
+            args = n.args if name in VIEWS or name in FILLED else tuple(self.copied(a) if self.is_scalar(a) else a for a in n.args)
+            args = (args[0], self.in_rows(args[1])) if name == "matmul" and n.shape[-1] > 1 else args
             self.add_step(n, args, copies=name in VIEWS)
         else:
             raise NotFusable(f"no compiled form of {name}")
@@ -158,8 +161,10 @@ class Schedule:
     def in_rows(self, n: Node) -> Node:
         """n with the entries of a row side by side, as a copy where they are not."""
         _, place = self.source(n)
-        if place is not None and place.strides[-1] == 1:
-            return n
+        return n if place is not None and place.strides[-1] == 1 else self.copied(n)
+
+    def copied(self, n: Node) -> Node:
+        """n as an array of its own."""
         copy = node(COPIED, (n,), n.shape)
         if id(copy) not in self.steps:
             self.add_step(copy, (n,), copies=True)

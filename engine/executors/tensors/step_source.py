@@ -39,12 +39,13 @@ class StepWriter:
             getattr(self, f"on_{n.function.name}")(n, step.args, self.schedule.place(n))
 
     def copy(self, n: Node, place: Place) -> None:
-        """The numbers of a view in an order of their own."""
+        """The numbers of a view in an order of their own, or a number repeated."""
         (x,), name = n.args, n.function.name
-        source = self.schedule.place(x)
         if name == "copied":
-            self.copies(n.shape, source, place)
-        elif name == "reshape":  # entries in the order of rows, from one shape to the other
+            self.filled(x, place)
+            return
+        source = self.schedule.place(x)
+        if name == "reshape":  # entries in the order of rows, from one shape to the other
             self.copies(x.shape, source, Place(place.base, place.offset, through(x.shape, n.shape, place.strides)))
         else:
             shown = seen(n, source)
