@@ -49,12 +49,12 @@ class LoopWriter:
         inner = "    " * depth
         before, within, after = self.reductions(results)
         every = [f"v{self.writer.index(n)} = {self.value(n)}" for n in loop.computed]
+        every += within  # before an entry that they read is overwritten
         for n in loop.stored:
             text = f"v{self.writer.index(n)}"
             every.append(
                 f"{self.pointers[schedule.place(n)]}[{self.offset(schedule.place(n))}] = {text if n.kind == 'float' else f'F({text})'}"
             )
-        every += within
         start = lines[:-1] + [("    " * (depth - 1)) + line for line in before] + lines[-1:]
         body = [*self.initial, *start, *(inner + line for line in every), *(("    " * (depth - 1)) + line for line in after), *self.final]
         parameters = [*self.pointers.values(), *self.scalars.values()]

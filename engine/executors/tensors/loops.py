@@ -55,7 +55,7 @@ REDUCTIONS = {
 ENTRYWISE = {*ELEMENTWISE, "unpick"}
 STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied"}
 """What is a step of its own."""
-FILLED = {"concat", "unindex", "prod_padded"}
+FILLED = {"concat", "unindex", "prod_padded", "copied"}
 """Steps that take a number, repeated, as well as an array."""
 KNOWN = {*ENTRYWISE, *REDUCTIONS, *STEPS, *VIEWS, "input", "number", "array", "argmax", "argmin"}
 """All functions that have a compiled form."""
@@ -94,6 +94,11 @@ class Copied(Function):
 
 
 COPIED = Copied()
+
+
+def copied(n: Node) -> Node:
+    """n as an array of its own."""
+    return node(COPIED, (n,), n.shape, n.kind)
 
 
 class Schedule:
@@ -149,7 +154,7 @@ class Schedule:
         elif name in STEPS or name in VIEWS:
             args = n.args if name in VIEWS or name in FILLED else tuple(self.copied(a) if self.is_scalar(a) else a for a in n.args)
             args = (args[0], self.in_rows(args[1])) if name == "matmul" and n.shape[-1] > 1 else args
-            self.add_step(n, args, copies=name in VIEWS)
+            self.add_step(n, args, copies=name in VIEWS or n.function is COPIED)
         else:
             raise NotFusable(f"no compiled form of {name}")
 
@@ -164,8 +169,8 @@ class Schedule:
         return n if place is not None and place.strides[-1] == 1 else self.copied(n)
 
     def copied(self, n: Node) -> Node:
-        """n as an array of its own."""
-        copy = node(COPIED, (n,), n.shape)
+        """n as an array of its own, and a step that makes it."""
+        copy = copied(n)
         if id(copy) not in self.steps:
             self.add_step(copy, (n,), copies=True)
             self.order.append(copy)

@@ -18,8 +18,8 @@ from ....specs.program.trace import trace
 from ..codegen.rule_reader import NotFusable
 from .expand import Arrays, expanded
 from .landscape import Layout
-from .loops import Schedule
-from .places import Place, numbers, row_major
+from .loops import Schedule, copied
+from .places import VIEWS, Place, numbers, row_major
 from .source import RULE, Compute, source
 
 CHANGING = ("t", "factor")
@@ -132,7 +132,16 @@ def compiled(
             found[id(n)] = layout.keep(n.option("entries"), n.option("entries").array)
         elif n.function.name == "input":
             found[id(n)] = (scalars | dict(places))[n.option("name")]
+    outputs = [copied(n) if moves_along(n, found, place) else n for n, place in zip(outputs, targets, strict=True)]
     wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
     schedule = Schedule(outputs, found, layout.lanes, wanted)
     compute = source(schedule, layout.precision, layout.lanes, "rule", RULE, list(zip(outputs, targets, strict=True)))
     return Rule(compute, tuple(once.values()), tuple(states), size)
+
+
+def moves_along(n: Node, places: Mapping[int, Place], to: Place) -> bool:
+    """Whether an output is an input, or a part of one, that lies elsewhere: it is read before anything is written there."""
+    base = n
+    while base.function.name in VIEWS:
+        (base,) = base.args
+    return base.function.name == "input" and places[id(base)].base != "scalar" and (base is not n or places[id(n)] != to)
