@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....specs.program.node import Node
-from ..codegen.rule_reader import NotFusable
-from .places import Place, reshaped
+from .places import Place
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,14 @@ def repeated(strides: tuple[int, ...], shape: tuple[int, ...], to: tuple[int, ..
     return (*(0,) * front, *(s if n != 1 else 0 for s, n in zip(strides, shape, strict=True)))
 
 
-def through(old: tuple[int, ...], new: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides by which entries in the order of rows of the old shape go into an array of the new one."""
-    found = reshaped(new, strides, old)
-    if found is None:
-        raise NotFusable("a reshape of padded rows")
-    return found
+def entry(shape: tuple[int, ...], strides: tuple[int, ...]) -> str:
+    """The distance of entry number k, in the order of rows."""
+    terms, inner = [], math.prod(shape)
+    for n, stride in zip(shape, strides, strict=True):
+        inner //= n
+        if stride:
+            terms.append(f"k // {inner} % {n} * {stride}")
+    return " + ".join(terms) or "0"
 
 
 def typed(a: Node, text: str) -> str:

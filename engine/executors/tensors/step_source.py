@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ....specs.program.node import Node
 from .loops import Step
-from .nest import nest, offset_text, opened, pointer, repeated, through
-from .places import Place, ones_to_zero, seen
+from .nest import entry, nest, offset_text, opened, pointer, repeated
+from .places import Place, ones_to_zero, reshaped, seen
 from .writer import Writer
 
 PRODUCT = 0.6
@@ -46,7 +46,12 @@ class StepWriter:
             return
         source = self.schedule.place(x)
         if name == "reshape":  # entries in the order of rows, from one shape to the other
-            self.copies(x.shape, source, Place(place.base, place.offset, through(x.shape, n.shape, place.strides)))
+            through = reshaped(n.shape, place.strides, x.shape)
+            if through is not None:
+                self.copies(x.shape, source, Place(place.base, place.offset, through))
+                return
+            body = [f"for k in range({x.size}):", f"    p[{entry(n.shape, place.strides)}] = q[{entry(x.shape, source.strides)}]"]
+            self.call(("p", "q"), body, (pointer(place), pointer(source)), ("P", "P"))
         else:
             shown = seen(n, source)
             assert shown is not None

@@ -8,6 +8,7 @@ from functools import cached_property
 from ....specs.program.node import Node
 from .loops import ELEMENTWISE, Loop, Schedule
 from .nest import literal, typed
+from .places import VIEWS
 
 NAMES = re.compile(r"\b([a-z_][a-z_0-9]*)\(")
 
@@ -41,7 +42,7 @@ class Writer:
 
     def scalar(self, n: Node) -> str:
         """A number as text of the calling function."""
-        while n.function.name in ("reshape", "broadcast", "stop_gradient", "identity", "T", "permute", "index"):
+        while n.function.name in VIEWS:
             (n,) = n.args
         if n.is_number:
             return literal(n.number)

@@ -80,9 +80,26 @@ def test_what_has_no_compiled_form_says_so(kind, text):
         generated(outputs(text, 0), data(), "float64")
 
 
-@pytest.mark.parametrize(
-    "text", ["v @ w", "x @ ones([4, 4])", "cumsum(ones([4])) @ v", "take(ones([4]), k)", "matrix_power(s*ones([1, 1]), 3)"]
-)
-def test_numbers_stand_where_arrays_are_wanted(text):
+NUMBERS = [
+    "v @ w",
+    "x @ ones([4, 4])",
+    "cumsum(ones([4])) @ v",
+    "take(ones([4]), k)",
+    "matrix_power(s*ones([1, 1]), 3)",
+    "prod(zeros([3, 4])) * s",
+    "sum(prod(grad(sum(v), x), axis=0))*s",
+]
+
+
+def test_numbers_stand_where_arrays_are_wanted():
     """A number repeated has no place of its own; products and the like get one with copies of it."""
-    check([text], [2], "float64")
+    check(NUMBERS, [2] * len(NUMBERS), "float64")
+
+
+def test_entries_in_any_order_take_another_shape():
+    texts = [
+        "tanh(reshape(tanh(x), [2, 6]))",
+        "sum(reshape(tanh(x).T, [6, 2])**2, axis=0)",
+        "reshape(tanh(stack(A, B)), [4, 8]) @ concat(v, w)",
+    ]
+    check(texts, [2] * len(texts), "float64")
