@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from ..specs.base import Fraction, NonNegative
 from ..specs.functions.newton_schulz import MUON, by_products
+from ..specs.functions.renewed_eigenvectors import eigenvectors
 from ..specs.program.trace import Traced
 from ..specs.sweep import Swept
 from .adamw import AdamW
@@ -74,6 +75,14 @@ def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] =
     if isinstance(g, Traced):
         return g.new("newton_schulz", g, eps, steps=steps, coefficients=coefficients, clamp=clamp)
     return by_products(np, g, steps, coefficients, eps, clamp)
+
+
+def renewed_eigenvectors(a: Any, old: Any, due: Any) -> Any:
+    """The eigenvectors of symmetric matrices (..., n, n) where they are due, the old ones elsewhere: one function of the language, which
+    computes none while none are due (specs/functions/renewed_eigenvectors.py)."""
+    if isinstance(a, Traced):
+        return a.new("renewed_eigenvectors", a, old, due)
+    return eigenvectors(np, a) if due else old
 
 
 def polar(g: Any) -> Any:

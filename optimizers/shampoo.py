@@ -30,7 +30,7 @@ class Shampoo(MatrixOptimizer):
     @staticmethod
     def update(x, g, m, left, right, t, lr, beta, decay, eps):
         old, new = np.where(decay < 1, decay, 1.0), np.where(decay < 1, 1 - decay, 1.0)
-        first = eps if t == 1 else 1.0  # both start at the identity
+        first = np.where(t == 1, eps, 1.0)  # both start at the identity
         left = old * first * left + new * np.matmul(g, transposed(g))
         right = old * first * right + new * np.matmul(transposed(g), g)
         (before,), (after,) = powers(left, -0.25), powers(right, -0.25)

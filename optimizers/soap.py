@@ -6,7 +6,7 @@ import numpy as np
 
 from ..specs.base import Count, Fraction, NonNegative, Positive
 from ..specs.sweep import Structural, Swept
-from ._matrix import MatrixOptimizer, transposed
+from ._matrix import MatrixOptimizer, renewed_eigenvectors, transposed
 
 
 class Soap(MatrixOptimizer):
@@ -37,19 +37,14 @@ class Soap(MatrixOptimizer):
 
     @staticmethod
     def update(x, g, m, v, left, right, ql, qr, t, lr, beta1, beta2, shampoo_beta, eps, weight_decay, frequency):
-        keep = 0.0 if t == 1 else shampoo_beta  # L and R start at the identity, which does not count
+        keep = np.where(t == 1, 0.0, shampoo_beta)  # L and R start at the identity, which does not count
         left = keep * left + (1 - shampoo_beta) * np.matmul(g, transposed(g))
         right = keep * right + (1 - shampoo_beta) * np.matmul(transposed(g), g)
-        if (t - 1) % frequency == 0:
-            ql, qr = _eigenvectors(left), _eigenvectors(right)
+        due = (t - 1) % frequency == 0
+        ql, qr = renewed_eigenvectors(left, ql, due), renewed_eigenvectors(right, qr, due)
         m = beta1 * m + (1 - beta1) * g
         turned = np.matmul(np.matmul(transposed(ql), g), qr)
         v = beta2 * v + (1 - beta2) * turned * turned
         step = np.matmul(np.matmul(transposed(ql), m), qr) / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + eps)
         x = (1 - lr * weight_decay) * x - lr * np.matmul(np.matmul(ql, step), transposed(qr))
         return x, m, v, left, right, ql, qr
-
-
-def _eigenvectors(a):
-    finite = np.all(np.isfinite(a), axis=(-2, -1), keepdims=True)
-    return np.linalg.eigh(np.where(finite, a, np.eye(a.shape[-1], dtype=a.dtype)))[1]

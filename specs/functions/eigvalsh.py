@@ -4,7 +4,8 @@ from typing import Any
 
 from ..program.function import Function
 from ..program.node import Node, apply, node
-from ._matrices import columns, each_matrix, inverse_gaps, square, symmetric
+from ._matrices import columns, each_matrix, square, symmetric
+from .eigh import decomposed, parts
 
 
 class Eigvalsh(Function):
@@ -25,22 +26,5 @@ class Eigvalsh(Function):
         return each_matrix(xp, xp.linalg.eigvalsh, made.shape[-1:], arrays[0])
 
     def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
-        vectors = node(EIGENVECTORS, args, args[0].shape)
+        _, vectors = parts(decomposed(args[0]))
         return (columns(vectors, g) @ apply("T", vectors),)
-
-
-class Eigenvectors(Function):
-    """Orthonormal eigenvectors of a symmetric matrix as columns, in the order of eigvalsh; their signs are the routine's."""
-
-    name = "eigenvectors"
-
-    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
-        return each_matrix(xp, lambda A: xp.linalg.eigh(A)[1], made.shape[-2:], arrays[0])
-
-    def adjoints(self, g: Node, y: Node, *args: Node) -> tuple[Node | None, ...]:
-        values, turned = node(EIGVALSH, args, y.shape[:-1]), apply("T", y)
-        gaps = inverse_gaps(values, lambda here, there: there - here)
-        return (y @ (gaps * (turned @ g)) @ turned,)
-
-
-EIGVALSH, EIGENVECTORS = Eigvalsh(), Eigenvectors()
