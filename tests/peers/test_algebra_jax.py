@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.battery import FLOATS, SHAPES, inputs, numbers, scalar
+from thalweg.specs.functions.newton_schulz import MUON
 from thalweg.specs.program.arrays import evaluate
 from thalweg.specs.program.derivative import grad, hvp
 from thalweg.specs.program.function import FUNCTIONS, given
@@ -17,6 +18,23 @@ def axes(axis):
     return tuple(axis) if isinstance(axis, list) else axis
 
 
+def newton_schulz(A, eps=1e-7, steps=5, clamp=False):
+    a, b, c = MUON
+    if A.shape[-2] > A.shape[-1]:
+        return newton_schulz(A.mT, eps, steps, clamp).mT
+    size = linalg.norm(A, axis=(-2, -1), keepdims=True)
+    x = A / (jnp.maximum(size, eps) if clamp else size + eps)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+def of_svd(A, part="left"):
+    left, values, right = linalg.svd(A, full_matrices=False)
+    return {"left": left, "values": values, "right": right}[part]
+
+
 THEIRS = {
     **{name: getattr(jnp, name) for name in ("einsum", "outer", "trace", "diag", "kron", "flip", "eye", "arange")},
     **{name: getattr(jnp, name) for name in ("zeros", "ones", "zeros_like", "ones_like", "exp", "sum", "reshape")},
@@ -25,6 +43,11 @@ THEIRS = {
     "zeros": lambda shape: jnp.zeros(tuple(shape)),
     "ones": lambda shape: jnp.ones(tuple(shape)),
     "logdet": lambda A: linalg.slogdet(A)[1],
+    "svd": of_svd,
+    "eigh": lambda A, part="vectors": linalg.eigh(A)[part == "vectors"],
+    "qr": lambda A, part="q": linalg.qr(A)[part == "r"],
+    "newton_schulz": newton_schulz,
+    "renewed_eigenvectors": lambda A, old, when: jnp.where(when, linalg.eigh(A)[1], old),
     "expm": jax.scipy.linalg.expm,
     "take": lambda W, index: jnp.take(W, index, axis=0),
     "roll": lambda x, shift, axis=None: jnp.roll(x, shift, axes(axis)),
@@ -35,6 +58,7 @@ THEIRS = {
 """What each name of a formula is in JAX."""
 KINDS = (
     *("einsum", "outer", "trace", "diag", "kron", "inv", "solve", "logdet", "cholesky", "expm", "eigvalsh", "svdvals", "matrix_power"),
+    *("svd", "eigh", "qr", "newton_schulz", "renewed_eigenvectors"),
     *("index", "flip", "roll", "take", "one_hot", "concat", "stack", "zeros", "ones", "zeros_like", "ones_like", "eye", "arange"),
 )
 MORE = (
