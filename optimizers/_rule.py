@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,25 +17,38 @@ from ._matrix import MatrixOptimizer
 from ._particles import ParticleOptimizer
 from .base import RuleOptimizer
 
-STEPPED = ("t", "lr")
-"""Inputs that are numbers which change from step to step."""
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A block of the flat point that moves by a rule of its own, or all of it: where it lies, its shape, and whose rule it is. `owner` is the path of
+    that optimizer's fields: ("rest",) of the blocks that are no matrices."""
+
+    optimizer: RuleOptimizer
+    owner: tuple[str, ...]
+    where: slice
+    shape: tuple[int, ...]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The hyperparameters that the rule takes, which may differ from run to run."""
+        return tuple(name for name in self.optimizer.inputs() if name not in self.changing and is_number(self.optimizer, name))
+
+    @property
+    def changing(self) -> dict[str, tuple[int, ...]]:
+        """What changes from step to step, with its shape: `alpha` is one of them where there are particles."""
+        numbers = dict.fromkeys(("t", "lr", *["alpha"] * isinstance(self.optimizer, ParticleOptimizer)), ())
+        return {**numbers, "xi": self.shape, "loss": (1,) * len(self.shape)}
 
 
 @dataclass(frozen=True, eq=False)
-class BlockRule:
-    """How one block of the point moves, or all of it.
+class PartRule:
+    """How a part moves. `inputs` are the arguments of its rule by name: x, g (of particles f) and the states, then those of t, lr, xi, alpha, loss,
+    its constants and its hyperparameters that it takes. `x` and `states` are what they become."""
 
-    `inputs` are the rule's arguments by name: x, g (of particles f) and the states, then those of xi, t, lr, loss and its hyperparameters that
-    it takes. `x` and `states` are what they become. `numbers` are the hyperparameters among the inputs, fields of `optimizer`.
-    """
-
-    optimizer: RuleOptimizer
-    where: slice
-    shape: tuple[int, ...]
+    part: Part
     inputs: Mapping[str, Node]
     x: Node
     states: Mapping[str, Node]
-    numbers: tuple[str, ...]
 
     @property
     def outputs(self) -> tuple[Node, ...]:
@@ -46,9 +58,9 @@ class BlockRule:
 
 @dataclass(frozen=True, eq=False)
 class RuleProgram:
-    """An optimizer's update on the flat point, block by block."""
+    """An optimizer's update of the flat point, part by part."""
 
-    blocks: tuple[BlockRule, ...]
+    parts: tuple[PartRule, ...]
 
 
 def traced(optimizer: RuleOptimizer, blocks: Mapping[str, tuple[int, ...]], precision: str = "float64") -> RuleProgram:
@@ -72,31 +84,33 @@ def traced(optimizer: RuleOptimizer, blocks: Mapping[str, tuple[int, ...]], prec
     Untraceable
         Where the rule does what no program can, with the optimizer's name.
     """
-    size = sum(map(math.prod, blocks.values()))
+    constants = {name: np.shape(a) for name, a in optimizer.constants(blocks).items()}
+    return RuleProgram(tuple(rule_of(part, constants, precision) for part in parts_of(optimizer, blocks)))
+
+
+def parts_of(optimizer: RuleOptimizer, blocks: Mapping[str, tuple[int, ...]]) -> list[Part]:
+    """The parts of a point with these blocks, in order."""
+    ends = list(itertools.accumulate(map(math.prod, blocks.values()), initial=0))
     if not isinstance(optimizer, MatrixOptimizer):
-        front = (int(resolved(optimizer.particles)),) if isinstance(optimizer, ParticleOptimizer) else ()
-        return RuleProgram((block_rule(optimizer, slice(0, size), (*front, size), optimizer.constants(blocks), precision),))
-    ends = itertools.accumulate(map(math.prod, blocks.values()), initial=0)
-    made = []
-    for shape, (start, stop) in zip(blocks.values(), itertools.pairwise(ends), strict=True):
-        own = optimizer if len(shape) == 2 else optimizer.rest
-        made.append(block_rule(own, slice(start, stop), shape if len(shape) == 2 else (stop - start,), {}, precision))
-    return RuleProgram(tuple(made))
+        front = (resolved(optimizer.particles),) if isinstance(optimizer, ParticleOptimizer) else ()
+        return [Part(optimizer, (), slice(0, ends[-1]), (*front, ends[-1]))]
+    found = []
+    for shape, where in zip(blocks.values(), itertools.starmap(slice, itertools.pairwise(ends)), strict=True):
+        own = len(shape) == 2
+        found.append(Part(optimizer if own else optimizer.rest, () if own else ("rest",), where, shape if own else (math.prod(shape),)))
+    return found
 
 
-def block_rule(
-    optimizer: RuleOptimizer, where: slice, shape: tuple[int, ...], constants: Mapping[str, Any], precision: str = "float64"
-) -> BlockRule:
-    """The rule on a block of this shape, which lies there in the flat point; `constants` are arrays that it takes besides."""
-    square = getattr(optimizer, "square", {})
-    inputs = {"x": given("x", shape), optimizer.head[1]: given(optimizer.head[1], (*shape[:-1], 1) if optimizer.head[1] == "f" else shape)}
-    inputs |= {name: given(name, (shape[square[name]],) * 2 if name in square else shape) for name in optimizer.state}
-    known = {"xi": shape, "t": (), "lr": (), "loss": (1,) * len(shape), **{name: np.shape(a) for name, a in constants.items()}}
-    numbers = tuple(name for name in optimizer.inputs() if name not in known and is_number(optimizer, name))
-    known |= dict.fromkeys(numbers, ())
-    inputs |= {name: given(name, known[name]) for name in optimizer.inputs() if name in known}
-    x, states = updated(optimizer, inputs, precision)
-    return BlockRule(optimizer, where, shape, inputs, x, states, numbers)
+def rule_of(part: Part, constants: Mapping[str, tuple[int, ...]], precision: str = "float64") -> PartRule:
+    """The rule of a part; `constants` are the shapes of the arrays that it takes besides. Raises Untraceable, with the optimizer's name."""
+    optimizer, shape, square = part.optimizer, part.shape, getattr(part.optimizer, "square", {})
+    shapes = {"x": shape, "g": shape, "f": (*shape[:-1], 1)}
+    shapes = {name: shapes[name] for name in optimizer.head}
+    shapes |= {name: (shape[square[name]],) * 2 if name in square else shape for name in optimizer.state}
+    known = {**part.changing, **constants, **dict.fromkeys(part.numbers, ())}
+    shapes |= {name: known[name] for name in optimizer.inputs() if name in known}
+    inputs = {name: given(name, own) for name, own in shapes.items()}
+    return PartRule(part, inputs, *updated(optimizer, inputs, precision))
 
 
 def updated(optimizer: RuleOptimizer, inputs: Mapping[str, Node], precision: str = "float64") -> tuple[Node, dict[str, Node]]:

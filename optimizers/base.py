@@ -1,10 +1,11 @@
 """The contract of an optimizer that is a rule. What every optimizer declares is in specs/optimizer.py.
 
 A rule is a static method `update(x, g, *state, *inputs) -> (x, *state)` of arrays that broadcast, written with `np.` functions and
-nothing else, so that the same function runs on NumPy and CuPy arrays and compiles into fused kernels. Its argument names say what it
-needs: `x` the point, `g` the (noisy, clipped) gradient, the names in `state`, and then any of
+nothing else (docs/howto/own_optimizer.md lists them). Called with nodes in the place of arrays it becomes a program (_rule.py), which runs on
+NumPy's and CuPy's; its source compiles into fused kernels. Its argument names say what it needs: `x` the point, `g` the (noisy, clipped)
+gradient, the names in `state`, and then any of
 
-    t       the number of this update, 1, 2, ... (a whole number)
+    t       the number of this update, 1, 2, ...
     xi      standard normal noise of the shape of x, of the optimizer's own stream
     lr      the learning rate times the schedule's factor at this update
     loss    the value at the consensus, of particles

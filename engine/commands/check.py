@@ -36,6 +36,7 @@ def check(
     from ..api import check as check_study
     from ..api import load_study
     from ..claims.trial import try_claims
+    from ..executors.array.rule import why_called
     from ..executors.choose import choose
     from ..executors.cuda.device import described, runs_at_once
     from ..executors.memory import of_shard
@@ -62,6 +63,8 @@ def check(
         for name, said in remarks(study, group.optimizer).items():
             branch.add(line(f"{name}: {said}"))
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
+        if choice.executor.kind == "array" and (why := why_called(next(group.shards()))):
+            branch.add(line(f"rule called on NumPy arrays as it stands, one sweep point after the other: {why}"))
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {bytes_for_people(group.bytes)}"))
     tree.add(line(f"device {described(device, bool(there))}"))

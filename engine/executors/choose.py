@@ -9,7 +9,8 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..plan import Group, Shard
-from .cuda.device import check_device_name, missing, missing_arrays, namespace, simulated
+from .array.rule import why_called
+from .cuda.device import check_device_name, missing, missing_arrays, simulated
 from .executor import Executor
 from .memory import of_shard
 
@@ -108,7 +109,7 @@ def on_cuda(group: Group, wanted: str) -> Choice:
     if wanted == "fused" and reason:
         raise SpecError(f"{group.name}: cannot be fused on the device: {reason}; use the array executor")
     fused = wanted != "array" and not reason
-    problem = missing() if fused else missing_arrays()
+    problem = missing() if fused else missing_arrays() or why_called(next(group.shards()))
     if problem:
         what = "" if fused else f" for {group.name}, which the array executor runs{f' ({reason})' * bool(reason)}"
         raise SpecError(f"device cuda{what}: {problem}")
@@ -154,14 +155,13 @@ def on_device(shard: Shard, executor: "Executor | str", begin: Any = None) -> An
         from .cuda.swarms import CudaSwarm
 
         return (CudaSwarm if shard.group.particles else CudaSimulation)(shard)
-    from ...optimizers._matrix import newton_schulz
     from .cuda.array_simulation import DeviceSimulation
-    from .cuda.newton_schulz import newton_schulz as newton_schulz_kernel
+    from .cuda.newton_schulz import with_kernels
 
-    return DeviceSimulation(array_simulation(shard, namespace(), begin, {newton_schulz: newton_schulz_kernel}))
+    return DeviceSimulation(array_simulation(shard, with_kernels(), begin))
 
 
-def array_simulation(shard: Shard, xp: Any = np, begin: Any = None, replacements: Any = None) -> Any:
+def array_simulation(shard: Shard, xp: Any = np, begin: Any = None) -> Any:
     """The array executor for this shard's kind of optimizer."""
     from ...optimizers._matrix import MatrixOptimizer
     from ...optimizers._particles import ParticleOptimizer
@@ -171,4 +171,4 @@ def array_simulation(shard: Shard, xp: Any = np, begin: Any = None, replacements
 
     kinds = {MatrixOptimizer: BlockSimulation, ParticleOptimizer: SwarmSimulation}
     made = next((simulation for kind, simulation in kinds.items() if isinstance(shard.group.optimizer, kind)), Simulation)
-    return made(shard, xp, begin, replacements)
+    return made(shard, xp, begin)

@@ -85,12 +85,17 @@ UFUNCS: dict[str, Callable[..., Any]] = {
 
 def from_end(axis: Any) -> Any:
     """Axes that count from the end, as they must; None are all of a run."""
-    for one in axis if isinstance(axis, (tuple, list)) else (axis,):
+    for one in several(axis):
         if one is not None and (isinstance(one, bool) or not isinstance(one, (int, np.integer))):
             raise Untraceable("names an axis by something else than a whole number")
         if one is not None and one >= 0:
             raise Untraceable(f"counts an axis from the front ({one}), where those of the runs stand; count from the end: axis=-1")
     return tuple(map(int, axis)) if isinstance(axis, (tuple, list)) else axis if axis is None else int(axis)
+
+
+def several(axis: Any) -> tuple[Any, ...]:
+    """One axis, or several, as several."""
+    return tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
 
 
 def reduction(name: str) -> Callable[..., Node]:
@@ -158,6 +163,14 @@ def reshape(a: Node, shape: Any, order: str = "C", copy: None = None) -> Node:
     return apply("reshape", a, shape=tuple(map(int, shape)))
 
 
+def places_of(a: Node, axes: Any) -> list[int]:
+    """Axes that count from the end, as numbers from the front."""
+    for one in several(from_end(axes)):
+        if one < -a.ndim:
+            raise Untraceable(f"names axis {one} of an array that has {a.ndim} besides those of the runs")
+    return [one + a.ndim for one in several(from_end(axes))]
+
+
 def permuted(a: Node, order: Sequence[int]) -> Node:
     """The axes in another order."""
     letters = "abcdefghijklmnopqrstuvwxyz"[: a.ndim]
@@ -173,15 +186,13 @@ def transpose(a: Node, axes: Any = None) -> Node:
 
 
 def swapaxes(a: Node, axis1: int, axis2: int) -> Node:
-    order, i, j = list(range(a.ndim)), from_end(axis1), from_end(axis2)
+    order, (i, j) = list(range(a.ndim)), places_of(a, (axis1, axis2))
     order[i], order[j] = order[j], order[i]
     return permuted(a, order)
 
 
 def moveaxis(a: Node, source: Any, destination: Any) -> Node:
-    from_end(source), from_end(destination)
-    sources = [k + a.ndim for k in (source if isinstance(source, (tuple, list)) else (source,))]
-    places = [k + a.ndim for k in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    sources, places = places_of(a, source), places_of(a, destination)
     order = [k for k in range(a.ndim) if k not in sources]
     for place, k in sorted(zip(places, sources, strict=True)):
         order.insert(place, k)
@@ -189,9 +200,7 @@ def moveaxis(a: Node, source: Any, destination: Any) -> Node:
 
 
 def expand_dims(a: Node, axis: Any) -> Node:
-    places = axis if isinstance(axis, (tuple, list)) else (axis,)
-    from_end(places)
-    shape: list[int] = list(a.shape)
+    places, shape = several(from_end(axis)), list(a.shape)
     ndim = a.ndim + len(places)
     for place in sorted(k + ndim for k in places):
         shape.insert(place, 1)
@@ -199,10 +208,9 @@ def expand_dims(a: Node, axis: Any) -> Node:
 
 
 def squeeze(a: Node, axis: Any = None) -> Node:
-    places = from_end(axis)
-    if places is None:
+    if axis is None:
         raise Untraceable("squeezes every axis of size 1, and so perhaps that of the runs; name it: axis=-1")
-    gone = {k + a.ndim for k in (places if isinstance(places, tuple) else (places,))}
+    gone = places_of(a, axis)
     return reshape(a, tuple(n for k, n in enumerate(a.shape) if k not in gone))
 
 
@@ -323,6 +331,11 @@ def diagonal(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     return apply("einsum", a, subscripts=f"{letters}zz->{letters}z")
 
 
+def astype(a: Any, dtype: Any, copy: bool = True, device: None = None) -> Node:
+    """Numbers in the precision of the study, whatever dtype says of it."""
+    return as_kind(as_node(a), {"f": "float", "b": "bool", "i": "int"}.get(np.dtype(dtype).kind, ""))
+
+
 VIEWS: dict[Callable[..., Any], Callable[..., Node]] = {
     np.reshape: reshape,
     np.ravel: lambda a, order="C": reshape(a, (-1,), order),
@@ -342,6 +355,7 @@ FUNCTIONS_OF_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     **{getattr(np, name): reduction(name) for name in ("sum", "mean", "max", "min", "prod", "all", "any")},
     **{getattr(np, name): spread(name) for name in ("var", "std")},
     **{getattr(np, name): along_axis(name) for name in ("argmax", "argmin", "cumsum", "sort", "flip")},
+    np.astype: astype,
     np.where: where,
     np.clip: clip,
     np.copy: lambda a, **others: as_node(a),

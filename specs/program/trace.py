@@ -115,8 +115,7 @@ class Traced(NDArrayOperatorsMixin):
             raise Untraceable("writes into a part of an array; use np.where, np.concatenate or np.stack")
 
     def astype(self, dtype: Any, *args: Any, **named: Any) -> "Traced":
-        kind = {"f": "float", "b": "bool", "i": "int"}.get(np.dtype(dtype).kind, "")
-        return Traced(as_kind(self.node, kind), self.precision)
+        return np.astype(self, dtype)  # type: ignore[return-value]
 
     def copy(self, *args: Any) -> "Traced":
         return Traced(self.node, self.precision)

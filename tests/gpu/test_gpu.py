@@ -226,15 +226,16 @@ def test_random_numbers_are_the_same_whole_numbers():
 @pytest.mark.parametrize("clamp", [False, True])
 def test_the_kernel_of_newton_schulz_orthogonalises_as_products_do(shape, clamp):
     import cupy
-    from thalweg.engine.executors.cuda.newton_schulz import newton_schulz
+    from thalweg.engine.executors.cuda.newton_schulz import newton_schulz, with_kernels
+    from thalweg.optimizers._matrix import MUON
     from thalweg.optimizers._matrix import newton_schulz as by_products
 
     g = np.random.default_rng(0).standard_normal((2, 3, *shape)).astype(np.float32)
     eps = np.array([1e-7, 0.5], np.float32)[:, None, None, None]
-    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5, eps=cupy.asarray(eps), clamp=clamp))
+    found = cupy.asnumpy(newton_schulz(with_kernels(), cupy.asarray(g), 5, MUON, cupy.asarray(eps), clamp))
     np.testing.assert_allclose(found, by_products(g.astype(np.float64), 5, eps=eps.astype(np.float64), clamp=clamp), atol=5e-6)
     g[0, 0, 1, 1] = np.nan
-    found = cupy.asnumpy(newton_schulz(cupy.asarray(g), 5))
+    found = cupy.asnumpy(newton_schulz(with_kernels(), cupy.asarray(g), 5, MUON, cupy.asarray(1e-7), False))
     assert np.isnan(found[0, 0]).all()
     assert np.isfinite(found[1:]).all()
 

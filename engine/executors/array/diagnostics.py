@@ -105,7 +105,7 @@ class SimulationView:
         def update(space: Any, x: Any, g: Any, *held: Any) -> tuple[Any, ...]:
             other = simulation.in_float64(space)
             seen = other.clipped(g) if t is None else other.disturbed(g, t)
-            new, after = other.move(x, seen, nested(state, list(held)), other.given)
+            new, after = other.move(x, seen, nested(state, list(held)))
             return new, *flat(after)
 
         return derivative(update, (x, gradient, *map(self.exact, flat(state))), (v, turn, *tangent), self.xp)[1]

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from ....optimizers._rule import Part
 from ....optimizers.adamw import AdamW
 from .simulation import Simulation
 
@@ -10,17 +11,11 @@ from .simulation import Simulation
 class BlockSimulation(Simulation):
     """A shard whose state is, block by block, that of the optimizer's rule or of AdamW."""
 
-    @property
-    def pieces(self) -> list[tuple[slice, tuple[int, ...]]]:
-        """Where each block lies in the flat point, and its shape."""
-        landscape = self.parts.landscape
-        return list(zip(landscape.block_slices.values(), landscape.blocks.values(), strict=True))
-
     def initial_state(self, x: Any) -> list[Any]:
         """A tuple of states a block."""
         xp, made = self.xp, []
-        for where, shape in self.pieces:
-            block = self.block(x, where, shape)
+        for part in self.pieces:
+            shape, block = part.shape, self.block(x, part)
             if len(shape) == 2:
                 square = self.optimizer.square
                 eye = {name: xp.eye(shape[axis], dtype=x.dtype) for name, axis in square.items()}
@@ -30,33 +25,25 @@ class BlockSimulation(Simulation):
                 made.append(tuple(xp.zeros_like(block) for _ in AdamW.state))
         return made
 
-    def block(self, x: Any, where: slice, shape: tuple[int, ...]) -> Any:
-        part = x[..., where]
-        return self.xp.reshape(part, (*x.shape[:2], *shape)) if len(shape) == 2 else part
+    def block(self, x: Any, part: Part) -> Any:
+        """A part of the flat point in its shape."""
+        there = x[..., part.where]
+        return self.xp.reshape(there, (*x.shape[:2], *part.shape)) if len(part.shape) == 2 else there
 
     def rates(self, first: int, count: int) -> Any:
         factors = self.factors(first, count).T.astype(self.study.precision)
-        self.rest_factors = self.xp.asarray(factors[:, :, None, None])
+        self.rest_factors = self.xp.asarray(factors[:, :, None])
         return super().rates(first, count)
 
     def prepare(self, t: int) -> None:
         super().prepare(t)
-        self.factor = self.rest_factors[t - self.table[0], ...]  # the schedule's, for `rest`
+        self.rest_rate = self.optimizer_p[("rest", "lr")][..., 0] * self.rest_factors[t - self.table[0], ...]
 
-    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-        xp, rest = self.xp, self.optimizer.rest
-        matrix = {name: v[..., None] if hasattr(v, "shape") and v.shape else v for name, v in inputs.items()}
-        vector = {name: self.weak(("rest", name)) for name in rest.inputs() if name != "t"} | {"t": inputs["t"]}
-        vector["lr"] = self.optimizer_p[("rest", "lr")] * self.factor
-        adamw = self.bound(AdamW.update)
-        parts, states = [], []
-        for (where, shape), held in zip(self.pieces, state, strict=True):
-            w, h = self.block(x, where, shape), self.block(g, where, shape)
-            given = {name: v for name, v in matrix.items() if name != "t" or "t" in self.optimizer.inputs()}
-            new, *held = self.rule(w, h, *held, **given) if len(shape) == 2 else adamw(w, h, *held, **vector)
-            parts.append(xp.reshape(new, (*x.shape[:2], math.prod(shape))))
-            states.append(tuple(held))
-        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-1), states
-
-    def inputs(self) -> dict[str, Any]:
-        return {**super().inputs(), "t": None, "lr": None}
+    def move(self, x: Any, g: Any, state: Any) -> tuple[Any, Any]:
+        moved, states = [], []
+        for k, (part, held) in enumerate(zip(self.pieces, state, strict=True)):
+            now = {**self.now, "lr": self.rest_rate} if part.owner else self.now
+            new, after = self.moved(k, self.block(x, part), self.block(g, part), held, now)
+            moved.append(self.xp.reshape(new, (*x.shape[:2], math.prod(part.shape))))
+            states.append(tuple(after))
+        return moved[0] if len(moved) == 1 else self.xp.concat(moved, axis=-1), states

@@ -5,16 +5,22 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ....optimizers._rule import Part, parts_of, rule_of
 from ....optimizers.base import RuleOptimizer
 from ....specs.errors import SpecError
 from ....specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ....specs.lengths import in_steps
 from ....specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
+from ....specs.program.derivative import full
+from ....specs.program.function import given
+from ....specs.program.numpy_functions import Untraceable
+from ....specs.program.trace import trace
 from ...plan import Shard
 from ...store.checkpoint import Checkpoint, flat, nested
 from .. import philox
@@ -23,10 +29,9 @@ from ..state import unpacked
 from .diagnostics import SimulationView
 from .epochs import Epochs
 from .fate import Fate
-from .rebind import rebound
 from .recorder import Recorder
+from .rule import CalledRule, Update
 from .start_file import start_from_file
-from .weak import Weak, namespace
 
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
@@ -40,8 +45,8 @@ Tick = Callable[[int], None]
 class Simulation:
     """One shard's arrays and how they move; `run` drives it."""
 
-    def __init__(self, shard: Shard, xp: Any = np, begin: Begin | None = None, replacements: Mapping[Any, Any] | None = None):
-        study, self.begin, self.replacements = shard.group.study, begin, replacements
+    def __init__(self, shard: Shard, xp: Any = np, begin: Begin | None = None):
+        study, self.begin = shard.group.study, begin
         self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
         self.dtype = getattr(xp, study.precision)
         self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
@@ -50,9 +55,14 @@ class Simulation:
         self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
         self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
         self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
-        self.exact_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns, "float64").items()}
+        self.exact_p = self.numbers("optimizer", columns, "float64")
         self.columns = columns.get("optimizer", {})
-        self.rule = self.make_rule()
+        landscape = self.parts.landscape
+        constants = self.optimizer.with_sizes(landscape.named_sizes).constants(landscape.blocks)
+        self.constants = {name: xp.asarray(np.asarray(value, dtype=study.precision)) for name, value in constants.items()}
+        self.t, self.now = 0, dict(self.constants)
+        self.pieces = parts_of(self.optimizer, self.parts.landscape.blocks)
+        self.on_device, self.rules = xp is not np, {}
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
 
     def numbers(self, owner: str, columns: dict[str, Any], precision: str = "") -> dict[tuple[str, ...], Any]:
@@ -77,32 +87,30 @@ class Simulation:
         made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
         return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
 
-    def bound(self, function: Any) -> Any:
-        """A rule, or what belongs to one, for this simulation's arrays."""
-        return rebound(function, self.namespace, self.replacements)
-
-    def make_rule(self) -> Any:
-        """The optimizer's rule with `np` bound to this namespace, so that one rule serves every kind of array."""
-        return self.bound(self.optimizer.update)
-
     @property
-    def namespace(self) -> Any:
-        """What rules have as `np`."""
-        return namespace(self.xp) if self.dtype == self.xp.float32 else self.xp
+    def rule(self) -> list[Any]:
+        """What moves each part of the point, in this simulation's precision: the update as a program, or where it is none the rule as it stands."""
+        key = self.xp, self.dtype
+        if key not in self.rules:
+            self.rules[key] = [self.rule_of(part) for part in self.pieces]
+        return self.rules[key]
 
-    def weak(self, path: tuple[str, ...]) -> Any:
-        """The optimizer's number at this path, as rules take it; None if there is none."""
-        number = self.exact_p.get(path)
-        if number is None:
-            return self.optimizer_p.get(path)
-        return Weak(number, self.dtype, self.xp) if self.dtype == self.xp.float32 else number
+    def rule_of(self, part: Part) -> Any:
+        """The rule of one part. Raises SpecError where it is no program, and the arrays are those of a device."""
+        numbers = {name: self.exact_p[(*part.owner, name)] for name in part.numbers}
+        shapes = {name: a.shape for name, a in self.constants.items()}
+        try:
+            made = rule_of(part, shapes, "float32" if self.dtype == self.xp.float32 else "float64")
+        except Untraceable as why:
+            if self.on_device:
+                raise SpecError(f"{why}; called as it stands it runs on the CPU alone") from None
+            return CalledRule(part.optimizer, numbers, self.dtype)
+        return Update(made.outputs, numbers, self.dtype, self.xp)
 
     def in_float64(self, xp: Any) -> "Simulation":
         """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""
         made = copy.copy(self)
-        made.xp, made.dtype, made.replacements = xp, xp.float64, None
-        made.rule = made.make_rule()
-        made.given = {name: v.value if isinstance(v, Weak) else v for name, v in self.given.items()}
+        made.xp, made.dtype = xp, xp.float64
         return made
 
     # where runs start
@@ -227,8 +235,19 @@ class Simulation:
         """The average after the update that followed step t and led to x."""
         if average is None:
             return None
-        fields = {name: self.weak((owner, name)) for owner, *rest in self.exact_p if owner == "average" for name in rest}
-        return self.optimizer.average.update(average, self.point(x), t + 1, self.study.steps, self.namespace, **fields)
+        (new,) = self.averaging({"a": average, "x": self.point(x)}, t + 1)
+        return new
+
+    @cached_property
+    def averaging(self) -> Update:
+        """The average's update as a program."""
+        average, steps = self.optimizer.average, self.study.steps
+        numbers = {path[1]: a for path, a in self.exact_p.items() if path[0] == "average"}
+        x = given("x", (self.dim,))
+        a = given("a", trace(lambda x: average.first(x, np), {"x": x}, {})[0].shape)
+        named = {name: given(name) for name in numbers} | {"t": given("t")}
+        outputs = trace(lambda a, x, t, **named: average.update(a, x, t, steps, np, **named), {"a": a, "x": x}, named)
+        return Update([full(outputs[0], a.shape)], numbers, self.dtype, self.xp)
 
     @property
     def seen_differs(self) -> bool:
@@ -255,24 +274,10 @@ class Simulation:
         return np.broadcast_arrays(factor, np.empty((1, count)))[0]
 
     def rates(self, first: int, count: int) -> Any:
-        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1, 1), computed in float64."""
+        """Learning rates of updates first .. first + count - 1: (count, points or 1, 1), computed in float64."""
         lr = np.asarray(self.columns.get(("lr",), self.optimizer.lr), dtype=np.float64).reshape(-1, 1)
         table = (lr * self.factors(first, count)).T
-        return self.xp.asarray(table.astype(self.study.precision)[:, :, None, None])
-
-    def inputs(self) -> dict[str, Any]:
-        """The rule's fields: per-run numbers as columns, flags and names as they are."""
-        optimizer = self.optimizer
-        made = {}
-        for name in optimizer.inputs():
-            if name in ("t", "xi", "lr", "loss"):
-                made[name] = None
-            else:
-                number = self.weak((name,))
-                made[name] = getattr(optimizer, name, None) if number is None else number
-        landscape = self.parts.landscape
-        constants = optimizer.with_sizes(landscape.named_sizes).constants(landscape.blocks)
-        return made | {name: self.xp.asarray(np.asarray(value, dtype=self.study.precision)) for name, value in constants.items()}
+        return self.xp.asarray(table.astype(self.study.precision)[:, :, None])
 
     # one step
 
@@ -285,12 +290,20 @@ class Simulation:
         return landscape.value_and_grad(x, p, self.xp, self.batches(t))
 
     def prepare(self, t: int) -> None:
-        """Put what changes from step to step, for the update after step t, into the rule's inputs `given`."""
+        """Put what the rules take at the update after step t, besides the point, the states and hyperparameters, into `now`, by name."""
         first, rates = self.table
         if rates is None or t - first >= rates.shape[0]:
             first, rates = self.table = t, self.rates(t, min(1024, self.study.steps - t))
-        now = {"t": lambda: t + 1, "lr": lambda: rates[t - first, ...], "xi": lambda: self.own(t)}
-        self.given |= {name: value() for name, value in now.items() if name in self.given}
+        self.t, self.now = t, {**self.constants, "lr": rates[t - first, ...]}
+        if "xi" in self.optimizer.inputs():
+            self.now["xi"] = self.own(t)[None, ...]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The inputs of the optimizer's rule by name, as they broadcast with the iterate: hyperparameters in float64, its constants, and what this
+        step brings."""
+        numbers = {path[0]: a for path, a in self.exact_p.items() if len(path) == 1} | {"lr": self.now["lr"]}
+        return {**self.now, **{name: a[..., None] for name, a in numbers.items()}, "t": self.t + 1}
 
     def disturbed(self, g: Any, t: int) -> Any:
         """The gradient as the rule sees it: with the study's noise, clipped."""
@@ -304,10 +317,15 @@ class Simulation:
         """The iterate (points, seeds, dim) that is recorded."""
         return x
 
-    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+    def move(self, x: Any, g: Any, state: Any) -> tuple[Any, Any]:
         """One update: (x, state)."""
-        moved = self.rule(x, g, *state, **inputs)
-        new, *state = moved if self.optimizer.state else (moved[0] if isinstance(moved, tuple) else moved,)
+        return self.moved(0, x, g, state, self.now)
+
+    def moved(self, k: int, x: Any, g: Any, state: Any, now: dict[str, Any]) -> tuple[Any, Any]:
+        """One update of a part of the point: (x, state)."""
+        optimizer = self.pieces[k].optimizer
+        held = dict(zip(optimizer.state, state, strict=True))
+        new, *state = self.rule[k]({"x": x, optimizer.head[1]: g, **held, **now}, self.t + 1)
         return new, state
 
     def run(self, tick: Tick | None = None, checkpoint: Checkpoint = NOTHING) -> Iterator[Block | Outcome]:
@@ -322,7 +340,7 @@ class Simulation:
         study = self.study
         x = self.start()
         state, average = self.initial_state(x), self.first_average(x)
-        self.given, self.table = self.inputs(), (0, None)
+        self.table = (0, None)
         fate = Fate((x.shape[0], x.shape[1]), study.stop, study.steps, self.xp)
         if study.branch:
             other = self.branch_states()
@@ -356,7 +374,7 @@ class Simulation:
                 yield from recorder.fill()
                 tick(study.steps - t + t % TICK_STEPS)
                 break
-            new, moved = self.move(x, self.disturbed(g, t), state, self.given)
+            new, moved = self.move(x, self.disturbed(g, t), state)
             if view is not None:
                 view.step(t, x, new, state, fate.status == RUNNING)
             x, state = fate.held(x, new), moved

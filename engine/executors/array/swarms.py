@@ -1,12 +1,15 @@
 """The array executor for optimizers made of particles: x is (points, seeds, particles, dim), the run's point their consensus."""
 
+from functools import cached_property
 from typing import Any
 
 from ....optimizers._particles import consensus
 from ....specs.init import File, Point
 from ....specs.noise import SAMPLED
+from ....specs.program.function import given
+from ....specs.program.trace import trace
 from .. import philox
-from .rebind import rebound
+from .rule import Update
 from .simulation import Simulation
 
 
@@ -64,7 +67,13 @@ class SwarmSimulation(Simulation):
             self.seen, self.at = self.values(x)[..., None], x
             if self.optimizer.batch:
                 self.seen = self.xp.where(self.chosen(self.t), self.seen, self.xp.asarray(float("inf"), dtype=x.dtype))
-        return rebound(consensus, self.xp)(x, self.seen, self.alpha)[..., 0, :]
+        return self.consensus({"x": x, "f": self.seen, "alpha": self.alpha}, self.t)[0][..., 0, :]
+
+    @cached_property
+    def consensus(self) -> Update:
+        """The consensus point as a program."""
+        x, f, alpha = given("x", (self.particles, self.dim)), given("f", (self.particles, 1)), given("alpha")
+        return Update(trace(consensus, {"x": x, "f": f, "alpha": alpha}, {}), {}, self.dtype, self.xp)
 
     def values(self, x: Any) -> Any:
         """The values (points, seeds, particles) that count at this step."""
@@ -77,9 +86,9 @@ class SwarmSimulation(Simulation):
         values = landscape.batch_value(single, p, xp, batch)
         return xp.moveaxis(xp.reshape(values, (points, particles, seeds)), 1, 2)
 
-    def move(self, x: Any, g: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-        now = {"alpha": self.alpha, "loss": self.loss}
-        moved = super().move(x, g, state, inputs | {name: value for name, value in now.items() if name in inputs})
+    def move(self, x: Any, g: Any, state: Any) -> tuple[Any, Any]:
+        self.now |= {"alpha": self.alpha, "loss": self.loss}
+        moved = super().move(x, g, state)
         self.anneal(self.t + 1)
         return moved
 
@@ -91,12 +100,6 @@ class SwarmSimulation(Simulation):
         return (keys <= xp.sort(keys, axis=-1)[..., size - 1 : size])[..., None]
 
     def anneal(self, t: int) -> None:
-        """alpha (points or 1, 1, 1, 1) as it is at step t."""
+        """alpha (points or 1, 1) as it is at step t."""
         p, self.t = self.optimizer_p, t
-        self.alpha = self.xp.minimum(p[("alpha",)] * p[("alpha_growth",)] ** t, p[("alpha_max",)])[..., None]
-
-    def inputs(self) -> dict[str, Any]:
-        return {name: v[..., None] if hasattr(v, "shape") else v for name, v in super().inputs().items()}
-
-    def rates(self, first: int, count: int) -> Any:
-        return super().rates(first, count)[..., None]
+        self.alpha = self.xp.minimum(p[("alpha",)] * p[("alpha_growth",)] ** t, p[("alpha_max",)])[..., 0]

@@ -9,29 +9,45 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ....optimizers._matrix import MUON
-from ....optimizers._matrix import newton_schulz as by_products
-from ..array.rebind import rebound
+from ....specs.functions.newton_schulz import by_products
 from .device import namespace
 
 LARGEST = 64
 THREADS = 64
 
 
-def newton_schulz(g: Any, steps: int, coefficients: tuple[float, float, float] = MUON, eps: Any = 1e-7, clamp: bool = False) -> Any:
-    """As optimizers/_matrix.newton_schulz, for CuPy arrays g (..., rows, cols)."""
+def newton_schulz(xp: Any, g: Any, steps: int, coefficients: tuple[float, ...], eps: Any, clamp: bool) -> Any:
+    """As by_products, for CuPy arrays g (..., rows, cols)."""
     import cupy  # type: ignore[import-not-found]
 
     *lead, rows, cols = g.shape
     count, side = math.prod(lead), max(16, 1 << (max(rows, cols) - 1).bit_length())
     if g.dtype != cupy.float32 or side > LARGEST or not count:
-        return on_device()(g, steps, coefficients, eps, clamp)
+        return by_products(xp, g, steps, coefficients, eps, clamp)
     kernel, memory = compiled(side)
     g, out = cupy.ascontiguousarray(g), cupy.empty(g.shape, g.dtype)
-    least = cupy.ascontiguousarray(cupy.broadcast_to(cupy.asarray(getattr(eps, "rounded", eps), dtype=g.dtype), (*lead, 1, 1)))
+    least = cupy.ascontiguousarray(cupy.broadcast_to(cupy.asarray(eps, dtype=g.dtype), (*lead, 1, 1)))
     numbers = (cupy.int32(rows), cupy.int32(cols), cupy.int32(clamp), cupy.int32(steps), *map(cupy.float32, coefficients))
     kernel((count,), (THREADS,), (g, out, least, *numbers), shared_mem=memory)
     return out
+
+
+class WithKernels:
+    """An array namespace that has this kernel for the function `newton_schulz` of programs."""
+
+    def __init__(self, xp: Any):
+        self.xp, self.newton_schulz = xp, newton_schulz
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.xp, name)
+        setattr(self, name, found)
+        return found
+
+
+@functools.cache
+def with_kernels() -> WithKernels:
+    """CuPy's namespace with kernels."""
+    return WithKernels(namespace())
 
 
 @functools.cache
@@ -45,9 +61,3 @@ def compiled(side: int) -> tuple[Any, int]:
     memory = 3 * side * (side + 4) * 4
     kernel.max_dynamic_shared_size_bytes = memory
     return kernel, memory
-
-
-@functools.cache
-def on_device() -> Any:
-    """The way by products, on CuPy arrays."""
-    return rebound(by_products, namespace())

@@ -76,7 +76,7 @@ class _Key:
 def _made(key: _Key) -> Programs:
     parts, (*_, precision, steps, _) = key.parts, key.text
     land, noise = parts.landscape, parts.noise
-    optimizer: Any = parts.optimizer
+    optimizer: Any = parts.optimizer.with_sizes(land.named_sizes)
     if not isinstance(land, ProgramLandscape):
         raise NotFusable(f"the landscape {land.kind} is not a formula")
     if not optimizer.sees_gradients:

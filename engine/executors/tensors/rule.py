@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ....optimizers._matrix import Rest
 from ....optimizers._rule import RuleProgram
 from ....specs.average import Average
 from ....specs.program.arrays import Evaluation
@@ -52,13 +51,13 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any]) -> 
     places: dict[str, Place] = {}
     names: list[str] = []
     states, size = [], 0
-    for k, block in enumerate(program.blocks):
+    for k, block in enumerate(program.parts):
         by: dict[int, Node] = {}
-        of_rest = "rest." if isinstance(block.optimizer, Rest) else ""
+        owner = "".join(f"{name}." for name in block.part.owner)
         mine: dict[str, Place] = {}
         for name, n in block.inputs.items():
             if name in ("x", "g", "xi"):
-                mine[name] = places[f"{name} {k}"] = Place(name, block.where.start, row_major(n.shape))
+                mine[name] = places[f"{name} {k}"] = Place(name, block.part.where.start, row_major(n.shape))
                 by[id(n)] = given(f"{name} {k}", n.shape)
             elif name in block.states:
                 mine[name] = places[f"{name} {k}"] = Place("states", size, row_major(n.shape))
@@ -68,13 +67,13 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any]) -> 
             elif name in constants:
                 by[id(n)] = array(np.asarray(constants[name], dtype=np.float64))
             elif name == "lr":
-                by[id(n)] = given(f"{of_rest}lr") * given("factor")
-                names.append(f"{of_rest}lr")
+                by[id(n)] = given(f"{owner}lr") * given("factor")
+                names.append(f"{owner}lr")
             elif name == "loss":
                 raise NotFusable("a rule that takes the loss")
             elif name != "t":
-                by[id(n)] = given(f"{of_rest}{name}")
-                names.append(f"{of_rest}{name}")
+                by[id(n)] = given(f"{owner}{name}")
+                names.append(f"{owner}{name}")
         outputs += replaced(block.outputs, by)
         targets += [mine["x"], *(mine[name] for name in block.states)]
     return compiled(outputs, targets, places, names, layout, states, size)

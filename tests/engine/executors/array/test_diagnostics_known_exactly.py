@@ -73,7 +73,7 @@ def test_the_curl_is_that_of_the_commutator_of_signs_and_hessian():
 
     simulation = Simulation(next(plan.groups[0].shards()))
     x = np.concatenate([made[f"params_{b}"].values.reshape(3, 5, -1) for b in ("W1", "w2")], axis=-1)[:, 2][None]
-    d = np.diag(simulation.inputs()["sign"])
+    d = np.diag(simulation.constants["sign"])
     h = 1e-5
     gradient = lambda y: simulation.parts.landscape.value_and_grad(y, simulation.p, np)[1]
     hessian = np.stack([(gradient(x + h * e) - gradient(x - h * e)) / (2 * h) for e in np.eye(8)], axis=-1)
