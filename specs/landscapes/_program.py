@@ -35,7 +35,7 @@ class Drawn:
     kind: Kind = "float"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TensorFormula:
     """A formula over named tensors: what programs are made of. It knows data that the landscape has as X, y, X_test and y_test, with the sizes
     n, n_test, p and classes.

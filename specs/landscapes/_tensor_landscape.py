@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, model_validator
 
 from ..data import Dataset
 from ..errors import PlacedError, SpecError
@@ -294,6 +294,13 @@ class TensorLandscape(ProgramLandscape):
     drawn: ClassVar[Mapping[str, Drawn]] = {}
 
     domain = (-1.0, 1.0)
+
+    @model_validator(mode="after")
+    def _has_shapes(self):
+        """Sizes that are too large are told where the landscape is read; those of data are known when it is loaded."""
+        if "data" not in type(self).model_fields:
+            _ = self.blocks
+        return self
 
     def definition(self) -> TensorFormula:
         fields = [(path[-1], resolved(value), structural) for path, value, structural in self.fields()]
