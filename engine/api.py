@@ -77,7 +77,7 @@ def run(
     device : "auto", "cpu" or "cuda"
         auto takes CUDA where there is a device, what it needs is installed and the work is worth it (docs/gpu.md).
     executor : "auto", "fused" or "array"
-        fused: compiled kernels, for formulas with elementwise rules; array: runs everything; auto: the fused one where it can and the work is
+        fused: compiled kernels, for formulas, also over tensors and data; array: runs everything; auto: the fused one where it can and the work is
         worth compiling.
     overwrite : bool
         Replace an existing store.
