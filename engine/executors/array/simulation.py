@@ -29,7 +29,6 @@ from ..state import unpacked
 from .diagnostics import SimulationView
 from .epochs import Epochs
 from .fate import Fate
-from .heap import keep_memory
 from .recorder import Recorder
 from .rule import CalledRule, Update
 from .start_file import start_from_file
@@ -47,7 +46,6 @@ class Simulation:
     """One shard's arrays and how they move; `run` drives it."""
 
     def __init__(self, shard: Shard, xp: Any = np, begin: Begin | None = None):
-        keep_memory()
         study, self.begin = shard.group.study, begin
         self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
         self.dtype = getattr(xp, study.precision)
