@@ -23,7 +23,7 @@ NOISE = {"minibatch": {"size": 3}, "online": {"size": 2}}
 WRAPPED = {"schedule": {"kind": "wsd", "warmup": 0.1}, "average": "polyak"}
 
 
-LISTS = ("data", "variables", "observables", "define", "vector", "spectrum", "hidden")
+LISTS = ("data", "draws", "samples", "variables", "observables", "define", "vector", "spectrum", "hidden")
 """Fields of landscapes whose lists and mappings are no sweeps."""
 SIZES = ("inputs", "hidden", "dim", "rows", "cols", "signals", "samples", "test_samples")
 LARGEST = 8
@@ -43,7 +43,7 @@ def small(land):
     land = land if isinstance(land, dict) else {"kind": land}
     layers = land["kind"] == "mlp" and {"hidden": [4]}
     land = {key: value if key in LISTS and key != "hidden" else one_value(value) for key, value in land.items()}
-    land = {key: min(value, LARGEST) if key in SIZES else value for key, value in land.items()} | (layers or {})
+    land = {key: min(value, LARGEST) if key in SIZES and isinstance(value, int) else value for key, value in land.items()} | (layers or {})
     return land | {key: {k: one_value(v) for k, v in land[key].items()} for key in ("parameters",) if key in land}
 
 

@@ -69,7 +69,8 @@ def compiled(outputs: Sequence[Node], data: Mapping[str, Any], precision: str = 
 
     @njit
     def call(arena, x, shared, own, rows, out):
-        compute(pointer_to(arena), pointer_to(x), pointer_to(shared), pointer_to(own), pointer_to(own), pointer_to(rows), pointer_to(out))
+        none = pointer_to(own)
+        compute(pointer_to(arena), pointer_to(x), pointer_to(shared), none, none, pointer_to(rows), none, pointer_to(out))
 
     size = sum(numbers(n.shape) for n in outputs)
     out, arena = (np.full(count + GUARD, np.nan, precision) for count in (size, made.arena))

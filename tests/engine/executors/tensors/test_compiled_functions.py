@@ -11,7 +11,21 @@ from thalweg.specs.program.function import FUNCTIONS, given
 from thalweg.specs.program.read import Reading
 
 EXAMPLES = [(kind, text) for kind in FUNCTIONS.kinds() for text in FUNCTIONS.load(kind).examples]
-WITHOUT = {"cholesky", "eigvalsh", "ensloss", "expm", "inv", "logdet", "solve", "sort", "svdvals"}
+WITHOUT = {
+    "cholesky",
+    "eigh",
+    "eigvalsh",
+    "ensloss",
+    "expm",
+    "inv",
+    "logdet",
+    "qr",
+    "renewed_eigenvectors",
+    "solve",
+    "sort",
+    "svd",
+    "svdvals",
+}
 """Functions that have no compiled form."""
 WITHOUT_TOO = {"matrix_power(A, -2)", "x[1:1]", "ones([0])", "zeros([0])"}
 """Other examples that have none: an inverse, arrays without entries."""
@@ -57,12 +71,12 @@ def parts(examples):
     return [examples[k : k + TOGETHER] for k in range(0, len(examples), TOGETHER)]
 
 
-@pytest.mark.parametrize("some", parts(have_a_form()), ids=lambda some: f"{some[0][0]}..{some[-1][0]}")
+@pytest.mark.parametrize("some", parts(have_a_form()[::2]), ids=lambda some: f"{some[0][0]}..{some[-1][0]}")
 def test_values_and_gradients(some):
     check([text for _, text in some], [kind not in LONG for kind, _ in some], "float64")
 
 
-@pytest.mark.parametrize("some", parts(have_a_form()[::3]), ids=lambda some: f"{some[0][0]}..{some[-1][0]}")
+@pytest.mark.parametrize("some", parts(have_a_form()[1::6]), ids=lambda some: f"{some[0][0]}..{some[-1][0]}")
 def test_values_in_single_precision(some):
     check([text for _, text in some], [0] * len(some), "float32")
 
