@@ -4,7 +4,7 @@ import pytest
 import thalweg
 from thalweg.engine import check
 from thalweg.engine.cli import app
-from thalweg.engine.executors.choose import choose
+from thalweg.engine.executors.choose import choose, why_not_on_cuda
 from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.errors import SpecError, StoreError
 from typer.testing import CliRunner
@@ -47,6 +47,13 @@ def test_a_store_says_who_made_it_and_is_finished_by_the_same(tmp_path):
     thalweg.run(STUDY, out, resume=True)
     with pytest.raises(StoreError, match="begun with the fused executor"):
         thalweg.run(STUDY, out, resume=True, executor="array")
+
+
+def test_formulas_over_tensors_say_that_the_device_has_no_kernel_for_them():
+    land = {"kind": "expression", "variables": {"W": [2, 3]}, "value": "sum(W**2)"}
+    for landscape in (land, {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [3]}):
+        assert why_not_on_cuda(group({**STUDY, "landscape": landscape})) == "no kernel for formulas over tensors on the device yet"
+    assert why_not_on_cuda(group({**STUDY, "landscape": "quadratic"})) == "the landscape quadratic is not a formula"
 
 
 class Loops(ElementwiseOptimizer):
