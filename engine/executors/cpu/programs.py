@@ -148,7 +148,7 @@ class ProgramSimulation:
         """`numbers` of the driver, but for the schedule's factors."""
         base, layout = self.base, self.programs.layout
         own = [np.zeros(1, self.dtype), np.full(1, self.study.steps, self.dtype)]
-        drawn = np.zeros((1, layout.drawn_size), self.dtype)
+        drawn = np.zeros((1, layout.drawn_size + self.lanes), self.dtype)  # vectors may reach beyond
         for name, place in layout.own.items():
             if name in STEP:
                 continue
