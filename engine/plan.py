@@ -349,6 +349,8 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         if path[0] == "rest":  # of optimizers of matrices: their own fields have the plain names
             return ".".join(path)
         clash = lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])
+        if clash and owner == "init" and len(path) > 1:  # of one variable, which the name says
+            return ".".join(path)
         return ".".join((owner, *path)) if clash else path[-1]
 
     dims: list[Dim] = []

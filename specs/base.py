@@ -41,10 +41,10 @@ MOST_UNKNOWN = 20
 """Unknown keys of one mapping that are told."""
 
 
-def _again(error: Any) -> Any:
-    """An error that was raised, to be raised with others."""
+def again(error: Any, *inside: str) -> Any:
+    """An error that was raised, to be raised with others; `inside` leads from the whole to what it was raised by."""
     context = {**(error.get("ctx") or {}), "_message": error["msg"]}
-    return {"type": PydanticCustomError(error["type"], "{_message}", context), "loc": error["loc"], "input": error["input"]}
+    return {"type": PydanticCustomError(error["type"], "{_message}", context), "loc": (*inside, *error["loc"]), "input": error["input"]}
 
 
 class Spec(BaseModel):
@@ -69,7 +69,7 @@ class Spec(BaseModel):
         try:
             handler({key: value for key, value in data.items() if key in allowed})
         except ValidationError as error:
-            problems += [_again(e) for e in error.errors(include_url=False)]
+            problems += [again(e) for e in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(cls.__name__, problems)
 
     def __setattr__(self, name: str, value: Any) -> None:

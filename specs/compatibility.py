@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .errors import SpecError
-from .init import FanIn, File, Normal, Point, Solution, Uniform
+from .errors import SpecError, suggest
+from .init import ByVariable, FanIn, File, Normal, Orthogonal, Point, Solution, Uniform
 from .landscapes.base import Landscape
 from .noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from .reserved import CLAIM_WORDS, STATISTICS, VARIABLES, folder_problem, listed, reserved, same_but_for_case
@@ -95,14 +95,33 @@ def clipping(study: "Study") -> Iterator[str]:
 def starts(study: "Study") -> Iterator[str]:
     """Starts that the landscape does not have, and particles that would start on one point and stay there."""
     init, kind = study.start(), study.landscape.kind
-    if isinstance(init, Solution) and type(study.landscape).solution is Landscape.solution:
+    if any(isinstance(one, Solution) for one in every_start(study)) and type(study.landscape).solution is Landscape.solution:
         yield f"init: solution: the landscape {kind} plants no solution to start at"
     matrices = any(len(shape) > 1 for land in study.landscapes() for shape in land.blocks.values())
-    if isinstance(init, FanIn) and not matrices:
-        yield f"init: fan_in draws matrices and sets vectors to 0, and {kind} has no matrix; use normal"
+    if isinstance(init, (FanIn, Orthogonal)) and not matrices:
+        yield f"init: {init.kind} draws matrices and sets vectors to 0, and {kind} has no matrix; use normal"
+    for name, one in init.of.items() if isinstance(init, ByVariable) else ():
+        if name not in study.landscape.places:
+            yield f"init.{name}: {no_variable(study.landscape, name)}"
+        elif isinstance(one, (FanIn, Orthogonal)) and len(study.landscape.places[name][1]) < 2:
+            yield f"init.{name}: {one.kind} draws matrices, and {name} is none; use normal or point"
     for optimizer in study.optimizers:
-        if optimizer.needs_spread_start and together(init):
+        if optimizer.needs_spread_start and all(map(together, every_start(study))):
             yield f"init: the particles of {optimizer.name} start on one point and would stay there; use normal, uniform or sphere"
+
+
+def every_start(study: "Study") -> list[Any]:
+    """The study's start, or those of all variables where each has its own."""
+    init, land = study.start(), study.landscape
+    if not isinstance(init, ByVariable):
+        return [init]
+    return [*init.of.values(), *([] if set(land.places) <= set(init.of) else [land.start()])]
+
+
+def no_variable(landscape: Landscape, name: str) -> str:
+    """That a landscape has no variable of this name."""
+    known = landscape.places
+    return f"the landscape {landscape.kind} has no variable '{name:.60}'{suggest(name, known)} (known: {', '.join(known)})"
 
 
 def together(init: Any) -> bool:
@@ -112,7 +131,7 @@ def together(init: Any) -> bool:
             return True
         case Normal() | Solution():
             return 0 in values_of(init.std)
-        case FanIn():
+        case FanIn() | Orthogonal():
             return 0 in values_of(init.gain)
         case Uniform():
             return not isinstance(init.low, Sweep) and init.low == init.high

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 from .base import Spec, Unit
+from .init import ByVariable
 from .plain import Key
 from .sweep import Sweep
 
@@ -11,6 +12,8 @@ from .sweep import Sweep
 def plain(value: Any, units: dict[Key, type[Unit]] | None = None, path: Key = ()) -> Any:
     """Mappings, lists, text and numbers that stand for this value in a study file. `units` gets the classes of the parts that a kind stands
     for, by their paths."""
+    if isinstance(value, ByVariable):
+        return plain(value.of, units, path)
     if isinstance(value, Unit) and units is not None:
         units[path] = type(value)
     if isinstance(value, Spec):

@@ -1,14 +1,16 @@
 """Where runs start. Every seed has its own start; all optimizers and sweep points of a seed share it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import NonNegative, Positive, Real, Unit
+from .base import NonNegative, Positive, Real, Unit, again
 from .errors import SpecError
 from .fence import IRREGULAR, located, regular
+from .names import normal_names
 from .registry import Choice
 from .sweep import Swept
 
@@ -71,6 +73,14 @@ class FanIn(Init):
     gain: Swept[NonNegative] = Field(default=1.0, description="standard deviation times sqrt(fan_in)")
 
 
+class Orthogonal(Init):
+    """For networks: each matrix `gain` times one with orthonormal columns, or rows where it is wide, uniform by Haar's measure; every vector
+    zero. A tensor of more axes counts as a matrix of its first axis by all others. Source: arXiv:1312.6120."""
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    gain: Swept[NonNegative] = Field(default=1.0, description="singular values of each matrix")
+
+
 class Solution(Init):
     """At the solution the landscape itself has planted (a teacher's weights), plus normal numbers of this standard deviation."""
 
@@ -99,5 +109,66 @@ class File(Init):
         return path
 
 
-INITS = Choice("init", Point, Normal, Uniform, Sphere, FanIn, Solution, File)
+class ByVariable(Init):
+    """A start for each variable by its name, written as a mapping: {W1: {kind: fan_in}, b1: {kind: point, at: 0}}. Variables that are not
+    named start as the landscape says. Each takes its own part of the random numbers that one start for all would take."""
+
+    kind: Literal["by_variable"] = "by_variable"
+    of: dict[str, Init]
+
+    def fields(self) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
+        return (((name, *path), value, structural) for name, init in self.of.items() for path, value, structural in init.fields())
+
+    def replace(self, changes: dict[tuple[str, ...], Any]) -> Any:
+        inner: dict[str, dict[tuple[str, ...], Any]] = {}
+        for (name, *path), value in changes.items():
+            inner.setdefault(name, {})[tuple(path)] = value
+        return ByVariable(of={name: init.replace(inner[name]) if name in inner else init for name, init in self.of.items()})
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {name: init.model_dump(mode="json") for name, init in self.of.items()}
+
+
+class Starts(Choice):
+    """The kinds of starts; a mapping without a `kind` has one for each variable that it names."""
+
+    def parse(self, given: Any) -> Any:
+        if not isinstance(given, dict) or "kind" in given or not any(map(self.is_start, given.values())):
+            return super().parse(given)
+        found: dict[str, Init] = {}
+        problems: list[Any] = []
+        for name, start in normal_names(given).items():
+            try:
+                found[name] = self.parse_one(start)
+            except ValidationError as error:
+                problems += [again(e, name) for e in error.errors(include_url=False)]
+            except PydanticCustomError as error:
+                problems.append({"type": error, "loc": (name,), "input": start})
+        if problems:
+            raise ValidationError.from_exception_data("init", problems)
+        return ByVariable(of=found)
+
+    def parse_one(self, given: Any) -> Init:
+        """The start of one variable."""
+        init = super().parse(given)
+        if isinstance(init, File):
+            raise PydanticCustomError(
+                "unit_kind", "a file has the starts of all variables together; give it as the `init` of the whole study"
+            )
+        return init
+
+    def is_start(self, given: Any) -> bool:
+        """Whether this looks like the start of a variable, and not like a field."""
+        return (
+            isinstance(given, Init) or (isinstance(given, dict) and "kind" in given) or (isinstance(given, str) and given in self.kinds())
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = super().__get_pydantic_json_schema__(schema, handler)
+        each = {"type": "object", "not": {"required": ["kind"]}, "minProperties": 1, "additionalProperties": one}
+        return {"anyOf": [*one["anyOf"], each]}
+
+
+INITS = Starts("init", Point, Normal, Uniform, Sphere, FanIn, Orthogonal, Solution, File)
 AnyInit = Annotated[Init, INITS]

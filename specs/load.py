@@ -155,7 +155,7 @@ def change(source: Source, key: str, value: Any, shown: str, place: str) -> None
             if (
                 isinstance(target, dict)
                 and part == "kind"
-                and parts[position - 1] in ("schedule", "average", "clip", "noise", "init")
+                and (parts[position - 1] in ("schedule", "average", "clip", "noise") or path[0] == "init")
                 and target.get(step) != value
             ):
                 target.clear()  # another kind has other fields
@@ -197,6 +197,9 @@ def _fields(data: dict[str, Any], labels: dict[str, int]) -> Iterator[tuple[str,
         entry = data.get(name)
         with suppress(LookupError, ImportError):
             yield name, choice.load(str(entry.get("kind") if isinstance(entry, dict) else entry)).model_fields
+        for variable, one in entry.items() if name == "init" and isinstance(entry, dict) and "kind" not in entry else ():
+            with suppress(LookupError, ImportError):
+                yield f"init.{variable}", choice.load(str(one.get("kind") if isinstance(one, dict) else one)).model_fields
         inner = entry.get("parameters") if isinstance(entry, dict) else None
         if isinstance(inner, dict):
             yield f"{name}.parameters", inner

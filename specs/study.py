@@ -1,5 +1,6 @@
 """A study: one landscape, one start, one kind of noise, some optimizers, how long, and what to store."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled,
 from .compatibility import PARTS, problems
 from .dump import plain, to_yaml
 from .errors import SpecError, suggest
-from .init import AnyInit, Init
+from .init import AnyInit, ByVariable, Init
 from .landscapes.base import Landscape
 from .messages import dotted
 from .messages import problems as what_is_wrong
@@ -123,15 +124,19 @@ class Study(Spec, metaclass=_InWords):
             yield f"branch.at: no step is left after step {self.branch.at} of {self.steps}; give more `steps`"
 
     def _check_components(self) -> Iterator[str]:
-        """Vectors given per component have as many entries as the landscape has components."""
-        sizes = {land.size for land in self.landscapes()}
-        given = {("init", name): getattr(self.init, name, None) for name in ("at", "mean")}
+        """Vectors given per component have as many entries as what they are given to: the landscape, or one of its variables."""
+        lands = self.landscapes()
+        starts = self.init.of if isinstance(self.init, ByVariable) else {"": self.init}
+        given = {
+            (f"init.{name}".rstrip("."), field, name): getattr(one, field, None) for name, one in starts.items() for field in ("at", "mean")
+        }
         if isinstance(self.noise, (Gaussian, StudentT)):
-            given["noise", "components"] = self.noise.components
-        for (part, name), value in given.items():
-            if isinstance(value, tuple) and sizes != {len(value)}:
+            given["noise", "components", ""] = self.noise.components
+        for (part, field, name), value in given.items():
+            sizes = {math.prod(land.places[name][1]) if name in land.places else land.size for land in lands}
+            if isinstance(value, tuple) and sizes != {len(value)} and (not name or name in self.landscape.places):
                 found = ", ".join(map(str, sorted(sizes)))
-                yield f"{part}.{name}: {len(value)} components given, the landscape {self.landscape.kind} has {found}"
+                yield f"{part}.{field}: {len(value)} components given, {name or f'the landscape {self.landscape.kind}'} has {found}"
 
     def _check_recorded(self) -> Iterator[str]:
         for name in self.record.names or ():

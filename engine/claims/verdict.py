@@ -14,8 +14,9 @@ import numpy as np
 
 from ...optimizers.base import RuleOptimizer
 from ...specs.claim import Claim, normal, parse_claim
+from ...specs.compatibility import every_start
 from ...specs.errors import SpecError
-from ...specs.init import FanIn, File, Normal, Solution, Sphere, Uniform
+from ...specs.init import FanIn, File, Normal, Orthogonal, Solution, Sphere, Uniform
 from ...specs.noise import NoNoise
 from ...specs.status import Status
 from ...specs.study import Study
@@ -210,8 +211,8 @@ def diverged_runs(claim: Claim, group: str, results: Results, deviation: Any, wo
 
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
-    init = study.start()
-    start = isinstance(init, (Normal, Uniform, Sphere, FanIn, Solution)) or (isinstance(init, File) and has_rows(init))
+    drawn = (Normal, Uniform, Sphere, FanIn, Orthogonal, Solution)
+    start = any(isinstance(init, drawn) or (isinstance(init, File) and has_rows(init)) for init in every_start(study))
     in_rules = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
     noise = not isinstance(study.noise, NoNoise) and getattr(study.noise, "sampling", "") != "in_order"
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))

@@ -63,6 +63,14 @@ class Landscape(Unit):
         """Sizes by name, as formulas in other parts of a study may use them."""
         return {}
 
+    @property
+    def places(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
+        """The variables that can have a start and a learning rate of their own: where each lies in the flat point, and its shape. They are the
+        blocks, or the scalar variables of a formula."""
+        if self.labels and len(self.blocks) == 1:
+            return {name: (slice(k, k + 1), ()) for k, name in enumerate(self.labels)}
+        return {name: (where, self.blocks[name]) for name, where in self.block_slices.items()}
+
     def numbers(self) -> dict[str, float]:
         """The landscape's numbers by name, as `minima` and `river` take them; none of a field that is swept."""
         fields = ((path[-1], value) for path, value, structural in self.fields() if not structural)

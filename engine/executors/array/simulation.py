@@ -14,7 +14,6 @@ import numpy as np
 from ....optimizers._rule import Part, parts_of, rule_of
 from ....optimizers.base import RuleOptimizer
 from ....specs.errors import SpecError
-from ....specs.init import FanIn, File, Normal, Point, Solution, Sphere, Uniform
 from ....specs.lengths import in_steps
 from ....specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ....specs.program.derivative import full
@@ -31,7 +30,7 @@ from .epochs import Epochs
 from .fate import Fate
 from .recorder import Recorder
 from .rule import CalledRule, Update
-from .start_file import start_from_file
+from .starts import start_of
 
 DRAW_BYTES = 8 * 2**20
 """Random numbers are drawn for several steps at once; their temporaries stay below this."""
@@ -53,7 +52,7 @@ class Simulation:
         columns = shard.columns()
         self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()} | self.disorder()
         self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
-        self.init_p = {path[-1]: v[..., None] for path, v in self.numbers("init", columns).items()}
+        self.init_p = {path: v[..., None] for path, v in self.numbers("init", columns).items()}
         self.optimizer_p = {path: v[..., None] for path, v in self.numbers("optimizer", columns).items()}
         self.exact_p = self.numbers("optimizer", columns, "float64")
         self.columns = columns.get("optimizer", {})
@@ -122,44 +121,11 @@ class Simulation:
 
     def start(self) -> Any:
         """x_0 (points, seeds, dim)."""
-        return self.start_of(self.parts.init, (self.points, len(self.seeds), self.dim))
+        return start_of(self, self.parts.init, (self.points, len(self.seeds), self.dim))
 
-    def start_of(self, init: Any, shape: tuple[int, ...]) -> Any:
-        """A start of this shape by this init."""
-        xp = self.xp
-        full = xp.zeros(shape, dtype=self.dtype)
-        match init:
-            case Point():
-                return full + self.vector(init.at)
-            case Normal():
-                return full + self.vector(init.mean) + self.init_p["std"] * self.first(philox.normal)
-            case Uniform():
-                low, high = self.init_p["low"], self.init_p["high"]
-                return full + low + (high - low) * self.first(philox.uniform)
-            case Sphere():
-                z = self.first(philox.normal)
-                return full + self.init_p["radius"] * z / xp.sqrt(xp.sum(z * z, axis=-1, keepdims=True))
-            case Solution():
-                known = self.parts.landscape.solution(self.p, xp)
-                if known is None:
-                    raise SpecError(f"init: the landscape {self.parts.landscape.kind} plants no solution to start at")
-                known = xp.reshape(known, (*known.shape[:2], *(1,) * (len(shape) - 3), self.dim))
-                return full + known + self.init_p["std"] * self.first(philox.normal)
-            case FanIn():
-                return full + self.init_p["gain"] * self.fan_in() * self.first(philox.normal)
-            case File():
-                return full + xp.asarray(start_from_file(init, self.dim, self.study.seeds)[self.seeds].astype(self.study.precision))
-        raise SpecError(f"init: the array executor has no start of kind '{init.kind}'")
-
-    def vector(self, given: Any) -> Any:
-        return self.xp.asarray(np.broadcast_to(np.asarray(given, dtype=self.study.precision), (self.dim,)).copy())
-
-    def fan_in(self) -> Any:
-        """1 / sqrt(fan_in) for every entry of a matrix block, 0 for the entries of vectors."""
-        pieces = [
-            np.full(int(np.prod(shape)), 1 / np.sqrt(shape[0]) if len(shape) > 1 else 0.0) for shape in self.parts.landscape.blocks.values()
-        ]
-        return self.xp.asarray(np.concatenate(pieces).astype(self.study.precision))
+    def vector(self, given: Any, size: int | None = None) -> Any:
+        """One number for all components, or one a component, as an array (size,); by default for all components of a point."""
+        return self.xp.asarray(np.broadcast_to(np.asarray(given, dtype=self.study.precision), (size or self.dim,)).copy())
 
     def first(self, kind: Any) -> Any:
         """Draws for the start, (seeds, dim)."""

@@ -11,6 +11,7 @@ from ....specs.program.trace import trace
 from .. import philox
 from .rule import Update
 from .simulation import Simulation
+from .starts import start_of
 
 
 class SwarmSimulation(Simulation):
@@ -40,7 +41,7 @@ class SwarmSimulation(Simulation):
             return self.xp.zeros(shape, dtype=self.dtype) + super().start()[:, :, None, :]
         self.init_p = {name: v[..., None] for name, v in numbers.items()}
         try:
-            return self.xp.zeros(shape, dtype=self.dtype) + super().start_of(init, shape)
+            return self.xp.zeros(shape, dtype=self.dtype) + start_of(self, init, shape)
         finally:
             self.init_p = numbers
 
