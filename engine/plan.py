@@ -342,16 +342,15 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
         for path, (sweep, structural) in part.swept().items()
     ]
     zipped = {name: pair for pair in study.zip for name in pair}
-    lasts = [path[-1] for _, _, path, _, _ in found if path[0] != "rest"]
+    lasts = [path[-1] for _, _, path, _, _ in found if path[0] not in ("rest", "lr_scale")]
     own = {*study.landscape.observable_names, *study.landscape.blocks}
 
     def label(owner: str, path: tuple[str, ...]) -> str:
-        if path[0] == "rest":  # of optimizers of matrices: their own fields have the plain names
+        if path[0] in ("rest", "lr_scale"):  # a rule's own fields have the plain names
             return ".".join(path)
-        clash = lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])
-        if clash and owner == "init" and len(path) > 1:  # of one variable, which the name says
-            return ".".join(path)
-        return ".".join((owner, *path)) if clash else path[-1]
+        if not (lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])):
+            return path[-1]
+        return ".".join(path if owner == "init" and len(path) == 2 else (owner, *path))
 
     dims: list[Dim] = []
     taken: set[str] = set()

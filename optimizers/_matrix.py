@@ -17,8 +17,8 @@ from .base import RuleOptimizer
 
 
 class Rest(AdamW):
-    """AdamW for the blocks that are no matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping and average
-    are those of the whole optimizer."""
+    """AdamW for the blocks that are no matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping, average and
+    factors on lr are those of the whole optimizer."""
 
     lr: Swept[NonNegative] = 3e-4
     beta2: Swept[Fraction] = 0.95
@@ -27,7 +27,7 @@ class Rest(AdamW):
 
     @model_validator(mode="after")
     def _has_no_wrappers(self):
-        for name in ("label", "schedule", "clip", "average"):
+        for name in ("label", "lr_scale", "schedule", "clip", "average"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"rest has no {name} of its own; give it to the optimizer, which passes it on")
         return self

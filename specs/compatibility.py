@@ -85,6 +85,14 @@ def blocks(study: "Study") -> Iterator[str]:
                 break
 
 
+def rates(study: "Study") -> Iterator[str]:
+    """Factors on the learning rates of variables that there are."""
+    for k, optimizer in enumerate(study.optimizers):
+        for name in optimizer.lr_scale:
+            if name not in study.landscape.places:
+                yield f"optimizers[{k}].lr_scale.{name}: {no_variable(study.landscape, name)}"
+
+
 def clipping(study: "Study") -> Iterator[str]:
     """Clipping needs a gradient."""
     for optimizer in study.optimizers:
@@ -178,4 +186,4 @@ def labels(study: "Study") -> Iterator[str]:
         yield f"optimizers: the labels '{twice[0]}' and '{twice[1]}' differ in case only; some file systems cannot tell them apart"
 
 
-RULES = (labels, samples, unseen_noise, blocks, clipping, starts, observables, parameters, sweeps)
+RULES = (labels, samples, unseen_noise, blocks, rates, clipping, starts, observables, parameters, sweeps)

@@ -140,10 +140,12 @@ def _sentences(path: Key, error: Any) -> Iterator[tuple[Key, str]]:
 
 
 def _named(path: Key, message: str, keys: Collection[str]) -> tuple[Key, str]:
-    """A message about the whole study may begin with the key that it is about: `init.at: ...`."""
-    found = re.match(r"([a-z_]+(?:\.\w+)*): (?=.)", message) if not path else None
-    known = found and found[1].split(".")[0] in keys
-    return (tuple(found[1].split(".")), message[found.end() :]) if found and known else (path, message)
+    """A message about the whole study may begin with the key that it is about: `init.at: ...`, `optimizers[0].lr: ...`."""
+    found = re.match(r"([a-z_]+)((?:\.\w+|\[\d+\])*): (?=.)", message) if not path else None
+    if not found or found[1] not in keys:
+        return path, message
+    inner = (int(place) if place else name for place, name in re.findall(r"\[(\d+)\]|\.(\w+)", found[2]))
+    return (found[1], *inner), message[found.end() :]
 
 
 def _kind(error: Any) -> str:

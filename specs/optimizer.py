@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from .average import AnyAverage
-from .base import Unit
+from .base import NonNegative, Unit
 from .clip import AnyClip
+from .names import normal_names
 from .reserved import folder_problem
 from .schedule import AnySchedule, Constant
+from .sweep import Swept
 
 
 class Optimizer(Unit):
@@ -19,6 +21,7 @@ class Optimizer(Unit):
     label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = Field(
         default=None, description="name of the group in the store; by default the kind"
     )
+    lr_scale: dict[str, Swept[NonNegative]] = Field(default={}, description="factors on lr by variable: {W2: 0.1}; 1 for the others")
     schedule: AnySchedule = Field(default=Constant(), description="factor on lr over the steps")
     clip: AnyClip | None = Field(default=None, description="clipping of the gradient before the rule sees it")
     average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
@@ -31,6 +34,11 @@ class Optimizer(Unit):
     state: ClassVar[tuple[str, ...]] = ()
     initial: ClassVar[dict[str, str]] = {}
     """State variable -> the field that holds its initial value; zero where not listed."""
+
+    @field_validator("lr_scale", mode="before")
+    @classmethod
+    def _as_formulas_read_them(cls, names: Any) -> Any:
+        return normal_names(names)
 
     @field_validator("label")
     @classmethod

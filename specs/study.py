@@ -170,7 +170,9 @@ class Study(Spec, metaclass=_InWords):
         stored = {name for variable in recorded(self, optimizer) for name in variable.arrays(blocks)}
         if self.record.stats:
             stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
-        made = {(name,) for name in (*stored, *OWN_NAMES)} | {found for path, _, _ in optimizer.fields() for found in (path, path[-1:])}
+        made = {(name,) for name in (*stored, *OWN_NAMES)}
+        for path, _, _ in optimizer.fields():
+            made |= {path} if path[0] == "lr_scale" else {path, path[-1:]}  # the last part of that is the name of a variable
         for part in PARTS:
             owner = self.start() if part == "init" else getattr(self, part)
             made |= {found for path, _, _ in owner.fields() for found in (path, (part, *path), path[-1:])}

@@ -50,7 +50,10 @@ def parts() -> list[str]:
         ]
         if noun == "optimizer":
             some = OPTIMIZERS.load("sgd")
-            made += ["Fields of every optimizer besides its own:", fields.table(some, only=("label", "schedule", "clip", "average"))]
+            made += [
+                "Fields of every optimizer besides its own:",
+                fields.table(some, only=("label", "lr_scale", "schedule", "clip", "average")),
+            ]
     made += ["Formulas over tensors have [a page on their language](../language.md) and [one on their functions](functions.md)."]
     made += ["(spec-data)=\n### Data", markdown(Data), fields.table(Data)]
     made += choice("init", "Starts", INITS, "Every seed has its own start; all optimizers and sweep points of a seed share it.")

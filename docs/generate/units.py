@@ -17,7 +17,7 @@ from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from . import draw, fields
 from .text import cell, code, escaped, link, markdown
 
-COMMON = ("label", "schedule", "clip", "average")
+COMMON = ("label", "lr_scale", "schedule", "clip", "average")
 FAMILIES = (
     (ElementwiseOptimizer, "Rules that act on each component alone"),
     (MatrixOptimizer, "Rules of matrices"),

@@ -23,7 +23,7 @@ class Broadcast(Function):
 
     def to(self, x: Node, shape: tuple[int, ...]) -> Node:
         """x in this shape."""
-        if x.ndim:
+        if not x.is_number:
             x = reshaped(x, (*(1,) * (len(shape) - x.ndim), *x.shape))
         return x if x.shape == shape else node(self, (x,), shape, x.kind)
 

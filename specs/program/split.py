@@ -1,4 +1,4 @@
-"""A program in three parts by what they depend on: numbers made of some inputs alone, to be computed once; numbers made of these and of what changes
+"""A program in three parts by what they depend on: what is made of some inputs alone, to be computed once; numbers made of these and of what changes
 from step to step, to be computed once a step; and the rest, whose inputs these numbers are."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from .node import Node, node, ordered
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The parts. `fixed` and `stepped` are numbers by the name of the input that the rest, and `stepped`, have in their place."""
+    """The parts. `fixed` and `stepped` are arrays and numbers by the name of the input that the rest, and `stepped`, have in their place."""
 
     fixed: Mapping[str, Node]
     stepped: Mapping[str, Node]
@@ -20,21 +20,22 @@ class Split:
 def split(outputs: Sequence[Node], fixed: Collection[str], stepped: Collection[str]) -> Split:
     """The program of these outputs in three parts.
 
-    Its numbers that are made of the inputs `fixed` alone are the first, those that are made of `stepped` as well the second. Inputs of either
-    kind that arrays meet as they are keep their name.
+    Its numbers and arrays that are made of the inputs `fixed` alone are the first, numbers that are made of `stepped` as well the second. Inputs of
+    either kind that arrays meet as they are keep their name.
     """
-    once, others = hoisted(outputs, fixed, "fixed")
+    once, others = hoisted(outputs, fixed, "fixed", arrays=True)
     each, rest = hoisted(others, {*once, *fixed, *stepped}, "stepped")
     return Split(once, {name: number for name, number in each.items() if name not in once}, tuple(rest))
 
 
-def hoisted(outputs: Sequence[Node], names: Collection[str], prefix: str) -> tuple[dict[str, Node], list[Node]]:
-    """The largest numbers that are made of the inputs of these names alone, by name, and the outputs with inputs in their place."""
+def hoisted(outputs: Sequence[Node], names: Collection[str], prefix: str, arrays: bool = False) -> tuple[dict[str, Node], list[Node]]:
+    """The largest numbers that are made of the inputs of these names alone, and arrays if they are wanted, by name; and the outputs with inputs in
+    their place."""
     order = ordered(outputs)
     literal: set[int] = set()
     pure: set[int] = set()
     for n in order:
-        if n.size != 1:
+        if n.size != 1 and not arrays:
             continue
         if n.function.name == "input":
             if n.option("name") in names:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....optimizers._rule import traced
-from ....optimizers.base import RuleOptimizer
+from ....optimizers._rule import Part, traced
 from ....specs.program.arrays import Evaluation
 from ....specs.program.node import Node
 from ....specs.program.numpy_functions import Untraceable
@@ -59,8 +58,9 @@ class CalledRule:
     """A rule that no program can be made of, called as it stands: on copies, since it may write into them, and point by point, since its numbers
     then are Python's own, which are float64 until arrays meet them."""
 
-    def __init__(self, optimizer: RuleOptimizer, numbers: Mapping[str, Any], dtype: Any):
-        self.optimizer, self.numbers, self.dtype = optimizer, numbers, dtype
+    def __init__(self, part: Part, numbers: Mapping[str, Any], dtype: Any):
+        self.part, self.numbers, self.dtype = part, numbers, dtype
+        self.optimizer = part.optimizer
 
     def __call__(self, arrays: Mapping[str, Any], t: int) -> list[Any]:
         """The new x and the new states at update t, from the same as Update."""
@@ -69,6 +69,9 @@ class CalledRule:
         for k in range(x.shape[0]):
             own = {name: self.at(name, a, k, x.ndim).copy() for name, a in arrays.items()}
             own |= {name: float(a[min(k, a.shape[0] - 1), 0]) for name, a in self.numbers.items()} | {"t": t}
+            factor = self.part.factor(own, lambda number, size: np.full(size, number), np.concatenate)
+            if factor is not None:
+                own["lr"] = own["lr"] * self.dtype(factor)
             head = [own[name] for name in (*optimizer.head, *optimizer.state)]
             made = optimizer.update(*head, **{n: own[n] if n in own else getattr(optimizer, n, None) for n in optimizer.inputs()})
             points.append(made if isinstance(made, tuple) else (made,))
@@ -86,8 +89,9 @@ def why_called(shard: Shard) -> str:
     """Why the rule of this shard's optimizer is called as it stands; "" where it is a program, as it should be."""
     parts = shard.parts()
     optimizer: Any = parts.optimizer
+    land = parts.landscape
     try:
-        traced(optimizer.with_sizes(parts.landscape.named_sizes), parts.landscape.blocks, shard.group.study.precision)
+        traced(optimizer.with_sizes(land.named_sizes), land.blocks, shard.group.study.precision, land.places)
     except Untraceable as why:
         return str(why)
     return ""

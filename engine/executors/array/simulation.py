@@ -60,7 +60,7 @@ class Simulation:
         constants = self.optimizer.with_sizes(landscape.named_sizes).constants(landscape.blocks)
         self.constants = {name: xp.asarray(np.asarray(value, dtype=study.precision)) for name, value in constants.items()}
         self.t, self.now = 0, dict(self.constants)
-        self.pieces = parts_of(self.optimizer, self.parts.landscape.blocks)
+        self.pieces = parts_of(self.optimizer, landscape.blocks, landscape.places)
         self.on_device, self.rules = xp is not np, {}
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
 
@@ -96,14 +96,14 @@ class Simulation:
 
     def rule_of(self, part: Part) -> Any:
         """The rule of one part. Raises SpecError where it is no program, and the arrays are those of a device."""
-        numbers = {name: self.exact_p[(*part.owner, name)] for name in part.numbers}
+        numbers = {name: self.exact_p[path] for name, path in part.numbers.items()}
         shapes = {name: a.shape for name, a in self.constants.items()}
         try:
             made = rule_of(part, shapes, "float32" if self.dtype == self.xp.float32 else "float64")
         except Untraceable as why:
             if self.on_device:
                 raise SpecError(f"{why}; called as it stands it runs on the CPU alone") from None
-            return CalledRule(part.optimizer, numbers, self.dtype)
+            return CalledRule(part, numbers, self.dtype)
         return Update(made.outputs, numbers, self.dtype, self.xp)
 
     def in_float64(self, xp: Any) -> "Simulation":

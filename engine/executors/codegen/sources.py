@@ -34,6 +34,8 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
         raise NotFusable(f"{parts.noise.kind} noise needs samples")
     if optimizer.clip is not None and not isinstance(optimizer.clip, (ClipValue, ClipNorm)):
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
+    if optimizer.lr_scale:
+        raise NotFusable("learning rates of single variables")
     if isinstance(optimizer, ParticleOptimizer):
         size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
         if size > SWARM_BYTES:

@@ -92,7 +92,7 @@ def _made(key: _Key) -> Programs:
             f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds"
         )
     try:
-        program = traced(optimizer, land.blocks, precision)
+        program = traced(optimizer, land.blocks, precision, land.places)
     except Untraceable as why:
         raise NotFusable(str(why)) from None
     moved = rule(program, layout, optimizer.constants(land.blocks))

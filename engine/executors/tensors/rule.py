@@ -72,8 +72,9 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any]) -> 
             elif name == "loss":
                 raise NotFusable("a rule that takes the loss")
             elif name != "t":
-                by[id(n)] = given(f"{owner}{name}")
-                names.append(f"{owner}{name}")
+                path = ".".join(block.part.numbers[name])
+                by[id(n)] = given(path)
+                names.append(path)
         outputs += replaced(block.outputs, by)
         targets += [mine["x"], *(mine[name] for name in block.states)]
     return compiled(outputs, targets, places, names, layout, states, size)
