@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.base import Optimizer
+from ..specs import formulas
 from ..specs.errors import SpecError
 from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
 from ..specs.reserved import reserved
 from ..specs.study import PARTS, Study
-from ..specs.sweep import Sweep
+from ..specs.sweep import NumberFormula, Sweep
 from ..specs.variables import Variable, recorded
 from .text.sizes import bytes_for_people
 
@@ -110,6 +111,12 @@ class Group:
                     raise SpecError(f"landscape: a sweep changes how many dimensions the block '{name}' has")
                 made[name] = tuple(map(max, old, shape))
         return made
+
+    @cached_property
+    def formulas(self) -> dict[str, dict[tuple[str, ...], NumberFormula]]:
+        """Numbers that are written as formulas: owner -> path -> formula."""
+        owners = {"init": self.study.start(), "noise": self.study.noise, "optimizer": self.optimizer}
+        return {name: found for name, owner in owners.items() if (found := owner.formulas())}
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
@@ -264,10 +271,15 @@ class Shard:
         for dim, where in zip(self.group.dims, self.box, strict=False):
             for owner, path, sweep in dim.sweeps if dim.structural else ():
                 owners[owner] = owners[owner].replace({path: sweep.values[where.start]})
+        for owner, found in self.group.formulas.items():
+            known = {path: formulas.constant(formula, owners["landscape"], study.steps) for path, formula in found.items()}
+            if known := {path: value for path, value in known.items() if value is not None}:
+                owners[owner] = owners[owner].replace(known)
         return Parts(**owners)
 
     def columns(self) -> dict[str, dict[tuple[str, ...], np.ndarray]]:
-        """Values of swept numbers: owner -> path -> (points,) in storage order; everything else is constant in the shard."""
+        """Values of swept numbers, and of formulas of swept numbers: owner -> path -> (points,) in storage order; everything else is constant
+        in the shard, or a course."""
         made: dict[str, dict[tuple[str, ...], np.ndarray]] = {}
         for k, (dim, where) in enumerate(zip(self.group.dims, self.box, strict=False)):
             for owner, path, sweep in () if dim.structural else dim.sweeps:
@@ -275,7 +287,33 @@ class Shard:
                 shape[k] = where.stop - where.start
                 values = np.asarray(sweep.values[where], dtype=np.float64).reshape(shape)
                 made.setdefault(owner, {})[path] = np.broadcast_to(values, self.shape[:-1]).reshape(-1)
+        for owner, found in self._formulas().items():
+            for path, formula in found.items():
+                if not formula.changes:
+                    values = formulas.value(formula, self._named(made), self.group.study.steps)
+                    made.setdefault(owner, {})[path] = np.broadcast_to(values, (self.points,))
         return made
+
+    def courses(self) -> dict[tuple[str, ...], formulas.Course]:
+        """Numbers that change from step to step, by (owner, *path)."""
+        changing = {(owner, *path): f for owner, found in self._formulas().items() for path, f in found.items() if f.changes}
+        known = self.named() if changing else {}
+        return {key: formulas.Course(formula, known, self.group.study.steps) for key, formula in changing.items()}
+
+    def _formulas(self) -> dict[str, dict[tuple[str, ...], NumberFormula]]:
+        """The formulas that have no one value in this shard."""
+        if not self.group.formulas:
+            return {}
+        parts = self.parts()
+        return {owner: found for owner in self.group.formulas if (found := getattr(parts, owner).formulas())}
+
+    def named(self) -> dict[str, Any]:
+        """What formulas may name of this shard's landscape: numbers, and arrays (points,)."""
+        return self._named(self.columns())
+
+    def _named(self, columns: dict[str, Any]) -> dict[str, Any]:
+        known = formulas.names(self.parts().landscape)
+        return known | {path[-1]: values for path, values in columns.get("landscape", {}).items()}
 
 
 def _whole_state_size(parts: Parts) -> int:

@@ -13,7 +13,7 @@ from ..specs.program.function import as_node, given
 from ..specs.program.node import Node, apply, broadcast
 from ..specs.program.numpy_functions import Untraceable
 from ..specs.program.trace import trace
-from ..specs.sweep import Sweep, resolved
+from ..specs.sweep import NumberFormula, Sweep, resolved
 from ._matrix import MatrixOptimizer
 from ._particles import ParticleOptimizer
 from .base import RuleOptimizer
@@ -168,5 +168,5 @@ def is_number(optimizer: RuleOptimizer, name: str) -> bool:
     """Whether a field is a number that may differ from run to run."""
     for path, value, structural in optimizer.fields():
         if path == (name,):
-            return not structural and not isinstance(value, bool) and isinstance(value, (int, float, Sweep))
+            return not structural and not isinstance(value, bool) and isinstance(value, (int, float, Sweep, NumberFormula))
     return False

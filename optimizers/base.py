@@ -7,7 +7,7 @@ gradient, the names in `state`, and then any of
 
     t       the number of this update, 1, 2, ...
     xi      standard normal noise of the shape of x, of the optimizer's own stream
-    lr      the learning rate times the schedule's factor at this update
+    lr      the learning rate times the schedule's factor at this update, and times the variable's own where `lr_scale` has one: (..., dim)
     loss    the value at the consensus, of particles
     a field its value, per run where the field is Swept, a plain Python value where it is not
     a key of constants(), its array

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from .errors import suggest
-from .sweep import StructuralValues, Sweep, SweepMarker
+from .sweep import NumberFormula, StructuralValues, Sweep, SweepMarker
 
 LARGEST = 10**308
 """Whole numbers from here on are no floating-point numbers any more."""
@@ -82,6 +82,10 @@ class Spec(BaseModel):
         """Every swept field below this spec: path -> (its values, whether they are structural)."""
         return {path: (value, structural) for path, value, structural in self.fields() if isinstance(value, Sweep)}
 
+    def formulas(self) -> dict[tuple[str, ...], NumberFormula]:
+        """Every field below this spec that is written as a formula."""
+        return {path: value for path, value, _ in self.fields() if isinstance(value, NumberFormula)}
+
     def fields(self) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
         """(path, value, structural) of every field below this spec that may be swept."""
         for name, info in type(self).model_fields.items():
@@ -93,7 +97,7 @@ class Spec(BaseModel):
                 yield from (((name, *path), v, s) for path, v, s in value.fields())
             elif isinstance(value, dict):
                 structural = any(isinstance(m, StructuralValues) for m in info.metadata)
-                yield from (((name, key), v, structural) for key, v in value.items() if isinstance(v, (int, float, Sweep)))
+                yield from (((name, key), v, structural) for key, v in value.items() if isinstance(v, (int, float, Sweep, NumberFormula)))
 
     def replace(self, changes: dict[tuple[str, ...], Any]) -> Any:
         """A copy with the fields at these paths changed (nested specs and dicts are copied too)."""

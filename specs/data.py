@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import io
+import math
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -46,6 +47,11 @@ class Dataset:
     def labelled(self) -> bool:
         """Whether y held text."""
         return self.classes.dtype.kind == "U"
+
+    def sizes(self) -> dict[str, int]:
+        """Its sizes by name: n, n_test, p features, and classes or columns of y."""
+        classes = len(self.classes) or math.prod(self.y.shape[1:])
+        return {"n": len(self.x), "n_test": len(self.x_test), "p": self.x.shape[1], "classes": classes}
 
     def codes(self, test: bool = False) -> np.ndarray:
         """y as positions in `classes`."""

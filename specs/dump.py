@@ -6,7 +6,7 @@ from typing import Any
 from .base import Spec, Unit
 from .init import ByVariable
 from .plain import Key
-from .sweep import Sweep
+from .sweep import NumberFormula, Sweep
 
 
 def plain(value: Any, units: dict[Key, type[Unit]] | None = None, path: Key = ()) -> Any:
@@ -18,6 +18,8 @@ def plain(value: Any, units: dict[Key, type[Unit]] | None = None, path: Key = ()
         units[path] = type(value)
     if isinstance(value, Spec):
         return {name: plain(entry, units, (*path, name)) for name, entry in _written(value).items()}
+    if isinstance(value, NumberFormula):
+        return value.text
     if isinstance(value, Sweep):
         form, given = next(iter(value.form.items()))
         return plain(given, units, path) if form == "values" else {form: plain(given)}

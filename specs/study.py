@@ -12,6 +12,7 @@ from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled,
 from .compatibility import PARTS, problems
 from .dump import plain, to_yaml
 from .errors import SpecError, suggest
+from .formulas import problems as wrong_formulas
 from .init import AnyInit, ByVariable, Init
 from .landscapes.base import Landscape
 from .messages import dotted
@@ -21,7 +22,7 @@ from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .optimizer import Optimizer
 from .record import Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
-from .sweep import Sweep
+from .sweep import NoFormulas, Sweep
 from .variables import NO_VARIABLE, known, recorded, why_not
 
 MAX_SEEDS = 100_000_000
@@ -44,7 +45,7 @@ class Study(Spec, metaclass=_InWords):
     title: str = Field(default="", description="one line, for pictures and listings")
     source: str = Field(default="", description="the paper or page that the study is from")
     description: str = Field(default="", description="free text")
-    landscape: Annotated[Landscape, LANDSCAPES] = Field(description="the function to minimise")
+    landscape: Annotated[Landscape, LANDSCAPES, NoFormulas()] = Field(description="the function to minimise")
     init: AnyInit | None = Field(default=None, description="where runs start; by default where the landscape says")
     noise: AnyNoise = Field(default=NoNoise(), description="noise in the gradient that optimizers see")
     optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...] = Field(description="at least one; each is a group of the store")
@@ -112,6 +113,7 @@ class Study(Spec, metaclass=_InWords):
             (self._check_recorded, ("landscape", "optimizers", "record")),
             (self._check_zip, ("zip", "optimizers", *PARTS)),
             (lambda: problems(self), ("landscape", "init", "noise", "optimizers", "record", "zip")),
+            (lambda: wrong_formulas(self), ("landscape", "init", "noise", "optimizers", "steps", "zip")),
             (self._check_claims, ("claims", "optimizers", "record", "steps", *PARTS)),
             (self._check_times, ("record", "steps", "branch")),
         ]

@@ -1,12 +1,16 @@
-"""Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept."""
+"""Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept, or written as a formula."""
 
+import ast
 import math
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic_core import PydanticCustomError, core_schema
+
+from .names import parse_expression
 
 T = TypeVar("T")
 MAX_VALUES = 1_000_000
@@ -25,6 +29,37 @@ class Sweep:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+@dataclass(frozen=True)
+class NumberFormula:
+    """A number written as a formula of the landscape's sizes and parameters, of `t` and `steps`; formulas.py reads it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def parse(cls, given: "str | NumberFormula") -> "NumberFormula":
+        """From its text. Raises PydanticCustomError for what cannot be a formula, whatever the landscape is."""
+        made = cls(str(given))
+        try:
+            _ = made.names
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = f" ({error.msg.split(';')[0]})" if isinstance(error, SyntaxError) and made.text.strip() else ""
+            raise PydanticCustomError("number", "must be a number or a formula{reason}", {"reason": reason}) from None
+        return made
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names in it."""
+        return frozenset(n.id for n in ast.walk(parse_expression(self.text)) if isinstance(n, ast.Name))
+
+    @property
+    def changes(self) -> bool:
+        """Whether its value changes from step to step."""
+        return "t" in self.names
 
 
 def resolved(value: Any) -> Any:
@@ -88,6 +123,23 @@ def expand(form: str, given: Any) -> list[Any]:
     return values
 
 
+FORMULA = {"type": "string", "minLength": 1, "description": "a formula of sizes, parameters, t and steps"}
+"""The JSON schema of a number that is written as a formula."""
+
+
+class NoFormulas:
+    """Marks a part of a study whose numbers are no formulas, for the JSON schema."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        return self.without(handler(schema))
+
+    def without(self, schema: Any) -> Any:
+        """The schema without formulas."""
+        if isinstance(schema, dict):
+            return {key: self.without(inner) for key, inner in schema.items()}
+        return [self.without(inner) for inner in schema if inner != FORMULA] if isinstance(schema, list) else schema
+
+
 class SweepMarker:
     """Lets a field of type T also be a sweep over T. `structural`: its values change shapes or code, not numbers."""
 
@@ -98,7 +150,7 @@ class SweepMarker:
         return f"SweepMarker(structural={self.structural})"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        plain = tuple(a for a in get_args(source) if a is not Sweep)
+        plain = tuple(a for a in get_args(source) if a not in (Sweep, NumberFormula))
         inner = handler.generate_schema(Union[plain])  # noqa: UP007
         wrapped = core_schema.no_info_wrap_validator_function(
             self.parse,
@@ -117,10 +169,13 @@ class SweepMarker:
             {"type": "object", "properties": {"values": many}, "required": ["values"], "additionalProperties": False}
         ]
         forms += [{"type": "object", "properties": {form: triple}, "required": [form], "additionalProperties": False} for form in FORMS[1:]]
+        if not self.structural:
+            forms.append(FORMULA)
         return {"anyOf": [inner, many, *forms]}
 
-    @staticmethod
-    def parse(given: Any, handler: Any) -> Any:
+    def parse(self, given: Any, handler: Any) -> Any:
+        if isinstance(given, (str, NumberFormula)) and not self.structural:
+            return NumberFormula.parse(given)
         if isinstance(given, Sweep):
             form, given = next(iter(given.form.items()))
             given = {form: given}
@@ -145,7 +200,9 @@ def _element(handler: Any, value: Any, position: int) -> Any:
 
 
 def dump_scalar(value: Any) -> Any:
-    """A field's value as plain data: models become dicts, everything else stays."""
+    """A field's value as plain data: models become dicts, formulas text, everything else stays."""
+    if isinstance(value, NumberFormula):
+        return value.text
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
@@ -153,8 +210,8 @@ class StructuralValues:
     """Marks a mapping whose values, if swept, change shapes: named sizes."""
 
 
-Swept = Annotated[T | Sweep, SweepMarker()]
-"""`Swept[T]`: one T, or a sweep over T whose values become per-run numbers of one batch."""
+Swept = Annotated[T | Sweep | NumberFormula, SweepMarker()]
+"""`Swept[T]`: one number T, a sweep over T whose values become per-run numbers of one batch, or a formula."""
 
 Structural = Annotated[T | Sweep, SweepMarker(structural=True)]
 """`Structural[T]`: one T, or a sweep over T in which every value is a batch of its own (a size, a flag, a name)."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from thalweg.specs.registry import Choice
-from thalweg.specs.sweep import Sweep, SweepMarker
+from thalweg.specs.sweep import NumberFormula, Sweep, SweepMarker
 
 from .meanings import meaning
 from .text import cell
@@ -69,7 +69,7 @@ def spoken(annotation: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in inner)
     if origin in (Union, types.UnionType):
-        words = dict.fromkeys(spoken(part) for part in inner if part is not Sweep)
+        words = dict.fromkeys(spoken(part) for part in inner if part not in (Sweep, NumberFormula))
         return " or ".join(words)
     if origin is tuple:
         return f"list of {plural(spoken(inner[0]))}"

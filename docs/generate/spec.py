@@ -27,9 +27,17 @@ Wherever the type says *(swept)*, one value may be several, and becomes a dimens
 | `lr: [0.01, 0.1]` or `lr: {values: [0.01, 0.1]}` | these |
 | `lr: {linspace: [0, 1, 11]}` | 11 evenly spaced values, both ends included |
 | `lr: {logspace: [0.001, 1, 10]}` | 10 values with a constant ratio, from 0.001 to 1 |
+| `lr: 0.1/sqrt(t)`, `std: 1/sqrt(h)` | a formula ([how](../howto/numbers.md)): not in a landscape, and not where the type is no number |
 
 Sweeps of one optimizer, and those of landscape, init and noise, form a product; `zip` makes some vary together. Sizes, flags and names may be
 swept too; their values then run as batches of their own."""
+
+
+STARTS = """\
+Every seed has its own start; all optimizers and sweep points of a seed share it.
+
+`init: {kind: normal}` is one for all components. `init: {W1: {kind: fan_in}, b1: {kind: point, at: 0}}` has one for each variable that it names;
+the others start as the landscape says ([how](../howto/variables.md))."""
 
 
 def write(folder: Path) -> None:
@@ -56,7 +64,7 @@ def parts() -> list[str]:
             ]
     made += ["Formulas over tensors have [a page on their language](../language.md) and [one on their functions](functions.md)."]
     made += ["(spec-data)=\n### Data", markdown(Data), fields.table(Data)]
-    made += choice("init", "Starts", INITS, "Every seed has its own start; all optimizers and sweep points of a seed share it.")
+    made += choice("init", "Starts", INITS, STARTS)
     made += choice("noise", "Gradient noise", NOISES, "The loss that is recorded stays the noiseless one.")
     made += choice("schedule", "Schedules", SCHEDULES, "\n\n".join(map(markdown, paragraphs(schedule))))
     made += choice("clip", "Clipping", CLIPS, "Applied to the noisy gradient before the rule sees it.")

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ...specs import formulas
 from ...specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
 from ...specs.errors import SpecError
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
-from ...specs.sweep import Sweep
+from ...specs.sweep import NumberFormula, Sweep
 from ..plan import group_dims
 from . import three_valued
 from .functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
@@ -205,10 +206,28 @@ class Results:
                 rest = tuple(others) if first == owner else name
                 for found, value, _ in part.fields():
                     if rest == (found[-length:] if length else found):
+                        if isinstance(value, NumberFormula):
+                            return self.formula(group, value)
                         return self.coordinate(group, owner, found) if isinstance(value, Sweep) else value
         if not others and first in constants:
             return constants[first]
         raise SpecError(f"there is nothing called '{spelled(name)}' in {group}")
+
+    def formula(self, group: str, formula: NumberFormula) -> Any:
+        """The value of a number that is written as a formula, along the dimensions of what is swept in it."""
+        import xarray
+
+        land = self.study.landscape
+        if formula.changes:
+            raise SpecError(f"'{formula}' changes from step to step, and a claim needs a number")
+        if "dim" in formula.names and any(structural for _, structural in land.swept().values()):
+            raise SpecError(f"'{formula}' depends on a size that is swept")
+        known = formulas.names(land)
+        swept = {path[-1]: self.coordinate(group, "landscape", path) for path in land.swept() if path[-1] in formula.names}
+        together = dict(zip(swept, xarray.broadcast(*swept.values()), strict=True)) if swept else {}
+        found = formulas.value(formula, known | {name: array.values for name, array in together.items()}, self.study.steps)
+        one = next(iter(together.values()), None)
+        return float(found) if one is None else xarray.DataArray(found, dims=one.dims, coords=one.coords)
 
     def coordinate(self, group: str, owner: str, field: tuple[str, ...]) -> Any:
         """The swept values of a field, along its dimension."""

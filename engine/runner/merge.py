@@ -14,7 +14,7 @@ import numpy as np
 from ...specs.errors import StoreError
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
-from ...specs.sweep import Sweep
+from ...specs.sweep import NumberFormula, Sweep
 from ..executors.executor import Executor, Kind
 from ..plan import Group, Shard, plan
 from ..store import location
@@ -76,7 +76,8 @@ def _joined(units: list[Any], name: str, zipped: Any) -> Any:
         if first is None or first == other:
             continue
         mine, theirs = ({path: value for path, value, _ in unit.fields()} for unit in (first, other))
-        changes = {path: _values(value, theirs[path]) for path, value in mine.items() if path in theirs and theirs[path] != value}
+        differing = {path: (value, theirs[path]) for path, value in mine.items() if path in theirs and theirs[path] != value}
+        changes = {path: _values(*pair) for path, pair in differing.items() if not any(isinstance(v, NumberFormula) for v in pair)}
         together = {member for members in zipped for member in members}
         if any(".".join((name, *path)) in together for path in changes):
             raise StoreError(f"{name}: its zipped sweeps differ, and can only be joined where they are equal")

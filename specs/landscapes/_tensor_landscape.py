@@ -78,10 +78,7 @@ class ProgramLandscape(Landscape):
 
     def data_sizes(self) -> dict[str, int]:
         """The sizes of the data by name."""
-        if (d := self._dataset) is None:
-            return {}
-        classes = len(d.classes) or math.prod(d.y.shape[1:])
-        return {"n": len(d.x), "n_test": len(d.x_test), "p": d.x.shape[1], "classes": classes}
+        return {} if self._dataset is None else self._dataset.sizes()
 
     @cached_property
     def _sizes(self) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import model_validator
 
 from ..base import Unit
 from ..calculus import Calculus, calculus
 from ..dual import derivative
+from ..errors import PlacedError
 from ..expression import Formula
 from ..init import Init, Point
 from ..sweep import resolved
@@ -41,6 +43,13 @@ class Landscape(Unit):
 
     domain: ClassVar[tuple[float, float]] = (-2.0, 2.0)
     source: ClassVar[str] = ""
+
+    @model_validator(mode="after")
+    def _has_numbers(self):
+        """Its own numbers are none that are formulas: those are made of them."""
+        for path, formula in self.formulas().items():
+            raise PlacedError(path, f"must be a number, given '{formula.text:.60}'")
+        return self
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:

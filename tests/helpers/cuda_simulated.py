@@ -99,6 +99,16 @@ def own_numbers(precision):
     return differs(spec, 1e-10 if precision == "float64" else 1e-4)
 
 
+def formulas_of_the_step(precision):
+    rules = [
+        {"kind": "sgld", "lr": "0.1/sqrt(t)", "temperature": "sharpness/log(t + 2)"},
+        {"kind": "adam", "lr": 0.1, "beta1": "0.9 - 0.9/t"},
+    ]
+    spec = {**RIVER, "seeds": 3, "steps": 21, "optimizers": rules, "precision": precision}
+    spec |= {"landscape": {"kind": "river_valley", "sharpness": [5.0, 10.0]}}
+    return differs(spec, 1e-10 if precision == "float64" else 1e-4)
+
+
 def norms():
     optimizer = {"kind": "spherical_langevin", "lr": [0.001, 0.01], "inverse_temperature": [0.0, 2.0], "average": {"kind": "polyak"}}
     spec = {**RIVER, "landscape": {"kind": "rastrigin", "dim": 7}, "optimizers": [optimizer], "init": {"kind": "sphere"}, "seeds": 2}
@@ -343,6 +353,7 @@ CASES = {
         for name, p in (*itertools.product(SHARED, ["float64"]), (next(iter(SHARED)), "float32"))
     },
     **{f"own_numbers, {p}": (own_numbers, p) for p in ("float64", "float32")},
+    **{f"formulas_of_the_step, {p}": (formulas_of_the_step, p) for p in ("float64", "float32")},
     **{case.__name__: (case,) for case in (both_executors, norms, divergence, stopped, launches, launches_of_warps, uniforms)},
     **{f"{kind} of particles, {p}": (swarm, kind, p) for kind in SWARMS for p in ("float64", "float32")},
     **{f"cbo on {formula}": (on_formula, formula) for formula in ("beale", "river_valley_nd")},

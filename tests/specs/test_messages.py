@@ -194,7 +194,7 @@ def test_all_problems_are_told_at_once():
         "name": "s",
         "landscape": {"kind": "rosenbrock", "shrapness": 3},
         "init": {"kind": "point", "at": [1, 2, 3]},
-        "optimizers": [{"kind": "sgd", "lr": "x", "momentun": 0.9}, "adm"],
+        "optimizers": [{"kind": "sgd", "lr": "a tenth", "momentun": 0.9}, "adm"],
         "seeds": -1,
         "steps": 10,
         "record": {"at": [11], "variables": ["los"], "state": [99]},
@@ -225,8 +225,8 @@ def test_all_problems_are_told_at_once():
 def test_what_depends_on_a_wrong_part_is_not_told():
     """A claim that names a swept field of an optimizer that is wrong by itself may be right."""
     claim = {"name": "c", "measure": "final(loss) * warmness", "less_than": 1}
-    told = lines({**BASE, "optimizers": [{"kind": "sgd", "lr": "x"}], "claims": [claim]})
-    assert told == ("study: optimizers[0].lr: must be a number, given 'x'",)
+    told = lines({**BASE, "optimizers": [{"kind": "sgd", "lr": "a tenth"}], "claims": [claim]})
+    assert told == ("study: optimizers[0].lr: must be a number or a formula (invalid syntax), given 'a tenth'",)
 
 
 def test_very_many_problems_are_counted():

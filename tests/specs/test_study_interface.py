@@ -81,9 +81,9 @@ def test_settings_of_classes_of_one_s_own():
     assert changed.optimizers[1].kind == "adam"
     assert load_study(study) is study
     with pytest.raises(SpecError) as caught:
-        load_study(study, ["halving.lr=x", "landscape.q=1", "seeds=-1"])
+        load_study(study, ["halving.lr=a tenth", "landscape.q=1", "seeds=-1"])
     told = "\n".join(caught.value.problems)
-    assert "--set halving.lr=x: optimizers[0].lr: must be a number, given 'x'" in told
+    assert "--set halving.lr=a tenth: optimizers[0].lr: must be a number or a formula (invalid syntax), given 'a tenth'" in told
     assert "landscape.q: unknown key 'q'" in told
     assert "seeds: must be greater" in told
 

@@ -31,7 +31,7 @@ class BlockSimulation(Simulation):
         return self.xp.reshape(there, (*x.shape[:2], *part.shape)) if len(part.shape) == 2 else there
 
     def rates(self, first: int, count: int) -> Any:
-        factors = self.factors(first, count).T.astype(self.study.precision)
+        factors = self.schedule_factors(first, count).T.astype(self.study.precision)
         self.rest_factors = self.xp.asarray(factors[:, :, None])
         return super().rates(first, count)
 

@@ -58,7 +58,8 @@ class CalledRule:
     """A rule that no program can be made of, called as it stands: on copies, since it may write into them, and point by point, since its numbers
     then are Python's own, which are float64 until arrays meet them."""
 
-    def __init__(self, part: Part, numbers: Mapping[str, Any], dtype: Any):
+    def __init__(self, part: Part, numbers: Mapping[tuple[str, ...], Any], dtype: Any):
+        """Of `numbers`, those of the optimizer by their fields' paths, it takes what they are at a call."""
         self.part, self.numbers, self.dtype = part, numbers, dtype
         self.optimizer = part.optimizer
 
@@ -68,7 +69,8 @@ class CalledRule:
         points = []
         for k in range(x.shape[0]):
             own = {name: self.at(name, a, k, x.ndim).copy() for name, a in arrays.items()}
-            own |= {name: float(a[min(k, a.shape[0] - 1), 0]) for name, a in self.numbers.items()} | {"t": t}
+            numbers = {name: self.numbers[path] for name, path in self.part.numbers.items()}
+            own |= {name: float(a[min(k, a.shape[0] - 1), 0]) for name, a in numbers.items()} | {"t": t}
             factor = self.part.factor(own, lambda number, size: np.full(size, number), np.concatenate)
             if factor is not None:
                 own["lr"] = own["lr"] * self.dtype(factor)

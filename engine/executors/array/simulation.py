@@ -5,7 +5,7 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +13,15 @@ import numpy as np
 
 from ....optimizers._rule import Part, parts_of, rule_of
 from ....optimizers.base import RuleOptimizer
+from ....specs import formulas
 from ....specs.errors import SpecError
 from ....specs.lengths import in_steps
 from ....specs.noise import SAMPLED, Gaussian, Minibatch, Online, StudentT
 from ....specs.program.derivative import full
 from ....specs.program.function import given
+from ....specs.program.node import Node
 from ....specs.program.numpy_functions import Untraceable
+from ....specs.program.split import replaced
 from ....specs.program.trace import trace
 from ...plan import Shard
 from ...store.checkpoint import Checkpoint, flat, nested
@@ -28,6 +31,7 @@ from ..state import unpacked
 from .diagnostics import SimulationView
 from .epochs import Epochs
 from .fate import Fate
+from .moving import RATE, Moving
 from .recorder import Recorder
 from .rule import CalledRule, Update
 from .starts import start_of
@@ -49,7 +53,7 @@ class Simulation:
         self.xp, self.shard, self.study, self.parts = xp, shard, study, shard.parts()
         self.dtype = getattr(xp, study.precision)
         self.dim, self.seeds, self.points = self.parts.landscape.size, shard.seeds, shard.points
-        columns = shard.columns()
+        columns, self.courses = shard.columns(), shard.courses()
         self.p = {path[-1]: v for path, v in self.numbers("landscape", columns).items()} | self.disorder()
         self.noise_p = {path[-1]: v[..., None] for path, v in self.numbers("noise", columns).items()}
         self.init_p = {path: v[..., None] for path, v in self.numbers("init", columns).items()}
@@ -62,6 +66,12 @@ class Simulation:
         self.t, self.now = 0, dict(self.constants)
         self.pieces = parts_of(self.optimizer, landscape.blocks, landscape.places)
         self.on_device, self.rules = xp is not np, {}
+        self.moving = Moving.of(self.courses, study.steps)
+        if self.moving is not None:
+            self.refresh(study.first)
+        if RATE in self.courses:  # which is in the factors
+            self.columns = {**self.columns, ("lr",): np.ones(1)}
+            self.exact_p[("lr",)] = xp.ones((1, 1), dtype=xp.float64)
         self.noise, self.batches, self.own = self.make_noise(), self.make_batches(), self.make_own()
 
     def numbers(self, owner: str, columns: dict[str, Any], precision: str = "") -> dict[tuple[str, ...], Any]:
@@ -96,15 +106,23 @@ class Simulation:
 
     def rule_of(self, part: Part) -> Any:
         """The rule of one part. Raises SpecError where it is no program, and the arrays are those of a device."""
-        numbers = {name: self.exact_p[path] for name, path in part.numbers.items()}
         shapes = {name: a.shape for name, a in self.constants.items()}
         try:
             made = rule_of(part, shapes, "float32" if self.dtype == self.xp.float32 else "float64")
         except Untraceable as why:
             if self.on_device:
                 raise SpecError(f"{why}; called as it stands it runs on the CPU alone") from None
-            return CalledRule(part, numbers, self.dtype)
-        return Update(made.outputs, numbers, self.dtype, self.xp)
+            return CalledRule(part, self.exact_p, self.dtype)
+        return self.update(made.outputs, {made.inputs[name]: path for name, path in part.numbers.items()})
+
+    def update(self, outputs: Sequence[Node], numbers: Mapping[Node, tuple[str, ...]]) -> Update:
+        """A program of arrays and of these numbers, the optimizer's by the path of their field: those that are formulas of t are written out."""
+        exact = {n.option("name"): self.exact_p[path] for n, path in numbers.items()}
+        moving = {id(n): formulas.course_node(course) for n, path in numbers.items() if (course := self.courses.get(("optimizer", *path)))}
+        if moving:
+            outputs = replaced(outputs, moving)
+            exact |= {name: self.xp.asarray(values) for name, values in formulas.named_numbers(self.shard.named()).items()}
+        return Update(outputs, exact, self.dtype, self.xp)
 
     def in_float64(self, xp: Any) -> "Simulation":
         """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""
@@ -143,17 +161,19 @@ class Simulation:
         if isinstance(noise, Gaussian):
             made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
         elif isinstance(noise, StudentT):
-            df = self.noise_p["df"][:, None, ...]
             made = self.draws(
                 philox.NOISE,
-                2 * self.dim * df.shape[0],
-                lambda s, t: philox.student_t(root, philox.NOISE, s, t, self.dim, df, self.dtype, xp),
+                2 * self.dim * self.noise_p["df"].shape[0],
+                lambda s, t: philox.student_t(root, philox.NOISE, s, t, self.dim, self.noise_p["df"][:, None, ...], self.dtype, xp),
             )
+            if ("noise", "df") in self.courses:
+                made.ahead = 1
         else:
             return lambda g, step: g
-        scale = self.noise_p["scale"]
-        if noise.components is not None:
-            scale = scale * self.vector(noise.components)
+        components = 1.0 if noise.components is None else self.vector(noise.components)
+        if ("noise", "scale") in self.courses:
+            return lambda g, step: g + self.noise_p["scale"] * components * made.at(step)
+        scale = self.noise_p["scale"] if noise.components is None else self.noise_p["scale"] * components
         return lambda g, step: g + scale * made.at(step)
 
     def make_own(self) -> Any:
@@ -201,6 +221,8 @@ class Simulation:
         """The average after the update that followed step t and led to x."""
         if average is None:
             return None
+        if self.moving is not None:
+            self.refresh(t)
         (new,) = self.averaging({"a": average, "x": self.point(x)}, t + 1)
         return new
 
@@ -208,12 +230,12 @@ class Simulation:
     def averaging(self) -> Update:
         """The average's update as a program."""
         average, steps = self.optimizer.average, self.study.steps
-        numbers = {path[1]: a for path, a in self.exact_p.items() if path[0] == "average"}
+        numbers = {path[1]: given(path[1]) for path in self.exact_p if path[0] == "average"}
         x = given("x", (self.dim,))
         a = given("a", trace(lambda x: average.first(x, np), {"x": x}, {})[0].shape)
-        named = {name: given(name) for name in numbers} | {"t": given("t")}
+        named = numbers | {"t": given("t")}
         outputs = trace(lambda a, x, t, **named: average.update(a, x, t, steps, np, **named), {"a": a, "x": x}, named)
-        return Update([full(outputs[0], a.shape)], numbers, self.dtype, self.xp)
+        return self.update([full(outputs[0], a.shape)], {n: ("average", name) for name, n in numbers.items()})
 
     @property
     def seen_differs(self) -> bool:
@@ -229,12 +251,20 @@ class Simulation:
         return self.p | {name: self.xp.asarray([[number]], dtype=self.xp.int64) for name, number in step.items()}
 
     def factors(self, first: int, count: int) -> np.ndarray:
+        """What the learning rate is multiplied by in updates first .. first + count - 1, (points or 1, count) in float64: the schedule's
+        factors, times the learning rate itself where it is a formula of t."""
+        made = self.schedule_factors(first, count)
+        return made * self.courses[RATE].table(first, count) if RATE in self.courses else made
+
+    def schedule_factors(self, first: int, count: int) -> np.ndarray:
         """The schedule's factors of updates first .. first + count - 1, (points or 1, count) in float64."""
         schedule = self.parts.optimizer.schedule
         p = {}
         for path, value, structural in schedule.fields():
             column = self.columns.get(("schedule", *path), value)
-            if not structural and not isinstance(column, (str, bool)):
+            if course := self.courses.get(("optimizer", "schedule", *path)):
+                p[path[-1]] = course.table(first, count)
+            elif not structural and not isinstance(column, (str, bool)):
                 p[path[-1]] = np.asarray(column, dtype=np.float64).reshape(-1, 1)
         factor = schedule.factor(np.arange(first, first + count), self.study.steps, p)
         return np.broadcast_arrays(factor, np.empty((1, count)))[0]
@@ -257,6 +287,8 @@ class Simulation:
 
     def prepare(self, t: int) -> None:
         """Put what the rules take at the update after step t, besides the point, the states and hyperparameters, into `now`, by name."""
+        if self.moving is not None:
+            self.refresh(t)
         first, rates = self.table
         if rates is None or t - first >= rates.shape[0]:
             first, rates = self.table = t, self.rates(t, min(1024, self.study.steps - t))
@@ -270,6 +302,16 @@ class Simulation:
         step brings."""
         numbers = {path[0]: a for path, a in self.exact_p.items() if len(path) == 1} | {"lr": self.now["lr"]}
         return {**self.now, **{name: a[..., None] for name, a in numbers.items()}, "t": self.t + 1}
+
+    def refresh(self, t: int) -> None:
+        """Give numbers that are formulas of the step their values in the update after step t; after the last step those of the last update."""
+        assert self.moving is not None
+        for (owner, *rest), value in self.moving.at(min(t, self.study.steps - 1)):
+            rounded = self.xp.asarray(value.astype(self.study.precision))[..., None]
+            if owner == "noise":
+                self.noise_p[rest[-1]] = rounded
+            else:
+                self.exact_p[tuple(rest)], self.optimizer_p[tuple(rest)] = self.xp.asarray(value), rounded
 
     def disturbed(self, g: Any, t: int) -> Any:
         """The gradient as the rule sees it: with the study's noise, clipped."""

@@ -102,5 +102,7 @@ class SwarmSimulation(Simulation):
 
     def anneal(self, t: int) -> None:
         """alpha (points or 1, 1) as it is at step t."""
+        if self.moving is not None:
+            self.refresh(t)
         p, self.t = self.optimizer_p, t
         self.alpha = self.xp.minimum(p[("alpha",)] * p[("alpha_growth",)] ** t, p[("alpha_max",)])[..., 0]

@@ -76,11 +76,33 @@ class Inlined:
     functions: set[str] = field(default_factory=set)
 
 
-def inline(update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any]) -> Inlined:
+def inline(
+    update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence[str], plain: Mapping[str, Any], head: Sequence[ast.stmt] = ()
+) -> Inlined:
     """The statements of `update`.
 
-    Its arguments named in `varying` differ from run to run and component to component, those in `hoisted` are numbers per run, those in
-    `plain` are Python values known now. Raises NotFusable for anything beyond straight-line arithmetic.
+    Parameters
+    ----------
+    update
+        The rule.
+    varying
+        Its arguments that differ from run to run and component to component.
+    hoisted
+        Those that are numbers per run.
+    plain
+        Those that are Python values known now.
+    head
+        Statements that define others before the rule begins, from what is hoisted.
+
+    Returns
+    -------
+    Inlined
+        The statements.
+
+    Raises
+    ------
+    NotFusable
+        For anything beyond straight-line arithmetic.
     """
     try:
         tree = syntax_tree(textwrap.dedent(inspect.getsource(update))).body[0]
@@ -88,9 +110,8 @@ def inline(update: Callable[..., Any], varying: Sequence[str], hoisted: Sequence
         raise NotFusable(f"the source of its rule cannot be read ({error})") from None
     if not isinstance(tree, ast.FunctionDef):
         raise NotFusable("its rule is not a plain function")
-    return _Inliner(varying, hoisted, plain, [n for n, f in (("norm", norm), ("unit", unit)) if update.__globals__.get(n) is f]).function(
-        tree
-    )
+    lengths = [n for n, f in (("norm", norm), ("unit", unit)) if update.__globals__.get(n) is f]
+    return _Inliner(varying, hoisted, plain, lengths).function(tree, head)
 
 
 class _Inliner:
@@ -100,7 +121,8 @@ class _Inliner:
         self.known = {n: Value(n, RUN) for n in varying} | {n: Value(n, STEP if n in ("t", "lr") else FIXED) for n in hoisted}
         self.count = 0
 
-    def function(self, tree: ast.FunctionDef) -> Inlined:
+    def function(self, tree: ast.FunctionDef, head: Sequence[ast.stmt]) -> Inlined:
+        self.block([*head])
         for argument in tree.args.args:
             if argument.arg not in self.known and argument.arg not in self.plain and argument.arg not in ("xp",):
                 raise NotFusable(f"its rule takes '{argument.arg}', which a kernel does not have")

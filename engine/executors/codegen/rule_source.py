@@ -11,6 +11,8 @@ the updates, C the schedule's factors.
 """
 
 import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from ....optimizers._particles import ParticleOptimizer
 from ....optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from ....specs.average import Average
 from .module_frame import module
+from .number_source import head
 from .rule_reader import ELEMENTWISE, FIXED, GIVEN, MAX_POWER, SCALING, STEP, Inlined, NotFusable, inline
 
 FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
@@ -30,11 +33,36 @@ Made = tuple[str, "Given", tuple[int, int, int]]
 """(source, what H's rows are, rows of R, K and Z)."""
 
 
-def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool) -> Made:
-    """The module of an optimizer. Raises NotFusable."""
+def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool, known: tuple[str, ...] = ()) -> Made:
+    """The module of an optimizer.
+
+    Parameters
+    ----------
+    optimizer
+        The optimizer.
+    precision
+        Of everything in the kernel.
+    lanes
+        How many runs lie side by side.
+    uniform
+        Whether all runs of a block share their hyperparameters.
+    known
+        The names of the landscape's numbers, which formulas may have.
+
+    Returns
+    -------
+    Made
+        The module, what it gets, and how many rows it needs.
+
+    Raises
+    ------
+    NotFusable
+        If its rule, or a formula among its numbers, has no scalar form.
+    """
     if not isinstance(optimizer, FUSABLE):
         raise NotFusable(f"{optimizer.kind} is neither elementwise nor a rule of vectors or particles")
-    return _rule(type(optimizer), *_split(optimizer, optimizer.inputs()), precision, lanes, uniform)
+    moving = tuple((path[0], f) for path, f in optimizer.formulas().items() if f.changes and len(path) == 1 and path[0] != "lr")
+    return _rule(type(optimizer), *_split(optimizer, optimizer.inputs()), moving, known if moving else (), precision, lanes, uniform)
 
 
 def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> Made:
@@ -44,7 +72,9 @@ def average_source(average: Average, precision: str, lanes: int, uniform: bool) 
 
 
 @functools.lru_cache(maxsize=256)
-def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
+def _rule(kind: Any, plain: Any, numbers: Any, moving: Any, known: Any, precision: str, lanes: int, uniform: bool) -> Any:
+    first, of_landscape = head(moving, known) if moving else ([], {})
+    numbers = (*(name for name in numbers if name not in dict(moving)), *of_landscape)
     particles = issubclass(kind, ParticleOptimizer)
     loads = {
         "x": "X[d, l]",
@@ -53,12 +83,12 @@ def _rule(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, unifo
     }
     if particles:
         numbers = tuple(name for name in numbers if name != "alpha")  # the driver's: it is in the consensus
-    made = inline(kind.update, (*loads, *kind.state, *(["alpha"] if particles else [])), ("t", *numbers), dict(plain))
+    made = inline(kind.update, (*loads, *kind.state, *(["alpha"] if particles else [])), ("t", *numbers), dict(plain), first)
     if len(made.results) != 1 + len(kind.state):
         raise NotFusable(f"the rule of {kind.__name__} returns {len(made.results)} values, x and {len(kind.state)} states are needed")
     loads |= {name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}
     stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(kind.state)))]
-    return _module(made, loads, stores, numbers, precision, lanes, uniform), _given(made, numbers), _sizes(made)
+    return _module(made, loads, stores, numbers, precision, lanes, uniform), _given(made, numbers, of_landscape), _sizes(made)
 
 
 @functools.lru_cache(maxsize=64)
@@ -70,10 +100,11 @@ def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, un
 
 
 class Given:
-    """The numbers that a kernel gets of a rule's hyperparameters, in the order of H's rows: from `names`, by `text`."""
+    """The numbers that a kernel gets of a rule's hyperparameters, in the order of H's rows: from `names`, by `text`. Some of the names stand
+    for numbers `of_landscape` in formulas: label -> name."""
 
-    def __init__(self, names: tuple[str, ...], text: str, count: int):
-        self.names, self.text, self.count = names, text, count
+    def __init__(self, names: tuple[str, ...], text: str, count: int, of_landscape: Mapping[str, str] = MappingProxyType({})):
+        self.names, self.text, self.count, self.of_landscape = names, text, count, of_landscape
 
     def __len__(self) -> int:
         return self.count
@@ -84,16 +115,17 @@ class Given:
         functions = {name: getattr(np, name) for name in ("where", "floor", "sqrt", *ELEMENTWISE) if hasattr(np, name)}
         powers = {f"power{n}": lambda x, n=n: x**n for n in range(2, MAX_POWER + 1)}
         scope = {**functions, **powers, "F": np.float64, "divide": np.divide, "pow": np.power, "arctan": np.arctan}
-        exec(self.text, scope)  # noqa: S102 an installed optimizer's own code, never a study's
+        exec(self.text, scope)  # noqa: S102 an installed optimizer's own code; of a study's formulas their operations
         return scope["values"]
 
 
 NO_NUMBERS = Given((), "def values():\n    return []\n", 0)
 
 
-def _given(made: Inlined, numbers: tuple[str, ...]) -> Given:
+def _given(made: Inlined, numbers: tuple[str, ...], of_landscape: Mapping[str, str] = MappingProxyType({})) -> Given:
     lines = [*made.fixed, f"return [{', '.join([*made.given, *['lr'] * ('lr' in numbers)])}]"]
-    return Given(numbers, f"def values({', '.join(numbers)}):\n{_lines(4, lines)}", len(made.given) + ("lr" in numbers))
+    text = f"def values({', '.join(numbers)}):\n{_lines(4, lines)}"
+    return Given(numbers, text, len(made.given) + ("lr" in numbers), of_landscape)
 
 
 def _sizes(made: Inlined) -> tuple[int, int, int]:

@@ -1,10 +1,13 @@
 """What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ....optimizers._particles import ParticleOptimizer
+from ....optimizers.base import RuleOptimizer
+from ....specs import formulas
 from ....specs.average import Average
 from ....specs.clip import ClipNorm, ClipValue
 from ....specs.expression import Formula, parse
@@ -36,6 +39,8 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     if optimizer.lr_scale:
         raise NotFusable("learning rates of single variables")
+    if changing := [*_changing(parts)]:
+        raise NotFusable(f"{changing[0]} is a formula of the step")
     if isinstance(optimizer, ParticleOptimizer):
         size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
         if size > SWARM_BYTES:
@@ -44,18 +49,37 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
             raise NotFusable("a consensus of batches")
         if optimizer.initial:
             raise NotFusable("states of particles that do not start at 0")
-    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart)
+    known = tuple(formulas.names(landscape)) if optimizer.formulas() else ()
+    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart, known)
+
+
+def _changing(parts: Parts) -> Iterator[str]:
+    """Numbers that change from step to step and that no kernel can have: any but those of the rule itself, the rate and the schedule."""
+    optimizer = parts.optimizer
+    own = optimizer.inputs() if isinstance(optimizer, RuleOptimizer) else ()
+    for path, formula in optimizer.formulas().items():
+        if formula.changes and (path[0] not in (*own, "lr", "schedule") or path[0] == "alpha"):
+            yield f"{optimizer.name}.{'.'.join(path)}"
+    yield from (f"noise.{'.'.join(path)}" for path, formula in parts.noise.formulas().items() if formula.changes)
 
 
 class Sources:
     """Generated source of a landscape, a rule and an average, and what the driver must know about them."""
 
     def __init__(
-        self, formula: Formula, optimizer: Any, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False
+        self,
+        formula: Formula,
+        optimizer: Any,
+        precision: str,
+        lanes: int,
+        uniform: bool,
+        uniform_landscape: bool,
+        apart: bool = False,
+        known: tuple[str, ...] = (),
     ):
         swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
         self.landscape, self.scratch = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
-        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform)
+        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform, known)
         if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
             raise NotFusable(f"an average of kind {optimizer.average.kind}")
         self.average, self.average_numbers, self.average_rows = self.rule, NO_NUMBERS, (0, 0, 0)

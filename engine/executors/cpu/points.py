@@ -162,6 +162,9 @@ class FusedSimulation:
         P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
         mine, theirs = self.sources.numbers, self.sources.average_numbers
+        if mine.of_landscape:
+            named = self.shard.named() | {"steps": self.study.steps}
+            exact |= {(label,): np.asarray(named[name], dtype=np.float64).reshape(-1, 1) for label, name in mine.of_landscape.items()}
         with np.errstate(all="ignore"):
             rule = mine.values(*(exact[(name,)] for name in mine.names))
             average = theirs.values(*(exact[("average", name)] for name in theirs.names))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....optimizers._matrix import MatrixOptimizer
+from ....specs import formulas
 from ....specs.clip import ClipNorm, ClipValue
 from ....specs.landscapes._program import STEP
 from ....specs.noise import Gaussian, Minibatch, Online, StudentT
@@ -161,6 +162,7 @@ class ProgramSimulation:
                     drawn = np.repeat(drawn, values.shape[1], axis=0)
                 drawn[:, place.offset : place.offset + size] = values[0].reshape(values.shape[1], size)
         exact = {".".join(path): value for path, value in base.exact_p.items()}
+        exact |= formulas.named_numbers(self.shard.named())
         exact.setdefault("lr", np.asarray(base.columns.get(("lr",), getattr(base.optimizer, "lr", 0.0)), dtype=np.float64).reshape(-1, 1))
         rule = self.programs.rule.numbers(exact)
         average = np.zeros((1, 2))
@@ -303,7 +305,7 @@ class ProgramSimulation:
 
     def factors(self, first: int, count: int) -> np.ndarray:
         """The schedule's factors, (points or 1, count)."""
-        made = self.base.factors(first, count)
+        made = self.base.schedule_factors(first, count)
         return np.ascontiguousarray(
             made if len(np.unique(made, axis=0)) > 1 or made.shape[0] == self.points else made[:1], dtype=np.float64
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ....optimizers._rule import traced
+from ....specs import formulas
 from ....specs.clip import ClipNorm, ClipValue
 from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.noise import Minibatch, Online
@@ -95,6 +96,12 @@ def _made(key: _Key) -> Programs:
         program = traced(optimizer, land.blocks, precision, land.places)
     except Untraceable as why:
         raise NotFusable(str(why)) from None
-    moved = rule(program, layout, optimizer.constants(land.blocks))
+    known = formulas.names(land)
+    moving = {".".join(path): formulas.node_of(f, known, steps) for path, f in optimizer.formulas().items() if f.changes}
+    moving = {path: n for path, n in moving.items() if not path.startswith("schedule.")}
+    others = [f"{optimizer.name}.{path}" for path in moving if path.startswith(("clip.", "average."))]
+    if others := [*others, *(f"noise.{'.'.join(path)}" for path, f in noise.formulas().items() if f.changes)]:
+        raise NotFusable(f"{others[0]} is a formula of the step")
+    moved = rule(program, layout, optimizer.constants(land.blocks), moving)
     average = average_rule(optimizer.average, land.size, steps, layout) if optimizer.average else None
     return Programs(layout, gradient, looks, moved, average, layout.shared_numbers())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,42 @@ class Rule:
         return np.ascontiguousarray(np.stack(np.broadcast_arrays(*columns), axis=1))
 
 
-def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any]) -> Rule:
-    """The update of a point by an optimizer's program. `constants` are the arrays that it takes besides. Raises NotFusable."""
+def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any], moving: Mapping[str, Node] = MappingProxyType({})) -> Rule:
+    """The update of a point by an optimizer's program.
+
+    Parameters
+    ----------
+    program
+        The optimizer's.
+    layout
+        Where the numbers of a run lie.
+    constants
+        The arrays that it takes besides.
+    moving
+        Hyperparameters that are formulas of t, by the path of their field: over t and other numbers.
+
+    Returns
+    -------
+    The compiled update.
+
+    Raises
+    ------
+    NotFusable
+        For what has no compiled form.
+    """
+    names = list(
+        dict.fromkeys(n.option("name") for n in ordered(moving.values()) if n.function.name == "input" and n.option("name") != "t")
+    )
+
+    def hyperparameter(path: str) -> Node:
+        if path in moving:
+            return moving[path]
+        names.append(path)
+        return given(path)
+
     outputs: list[Node] = []
     targets: list[Place] = []
     places: dict[str, Place] = {}
-    names: list[str] = []
     states, size = [], 0
     for k, block in enumerate(program.parts):
         by: dict[int, Node] = {}
@@ -67,14 +98,11 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any]) -> 
             elif name in constants:
                 by[id(n)] = array(np.asarray(constants[name], dtype=np.float64))
             elif name == "lr":
-                by[id(n)] = given(f"{owner}lr") * given("factor")
-                names.append(f"{owner}lr")
+                by[id(n)] = hyperparameter(f"{owner}lr") * given("factor")
             elif name == "loss":
                 raise NotFusable("a rule that takes the loss")
             elif name != "t":
-                path = ".".join(block.part.numbers[name])
-                by[id(n)] = given(path)
-                names.append(path)
+                by[id(n)] = hyperparameter(".".join(block.part.numbers[name]))
         outputs += replaced(block.outputs, by)
         targets += [mine["x"], *(mine[name] for name in block.states)]
     return compiled(outputs, targets, places, names, layout, states, size)
