@@ -7,7 +7,7 @@ value where a number counts before the first update: in a start, and in what a s
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,18 +122,36 @@ def problems(study: "Study") -> Iterator[str]:
     parts += [("noise", study.noise, ())]
     parts += [(f"optimizers[{k}]", optimizer, optimizer.initial.values()) for k, optimizer in enumerate(study.optimizers)]
     for place, part, before in parts:
-        for path, formula in part.formulas().items():
-            where = ".".join((place, *path))
-            try:
-                read(formula, names(study.landscape))
-            except PlacedError as error:
-                yield f"{where}: must be a number or a formula: {error.problem}"
-                continue
-            if formula.changes and (place == "init" or path[0] in before):
-                what = "a start" if place == "init" else "what a state starts at"
-                yield f"{where}: t is the update, from 1, and {what} is before the first one, in the formula {short(formula.text)}"
-            elif wrong := _wrong_value(study, part, path, formula):
-                yield f"{where}: {wrong}"
+        wrong = [*_wrong(study, place, part, before)]
+        yield from wrong or _wrong_together(study, place, part)
+
+
+def _wrong(study: "Study", place: str, part: Any, before: Collection[str]) -> Iterator[str]:
+    """What is wrong with the formulas of one part, each by itself; fields in `before` count before the first update."""
+    for path, formula in part.formulas().items():
+        where = ".".join((place, *path))
+        try:
+            read(formula, names(study.landscape))
+        except PlacedError as error:
+            yield f"{where}: must be a number or a formula: {error.problem}"
+            continue
+        if formula.changes and (place == "init" or path[0] in before):
+            what = "a start" if place == "init" else "what a state starts at"
+            yield f"{where}: t is the update, from 1, and {what} is before the first one, in the formula {short(formula.text)}"
+        elif wrong := _wrong_value(study, part, path, formula):
+            yield f"{where}: {wrong}"
+
+
+def _wrong_together(study: "Study", place: str, part: Any) -> Iterator[str]:
+    """What is wrong with the constants among the formulas of a part, all of them together."""
+    found = part.formulas()
+    for land in study.landscapes() if len(found) > 1 else ():
+        known = {path: constant(formula, land, study.steps) for path, formula in found.items()}
+        try:
+            part.replace({path: v for path, v in known.items() if v is not None})
+        except ValidationError as error:
+            yield f"{place}: {what_is_wrong({}, error)[0][1]}"
+            return
 
 
 def _wrong_value(study: "Study", part: Any, path: tuple[str, ...], formula: NumberFormula) -> str | None:

@@ -14,6 +14,8 @@ from .names import parse_expression
 
 T = TypeVar("T")
 MAX_VALUES = 1_000_000
+MAX_LENGTH = 10_000
+"""Characters of a formula."""
 FORMS = ("values", "linspace", "logspace")
 
 
@@ -44,6 +46,8 @@ class NumberFormula:
     def parse(cls, given: "str | NumberFormula") -> "NumberFormula":
         """From its text. Raises PydanticCustomError for what cannot be a formula, whatever the landscape is."""
         made = cls(str(given))
+        if len(made.text) > MAX_LENGTH:
+            raise PydanticCustomError("number", "must be a number or a formula of at most {most} characters", {"most": MAX_LENGTH})
         try:
             _ = made.names
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:

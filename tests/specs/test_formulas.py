@@ -140,6 +140,32 @@ def test_where_formulas_of_optimizers_stand(optimizer, line):
     assert lines(study(optimizer))[0].startswith(f"study: optimizers[0]{line}")
 
 
+HOSTILE = ["1+" * 6000 + "1", "-" * 9000 + "1", "(" * 5000, "9" * 5000, "\x00", "\ud800", "x" * 9999, "**".join("9" * 50), "t**t**t**t", "9**9**9**9"]
+HOSTILE += ["lambda: 1", "(t := 3)", "f'{t}'", "[t for t in t]", "t if t else t", "open('x')", "().__class__", "yield t", "await t", "\n\n", "t;t", "*t", "**t"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_formula_is_one_short_line(text):
+    began = time.perf_counter()
+    (line,) = lines(study({"kind": "sgd", "lr": text}, steps=400))
+    assert line.startswith("study: optimizers[0].lr: must be a ")
+    assert len(line) < 400
+    assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("init", "line"),
+    [
+        ({"kind": "uniform", "low": "2", "high": "1"}, "init: low must not exceed high"),
+        ({"kind": "uniform", "low": "h", "high": "4"}, "init: low must not exceed high"),
+        ({"W": {"kind": "uniform", "low": "2", "high": "1"}}, "init: low must not exceed high"),
+        ({"kind": "uniform", "low": "2", "high": 1}, "init.low: low must not exceed high, the value of '2'"),
+    ],
+)
+def test_constants_that_do_not_go_together(init, line):
+    assert lines(study(init=init)) == (f"study: {line}",)
+
+
 @pytest.mark.parametrize("kind", ["river_valley", "quadratic"])
 def test_a_landscape_takes_none(kind):
     assert lines(study(landscape={"kind": kind, "sharpness": "1/h"})) == ("study: landscape.sharpness: must be a number, given '1/h'",)
