@@ -140,8 +140,33 @@ def test_where_formulas_of_optimizers_stand(optimizer, line):
     assert lines(study(optimizer))[0].startswith(f"study: optimizers[0]{line}")
 
 
-HOSTILE = ["1+" * 6000 + "1", "-" * 9000 + "1", "(" * 5000, "9" * 5000, "\x00", "\ud800", "x" * 9999, "**".join("9" * 50), "t**t**t**t", "9**9**9**9"]
-HOSTILE += ["lambda: 1", "(t := 3)", "f'{t}'", "[t for t in t]", "t if t else t", "open('x')", "().__class__", "yield t", "await t", "\n\n", "t;t", "*t", "**t"]
+HOSTILE = [
+    "1+" * 6000 + "1",
+    "-" * 9000 + "1",
+    "(" * 5000,
+    "9" * 5000,
+    "\x00",
+    "\ud800",
+    "x" * 9999,
+    "**".join("9" * 50),
+    "t**t**t**t",
+    "9**9**9**9",
+]
+HOSTILE += [
+    "lambda: 1",
+    "(t := 3)",
+    "f'{t}'",
+    "[t for t in t]",
+    "t if t else t",
+    "open('x')",
+    "().__class__",
+    "yield t",
+    "await t",
+    "\n\n",
+    "t;t",
+    "*t",
+    "**t",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
