@@ -54,6 +54,8 @@ class Function:
     """The name of what computes it from its arguments' arrays, where that is one function of the array API and a ufunc in NumPy: add."""
     each: ClassVar[bool] = False
     """Whether each entry of its value is made of those at its place in the arguments."""
+    in_place: ClassVar[bool] = True
+    """Whether NumPy is as quick where it writes over an argument as elsewhere."""
 
     @property
     def fresh(self) -> bool:

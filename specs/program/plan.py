@@ -68,7 +68,7 @@ class Plan:
                 self.first.append(Step(k, n, args[k], (), ufunc, ()))
                 continue
             dying = tuple(dict.fromkeys(p for p in args[k] if used[p] == k and p not in still and p not in early))
-            plain = ufunc is not None and n.function.each and n.kind == "float"
+            plain = ufunc is not None and n.function.each and n.function.in_place and n.kind == "float"
             over = tuple(p for p in dying if plain and holds[p] == {p} and needed[p] == k)
             self.steps.append(Step(k, n, args[k], dying, ufunc, over))
         later = {p for step in self.steps for p in step.args} | set(self.outputs)
