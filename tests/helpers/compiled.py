@@ -65,16 +65,18 @@ def generated(outputs: Sequence[Node], data: Mapping[str, Any], precision: str) 
 def compiled(outputs: Sequence[Node], data: Mapping[str, Any], precision: str = "float64") -> list[np.ndarray]:
     """The values of these outputs at these inputs by name. Raises NotFusable."""
     made, memory, targets = generated(outputs, data, precision)
-    compute = load(made.text).compute
-
-    @njit
-    def call(arena, x, shared, own, rows, out):
-        none = pointer_to(own)
-        compute(pointer_to(arena), pointer_to(x), pointer_to(shared), none, none, pointer_to(rows), none, pointer_to(out))
-
     size = sum(numbers(n.shape) for n in outputs)
     out, arena = (np.full(count + GUARD, np.nan, precision) for count in (size, made.arena))
-    call(arena, memory.whole("x"), memory.whole("shared"), np.zeros(1, precision), np.zeros(1, np.int64), out)
+    own, rows = np.zeros(1, precision), np.zeros(1, np.int64)
+    pointers(load(made.text).compute, arena, memory.whole("x"), memory.whole("shared"), own, own, rows, out)
     assert np.isnan(out[size:]).all(), "something was written beyond the outputs"
     assert np.isnan(arena[made.arena :]).all(), "something was written beyond the memory"
     return [out[p.offset : p.offset + numbers(n.shape)].reshape(n.shape) for n, p in zip(outputs, targets, strict=True)]
+
+
+def pointers(function: Any, *arrays: np.ndarray) -> None:
+    """Calls a compiled function, which takes pointers and only compiled ones call, on arrays."""
+    names = [f"a{k}" for k in range(len(arrays))]
+    scope = {"function": function, "pointer_to": pointer_to}
+    exec(f"def call({', '.join(names)}): function({', '.join(f'pointer_to({name})' for name in names)})", scope)  # noqa: S102
+    njit(scope["call"])(*arrays)

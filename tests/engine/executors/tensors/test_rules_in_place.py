@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from numba import njit
+from helpers.compiled import pointers
 from thalweg.engine.executors.codegen.disk_cache import load
 from thalweg.engine.executors.tensors.landscape import Layout
-from thalweg.engine.executors.tensors.pointers import pointer_to
 from thalweg.engine.executors.tensors.programs import lanes
 from thalweg.engine.executors.tensors.rule import rule
 from thalweg.optimizers._rule import traced
@@ -96,10 +95,6 @@ def compiled_rule(update, precision):
     made = rule(traced(optimizer(update), land.blocks, precision), layout, {})
     move, places = load(made.compute.text).rule, [offset for offset, _ in made.states]
 
-    @njit
-    def call(arena, x, g, states, shared, own):
-        move(pointer_to(arena), pointer_to(x), pointer_to(g), pointer_to(states), pointer_to(x), pointer_to(shared), pointer_to(own))
-
     def moved(x, g, a, b, lr):
         room = layout.lanes
         x, g = (np.concatenate([values, np.full(room, np.nan)]).astype(precision) for values in (x, g))
@@ -108,7 +103,7 @@ def compiled_rule(update, precision):
             states[place : place + SIZE] = values
         own = made.numbers({"lr": np.array([lr])})[0]
         own[:2] = 1.0, 1.0
-        call(np.full(made.compute.arena, np.nan, precision), x, g, states, layout.shared_numbers(), own)
+        pointers(move, np.full(made.compute.arena, np.nan, precision), x, g, states, x, layout.shared_numbers(), own)
         assert np.isnan(x[SIZE:]).all()
         return x[:SIZE], *(states[place : place + SIZE] for place in places)
 
