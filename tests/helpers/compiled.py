@@ -67,8 +67,9 @@ def compiled(outputs: Sequence[Node], data: Mapping[str, Any], precision: str = 
     made, memory, targets = generated(outputs, data, precision)
     size = sum(numbers(n.shape) for n in outputs)
     out, arena = (np.full(count + GUARD, np.nan, precision) for count in (size, made.arena))
-    own, rows = np.zeros(1, precision), np.zeros(1, np.int64)
-    pointers(load(made.text).compute, arena, memory.whole("x"), memory.whole("shared"), own, own, rows, out)
+    nothing = {"P": np.zeros(1, precision), "I": np.zeros(1, np.int64)}
+    given = {"arena": arena, "x": memory.whole("x"), "shared": memory.whole("shared"), "out": out}
+    pointers(load(made.text).compute, *(given.get(name, nothing[kind]) for name, kind in COMPUTE.items()))
     assert np.isnan(out[size:]).all(), "something was written beyond the outputs"
     assert np.isnan(arena[made.arena :]).all(), "something was written beyond the memory"
     return [out[p.offset : p.offset + numbers(n.shape)].reshape(n.shape) for n, p in zip(outputs, targets, strict=True)]

@@ -19,6 +19,8 @@ STUDY = {
     "steps": 30,
     "record": {"every": 5, "state": [0, 12, 30]},
 }
+MLP_BLOCKS = ("W1", "b1", "W2", "b2")
+OVER_TENSORS = {"landscape": MLP, "noise": {"kind": "minibatch", "size": 4}}
 
 
 def assert_continues(whole, branch, at):
@@ -26,6 +28,13 @@ def assert_continues(whole, branch, at):
         expected, found = whole[name].sel(step=slice(at, None)), branch[name]
         for variable in set(found.data_vars) - {"state"}:
             np.testing.assert_array_equal(found[variable].values, expected[variable].values, err_msg=f"{name} {variable}")
+
+
+@pytest.mark.parametrize("kind", ["sgld", "muon", "radam"])
+def test_an_unchanged_branch_of_compiled_programs_too(kind, tmp_path):
+    study = {**STUDY, **OVER_TENSORS, "optimizers": [{"kind": kind, "lr": [0.01, 0.1], "average": "polyak", "schedule": "cosine"}]}
+    whole = thalweg.run(study, tmp_path / "a.zarr", executor="fused")
+    assert_continues(whole, thalweg.run(branched(tmp_path / "a.zarr", 12), tmp_path / "b.zarr", executor="fused"), 12)
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
@@ -47,17 +56,18 @@ def test_an_unchanged_branch_has_the_same_bits(kind, tmp_path):
 
 
 @pytest.mark.parametrize("executor", ["array", "fused"])
-@pytest.mark.parametrize("seeds", [5, 70])
-def test_both_executors(executor, seeds, tmp_path):
-    study = {**STUDY, "seeds": seeds}
+@pytest.mark.parametrize(("seeds", "changes"), [(5, {}), (70, {}), (3, OVER_TENSORS)])
+def test_both_executors(executor, seeds, changes, tmp_path):
+    study = {**STUDY, "seeds": seeds, **changes}
     whole = thalweg.run(study, tmp_path / "a.zarr", executor=executor)
     branch = thalweg.run(branched(tmp_path / "a.zarr", 12), tmp_path / "b.zarr", executor=executor)
     assert_continues(whole, branch, 12)
     assert whole["adam"].state.dims == ("lr", "seed", "state_step", "number")
     np.testing.assert_array_equal(branch["adam"].state.values, whole["adam"].state.values[:, :, 1:])
-    assert whole["adam"].state.sel(state_step=12).values[..., :2] == pytest.approx(
-        thalweg.run({**study, "record": {"at": [12]}}, executor=executor)["adam"].params.sel(step=12).values, abs=1e-12
-    )
+    there = thalweg.run({**study, "record": {"at": [12]}}, executor=executor)["adam"].sel(step=12)
+    names = ["params"] if "params" in there else [f"params_{block}" for block in MLP_BLOCKS]
+    params = np.concatenate([there[name].values.reshape(2, seeds, -1) for name in names], axis=-1)
+    np.testing.assert_allclose(whole["adam"].state.sel(state_step=12).values[..., : params.shape[-1]], params, rtol=0, atol=1e-12)
 
 
 def test_states_may_be_those_of_either_executor(tmp_path):

@@ -22,10 +22,10 @@ STUDY = {
 ADAM = {"kind": "adam", "lr": 0.01}
 
 
-def joined(tmp_path, *studies, monkeypatch=None):
+def joined(tmp_path, *studies, monkeypatch=None, executor="array"):
     targets = [tmp_path / f"{k}.zarr" for k in range(len(studies))]
     for study, target in zip(studies, targets, strict=True):
-        thalweg.run(study, target, executor="array")
+        thalweg.run(study, target, executor=executor)
     computed, honest = [], threads.ShardRun.__call__
     if monkeypatch:
         monkeypatch.setattr(threads.ShardRun, "__call__", lambda self: (computed.append(self.shard), honest(self)))
@@ -55,11 +55,12 @@ def test_a_value_becomes_a_sweep_and_other_optimizers_come_along(tmp_path, monke
     assert_same(found, thalweg.run({**STUDY, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.1, 0.3]}, ADAM]}, executor="array"))
 
 
-def test_missing_runs_are_computed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("executor", ["array", "fused"])
+def test_missing_runs_are_computed(executor, tmp_path, monkeypatch):
     more = {**STUDY, "seeds": 5, "optimizers": [{"kind": "sgd", "lr": [0.1, 0.2]}]}
-    found, computed = joined(tmp_path, STUDY, more, monkeypatch=monkeypatch)
+    found, computed = joined(tmp_path, STUDY, more, monkeypatch=monkeypatch, executor=executor)
     assert computed
-    assert_same(found, thalweg.run({**more, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.1, 0.2]}]}, executor="array"))
+    assert_same(found, thalweg.run({**more, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.1, 0.2]}]}, executor=executor))
 
 
 def test_a_structural_sweep_of_shapes(tmp_path):

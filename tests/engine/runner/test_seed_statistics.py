@@ -16,15 +16,22 @@ STUDY = {
     "steps": 40,
     "record": {"every": 10},
 }
+NETWORK = {
+    **STUDY,
+    "landscape": {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [3]},
+    "noise": {"kind": "minibatch", "size": 4},
+}
 STATS = {"every": 10, "stats": ["mean", "var", "quantiles"]}
 
 
-@pytest.mark.parametrize("executor", ["array", "fused"])
+@pytest.mark.parametrize(("study", "executor"), [(STUDY, "array"), (STUDY, "fused"), (NETWORK, "fused")], ids=["array", "fused", "program"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_statistics_are_those_of_the_runs(executor, precision):
-    spec = {**STUDY, "precision": precision}
+def test_statistics_are_those_of_the_runs(study, executor, precision):
+    spec = {**study, "precision": precision}
     runs, stats = (thalweg.run({**spec, "record": r}, executor=executor)["sgd"].load() for r in (STUDY["record"], STATS))
-    for name in ("loss", "params", "hill", "river", "average_loss", "average_params"):
+    names = [name for name in runs.data_vars if name not in ("status", "last_step", "state")]
+    assert len(names) > 4
+    for name in names:
         values = runs[name].astype(np.float64)
         np.testing.assert_allclose(stats[f"{name}_mean"], values.mean("seed"), rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(stats[f"{name}_var"], values.var("seed", ddof=1), rtol=1e-5, atol=1e-14)

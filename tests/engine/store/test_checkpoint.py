@@ -7,6 +7,7 @@ from thalweg.engine import check
 from thalweg.engine.executors.array import threads as split
 from thalweg.engine.executors.choose import simulation
 from thalweg.engine.executors.cpu import points as fused
+from thalweg.engine.executors.cpu import programs
 from thalweg.engine.executors.outcome import Block
 from thalweg.engine.runner import threads
 from thalweg.engine.store import checkpoint
@@ -31,6 +32,12 @@ STREAM = {
     "value": "mean((x @ (u - v))**2)",
 }
 SAMPLES = {**STUDY, "landscape": {"kind": "teacher_network", "inputs": 5, "hidden": 4}, "noise": {"kind": "minibatch", "size": 3}}
+NETWORK = {
+    **STUDY,
+    "landscape": {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [3]},
+    "init": None,
+    "noise": {"kind": "minibatch", "size": 4},
+}
 CASES = {
     "adam and average": ("array", {**STUDY, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak"}]}),
     "muon": ("array", {**STUDY, "optimizers": [{"kind": "muon", "lr": [0.01, 0.02]}]}),
@@ -56,6 +63,8 @@ CASES = {
         "fused",
         {**RIVER, "optimizers": [{"kind": "cbo", "particles": 6, "average": {"kind": "ema", "decay": 0.9}}]},
     ),
+    "fused program": ("fused", {**NETWORK, "optimizers": [{"kind": "adam", "lr": [0.01, 1e9], "average": "polyak", "schedule": "cosine"}]}),
+    "fused program, matrices": ("fused", {**NETWORK, "optimizers": [{"kind": "muon", "lr": [0.01, 0.02]}], "stop": {"loss_below": 0.8}}),
 }
 
 
@@ -72,6 +81,7 @@ def test_whatever_is_cut_off_goes_on_to_the_same_bits(case, threads, tmp_path, m
     executor, study = CASES[case]
     monkeypatch.setattr(split, "LARGE", 1)
     monkeypatch.setattr(fused, "CALL_WORK", 1)
+    monkeypatch.setattr(programs, "CALL_WORK", 1)
     (shard,) = check({**study, "record": {"every": 7}}).groups[0].shards()
     monkeypatch.setattr(type(shard.group), "step_chunk", property(lambda self: 4))
     expected = whole(simulation(shard, executor, threads).run())
@@ -100,10 +110,12 @@ def test_whatever_is_cut_off_goes_on_to_the_same_bits(case, threads, tmp_path, m
         np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
-def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("given", "executor"), [(RIVER, "array"), (NETWORK, "fused")])
+def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(given, executor, tmp_path, monkeypatch):
     out = tmp_path / "r.zarr"
-    study = {**RIVER, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.02]}], "steps": 2000, "record": {"every": 100}}
+    study = {**given, "optimizers": [{"kind": "sgd", "lr": [0.01, 0.02]}], "steps": 2000, "record": {"every": 100}}
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(programs, "CALL_WORK", 1000)
     count, honest = [0], threads.ShardRun.tick
 
     def tick(self, part):
@@ -119,14 +131,14 @@ def test_a_run_goes_on_from_within_a_shard_and_leaves_nothing_behind(tmp_path, m
 
     monkeypatch.setattr(threads.ShardRun, "tick", tick)
     with pytest.raises(KeyboardInterrupt):
-        thalweg.run(study, out, executor="array")
+        thalweg.run(study, out, executor=executor)
     assert len(list(checkpoint_folder(out).iterdir())) == 1
     (file,) = checkpoint_folder(out).iterdir()
     assert int(np.load(file)["t"]) > 500
     made = thalweg.run(study, out, resume=True)
     assert not checkpoint_folder(out).exists()
     monkeypatch.undo()
-    expected = thalweg.run(study, executor="array")
+    expected = thalweg.run(study, executor=executor)
     for name in expected["sgd"].data_vars:
         np.testing.assert_array_equal(made["sgd"][name].values, expected["sgd"][name].values)
 
