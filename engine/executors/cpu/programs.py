@@ -282,7 +282,7 @@ class ProgramSimulation:
                 if t in self.states:
                     yield Block(self.states[t], self.states[t] + 1, {"state": packed(*self.arrays(state), np)[:, :, None, :]})
                 now = numbers._replace(factors=self.factors(t, max(1, min(t1, study.steps) - t)))
-                drawn = draws._replace(rows=self.rows(t, min(t1, study.steps))) if self.rows_given else draws
+                drawn = draws._replace(rows=self.rows(t, min(t1, study.steps))) if self.rows_given and t < study.steps else draws
                 records = given.Records(some, place, observables, *out)
                 before = (t, t1, study.steps, self.seeds, functions, flags, limits, drawn, self.programs.shared)
 
