@@ -104,8 +104,7 @@ def of_programs(group: Group, runs: int, threads: int) -> int:
     """Bytes of runs of compiled programs: iterates, states, average, twice while they are laid out, and what every thread works on."""
     from .tensors.programs import programs
 
-    shard = next(group.shards())
-    made = programs(shard.parts(), group.study.precision, group.study.steps)
+    made = programs(next(group.shards()))
     state = runs * (group.iterate_size * (2 + bool(group.optimizer.average)) + made.rule.size)
     return (2 * state + 4 * threads * (made.arena + 6 * group.iterate_size) + len(made.shared)) * np.dtype(group.study.precision).itemsize
 

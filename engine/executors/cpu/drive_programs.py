@@ -54,7 +54,7 @@ DRIVE = types.void(
     named(Room, arena=A1, out=A1, own=A1, rule=D1, average=D1, rows=N1, normals=A2, xi=A2, fresh=A2, looks=A1),
     named(State, iterates=A2, states=A2, averages=A2, status=B1, last_step=N1),
     named(Numbers, landscape=A2, drawn=A2, rule=D2, average=D2, others=A2, factors=D2),
-    named(Records, marks=N1, place=types.int64, observables=N1, scalars=A3, params=A3, averages=A3),
+    named(Records, marks=N1, place=types.int64, observed=types.int64, scalars=A3, params=A3, averages=A3),
 )
 
 
@@ -199,7 +199,7 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
     """
     iterates, states, averages, all_status, all_last_steps = state
     land_tables, drawn_tables, rule_tables, average_tables, other_tables, factors = numbers
-    marks, place, observables, scalars, params, average_params = records
+    marks, place, observed, scalars, params, average_params = records
     seed_of, noise_key, batch_key, own_key, components, all_rows = draws
     arena, out, own, h, ha, some_rows = room.arena, room.out, room.own, room.rule, room.average, room.rows
     noises, xis, fresh, seen = room.normals, room.xi, room.fresh, room.looks
@@ -216,7 +216,7 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
     even_xi, odd_xi = pointer_to(xis), at(pointer_to(xis), xis.shape[1])
     above, below, batch = limits.above, limits.below, flags.batch
     even_fresh, odd_fresh = pointer_to(fresh), at(pointer_to(fresh), fresh.shape[1])
-    watching, differs = observables.shape[0] > 0, batch > 0 or flags.fresh > 0 or flags.changes
+    watching, differs = observed > 0, batch > 0 or flags.fresh > 0 or flags.changes
     for run in range(first, last):
         point, place_of_seed = run // seeds, run % seeds
         seed = seed_of[place_of_seed]
@@ -276,7 +276,7 @@ def drive(first, last, t0, t1, steps, seeds, functions, flags, limits, draws, sh
                 if flags.keep_loss:
                     scalars[row, run, place + k] = seen[0] if differs else loss
                     row += 1
-                for o in observables:
+                for o in range(observed):
                     scalars[row, run, place + k] = seen[1 + o]
                     row += 1
                 if flags.keep_params:

@@ -10,7 +10,7 @@ class Functions(NamedTuple):
     gradient: int
     """The gradient at `out`, the loss behind it: on the batch where there is one."""
     looks: int
-    """The loss on all data, then the observables."""
+    """The loss on all data, then the observables that are recorded."""
     rule: int
     average: int
 
@@ -113,8 +113,8 @@ class Records(NamedTuple):
 
     marks: Any
     place: int
-    observables: Any
-    """The places of those that are recorded among the landscape's."""
+    observed: int
+    """How many observables."""
     scalars: Any
     """(variables, runs, records)."""
     params: Any

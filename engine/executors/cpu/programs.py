@@ -22,7 +22,7 @@ from ..array.simulation import NOTHING, Begin, Simulation, Tick
 from ..codegen.rule_reader import NotFusable
 from ..outcome import Block, Outcome
 from ..state import packed, unpacked
-from ..tensors.programs import Programs, programs
+from ..tensors.programs import Programs, programs, watched
 from . import arguments
 from . import program_arguments as given
 from .aligned import aligned
@@ -44,7 +44,7 @@ def why_not(group: Group) -> str | None:
         if group.diagnostics:
             raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
         for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            programs(shard.parts(), group.study.precision, group.study.steps)
+            programs(shard)
     except NotFusable as reason:
         return str(reason)
     return None
@@ -52,9 +52,8 @@ def why_not(group: Group) -> str | None:
 
 def processor_seconds(group: Group) -> float:
     """Seconds that a group's runs take one processor, roughly and whatever is known of this machine: the choice of an executor hangs on it."""
-    parts = next(group.shards()).parts()
-    made = programs(parts, group.study.precision, group.study.steps)
-    return group.runs * group.study.steps * step_seconds(made, group, parts)
+    shard = next(group.shards())
+    return group.runs * group.study.steps * step_seconds(programs(shard), group, shard.parts())
 
 
 def step_seconds(made: Programs, group: Group, parts: Any) -> float:
@@ -74,7 +73,7 @@ class ProgramSimulation:
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.runs = self.points * self.seeds
-        self.programs: Programs = programs(self.parts, self.study.precision, self.study.steps)
+        self.programs: Programs = programs(shard)
         self.lanes = self.programs.layout.lanes
         self.states = {int(t): k for k, t in enumerate(shard.group.state_steps)}
 
@@ -183,7 +182,7 @@ class ProgramSimulation:
         """`room` of one thread."""
         wide = -(-self.dim // self.lanes) * self.lanes + 2 * self.lanes
         rows = -(-max(1, self.batch) // 4) * 4
-        observed = len(self.parts.landscape.observable_names)
+        observed = len(watched(self.shard.group))
         numbers = self.numbers_made
         return given.Room(
             arena=self.empty(self.programs.arena),
@@ -267,7 +266,7 @@ class ProgramSimulation:
         if study.branch:
             state = self.branched(state)
         numbers = self.numbers_made = self.numbers()
-        draws, limits, flags, observables = self.draws(), self.limits(), self.flags(), self.observables()
+        draws, limits, flags, observed = self.draws(), self.limits(), self.flags(), len(watched(group))
         pieces = min(self.runs, 4 * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.runs, pieces + 1).astype(int).tolist()))
         rooms, spent = [self.room() for _ in bounds], 0.0
@@ -283,7 +282,7 @@ class ProgramSimulation:
                     yield Block(self.states[t], self.states[t] + 1, {"state": packed(*self.arrays(state), np)[:, :, None, :]})
                 now = numbers._replace(factors=self.factors(t, max(1, min(t1, study.steps) - t)))
                 drawn = draws._replace(rows=self.rows(t, min(t1, study.steps))) if self.rows_given and t < study.steps else draws
-                records = given.Records(some, place, observables, *out)
+                records = given.Records(some, place, observed, *out)
                 before = (t, t1, study.steps, self.seeds, functions, flags, limits, drawn, self.programs.shared)
 
                 def call(piece: tuple[tuple[int, int], given.Room], before: Any = before, now: Any = now, records: Any = records) -> float:
@@ -314,11 +313,6 @@ class ProgramSimulation:
         """Rows of minibatches that are made outside, (steps, seeds, batch)."""
         return np.ascontiguousarray(np.stack([self.base.batches(t) for t in range(first, stop)]), dtype=np.int64)
 
-    def observables(self) -> np.ndarray:
-        """The places of those that are recorded among the landscape's."""
-        every = self.parts.landscape.observable_names
-        return np.array([every.index(name) for name in self.shard.group.recorded if name in every], dtype=np.int64)
-
     def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
         """Cut steps t .. stop - 1 into calls of the driver: (end, the marks in it, the first one's place)."""
         samples = self.batch or max(1, self.parts.landscape.batch_count())
@@ -344,12 +338,8 @@ class ProgramSimulation:
     def named(self, out: tuple[np.ndarray, ...]) -> dict[str, Any]:
         """The driver's output by variable, (points, seeds, records, ...)."""
         scalars, params, averages = out
-        names, observables, shape = self.shard.group.recorded, self.parts.landscape.observable_names, (self.points, self.seeds)
-        order = [
-            *(n for n in ("loss",) if n in names),
-            *(n for n in names if n in observables),
-            *(n for n in ("average_loss",) if n in names),
-        ]
+        names, shape = self.shard.group.recorded, (self.points, self.seeds)
+        order = [*(n for n in ("loss",) if n in names), *watched(self.shard.group), *(n for n in ("average_loss",) if n in names)]
         made = {name: scalars[k].reshape(*shape, -1) for k, name in enumerate(order)}
         for name, values in (("params", params), ("average_params", averages)):
             if name in names:

@@ -134,8 +134,8 @@ class Layout:
             by[id(wanted)] = apply("reshape", array, shape=wanted.shape)
         return replaced(outputs, by)
 
-    def looks(self) -> Compute:
-        """The loss on all data, and the observables."""
+    def looks(self, observed: Sequence[str]) -> Compute:
+        """The loss on all data, and these observables."""
         program = self.land.program(None)
-        outputs = [program.loss, *program.watched.values()]
+        outputs = [program.loss, *(program.watched[name] for name in observed)]
         return self.compute(outputs, [Place("out", k, ()) for k in range(len(outputs))], None)

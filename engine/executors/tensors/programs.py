@@ -13,7 +13,7 @@ from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.noise import Minibatch, Online
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.sweep import resolved
-from ...plan import Parts
+from ...plan import Group, Parts, Shard
 from ..codegen.rule_reader import NotFusable
 from .landscape import Layout
 from .rule import Rule, average_rule, rule
@@ -53,11 +53,18 @@ def lanes(precision: str) -> int:
     return size // np.dtype(precision).itemsize
 
 
-def programs(parts: Parts, precision: str, steps: int) -> Programs:
-    """What these parts compile to, made once. Raises NotFusable with the reason."""
-    data = parts.landscape.dataset
+def programs(shard: Shard) -> Programs:
+    """What a shard compiles to, made once. Raises NotFusable with the reason."""
+    parts, study = shard.parts(), shard.group.study
+    data, observed = parts.landscape.dataset, watched(shard.group)
     units = (parts.landscape, parts.optimizer, parts.noise)
-    return _made(_Key(parts, (*(unit.model_dump_json() for unit in units), precision, steps, data.fingerprint if data is not None else "")))
+    texts = (*(unit.model_dump_json() for unit in units), data.fingerprint if data is not None else "")
+    return _made(_Key(parts, (*texts, study.precision, study.steps, observed)))
+
+
+def watched(group: Group) -> tuple[str, ...]:
+    """The observables that are recorded."""
+    return tuple(name for name in group.recorded if name in group.landscapes[0].observable_names)
 
 
 class _Key:
@@ -75,7 +82,7 @@ class _Key:
 
 @functools.lru_cache(maxsize=32)
 def _made(key: _Key) -> Programs:
-    parts, (*_, precision, steps, _) = key.parts, key.text
+    parts, (*_, precision, steps, observed) = key.parts, key.text
     land, noise = parts.landscape, parts.noise
     optimizer: Any = parts.optimizer.with_sizes(land.named_sizes)
     if not isinstance(land, ProgramLandscape):
@@ -87,7 +94,7 @@ def _made(key: _Key) -> Programs:
     rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
     samples = int(resolved(noise.size)) if isinstance(noise, Online) else 0
     layout = Layout(land, precision, lanes(precision))
-    gradient, looks = layout.gradient(rows, samples), layout.looks()
+    gradient, looks = layout.gradient(rows, samples), layout.looks(observed)
     if gradient.arena > LARGEST or looks.arena > MOST_SEEN:
         raise NotFusable(
             f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds"
