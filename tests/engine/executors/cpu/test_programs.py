@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import thalweg
-from helpers.studies import collected, shards
-from thalweg.engine import plan
+from helpers.studies import SWARMS, collected, example, shards
+from thalweg.engine import check, plan
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.cpu import programs
 from thalweg.engine.executors.cpu.programs import why_not
+from thalweg.specs.errors import SpecError
+from thalweg.specs.landscapes._tensor_landscape import ProgramLandscape
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
 from thalweg.specs.status import Status
 
 NETWORK = {
@@ -34,6 +37,24 @@ STUDY = {
     "steps": 40,
     "record": {"every": 8},
 }
+DRAWN = {
+    "kind": "expression",
+    "sizes": {"n": 11, "d": 3},
+    "variables": {"w": ["d"], "M": ["d", "d"]},
+    "draws": {"x": "normal(n, d)", "truth": "normal(d)"},
+    "parameters": {"l2": [0.0, 0.1]},
+    "value": "mean((x @ M @ w - x @ truth)**2) + l2*sum(w**2)",
+    "observables": {"far": "norm(M @ w - truth)"},
+}
+STREAM = {
+    "kind": "expression",
+    "sizes": {"d": 3},
+    "variables": {"w": ["d"]},
+    "samples": {"x": "normal(batch, d)"},
+    "value": "mean((x @ w - sum(x, axis=1))**2)",
+    "population": "sum((w - 1)**2)",
+}
+STEPPED = {**NETWORK, "value": "mean(cross_entropy(net(X), y)) + t/steps*(sum(W1**2) + sum(W2**2))"}
 SWEPT = {**NETWORK, "parameters": {"l2": [0.0, 0.1, 1.0]}}
 EVERYTHING = {"every": 8, "variables": ["loss", "params", "accuracy", "tested", "average_loss", "average_params"]}
 OPTIONS = {
@@ -42,6 +63,13 @@ OPTIONS = {
     "one sample": {"noise": {"kind": "minibatch", "size": 1}},
     "gaussian": {"noise": {"kind": "gaussian", "scale": [0.01, 0.1]}},
     "student_t": {"noise": {"kind": "student_t", "scale": 0.01, "df": [2.5, 4.0]}},
+    "reshuffled": {"noise": {"kind": "minibatch", "size": 7, "sampling": "reshuffle"}},
+    "shuffled once": {"noise": {"kind": "minibatch", "size": 7, "sampling": "shuffle_once"}},
+    "in order": {"noise": {"kind": "minibatch", "size": 7, "sampling": "in_order"}},
+    "drawn for every seed": {"landscape": DRAWN, "noise": "none"},
+    "minibatches of what is drawn": {"landscape": example("outlier_network"), "noise": {"kind": "minibatch", "size": 3}},
+    "new samples": {"landscape": STREAM, "noise": {"kind": "online", "size": 5}},
+    "the step in the formula": {"landscape": STEPPED},
     "landscape swept": {"landscape": SWEPT, "noise": "none"},
     "landscape swept, minibatch": {"landscape": SWEPT},
     "last record alone": {"record": {"last": True}},
@@ -66,6 +94,11 @@ OPTIMIZER_OPTIONS = {
     "matrices": {"kind": "muon", "lr": [0.01, 0.03]},
     "matrices and the rest": {"kind": "muon", "lr": 0.02, "rest": {"lr": [0.001, 0.01]}},
 }
+KINDS = [kind for kind in LANDSCAPES.kinds() if issubclass(LANDSCAPES.load(kind), ProgramLandscape)]
+LOSS_ALONE = {"matrix_quadratic": {"record": {"every": 8, "variables": ["loss", "params"]}}}
+"""Landscapes with an observable that has no compiled form."""
+NOT_COMPILED = {"fismo", "shampoo", "soap"}
+"""Rules with decompositions."""
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 
 
@@ -103,6 +136,50 @@ def test_every_option_of_an_optimizer(option, precision):
     fields = OPTIMIZER_OPTIONS[option]
     record = EVERYTHING if "average" in fields else {"every": 8}
     compare({**with_optimizer(**fields), "record": record, "precision": precision}, TOLERANCE[precision])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_landscape(kind):
+    compare(
+        {
+            **STUDY,
+            "landscape": example(kind),
+            "noise": "none",
+            "init": {"kind": "normal", "std": 0.3},
+            "steps": 20,
+            **LOSS_ALONE.get(kind, {}),
+        },
+        1e-9,
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OPTIMIZERS.kinds() if kind not in SWARMS])
+def test_every_optimizer(kind):
+    spec = {**STUDY, "optimizers": [{"kind": kind, "lr": [1e-3, 1e-2]}]}
+    try:
+        (shard,) = shards(spec)
+    except SpecError as error:
+        pytest.skip(str(error))  # rules with a landscape of their own
+    assert (why_not(shard.group) is not None) == (kind in NOT_COMPILED), why_not(shard.group)
+    if kind not in NOT_COMPILED:
+        compare(spec, 1e-9)
+
+
+def test_only_what_is_recorded_must_have_a_compiled_form():
+    land = {
+        "kind": "expression",
+        "variables": {"W": [3, 4]},
+        "value": "sum(W**2)",
+        "observables": {"size": "sum(W**4)", "top": "svdvals(W)[0]"},
+    }
+    spec = {**STUDY, "landscape": land, "init": "normal", "noise": "none"}
+    assert why_not(check(spec).groups[0]) == "no compiled form of svdvals"
+    compare({**spec, "record": {"every": 8, "variables": ["loss", "size"]}}, 1e-12)
+
+
+@pytest.mark.parametrize("kind", ["cbo", "cbs"])
+def test_particles_have_no_programs(kind):
+    assert why_not(check({**STUDY, "optimizers": [{"kind": kind, "particles": 4}]}).groups[0]) == "particles on a formula over tensors"
 
 
 ENDS = {
@@ -158,9 +235,10 @@ def test_infinities_end_a_run_and_its_neighbours_go_on():
 STATES = {**STUDY, "record": {"every": 8, "state": [0, 5, 17, 40]}}
 
 
+@pytest.mark.parametrize("sampling", ["replacement", "reshuffle"])
 @pytest.mark.parametrize("fields", [{}, {"average": "polyak"}, {"kind": "muon"}, {"kind": "sgd", "momentum": 0.9}], ids=str)
-def test_states_are_recorded_alike(fields):
-    spec = {**STATES, "optimizers": [{"kind": "adam", "lr": [0.003, 0.03], **fields}]}
+def test_states_are_recorded_alike(fields, sampling):
+    spec = {**STATES, "optimizers": [{"kind": "adam", "lr": [0.003, 0.03], **fields}], "noise": {**BATCHES, "sampling": sampling}}
     (expected,), (found,) = (thalweg.run(spec, executor=executor).children.values() for executor in ("array", "fused"))
     assert found.state.dims == expected.state.dims
     size = np.abs(expected.state.values).max(axis=(0, 1, 2))
@@ -172,6 +250,7 @@ WITH_NUMBERS = {
     "minibatch": {},
     "gaussian": {"noise": {"kind": "gaussian", "scale": 0.1}},
     "student_t": {"noise": {"kind": "student_t", "scale": 0.1}},
+    "reshuffled": {"noise": {**BATCHES, "sampling": "reshuffle"}},
     "own numbers": {"optimizers": [{"kind": "sgld", "lr": [0.01, 0.02], "temperature": 1e-3}], "record": {"every": 8}, "noise": "none"},
 }
 
