@@ -23,7 +23,7 @@ import numpy as np
 from . import ours, workers
 from .cases import CASES, OURS_ALONE
 
-PEERS = {"jax": "peers_jax", "torch": "peers_torch", "numpy": "peers_numpy", "cbx": "peers_cbx"}
+PEERS = {"jax": "peers_jax", "jax (best)": "peers_jax_best", "torch": "peers_torch", "numpy": "peers_numpy", "cbx": "peers_cbx"}
 
 
 def main() -> None:
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     given = parser.parse_args()
     lines = ["# Results", "", (__doc__ or "").split("\n\n", 1)[1].strip(), "", *environment(), ""]
+    os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count={os.cpu_count()}")  # for pmap
     drawn = {}
     for name in given.cases.split(","):
         title, study = CASES[name]
@@ -87,7 +88,7 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
             run()
             times[who].append(time.perf_counter() - began)
     runs = len(finals[mine])
-    agree(finals, noisy="noise" in study or "random" in study)
+    agree(finals, noisy=study.get("noise", "none") != "none" or "random" in study)
     best = np.array(times[mine])
     lines += [f"## {name}: {title}", "", "| | M steps/s | thalweg is faster by |", "|---|---:|---:|"]
     rates = {}
@@ -115,10 +116,27 @@ def shared(study: dict[str, Any]) -> dict[str, Any]:
     shards = [s for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups for s in group.shards()]
     if study["name"] in ("muon", "rastrigin"):
         return {"start": np.concatenate([Simulation(shard).start()[0] for shard in shards])}
+    if study["name"] in ("network", "softmax", "factors", "attention"):
+        return of_tensors(study, shards)
     if study["name"] == "rosenbrock":
         columns = [shard.columns()["optimizer"] for shard in shards]
         return {"grid": [np.concatenate([c[(field,)] for c in columns]) for field in ("lr", "beta1", "beta2")]}
     return {}
+
+
+def of_tensors(study: dict[str, Any], shards: list[Any]) -> dict[str, Any]:
+    """What peers take from us for formulas over tensors: starts, learning rates, the shapes of variables, data."""
+    from thalweg.engine.executors.array.simulation import Simulation
+
+    first = Simulation(shards[0])
+    land, lr = first.parts.landscape, first.parts.optimizer.lr
+    swept = [shard.columns().get("optimizer", {}).get(("lr",), lr) for shard in shards]
+    made = {"start": first.start()[0], "rates": np.unique(np.hstack([np.ravel(one) for one in swept])), "blocks": dict(land.blocks)}
+    if land.dataset is not None:
+        made["samples"] = (land.dataset.x.astype(study["precision"]), land.dataset.codes())
+    if "draws" in study["landscape"]:
+        made["tokens"] = first.p["tokens"][0]
+    return made
 
 
 def peers(name: str, module: Any, study: dict[str, Any]) -> dict[str, Any]:

@@ -44,9 +44,9 @@ def contestant(study: dict[str, Any], executor: str) -> Any:
 def fusable(study: dict[str, Any]) -> bool:
     """Whether kernels can run the case."""
     from thalweg.engine import check
-    from thalweg.engine.executors.cpu.points import why_not
+    from thalweg.engine.executors.choose import why_not_compiled
 
-    return all(why_not(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
+    return all(why_not_compiled(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
 
 
 def gemm_peak(rows: int) -> float:

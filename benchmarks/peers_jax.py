@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -127,6 +128,94 @@ def tensor(study: dict[str, Any], impl: str, unroll: int) -> Any:
 
     keys = jax.random.split(jax.random.key(0, impl=impl), study["seeds"])
     return functools.partial(_call, jax.jit(jax.vmap(one)), jnp.asarray(z, dtype), keys)
+
+
+def network(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Cases n: minibatches with replacement. Data, starts and learning rates are ours, here and in the cases below."""
+    return _by_users(study, impl, descent(study, network_loss(study), unroll))
+
+
+def network_loss(study: dict[str, Any]) -> Any:
+    """(variables, nothing, rows of a minibatch or None for all) -> cross-entropy of a tanh network."""
+    x, y = (jnp.asarray(a) for a in study["samples"])
+
+    def loss(w, own, rows):
+        z, c = (x, y) if rows is None else (x[rows], y[rows])
+        z = jnp.tanh(z @ w["W1"] + w["b1"]) @ w["W2"] + w["b2"]
+        return optax.softmax_cross_entropy_with_integer_labels(z, c).mean()
+
+    return loss
+
+
+def softmax(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case o."""
+    x, y = (jnp.asarray(a) for a in study["samples"])
+
+    def loss(w, own, rows):
+        return optax.softmax_cross_entropy_with_integer_labels(x @ w["W"] + w["b"], y).mean()
+
+    return _by_users(study, impl, descent(study, loss, unroll))
+
+
+def factors(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case p."""
+    rows, cols, rank = (study["landscape"][name] for name in ("rows", "cols", "rank"))
+    wanted = jnp.zeros((rows, cols)).at[jnp.arange(rank), jnp.arange(rank)].set(10.0 ** (-jnp.arange(rank) / (rank - 1)))
+
+    def loss(w, own, rows):
+        return 0.5 * jnp.sum((w["U"] @ w["V"].T - wanted) ** 2)
+
+    return _by_users(study, impl, descent(study, loss, unroll))
+
+
+def attention(study: dict[str, Any], impl: str, unroll: int) -> Any:
+    """Case q: every seed has tokens of its own."""
+    places, width = (study["landscape"]["sizes"][name] for name in ("places", "w"))
+
+    def loss(w, tokens, rows):
+        place = jnp.broadcast_to(jnp.eye(places, dtype=tokens.dtype), (*tokens.shape[:2], places))
+        given = jnp.concatenate([tokens, place], axis=2)
+        look = jax.nn.softmax((given @ w["Q"]) @ jnp.swapaxes(given @ w["K"], 1, 2) / jnp.sqrt(width), axis=2)
+        return jnp.mean((look @ (tokens @ w["V"]) - jnp.roll(tokens, 1, axis=1)) ** 2)
+
+    return _by_users(study, impl, descent(study, loss, unroll))
+
+
+def descent(study: dict[str, Any], loss: Any, unroll: int) -> Any:
+    """A function (start, the seed's own arrays, key, lr) -> final loss: all steps of one run of Adam."""
+    _precision(study)
+    batch = study["noise"]["size"] if isinstance(study.get("noise"), dict) else 0
+    samples = len(study["samples"][0]) if batch else 0
+
+    def one(start, own, key, lr):
+        w, optimizer, first = {}, optax.adam(lr), 0
+        for name, shape in study["blocks"].items():
+            w[name] = start[first : first + math.prod(shape)].reshape(shape)
+            first += math.prod(shape)
+
+        def step(carry, k):
+            w, state = carry
+            rows = jax.random.randint(k, (batch,), 0, samples) if batch else None
+            update, state = optimizer.update(jax.grad(loss)(w, own, rows), state)
+            return (optax.apply_updates(w, update), state), None
+
+        keys = jax.random.split(key, study["steps"]) if batch else None
+        (w, _), _ = jax.lax.scan(step, (w, optimizer.init(w)), keys, length=study["steps"], unroll=unroll)
+        return loss(w, own, None)
+
+    return one
+
+
+def of_seeds(study: dict[str, Any], impl: str) -> tuple[Any, Any, Any]:
+    """Starts, own arrays and keys of all seeds."""
+    own = None if "tokens" not in study else jnp.asarray(study["tokens"])
+    return jnp.asarray(study["start"]), own, jax.random.split(jax.random.key(0, impl=impl), study["seeds"])
+
+
+def _by_users(study: dict[str, Any], impl: str, one: Any) -> Any:
+    """jit(vmap(vmap)): seeds inside, learning rates outside."""
+    run = jax.jit(jax.vmap(jax.vmap(one, (0, 0, 0, None)), (None, None, None, 0)))
+    return functools.partial(_call, lambda *given: run(*given).ravel(), *of_seeds(study, impl), jnp.asarray(study["rates"]))
 
 
 def _precision(study: dict[str, Any]) -> Any:

@@ -123,6 +123,45 @@ def rosenbrock(study: dict[str, Any]) -> Any:
     return _fastest(run, step)
 
 
+def network(study: dict[str, Any]) -> Any:
+    """Cases n: all runs in batched products, the backpropagation written out; starts and data are ours."""
+    real, batch, count = getattr(torch, study["precision"]), study["noise"]["size"], study["seeds"] * len(study["rates"])
+    x, y = (torch.tensor(a) for a in study["samples"])
+    rates = torch.tensor(study["rates"], dtype=real).repeat_interleave(study["seeds"])[:, None, None]
+    classes = study["blocks"]["b2"][0]
+
+    def forward(w, z):
+        a = torch.tanh(torch.baddbmm(w[1], z, w[0]))
+        return a, torch.baddbmm(w[3], a, w[2])
+
+    def step(w, m, v, z, c, late, now):
+        a, out = forward(w, z)
+        q = (torch.softmax(out, -1) - torch.nn.functional.one_hot(c, classes)) / batch
+        e = torch.bmm(q, w[2].mT) * (1 - a * a)
+        g = [torch.bmm(z.mT, e), e.sum(1, keepdim=True), torch.bmm(a.mT, q), q.sum(1, keepdim=True)]
+        m = [0.9 * old + 0.1 * new for old, new in zip(m, g, strict=True)]
+        v = [0.999 * old + 0.001 * new * new for old, new in zip(v, g, strict=True)]
+        return [p - rates * (a1 / late) / (torch.sqrt(a2 / now) + 1e-8) for p, a1, a2 in zip(w, m, v, strict=True)], m, v
+
+    def run(advance):
+        flat, w, first = torch.tensor(study["start"]), [], 0
+        for shape in study["blocks"].values():
+            size = int(np.prod(shape))
+            w.append(
+                flat[:, first : first + size].reshape(-1, *(shape if len(shape) == 2 else (1, *shape))).repeat(len(study["rates"]), 1, 1)
+            )
+            first += size
+        m, v = [torch.zeros_like(a) for a in w], [torch.zeros_like(a) for a in w]
+        for t in range(1, study["steps"] + 1):
+            rows = torch.randint(0, len(x), (count, batch))
+            late, now = (torch.tensor(1 - beta**t, dtype=real) for beta in (0.9, 0.999))
+            w, m, v = advance(w, m, v, x[rows], y[rows], late, now)
+        lost = [torch.nn.functional.cross_entropy(forward([a[k : k + 1] for a in w], x[None])[1][0], y) for k in range(count)]
+        return torch.stack(lost).cpu().numpy()
+
+    return _fastest(run, step)
+
+
 def _fastest(run: Any, step: Any) -> Any:
     """The run with the compiled step where that works."""
     try:
