@@ -41,6 +41,14 @@ KINDS = {
         "record": LAST | {"variables": ["loss"]},
     },
     "fused swarm": {**NORMAL, "landscape": RASTRIGIN | {"dim": 20}, "optimizers": [CBO], "seeds": 1024, "steps": 10},
+    "fused network": {
+        "landscape": MLP,
+        "noise": {"kind": "minibatch", "size": 16},
+        "optimizers": [{"kind": "adam", "average": "ema"}],
+        "seeds": 1024,
+        "steps": 3,
+        "record": LAST,
+    },
     "array": {**NORMAL, "landscape": RASTRIGIN, "optimizers": ["adam"], "seeds": 8192, "steps": 20},
     "array wide": {
         **NORMAL,
@@ -98,7 +106,7 @@ KINDS = {
         "record": LAST,
     },
 }
-QUICK = ("fused", "fused statistics", "array", "array matrices", "array network", "array hessian")
+QUICK = ("fused", "fused network", "fused statistics", "array", "array matrices", "array network", "array hessian")
 """What `make test` measures; `make verify` measures all."""
 CHILD = """
 import json, sys, tempfile, thalweg
@@ -118,6 +126,8 @@ with tempfile.TemporaryDirectory() as folder:
 
 def small(spec, fused):
     """The same kind of study with next to nothing in it: it loads what the whole one needs."""
+    if fused and "data" in spec["landscape"]:
+        return spec | {"seeds": 1}  # other shapes are other kernels
     land = {k: min(v, 10) if k in ("dim", "rows", "cols", "inputs") else v for k, v in spec["landscape"].items()}
     return spec | {"landscape": land | ({"hidden": [2]} if "data" in land else {}), "seeds": 64 if fused else 1}
 
