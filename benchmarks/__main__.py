@@ -3,7 +3,8 @@
 Contestants of a case run in one process in turn (A B C A B C ...), after compiling and one warm-up each; the figures are medians, the
 ratios medians over the rounds. Everyone keeps the final loss of every run and nothing else. Before a ratio is printed the final losses
 must agree: medians within five standard errors where there is noise, or where there is none within 2 % of each other.
-JAX runs with each of its generators and unrollings once, and the fastest competes. Then thalweg alone: scaling, recording, memory,
+JAX runs with each of its generators and unrollings once, and the fastest competes; small networks also as an expert writes them after a search
+(peers_jax_best.py). Then thalweg alone: scaling, recording, memory,
 starts, roofline. A peer that is not installed is left out with a line that says so. Threads of all live as long as their contestants.
 """
 

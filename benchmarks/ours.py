@@ -46,7 +46,8 @@ def fusable(study: dict[str, Any]) -> bool:
     from thalweg.engine import check
     from thalweg.engine.executors.choose import why_not_compiled
 
-    return all(why_not_compiled(group) is None for group in check({k: v for k, v in study.items() if k not in OURS_ALONE}).groups)
+    plan = check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST})
+    return all(why_not_compiled(group) is None for group in plan.groups)
 
 
 def gemm_peak(rows: int) -> float:
