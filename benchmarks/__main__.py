@@ -3,8 +3,8 @@
 Contestants of a case run in one process in turn (A B C A B C ...), after compiling and one warm-up each; the figures are medians, the
 ratios medians over the rounds. Everyone keeps the final loss of every run and nothing else. Before a ratio is printed the final losses
 must agree: medians within five standard errors where there is noise, or where there is none within 2 % of each other.
-JAX runs with each of its generators and unrollings once, and the fastest competes; small networks also as an expert writes them after a search
-(peers_jax_best.py). Then thalweg alone: scaling, recording, memory,
+JAX runs with each of its generators and unrollings once, and the fastest competes: as its users write it, jit(vmap(scan)), and as an expert does
+after a search, pmap over the cores of lax.map in batches. Then thalweg alone: scaling, recording, memory,
 starts, roofline. A peer that is not installed is left out with a line that says so. Threads of all live as long as their contestants.
 """
 
@@ -77,7 +77,7 @@ def case(name: str, study: dict[str, Any], rounds: int, quick: bool, lines: list
     for peer, module in PEERS.items():
         try:
             loaded = importlib.import_module(f".{module}", __package__)
-            contestants |= peers(name, loaded, study) if hasattr(loaded, study["name"]) else {}
+            contestants |= peers(name, loaded, study)
         except ModuleNotFoundError as error:
             print(f"{peer} is left out: {error}", file=sys.stderr)
     finals, times = {}, {who: [] for who in contestants}
@@ -141,18 +141,19 @@ def of_tensors(study: dict[str, Any], shards: list[Any]) -> dict[str, Any]:
 
 
 def peers(name: str, module: Any, study: dict[str, Any]) -> dict[str, Any]:
-    """A peer's contestant; of several variants the one that is fastest in one try."""
-    make = getattr(module, study["name"])
+    """A peer's contestant, if it has the case; of several variants the one that is fastest in one try."""
     if not hasattr(module, "VARIANTS"):
-        return {module.NAME: make(study)}
+        return {module.NAME: getattr(module, study["name"])(study)} if hasattr(module, study["name"]) else {}
     tried = []
+    if not module.knows(study["name"]):
+        return {}
     for variant in module.VARIANTS:
         if name.startswith("a") or variant[0] == module.VARIANTS[0][0]:
-            run = make(study, *variant)
+            run = module.contestant(study, *variant)
             run()
             tried.append((ours.timed(run), variant, run))
     _, variant, run = min(tried, key=lambda t: t[0])
-    return {f"{module.NAME}, {variant[0]}, unroll {variant[1]}": run}
+    return {f"{module.NAME}, {module.words(*variant)}": run}
 
 
 def agree(finals: dict[str, np.ndarray], noisy: bool) -> None:

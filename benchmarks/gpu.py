@@ -229,13 +229,13 @@ def on_jax(study: dict[str, Any]) -> dict[str, Contestant]:
     if jax.default_backend() != "gpu":
         raise ImportError(f"JAX runs on the {jax.default_backend()} here: pip install 'jax[cuda13]'")
     peer, tried = importlib.import_module(".peers_jax", __package__), []
-    make, noisy = getattr(peer, study["name"]), "noise" in study
+    noisy = "noise" in study
     variants = [v for v in peer.VARIANTS if noisy or v[0] == peer.VARIANTS[0][0]]
     if noisy:
         keys = study["seeds"] * study["steps"] * 8  # bytes of threefry's, which JAX holds four times over
         variants = [(*v, False) for v in variants] + [(*v, True) for v in variants if v[0] == "threefry2x32" and 4 * keys < 60e9]
     for variant in variants:
-        run = make(study, *variant)
+        run = peer.contestant(study, *variant[:2], **({"ahead": variant[2]} if variant[2:] else {}))
         run()
         tried.append((timed(run), variant, run))
     _, variant, run = min(tried, key=lambda t: t[0])

@@ -1,25 +1,31 @@
-"""JAX as an expert writes small networks after a search: runs one after the other, some side by side, on every core a device of its own."""
+"""JAX as an expert finds it after a search: runs one after the other, some side by side, every core a device of its own."""
 
 import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from . import peers_jax
+from . import jax_runs
+from .peers_jax import called, knows
 
-NAME = "JAX pmap(lax.map), 8 side by side"
-SIDE_BY_SIDE = 8
+__all__ = ["NAME", "VARIANTS", "contestant", "knows", "words"]
+NAME = "JAX pmap(lax.map)"
+VARIANTS = [(impl, size) for impl in ("threefry2x32", "rbg", "unsafe_rbg") for size in (8, 64, 512)]
+"""Generators, and how many runs are side by side; the fastest counts."""
 
 
-def network(study: dict[str, Any]) -> Any:
-    """Cases n. The devices are the processor's cores, where __main__.py has asked XLA for that."""
+def contestant(study: dict[str, Any], impl: str, size: int) -> Any:
+    """A case, compiled: () -> final losses. The devices are the processor's cores, where __main__.py has asked XLA for that."""
     devices = jax.local_device_count()
-    one = peers_jax.descent(study, peers_jax.network_loss(study), 1)
-    starts, _, keys = peers_jax.of_seeds(study, "threefry2x32")
-    rates = jnp.asarray(study["rates"])
-    runs = len(rates) * len(starts)
-    every = (jnp.tile(starts, (len(rates), 1)), jnp.tile(keys, len(rates)), jnp.repeat(rates, len(starts)))
-    shared = tuple(a[: runs // devices * devices].reshape(devices, -1, *a.shape[1:]) for a in every)
-    run = jax.pmap(lambda *given: jax.lax.map(lambda z: one(z[0], None, z[1], z[2]), given, batch_size=SIDE_BY_SIDE))
-    return functools.partial(peers_jax._call, lambda *given: run(*given).reshape(-1), *shared)
+    one, given = getattr(jax_runs, study["name"])(study, impl, 1)
+    runs = len(given[0])
+    if runs % devices:
+        raise SystemExit(f"{study['name']}: {runs} runs cannot be dealt out to {devices} devices")
+    shared = tuple(a.reshape(devices, runs // devices, *a.shape[1:]) for a in given)
+    run = jax.pmap(lambda *mine: jax.lax.map(lambda own: one(*own), mine, batch_size=size))
+    return functools.partial(called, lambda *all_runs: run(*all_runs).reshape(-1), *shared)
+
+
+def words(impl: str, size: int) -> str:
+    """A variant in words."""
+    return f"{impl}, {size} side by side"
