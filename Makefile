@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN = .venv/bin
 OUT = out
+# Byte code is kept whatever the shell says: tests start many processes, which would read all packages anew.
+export PYTHONDONTWRITEBYTECODE =
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
 .PHONY: demo test test-browser lint types wheel unit claims verify fuzz docs peers bench gpu gpu-check clean
 
