@@ -4,14 +4,17 @@ import math
 import re
 from collections.abc import Sequence
 
-from ....specs.program.node import Node
-from .loops import REDUCTIONS, Loop
-from .nest import Axis, nest, offset_text, opened, pointer, repeated, typed
+from ....specs.program.node import Node, ordered
+from .loops import REACHING, REDUCTIONS, Loop
+from .nest import Axis, indented, nest, offset_text, opened, pointer, repeated, typed
 from .places import Place
 from .writer import Writer
 
 WORTH = {**dict.fromkeys(("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "arctan"), 16), "power": 40, "divide": 4, "sqrt": 6}
 """Operations that a function is worth, where it is not one."""
+
+FAR = "far_"
+"""What the names of functions begin with that look whether their argument is within reach."""
 
 
 class LoopWriter:
@@ -55,12 +58,25 @@ class LoopWriter:
             every.append(
                 f"{self.pointers[schedule.place(n)]}[{self.offset(schedule.place(n))}] = {text if n.kind == 'float' else f'F({text})'}"
             )
-        start = lines[:-1] + [("    " * (depth - 1)) + line for line in before] + lines[-1:]
-        body = [*self.initial, *start, *(inner + line for line in every), *(("    " * (depth - 1)) + line for line in after), *self.final]
+        outer = "    " * (depth - 1)
+        innermost = [lines[-1], *(inner + line for line in every)]
+        if checked := self.checked(outer, lines[-1]):
+            within_reach = [line.replace(FAR, "") for line in innermost]
+            innermost = [*checked, f"{outer}if far > REACH:", *indented(innermost), f"{outer}else:", *indented(within_reach)]
+        body = [*self.initial, *lines[:-1], *(outer + line for line in before), *innermost, *(outer + line for line in after), *self.final]
         parameters = [*self.pointers.values(), *self.scalars.values()]
         arguments = [*map(pointer, self.pointers), *self.scalars]
         kinds = ["P"] * len(self.pointers) + ["S"] * len(self.scalars)
         self.writer.call(parameters, body, arguments, kinds)
+
+    def checked(self, outer: str, opening: str) -> list[str]:
+        """A loop ahead of the innermost one that finds the largest argument of sines and the like, which are vectors only within their reach; none
+        where there are none of them."""
+        turns = [n for n in self.one.computed if n.function.name in REACHING]
+        needed = {id(n) for n in ordered([n.args[0] for n in turns])}
+        lines = [f"v{self.writer.index(n)} = {self.value(n)}".replace(FAR, "") for n in self.one.computed if id(n) in needed]
+        lines += [f"far = max(far, magnitude(F({self.read(n.args[0], n)})))" for n in turns]
+        return [f"{outer}far = magnitude(F(0.0))", opening, *(f"{outer}    {line}" for line in lines)] if turns else []
 
     def broadcast(self, a: Node, n: Node) -> Place:
         """Where the entries of a lie for each entry of the loop's shape."""

@@ -12,6 +12,8 @@ from ....specs.program.node import Node, node, ordered
 from ..codegen.rule_reader import NotFusable
 from .places import VIEWS, Place, numbers, row_major, seen
 
+REACHING = ("sin", "cos", "tan")
+"""Functions that are vectors of numbers only up to their REACH (cpu/elementary/); beyond, the C library has them."""
 ELEMENTWISE = {
     "add": "({0} + {1})",
     "subtract": "({0} - {1})",
@@ -34,7 +36,7 @@ ELEMENTWISE = {
     **{name: f"{name}({{0}})" for name in ("exp", "expm1", "log", "log1p", "sinh", "cosh", "tanh", "arctan", "sign")},
     "sqrt": "root({0})",
     "floor": "floor({0})",
-    **{name: f"far_{name}({{0}})" for name in ("sin", "cos", "tan")},
+    **{name: f"far_{name}({{0}})" for name in REACHING},
     **{name: f"{name}({{0}}, {{1}})" for name in ("maximum", "minimum")},
 }
 """Functions of each entry: what generated code writes for them."""

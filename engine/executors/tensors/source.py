@@ -14,7 +14,7 @@ import numpy as np
 from ....specs.program.node import Node
 from ..codegen.module_frame import ELEMENTARY, EXECUTORS
 from .loop_source import LoopWriter
-from .loops import Schedule, Step
+from .loops import REACHING, Schedule, Step
 from .places import Place
 from .step_source import Gather, StepWriter
 from .writer import Writer
@@ -44,10 +44,7 @@ JIT = dict(cache=True, nogil=True, _nrt=False, error_model="numpy", fastmath={{"
 INLINE = '@njit(forceinline=True, error_model="numpy", fastmath={"contract"}, **INNER)\n'
 HELPERS = {
     "floor": "def floor(x):\n    return np.floor(x)\n",
-    **{
-        f"far_{name}": f"def far_{name}(x):\n    return math.{name}(x) if magnitude(x) > REACH else {name}(x)\n"
-        for name in ("sin", "cos", "tan")
-    },
+    **{f"far_{name}": f"def far_{name}(x):\n    return math.{name}(x) if magnitude(x) > REACH else {name}(x)\n" for name in REACHING},
 }
 EXACT = re.compile(r"\bexact_([a-z_0-9]+)\(")
 

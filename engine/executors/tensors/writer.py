@@ -70,7 +70,12 @@ class Writer:
         for n in loop.computed:
             args = [self.read_number(a) for a in n.args]
             if self.exact:
-                text = NAMES.sub(lambda found: f"exact_{found[1]}(", ELEMENTWISE[n.function.name]).replace("F(", "float(").format(*args)
+                text = (
+                    NAMES.sub(lambda found: f"exact_{found[1]}(", ELEMENTWISE[n.function.name])
+                    .replace("F(", "float(")
+                    .replace("exact_far_", "math.")
+                    .format(*args)
+                )
             else:
                 text = self.text_of(n, args)
             self.calls.append(f"v{self.index(n)} = {text}")

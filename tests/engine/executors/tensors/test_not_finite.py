@@ -18,7 +18,7 @@ TEXTS = [
     "maximum(x, z)", "minimum(x, z)", "max(x, 0)", "min(x, b[1])", "clip(x, -1, 1)", "clip(x, s, 1)", "where(x > 0, x, z)", "where(isfinite(x), x, 0)",
     "where(x > z, 1, v)", "x == z", "x != z", "x < z", "x <= z", "not x > z", "x > 0 and z > 0", "x > 0 or z > 0", "x / z", "1 / x", "x*z", "x - x",
     "x**2", "x**3", "x**s", "abs(x)**v", "2**x", "logaddexp(x, z)", "cross_entropy(x, y)", "pick(x, y)", "one_hot(y, 11)*x", "x @ v", "b @ x",
-    "x @ z.T", "max(x @ z.T, axis=1)", "x[::-1]", "concat(x, z)", "take(v, y)", "cumsum(x, axis=0)", "cumsum(v)", "outer(b, v)", "diag(v)", "roll(v, 2)",
+    "x @ z.T", "max(x @ z.T, axis=1)", "x[::-1]", "concat(x, z)", "take(v, y)", "cos(x)", "tan(z)", "cos(sin(x))*sin(2*z)", "sum(sin(x)*v, axis=1)", "cos(x) + sin(s)", "tan(v)*sin(z)", "cumsum(x, axis=0)", "cumsum(v)", "outer(b, v)", "diag(v)", "roll(v, 2)",
 ]  # fmt: skip
 DIFFERENTIABLE = ["max(x)", "max(x, axis=0)", "min(x, axis=1)", "logsumexp(x, axis=1)", "where(x > 0, x*z, z)", "where(isfinite(x), x, 0)", "maximum(x, z)", "relu(x)",
                   "abs(x)", "clip(x, -1, 1)", "cross_entropy(x, y)", "pick(x, y)", "softmax(x)", "prod(v)", "norm(x)", "norm(v)", "sqrt(abs(x))", "log(x)", "x / z", "cumsum(x, axis=1)",
@@ -44,12 +44,14 @@ def numbers(case):
             x[0, ::2], x[1, ::3], z[0], v[:] = 0.0, -0.0, 0.0, 0.0
         case "ties":
             x[:, 3:6], v[[0, 4, 10]], z[:] = 3.0, 2.5, 3.0
+        case "far":  # where sines are no vectors any more
+            x[1, 4], x[2, 10], z[0], v[3] = 1e12, -3e9, 2e10, 1e11
         case "large":
             x[0], x[1], v[:], v[3] = 1e300, -1e200, 1e200, -3e200
     return made
 
 
-@pytest.mark.parametrize("case", ["missing", "all missing", "infinite", "all infinite", "zeros", "ties", "large"])
+@pytest.mark.parametrize("case", ["missing", "all missing", "infinite", "all infinite", "zeros", "ties", "far", "large"])
 def test_values(case):
     nodes = [Reading(INPUTS).read(text) for text in TEXTS]
     check(nodes, TEXTS, numbers(case))

@@ -28,10 +28,11 @@ def path(optimizer, executor, **changes):
         {"kind": "adamw", "lr": [0.01, 0.02], "beta2": "1 - 1/(t + k)", "weight_decay": "where(t < steps/2, 0.1, 0)"},
         {"kind": "adam", "lr": "0.1/t", "lr_scale": {"W2": "1/h", "b1": "k/t"}},
         {"kind": "adam", "lr": 0.1, "schedule": {"kind": "cosine", "floor": "0.1/k"}},
+        {"kind": "sgd", "lr": "0.1*(1 + sin(t)**2 + cos(2*t)/2 + tan(t/100))", "momentum": "tanh(t/10)*0.9"},
         {"kind": "muon", "lr": "0.1/t", "beta": "0.9 - 0.5/t", "rest": {"lr": "0.02/k", "beta1": "0.5 + 0.3/t"}},
         {"kind": "sgd", "lr": "0.2/h", "clip": {"kind": "norm", "at": "1/k"}, "average": {"kind": "ema", "decay": "1 - 1/(4*k)"}},
     ],
-    ids=["sgd", "adamw", "scaled", "schedule", "muon", "constants"],
+    ids=["sgd", "adamw", "scaled", "schedule", "waves", "muon", "constants"],
 )
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_they_are_what_they_are_on_arrays(optimizer, precision):
