@@ -152,7 +152,7 @@ class ProgramSimulation:
         for name, place in layout.own.items():
             if name in STEP:
                 continue
-            values = np.asarray(base.p[name])
+            values = layout.value(layout.of_seeds[name], base.p) if name in layout.of_seeds else np.asarray(base.p[name])
             if place.base == "scalar":
                 own.append(values.reshape(-1).astype(self.dtype))
             else:

@@ -1,18 +1,20 @@
 """From a landscape that is a formula over tensors to compiled functions: value and gradient on a batch, value and observables on all data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ....specs.landscapes._program import STEP, Program
 from ....specs.landscapes._tensor_landscape import ProgramLandscape
+from ....specs.program.arrays import Evaluation
 from ....specs.program.function import given
 from ....specs.program.node import Node, apply, ordered
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.split import replaced
 from ....specs.program.trace import trace
 from ..codegen.rule_reader import NotFusable
+from .ahead import fixed_parts
 from .expand import Arrays, expanded
 from .loops import Schedule
 from .places import Place, numbers, row_major
@@ -39,8 +41,20 @@ class Layout:
             if name in formula.fresh and not land.holds_samples:
                 continue
             shape = land.program().inputs[name].shape
-            self.own[name] = Place("drawn", self.drawn_size, row_major(shape))
-            self.drawn_size += math.prod(shape)
+            self.own[name] = self.room_in_drawn(shape)
+        self.random = {name for name, place in self.own.items() if place.base == "drawn"}
+        swept = {path[-1] for path in land.swept()}
+        self.still = {*self.random, *(name for name in formula.parameters if name not in swept)}
+        """The inputs besides data that stay the same while a run goes on, and are the same in all runs of a seed."""
+        self.ahead: dict[Node, Node] = {}
+        """Parts that are computed before a run -> the inputs in their place."""
+        self.of_seeds: dict[str, Node] = {}
+        """Those among them that hang on what is random, by the name of that input."""
+
+    def room_in_drawn(self, shape: tuple[int, ...]) -> Place:
+        """A place for an array that every seed has its own of."""
+        self.drawn_size += math.prod(shape)
+        return Place("drawn", self.drawn_size - math.prod(shape), row_major(shape))
 
     def keep(self, key: object, values: np.ndarray) -> Place:
         """A place in `shared` for these numbers, with padded rows."""
@@ -62,7 +76,7 @@ class Layout:
 
     def compute(self, outputs: Sequence[Node], targets: Sequence[Place], rows: int | None) -> Compute:
         """The function that puts these outputs at these places."""
-        outputs = expanded(outputs, self.precision)
+        outputs = expanded(self.with_ahead(outputs, rows), self.precision)
         places: dict[int, Place] = {}
         gathers: list[Gather] = []
         taken = 0
@@ -78,7 +92,7 @@ class Layout:
                 elif label in blocks:
                     places[id(n)] = Place("x", blocks[label].start, row_major(n.shape))
                 else:
-                    whole = self.own.get(label) or self.keep(label, self.data(label))
+                    whole = self.own.get(label) or self.known.get(label) or self.keep(label, self.data(label))
                     if rows is not None and label in self.land._of_samples["n"]:
                         size = numbers(n.shape, self.lanes)
                         target = Place("arena", taken, row_major(n.shape, self.lanes))
@@ -94,6 +108,33 @@ class Layout:
         wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
         schedule = Schedule(outputs, places, self.lanes, wanted, taken)
         return source(schedule, self.precision, self.lanes, "compute", COMPUTE, list(zip(outputs, targets, strict=True)), gathers)
+
+    def with_ahead(self, outputs: Sequence[Node], rows: int | None) -> list[Node]:
+        """The outputs with inputs in the place of what is computed before a run."""
+        own = {*self.own, *self.land.block_slices, FRESH}
+        data = {n.option("name") for n in ordered(outputs) if n.function.name == "input"} - own
+        sampled = set() if rows is None else set(self.land._of_samples["n"])
+        by = {}
+        for n in fixed_parts(outputs, (self.still | data) - sampled):
+            if n not in self.ahead:
+                label = f"ahead {len(self.ahead)}"
+                self.ahead[n] = given(label, n.shape, n.kind)
+                if self.random.isdisjoint(m.option("name") for m in ordered([n]) if m.function.name == "input"):
+                    self.keep(label, self.value(n, {}))
+                else:
+                    self.own[label], self.of_seeds[label] = self.room_in_drawn(n.shape), n
+            by[id(n)] = self.ahead[n]
+        return replaced(outputs, by) if by else list(outputs)
+
+    def value(self, n: Node, random: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What is computed before a run, from what is random, (1, seeds, ...) each."""
+        names = [m.option("name") for m in ordered([n]) if m.function.name == "input"]
+        numbers = self.land.numbers()
+        arrays = {name: np.reshape(numbers[name], (1, 1)) for name in names if name in numbers and name not in random}
+        arrays |= {name: random[name] for name in names if name in random}
+        arrays |= {name: np.asarray(self.data(name)) for name in names if name not in arrays}
+        (made,) = Evaluation([n])(np, {name: a.astype(self.precision) if a.dtype.kind == "f" else a for name, a in arrays.items()})
+        return made if random else made.reshape(n.shape)
 
     def data(self, label: str) -> np.ndarray:
         """X, y, X_test or y_test; classes by their number."""
