@@ -55,7 +55,9 @@ REDUCTIONS = {
 }
 """Functions over axes, and what they begin with."""
 ENTRYWISE = {*ELEMENTWISE, "unpick"}
-STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied"}
+DECOMPOSITIONS = {"svd", "svdvals", "eigh", "eigvalsh", "renewed_eigenvectors", "qr", "inv", "solve", "cholesky", "logdet"}
+"""What LAPACK computes of a matrix."""
+STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied", *DECOMPOSITIONS}
 """What is a step of its own."""
 FILLED = {"concat", "unindex", "prod_padded", "copied"}
 """Steps that take a number, repeated, as well as an array."""

@@ -123,10 +123,13 @@ def source(
         needed += (
             f"from {ELEMENTARY}.float64 import {used} as exact_{used}\n" if used != "floor" else "from math import floor as exact_floor\n"
         )
+    if writer.routines:
+        needed += f"from {EXECUTORS}.tensors.lapack import LAPACK, as_whole\n"
     head = HEAD.format(executors=EXECUTORS, imports=needed, precision=precision, helpers="".join(helpers))
     bits = np.dtype(precision).itemsize * 8
     made = [f"{product} = product({bits}, {lanes}, {', '.join(map(repr, key))})\n" for key, product in writer.products.items()]
+    made += [f"{routine} = LAPACK.{routine}(types.{precision})\n" for routine in sorted(writer.routines)]
     kernels = ["\n\n" + text.format(kernel) for text, kernel in writer.kernels.items()]
     main = f"\n\n@njit(types.void({', '.join(takes.values())}), **JIT)\ndef {name}({', '.join(takes)}):\n{body}"
     text = head + "".join(made) + "".join(kernels) + main
-    return Compute(text, schedule.size + 8 * lanes, writer.operations)
+    return Compute(text, schedule.size + writer.workspace + 8 * lanes, writer.operations)

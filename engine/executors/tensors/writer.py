@@ -28,6 +28,10 @@ class Writer:
     used: set[str] = field(default_factory=set)
     operations: float = 0.0
     products: dict[tuple[int | bool, ...], str] = field(default_factory=dict)
+    routines: set[str] = field(default_factory=set)
+    """Of LAPACK, by their names in Numba's library."""
+    workspace: int = 0
+    """Numbers of memory that one of them takes behind the arena."""
 
     def call(self, parameters: Sequence[str], body: Sequence[str], arguments: Sequence[str], kinds: Sequence[str]) -> None:
         """A kernel with this body, shared by all that have the same, and a call of it."""

@@ -72,3 +72,28 @@ def check(nodes, texts, data):
         if not np.allclose(found, other, rtol=1e-9, atol=1e-12, equal_nan=True):
             wrong.append(f"{text}: {found.ravel()} and not {other.ravel()}")
     assert not wrong, "\n".join(wrong)
+
+
+DECOMPOSED = [
+    *('svd(M, part="left")**2', 'svd(M, part="values")', "svdvals(M)", 'eigh(M, part="values")', "eigh(M, lower=True)**2", "eigvalsh(M)"),
+    *("qr(M)**2", 'qr(M, part="r")**2', "inv(M)", "solve(M, b)", "solve(M, L)", "solve(L, M)", "cholesky(M @ T(M))", "cholesky(M)", "logdet(M)"),
+    *("renewed_eigenvectors(M, L, s > 0)**2", "renewed_eigenvectors(M, L, s < 0)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_decompositions_of_what_is_not_finite_or_singular(precision):
+    """One matrix of a stack spoils no other: a sound one, one with a NaN, one with an infinity, one of zeros, one that is not positive definite."""
+    rng = np.random.default_rng(0)
+    stack = rng.normal(size=(6, 3, 3))
+    stack[:2] = stack[:2] @ np.swapaxes(stack[:2], 1, 2)
+    stack[2, 1, 2], stack[3, 2, 2], stack[4] = NAN, -INFINITY, 0.0
+    data = {"M": stack, "L": rng.normal(size=(6, 3, 3)), "b": rng.normal(size=(6, 3, 1)), "s": np.array(0.5)}
+    known = {name: given(name, values.shape) for name, values in data.items()}
+    nodes = [Reading(known).read(text) for text in DECOMPOSED]
+    if precision == "float64":
+        check(nodes, DECOMPOSED, data)
+    else:
+        found, exact = compiled(nodes, data, precision), evaluate(nodes, np, data)
+        for text, one, other in zip(DECOMPOSED, found, exact, strict=True):
+            np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3, err_msg=text)
