@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,15 @@ def over_tensors(group: Group) -> bool:
     from ...specs.landscapes._tensor_landscape import ProgramLandscape
 
     return isinstance(group.landscapes[0], ProgramLandscape)
+
+
+def load_lapack(groups: Iterable[Group]) -> None:
+    """Load the LAPACK that kernels of these groups call, where any does: whoever limits the threads of libraries must find it."""
+    for group in filter(over_tensors, groups):
+        from .cpu.programs import programs_of
+
+        if any(made.lapack for made in programs_of(group)):
+            import scipy.linalg.cython_lapack  # noqa: F401
 
 
 def why_not_compiled(group: Group) -> str | None:

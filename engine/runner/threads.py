@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from ...specs.errors import RunError, StoreError, ThalwegError
 from ..cores import cores
-from ..executors.choose import choose, simulation
+from ..executors.choose import choose, load_lapack, simulation
 from ..executors.cpu.core_pool import kernel_pool
 from ..executors.executor import Executor
 from ..executors.outcome import Block
@@ -85,6 +85,8 @@ def drive(
     on_device = any(executors[shard.group.name].device == "cuda" for shard in todo)
     workers = 1 if on_device else max(1, min(most, len(todo)))  # one shard fills a device, and its memory
     over = threading.Event()
+    fused = {shard.group.name: shard.group for shard in todo if executors[shard.group.name] == Executor("fused")}
+    load_lapack(fused.values())
     with (
         threadpool_limits(limits=1),
         kernel_pool(most) as kernels,

@@ -43,11 +43,16 @@ def why_not(group: Group) -> str | None:
     try:
         if group.diagnostics:
             raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            programs(shard)
+        for _ in programs_of(group):
+            pass
     except NotFusable as reason:
         return str(reason)
     return None
+
+
+def programs_of(group: Group) -> Iterator[Programs]:
+    """What the group's shards compile to. Raises NotFusable."""
+    return map(programs, group.shards() if any(d.structural for d in group.dims) else [next(group.shards())])
 
 
 def processor_seconds(group: Group) -> float:

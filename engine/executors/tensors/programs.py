@@ -38,10 +38,19 @@ class Programs:
     shared: np.ndarray
 
     @property
+    def every(self) -> list[Compute]:
+        """What is called."""
+        return [self.gradient, self.looks, self.rule.compute, *([self.average.compute] if self.average else [])]
+
+    @property
     def arena(self) -> int:
         """Numbers of memory that the largest of them takes."""
-        every = [self.gradient, self.looks, self.rule.compute, *([self.average.compute] if self.average else [])]
-        return max(one.arena for one in every)
+        return max(one.arena for one in self.every)
+
+    @property
+    def lapack(self) -> bool:
+        """Whether any of them calls routines of LAPACK."""
+        return any(one.lapack for one in self.every)
 
 
 def lanes(precision: str) -> int:
