@@ -55,9 +55,9 @@ REDUCTIONS = {
 }
 """Functions over axes, and what they begin with."""
 ENTRYWISE = {*ELEMENTWISE, "unpick"}
-DECOMPOSITIONS = {"svd", "svdvals", "eigh", "eigvalsh", "renewed_eigenvectors", "qr", "inv", "solve", "cholesky", "logdet"}
-"""What LAPACK computes of a matrix."""
-STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied", *DECOMPOSITIONS}
+MATRIX_FUNCTIONS = {"expm", "svd", "svdvals", "eigh", "eigvalsh", "renewed_eigenvectors", "qr", "inv", "solve", "cholesky", "logdet"}
+"""What is computed of matrices as a whole."""
+STEPS = {"matmul", "concat", "unindex", "take", "untake", "prod_padded", "cumsum", "copied", *MATRIX_FUNCTIONS}
 """What is a step of its own."""
 FILLED = {"concat", "unindex", "prod_padded", "copied"}
 """Steps that take a number, repeated, as well as an array."""

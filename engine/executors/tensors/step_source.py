@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....specs.program.node import Node
-from .decompositions import Decomposition
-from .loops import DECOMPOSITIONS, Step
+from .loops import MATRIX_FUNCTIONS, Step
+from .matrix_functions import MatrixFunction
 from .nest import entry, nest, offset_text, opened, pointer, repeated
 from .places import Place, ones_to_zero, reshaped, seen
 from .writer import Writer
@@ -36,8 +36,8 @@ class StepWriter:
         n = step.node
         if step.copies:
             self.copy(n, self.schedule.place(n))
-        elif n.function.name in DECOMPOSITIONS:
-            Decomposition(self.writer, n, step.args, self.schedule.place(n)).write()
+        elif n.function.name in MATRIX_FUNCTIONS:
+            MatrixFunction(self.writer, n, step.args, self.schedule.place(n)).write()
         else:
             getattr(self, f"on_{n.function.name}")(n, step.args, self.schedule.place(n))
 

@@ -272,6 +272,7 @@ WITH_NUMBERS = {
     "student_t": {"noise": {"kind": "student_t", "scale": 0.1}},
     "reshuffled": {"noise": {**BATCHES, "sampling": "reshuffle"}},
     "own numbers": {"optimizers": [{"kind": "sgld", "lr": [0.01, 0.02], "temperature": 1e-3}], "record": {"every": 8}, "noise": "none"},
+    "decompositions": {"optimizers": [{"kind": "shampoo", "lr": [0.01, 0.02]}], "record": {"every": 8}},
 }
 
 

@@ -63,20 +63,20 @@ def test_gradients(case):
     check([n for some in nodes for n in some], [f"{text} by {name}" for text in DIFFERENTIABLE for name in "xvz"], numbers(case))
 
 
-def check(nodes, texts, data):
+def check(nodes, texts, data, precision="float64", rtol=1e-9, atol=1e-12):
     with np.errstate(all="ignore"):
         expected = evaluate(nodes, np, data)
     wrong = []
-    for n, text, found, other in zip(nodes, texts, compiled(nodes, data), expected, strict=True):
+    for n, text, found, other in zip(nodes, texts, compiled(nodes, data, precision), expected, strict=True):
         other = np.broadcast_to(np.asarray(other, dtype=float), n.shape)
-        if not np.allclose(found, other, rtol=1e-9, atol=1e-12, equal_nan=True):
+        if not np.allclose(found, other, rtol=rtol, atol=atol, equal_nan=True):
             wrong.append(f"{text}: {found.ravel()} and not {other.ravel()}")
     assert not wrong, "\n".join(wrong)
 
 
 DECOMPOSED = [
     *('svd(M, part="left")**2', 'svd(M, part="values")', "svdvals(M)", 'eigh(M, part="values")', "eigh(M, lower=True)**2", "eigvalsh(M)"),
-    *("qr(M)**2", 'qr(M, part="r")**2', "inv(M)", "solve(M, b)", "solve(M, L)", "solve(L, M)", "cholesky(M @ T(M))", "cholesky(M)", "logdet(M)"),
+    *("qr(M)**2", 'qr(M, part="r")**2', "inv(M)", "solve(M, b)", "solve(M, L)", "solve(L, M)", "cholesky(M @ T(M))", "cholesky(M)", "logdet(M)", "expm(M)"),
     *("renewed_eigenvectors(M, L, s > 0)**2", "renewed_eigenvectors(M, L, s < 0)"),
 ]  # fmt: skip
 
@@ -91,9 +91,4 @@ def test_decompositions_of_what_is_not_finite_or_singular(precision):
     data = {"M": stack, "L": rng.normal(size=(6, 3, 3)), "b": rng.normal(size=(6, 3, 1)), "s": np.array(0.5)}
     known = {name: given(name, values.shape) for name, values in data.items()}
     nodes = [Reading(known).read(text) for text in DECOMPOSED]
-    if precision == "float64":
-        check(nodes, DECOMPOSED, data)
-    else:
-        found, exact = compiled(nodes, data, precision), evaluate(nodes, np, data)
-        for text, one, other in zip(DECOMPOSED, found, exact, strict=True):
-            np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3, err_msg=text)
+    check(nodes, DECOMPOSED, data, precision, *((1e-9, 1e-12) if precision == "float64" else (2e-3, 2e-3)))

@@ -1,4 +1,5 @@
-"""Generated source of decompositions of matrices, which LAPACK takes apart: the routines that NumPy calls, so that signs of vectors agree.
+"""Generated source of functions of whole matrices: decompositions by LAPACK, with the routines that NumPy calls, so that signs of vectors agree, and
+the exponential.
 
 A matrix is copied in the order of columns to memory behind the arena, and what comes of it is copied from there to its place. Where a matrix is not
 finite, or refused, NaN stands. The routines are SciPy's, through those functions of Numba's library that its own linear algebra calls: machine
@@ -8,6 +9,7 @@ code on disk names these, and holds no address.
 import math
 from collections.abc import Sequence
 
+from ....specs.functions.expm import DEGREE, LARGEST
 from ....specs.program.node import Node
 from .nest import nest, offset_text, opened, pointer, repeated
 from .places import Place
@@ -28,8 +30,11 @@ WORTH = {
 """Operations that an entry of the matrix is worth, measured: up to matrices of 128 x 128 the speed of LAPACK grows as fast as they do. Eigenvectors
 that are renewed count as if that were every tenth time."""
 
+EXPONENTIAL = 5
+"""Operations that each number of a row adds to an entry's of an exponential: some nine products."""
 
-class Decomposition:
+
+class MatrixFunction:
     """The kernel of one node: `p` is its result, `q` its matrix, `b` another one, and `w` memory."""
 
     def __init__(self, writer: Writer, n: Node, args: Sequence[Node], place: Place):
@@ -52,7 +57,8 @@ class Decomposition:
         names = ["p", "q", "b", "when"][: len(self.places)]
         room = pointer(Place("arena", self.writer.schedule.size, ()))
         self.writer.workspace = max(self.writer.workspace, self.taken)
-        self.writer.operations += WORTH[self.n.function.name] * self.matrices * self.rows * self.columns
+        worth = WORTH.get(self.n.function.name, EXPONENTIAL * self.rows)
+        self.writer.operations += worth * self.matrices * self.rows * self.columns
         self.writer.call([*names, "w"], body, [*map(pointer, self.places), room], ["P"] * (len(names) + 1))
 
     # parts of the text
@@ -189,6 +195,39 @@ class Decomposition:
         lines += [*self.refused("numba_xxgetrf", n, n, at(A), n, pivots), "total = F(0.0)", f"for i in range({n}):"]
         lines.append(f"    total += F(math.log(abs(w[{A} + i * {n + 1}]))) if not refused else F(0.0)")
         return [*lines, f"p[{offset_text(self.axes, 0)}] = NAN if not finite else -INFINITY if refused else total"]
+
+    def expm(self) -> list[str]:
+        n, wide = self.rows, -(-self.rows // self.writer.lanes) * self.writer.lanes
+        powers, total, other = [0, *(self.room(n * wide) for _ in range(4))], self.room(n * wide), self.room(n * wide)
+        name = self.writer.products.setdefault((n, n, n, wide, 1, wide, wide, False), f"product{len(self.writer.products)}")
+
+        def product(to: int, a: int, b: int) -> str:
+            return f"{name}({at(to)}, {at(a)}, {at(b)})"
+
+        def set_to(to: int, value: str) -> list[str]:
+            return [f"for i in range({n}):", f"    for j in range({n}):", f"        w[{to} + i * {wide} + j] = {value}"]
+
+        def value(of: int) -> str:
+            return f"w[{of} + i * {wide} + j]"
+
+        lines = ["norm, finite = F(0.0), True", f"for j in range({n}):", "    total = F(0.0)", f"    for i in range({n}):"]
+        lines += [f"        total += abs({self.entry(1, 'i', 'j')})", f"    total /= F({LARGEST})", "    finite &= total <= LARGEST"]
+        lines += ["    norm = max(norm, total)", "halvings = int(math.ceil(math.log2(norm))) if finite and norm > F(1.0) else 0"]
+        lines += ["scale = F(math.ldexp(1.0, -halvings))", *set_to(powers[1], f"{self.entry(1, 'i', 'j')} * scale")]
+        lines += [product(powers[k], powers[k // 2], powers[k - k // 2]) for k in (2, 3, 4)]
+        before = f"{value(powers[4])} / F({math.factorial(DEGREE)}.0)"
+        for lowest in range(DEGREE - 4, -1, -4):
+            if lowest < DEGREE - 4:
+                lines.append(product(other, total, powers[4]))
+                before = value(other)
+            more = [f"{value(powers[k])} / F({math.factorial(lowest + k)}.0)" for k in range(1, 4)]
+            lines += set_to(total, " + ".join([before, f"F({1 / math.factorial(lowest)} if i == j else 0.0)", *more]))
+        lines += [
+            "for k in range(halvings):",
+            f"    {product(other, total, total)}",
+            *("    " + line for line in set_to(total, value(other))),
+        ]
+        return [*lines, "refused = False", *self.put(n, n, value(total))]
 
 
 def at(offset: int) -> str:
