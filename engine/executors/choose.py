@@ -22,7 +22,8 @@ which a device is not worth the way there."""
 SHORT = 2 * 10**4
 """Steps of all shards, up to which that holds: a step takes the array executor some tenth of a millisecond, however few the runs."""
 WORTH_COMPILING = 0.25
-"""Seconds that compiled programs of a formula over tensors should take at least: arrays take several times as long, compiling some seconds."""
+"""Seconds that compiled programs of a formula over tensors should take at least, besides LAPACK: arrays take several times as long for all else,
+compiling some seconds."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
 WASTE, ROOMY = 2, 2**28

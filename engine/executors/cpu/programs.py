@@ -56,17 +56,24 @@ def programs_of(group: Group) -> Iterator[Programs]:
 
 
 def processor_seconds(group: Group) -> float:
-    """Seconds that a group's runs take one processor, roughly and whatever is known of this machine: the choice of an executor hangs on it."""
+    """Seconds that a group's runs take one processor besides LAPACK, roughly and whatever is known of this machine: the choice of an executor hangs
+    on it."""
     shard = next(group.shards())
-    return group.runs * group.study.steps * step_seconds(programs(shard), group, shard.parts())
+    made = programs(shard)
+    lapack = step_operations(made, group, "lapack") * SECONDS[group.study.precision]
+    return group.runs * group.study.steps * (step_seconds(made, group, shard.parts()) - lapack)
+
+
+def step_operations(made: Programs, group: Group, which: str = "operations") -> float:
+    """Operations of a run's step in its programs, or with "lapack" those of LAPACK."""
+    often = len(group.steps) / max(1, group.study.steps)
+    return getattr(made.gradient, which) + getattr(made.rule.compute, which) + getattr(made.looks, which) * often
 
 
 def step_seconds(made: Programs, group: Group, parts: Any) -> float:
     """Seconds of a run's step, by the operations of its programs."""
-    looks = made.looks.operations * len(group.steps) / max(1, group.study.steps)
     noise = parts.landscape.size * NORMAL[group.study.precision] * isinstance(parts.noise, (Gaussian, StudentT))
-    operations = made.gradient.operations + made.rule.compute.operations + looks + noise
-    return operations * SECONDS[group.study.precision] + STEP_SECONDS
+    return (step_operations(made, group) + noise) * SECONDS[group.study.precision] + STEP_SECONDS
 
 
 class ProgramSimulation:

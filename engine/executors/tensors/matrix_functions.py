@@ -57,8 +57,9 @@ class MatrixFunction:
         names = ["p", "q", "b", "when"][: len(self.places)]
         room = pointer(Place("arena", self.writer.schedule.size, ()))
         self.writer.workspace = max(self.writer.workspace, self.taken)
-        worth = WORTH.get(self.n.function.name, EXPONENTIAL * self.rows)
-        self.writer.operations += worth * self.matrices * self.rows * self.columns
+        entries, name = self.matrices * self.rows * self.columns, self.n.function.name
+        self.writer.lapack += WORTH.get(name, 0) * entries
+        self.writer.operations += WORTH.get(name, EXPONENTIAL * self.rows) * entries
         self.writer.call([*names, "w"], body, [*map(pointer, self.places), room], ["P"] * (len(names) + 1))
 
     # parts of the text

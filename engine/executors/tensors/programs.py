@@ -50,7 +50,7 @@ class Programs:
     @property
     def lapack(self) -> bool:
         """Whether any of them calls routines of LAPACK."""
-        return any(one.lapack for one in self.every)
+        return any(one.lapack > 0 for one in self.every)
 
 
 def lanes(precision: str) -> int:

@@ -57,8 +57,8 @@ class Compute:
     arena: int
     operations: float
     """Of a call, as cpu/rates.py counts them."""
-    lapack: bool
-    """Whether it calls routines of LAPACK."""
+    lapack: float
+    """Of these, what routines of LAPACK do, which take as long in array operations."""
 
 
 def source(
@@ -134,4 +134,4 @@ def source(
     kernels = ["\n\n" + text.format(kernel) for text, kernel in writer.kernels.items()]
     main = f"\n\n@njit(types.void({', '.join(takes.values())}), **JIT)\ndef {name}({', '.join(takes)}):\n{body}"
     text = head + "".join(made) + "".join(kernels) + main
-    return Compute(text, schedule.size + writer.workspace + 8 * lanes, writer.operations, bool(writer.routines))
+    return Compute(text, schedule.size + writer.workspace + 8 * lanes, writer.operations, writer.lapack)

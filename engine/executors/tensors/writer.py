@@ -27,6 +27,8 @@ class Writer:
     calls: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     operations: float = 0.0
+    lapack: float = 0.0
+    """Of these, what routines of LAPACK do."""
     products: dict[tuple[int | bool, ...], str] = field(default_factory=dict)
     routines: set[str] = field(default_factory=set)
     """Of LAPACK, by their names in Numba's library."""

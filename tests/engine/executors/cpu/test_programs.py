@@ -5,9 +5,9 @@ import pytest
 import thalweg
 from helpers.studies import SWARMS, collected, example, shards
 from thalweg.engine import check, plan
-from thalweg.engine.executors.choose import array_simulation, simulation
+from thalweg.engine.executors.choose import WORTH_COMPILING, array_simulation, choose, simulation
 from thalweg.engine.executors.cpu import programs
-from thalweg.engine.executors.cpu.programs import why_not
+from thalweg.engine.executors.cpu.programs import processor_seconds, why_not
 from thalweg.specs.errors import SpecError
 from thalweg.specs.landscapes._tensor_landscape import ProgramLandscape
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
@@ -183,6 +183,17 @@ def test_observables_of_muon_conditioning():
     spec = {**STUDY, "landscape": land, "noise": "none", "zip": [["landscape.left", "landscape.right"]]}
     optimizers = [{"kind": "muon", "method": "polar", "scale": "none", "lr": [0.01, 0.1]}, {"kind": "fismo", "beta": 0.95, "mu": 1e-3}]
     compare({**spec, "optimizers": optimizers, "steps": 30, "record": {"every": 5, "variables": ["loss", "params", *names]}}, 1e-8)
+
+
+def test_what_lapack_does_is_no_reason_to_compile():
+    land = {"kind": "matrix_quadratic", "rows": 16, "cols": 16}
+    optimizers = [{"kind": "muon", "method": "polar"}, {"kind": "muon", "label": "ns"}]
+    spec = {**STUDY, "landscape": land, "noise": "none", "optimizers": optimizers, "seeds": 200, "steps": 200, "record": {"last": True}}
+    polar, products = check(spec).groups
+    assert choose(polar).reason == "too little work to be worth compiling"
+    shard = next(polar.shards())
+    assert polar.runs * 200 * programs.step_seconds(programs.programs(shard), polar, shard.parts()) > 2 * WORTH_COMPILING
+    assert processor_seconds(products) > processor_seconds(polar)
 
 
 def test_only_what_is_recorded_must_have_a_compiled_form():
