@@ -129,9 +129,9 @@ def on_cuda(group: Group, wanted: str) -> Choice:
 
 def why_not_on_cuda(group: Group) -> str | None:
     """Why this group has no kernel for CUDA, or None."""
-    from .cuda import points, swarms
+    from .cuda import points, programs, swarms
 
-    return (swarms if group.particles else points).why_not(group)
+    return (programs if over_tensors(group) else swarms if group.particles else points).why_not(group)
 
 
 def simulation(
@@ -163,8 +163,11 @@ def on_device(shard: Shard, executor: "Executor | str", begin: Any = None) -> An
     """What runs a shard on the CUDA device."""
     if Executor.of(executor).kind == "fused":
         from .cuda.points import CudaSimulation
+        from .cuda.programs import CudaPrograms
         from .cuda.swarms import CudaSwarm
 
+        if over_tensors(shard.group):
+            return CudaPrograms(shard, begin)
         return (CudaSwarm if shard.group.particles else CudaSimulation)(shard)
     from .cuda.array_simulation import DeviceSimulation
     from .cuda.newton_schulz import with_kernels

@@ -11,7 +11,6 @@ from ....specs import formulas
 from ....specs.average import Average
 from ....specs.clip import ClipNorm, ClipValue
 from ....specs.expression import Formula, parse
-from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.landscapes.base import SymbolicLandscape
 from ....specs.noise import SAMPLED
 from ....specs.sweep import resolved
@@ -29,8 +28,6 @@ SWARM_BYTES = 2**26
 def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
     """The generated modules of these parts. Raises NotFusable with the reason."""
     landscape, optimizer = parts.landscape, parts.optimizer
-    if isinstance(landscape, ProgramLandscape):
-        raise NotFusable("no kernel for formulas over tensors on the device yet")
     if not isinstance(landscape, SymbolicLandscape):
         raise NotFusable(f"the landscape {landscape.kind} is not a formula")
     if isinstance(parts.noise, SAMPLED):

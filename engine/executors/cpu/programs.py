@@ -85,9 +85,13 @@ class ProgramSimulation:
         self.parts, self.dtype = self.base.parts, np.dtype(self.study.precision)
         self.dim, self.points, self.seeds = self.base.dim, self.base.points, len(self.base.seeds)
         self.runs = self.points * self.seeds
-        self.programs: Programs = programs(shard)
+        self.programs: Programs = self.lowered()
         self.lanes = self.programs.layout.lanes
         self.states = {int(t): k for k, t in enumerate(shard.group.state_steps)}
+
+    def lowered(self) -> Programs:
+        """The shard's programs."""
+        return programs(self.shard)
 
     # what a forecast asks
 
@@ -327,8 +331,7 @@ class ProgramSimulation:
 
     def calls(self, t: int, stop: int, marks: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
         """Cut steps t .. stop - 1 into calls of the driver: (end, the marks in it, the first one's place)."""
-        samples = self.batch or max(1, self.parts.landscape.batch_count())
-        most = max(1, CALL_WORK * 64 // (self.runs * self.dim * samples))
+        most = max(1, self.most_steps())
         if self.rows_given:
             most = max(1, min(most, ROWS_BYTES // (8 * self.seeds * self.batch)))
         while t < stop:
@@ -337,15 +340,20 @@ class ProgramSimulation:
             yield end, np.ascontiguousarray(marks[place:beyond]), int(place)
             t = end
 
+    def most_steps(self) -> int:
+        """Steps of a call."""
+        samples = self.batch or max(1, self.parts.landscape.batch_count())
+        return CALL_WORK * 64 // (self.runs * self.dim * samples)
+
     def outputs(self, records: int) -> tuple[np.ndarray, ...]:
         """`scalars`, `params`, `averages` of the driver for so many records; what runs do not live to see is NaN."""
-        names, runs = self.shard.group.recorded, self.runs
-        scalars = sum(variable.is_scalar for variable in self.shard.group.variables)
+        return tuple(np.full(shape, np.nan, self.dtype) for shape in self.shapes(records))
 
-        def vectors(name: str) -> np.ndarray:
-            return np.full((runs, records, self.dim) if name in names else (0, 0, 0), np.nan, self.dtype)
-
-        return np.full((scalars, runs, records), np.nan, self.dtype), vectors("params"), vectors("average_params")
+    def shapes(self, records: int) -> list[tuple[int, int, int]]:
+        """Of `outputs`."""
+        names, scalars = self.shard.group.recorded, sum(variable.is_scalar for variable in self.shard.group.variables)
+        vectors = [(self.runs, records, self.dim) if name in names else (0, 0, 0) for name in ("params", "average_params")]
+        return [(scalars, self.runs, records), *vectors]
 
     def named(self, out: tuple[np.ndarray, ...]) -> dict[str, Any]:
         """The driver's output by variable, (points, seeds, records, ...)."""

@@ -19,7 +19,9 @@ loop counts.
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ....specs.status import Status
@@ -86,14 +88,30 @@ def signature(precision: str) -> tuple[Any, ...]:
     return types_of(ARGUMENTS, DIMENSIONS, precision)
 
 
-def types_of(arguments: tuple[str, ...], dimensions: dict[str, int], precision: str) -> tuple[Any, ...]:
-    """The types of a kernel's arguments; those without dimensions are numbers."""
+def types_of(
+    arguments: tuple[str, ...], dimensions: dict[str, int], precision: str, kinds: Mapping[str, str] = MappingProxyType(KINDS)
+) -> tuple[Any, ...]:
+    """The types of a kernel's arguments; those without dimensions are numbers.
+
+    Parameters
+    ----------
+    arguments, dimensions
+        Their names, and the dimensions of arrays.
+    precision
+        Of arrays.
+    kinds
+        Types of those that are of another kind, as KINDS has them.
+
+    Returns
+    -------
+    Types of numba-cuda.
+    """
     types: Any = importlib.import_module("numba.cuda.types")  # numba-cuda's own, not Numba's
 
     def kind(name: str) -> Any:
         if name not in dimensions:
-            return getattr(types, KINDS.get(name, "int64"))
-        return types.Array(getattr(types, KINDS.get(name, precision)), dimensions[name], "C")
+            return getattr(types, kinds.get(name, "int64"))
+        return types.Array(getattr(types, kinds.get(name, precision)), dimensions[name], "C")
 
     return tuple(map(kind, arguments))
 

@@ -1,7 +1,7 @@
 """From a landscape that is a formula over tensors to compiled functions: value and gradient on a batch, value and observables on all data."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,8 +28,9 @@ FRESH = "fresh'"
 class Layout:
     """Where the inputs of a landscape's programs lie: `x` the run's variables, `shared` what all runs share, `own` the run's numbers."""
 
-    def __init__(self, land: ProgramLandscape, precision: str, lanes: int):
-        self.land, self.precision, self.lanes = land, precision, lanes
+    def __init__(self, land: ProgramLandscape, precision: str, lanes: int, write: Callable[..., Compute] = source):
+        """`write` makes the text of a program, as `source` does for the processor."""
+        self.land, self.precision, self.lanes, self.write = land, precision, lanes, write
         self.pieces: list[np.ndarray] = []
         self.shared = 0
         self.known: dict[object, Place] = {}
@@ -107,7 +108,7 @@ class Layout:
                         places[id(n)] = whole
         wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
         schedule = Schedule(outputs, places, self.lanes, wanted, taken)
-        return source(schedule, self.precision, self.lanes, "compute", COMPUTE, list(zip(outputs, targets, strict=True)), gathers)
+        return self.write(schedule, self.precision, self.lanes, "compute", COMPUTE, list(zip(outputs, targets, strict=True)), gathers)
 
     def with_ahead(self, outputs: Sequence[Node], rows: int | None) -> list[Node]:
         """The outputs with inputs in the place of what is computed before a run."""

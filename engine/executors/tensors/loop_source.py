@@ -31,10 +31,7 @@ class LoopWriter:
         loop, schedule = self.one, self.schedule
         shape = loop.shape
         self.writer.operations += math.prod(shape) * sum(WORTH.get(n.function.name, 1) for n in (*loop.computed, *loop.reductions))
-        for n in (*loop.computed, *loop.reductions):
-            for a in n.args:
-                if id(a) not in self.local and not schedule.is_scalar(a):
-                    self.pointer(self.broadcast(a, n))
+        self.point((*loop.computed, *loop.reductions))
         for n in loop.stored:
             self.pointer(schedule.place(n))
         results = [(n, self.along(n)) for n in loop.reductions]
@@ -53,17 +50,29 @@ class LoopWriter:
         before, within, after = self.reductions(results)
         every = [f"v{self.writer.index(n)} = {self.value(n)}" for n in loop.computed]
         every += within  # before an entry that they read is overwritten
-        for n in loop.stored:
-            text = f"v{self.writer.index(n)}"
-            every.append(
-                f"{self.pointers[schedule.place(n)]}[{self.offset(schedule.place(n))}] = {text if n.kind == 'float' else f'F({text})'}"
-            )
+        every += [self.store(n) for n in loop.stored]
         outer = "    " * (depth - 1)
         innermost = [lines[-1], *(inner + line for line in every)]
         if checked := self.checked(outer, lines[-1]):
             within_reach = [line.replace(FAR, "") for line in innermost]
             innermost = [*checked, f"{outer}if far > REACH:", *indented(innermost), f"{outer}else:", *indented(within_reach)]
         body = [*self.initial, *lines[:-1], *(outer + line for line in before), *innermost, *(outer + line for line in after), *self.final]
+        self.call(body)
+
+    def point(self, nodes: Sequence[Node]) -> None:
+        """Have pointers to what these nodes read."""
+        for n in nodes:
+            for a in n.args:
+                if id(a) not in self.local and not self.schedule.is_scalar(a):
+                    self.pointer(self.broadcast(a, n))
+
+    def store(self, n: Node) -> str:
+        """The statement that stores an entry."""
+        text, place = f"v{self.writer.index(n)}", self.schedule.place(n)
+        return f"{self.pointers[place]}[{self.offset(place)}] = {text if n.kind == 'float' else f'F({text})'}"
+
+    def call(self, body: Sequence[str]) -> None:
+        """A kernel with this body, and its call."""
         parameters = [*self.pointers.values(), *self.scalars.values()]
         arguments = [*map(pointer, self.pointers), *self.scalars]
         kinds = ["P"] * len(self.pointers) + ["S"] * len(self.scalars)

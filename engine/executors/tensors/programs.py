@@ -1,6 +1,7 @@
 """What is compiled for a study over tensors: the programs of its landscape, of its optimizer's rule, and of its average."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,24 @@ from ...plan import Group, Parts, Shard
 from ..codegen.rule_reader import NotFusable
 from .landscape import Layout
 from .rule import Rule, average_rule, rule
-from .source import Compute
+from .source import Compute, source
 
 LARGEST = 2**18
 """Numbers of memory of a run's step from which on it leaves the cache of a core, and large products of matrices are quicker."""
 
 MOST_SEEN = 2**22
 """The same of what looks at all data, which is seldom."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What programs are compiled for."""
+
+    lanes: int
+    """Numbers in a vector."""
+    write: Callable[..., Compute] = source
+    holds: str = "a core's cache holds"
+    """What a run's step must fit into."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +74,13 @@ def lanes(precision: str) -> int:
     return size // np.dtype(precision).itemsize
 
 
-def programs(shard: Shard) -> Programs:
-    """What a shard compiles to, made once. Raises NotFusable with the reason."""
+def programs(shard: Shard, target: Target | None = None) -> Programs:
+    """What a shard compiles to for a target, this processor by default, made once. Raises NotFusable with the reason."""
     parts, study = shard.parts(), shard.group.study
     data, observed = parts.landscape.dataset, watched(shard.group)
     units = (parts.landscape, parts.optimizer, parts.noise)
     texts = (*(unit.model_dump_json() for unit in units), data.fingerprint if data is not None else "")
-    return _made(_Key(parts, (*texts, study.precision, study.steps, observed)))
+    return _made(_Key(parts, (*texts, study.precision, study.steps, observed)), target or Target(lanes(study.precision)))
 
 
 def watched(group: Group) -> tuple[str, ...]:
@@ -90,7 +102,7 @@ class _Key:
 
 
 @functools.lru_cache(maxsize=32)
-def _made(key: _Key) -> Programs:
+def _made(key: _Key, target: Target) -> Programs:
     parts, (*_, precision, steps, observed) = key.parts, key.text
     land, noise = parts.landscape, parts.noise
     optimizer: Any = parts.optimizer.with_sizes(land.named_sizes)
@@ -102,11 +114,11 @@ def _made(key: _Key) -> Programs:
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
     samples = int(resolved(noise.size)) if isinstance(noise, Online) else 0
-    layout = Layout(land, precision, lanes(precision))
+    layout = Layout(land, precision, target.lanes, target.write)
     gradient, looks = layout.gradient(rows, samples), layout.looks(observed)
     if gradient.arena > LARGEST or looks.arena > MOST_SEEN:
         raise NotFusable(
-            f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than a core's cache holds"
+            f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than {target.holds}"
         )
     try:
         program = traced(optimizer, land.blocks, precision, land.places)

@@ -20,7 +20,7 @@ from .expand import Arrays, expanded
 from .landscape import Layout
 from .loops import Schedule, copied
 from .places import VIEWS, Place, numbers, row_major
-from .source import RULE, Compute, source
+from .source import RULE, Compute
 
 CHANGING = ("t", "factor")
 """What comes first among a rule's own numbers, and changes from step to step: the number of the update, and the schedule's factor."""
@@ -163,7 +163,7 @@ def compiled(
     outputs = [copied(n) if moves_along(n, found, place) else n for n, place in zip(outputs, targets, strict=True)]
     wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
     schedule = Schedule(outputs, found, layout.lanes, wanted)
-    compute = source(schedule, layout.precision, layout.lanes, "rule", RULE, list(zip(outputs, targets, strict=True)))
+    compute = layout.write(schedule, layout.precision, layout.lanes, "rule", RULE, list(zip(outputs, targets, strict=True)))
     return Rule(compute, tuple(once.values()), tuple(states), size)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ....specs.program.node import Node
 from .loops import MATRIX_FUNCTIONS, Step
 from .matrix_functions import MatrixFunction
-from .nest import entry, nest, offset_text, opened, pointer, repeated
+from .nest import Axis, entry, nest, offset_text, opened, pointer, repeated
 from .places import Place, ones_to_zero, reshaped, seen
 from .writer import Writer
 
@@ -31,6 +31,17 @@ class StepWriter:
     def __init__(self, writer: Writer):
         self.writer, self.schedule, self.lanes, self.call = writer, writer.schedule, writer.lanes, writer.call
 
+    def opened(self, axes: Sequence[Axis]) -> tuple[list[str], int]:
+        """The heads of the outermost loops of a kernel."""
+        return opened(axes)
+
+    def all_of(self, size: int) -> str:
+        """The range of a kernel's outermost loop over so many entries."""
+        return f"range({size})"
+
+    def between(self) -> None:
+        """What comes between two kernels of a step, of which the second writes where the first did."""
+
     def write(self, step: Step) -> None:
         """A kernel for a step."""
         n = step.node
@@ -53,7 +64,7 @@ class StepWriter:
             if through is not None:
                 self.copies(x.shape, source, Place(place.base, place.offset, through))
                 return
-            body = [f"for k in range({x.size}):", f"    p[{entry(n.shape, place.strides)}] = q[{entry(x.shape, source.strides)}]"]
+            body = [f"for k in {self.all_of(x.size)}:", f"    p[{entry(n.shape, place.strides)}] = q[{entry(x.shape, source.strides)}]"]
             self.call(("p", "q"), body, (pointer(place), pointer(source)), ("P", "P"))
         else:
             shown = seen(n, source)
@@ -63,7 +74,7 @@ class StepWriter:
     def copies(self, shape: tuple[int, ...], source: Place, target: Place, value: str = "q[{0}]") -> None:
         """target <- source, entry by entry."""
         axes = nest(shape, [source.strides, target.strides])
-        body, depth = opened(axes)
+        body, depth = self.opened(axes)
         a, b = (offset_text(axes, k) for k in range(2))
         body.append("    " * depth + f"p[{b}] = {value.format(a)}")
         self.call(("p", "q"), body, (pointer(target), pointer(source)), ("P", "P"))
@@ -71,7 +82,7 @@ class StepWriter:
     def fill(self, target: Place, shape: tuple[int, ...], value: str) -> None:
         """Every entry <- a number."""
         axes = nest(shape, [target.strides])
-        body, depth = opened(axes)
+        body, depth = self.opened(axes)
         body.append("    " * depth + f"p[{offset_text(axes, 0)}] = {value}")
         self.call(("p",), body, (pointer(target),), ("P",))
 
@@ -98,7 +109,7 @@ class StepWriter:
         if self.schedule.is_scalar(a):
             strides = part.strides
             axes = nest(a.shape, [strides])
-            body, depth = opened(axes)
+            body, depth = self.opened(axes)
             body.append("    " * depth + f"p[{offset_text(axes, 0)}] = s")
             self.call(("p", "s"), body, (pointer(part), f"F({self.writer.scalar(a)})"), ("P", "S"))
         else:
@@ -116,12 +127,14 @@ class StepWriter:
                 strides.append(taken.step * stride)
             else:
                 offset += one * stride
+        self.between()
         self.filled(g, Place(place.base, offset, ones_to_zero(g.shape, tuple(strides))))
 
     def on_prod_padded(self, n: Node, args: Sequence[Node], place: Place) -> None:
         """Zeros, with an array from some place of an axis on."""
         (g,), axis = args, n.ndim + n.option("axis")
         self.fill(place, n.shape, "F(0.0)")
+        self.between()
         self.filled(g, Place(place.base, place.offset + n.option("start") * place.strides[axis], place.strides))
 
     def on_cumsum(self, n: Node, args: Sequence[Node], place: Place) -> None:
@@ -131,7 +144,7 @@ class StepWriter:
         others = tuple(m for j, m in enumerate(n.shape) if j != k)
         places = [Place(p.base, 0, tuple(s for j, s in enumerate(p.strides) if j != k)) for p in (source, place)]
         axes = nest(others, [p.strides for p in places])
-        body, depth = opened(axes)
+        body, depth = self.opened(axes)
         pad, a, b = "    " * depth, offset_text(axes, 0), offset_text(axes, 1)
         order = f"range({size - 1}, -1, -1)" if n.option("reverse") else f"range({size})"
         body += [f"{pad}s = F(0.0)", f"{pad}for k in {order}:", f"{pad}    s += q[{a} + k * {source.strides[axis]}]"]
@@ -144,7 +157,7 @@ class StepWriter:
         rows, rest = table.shape[0], n.shape[index.ndim :]
         t, k = self.schedule.place(table), self.schedule.place(index)
         front = nest(index.shape, [k.strides, place.strides[: index.ndim]])
-        body, depth = opened(front)
+        body, depth = self.opened(front)
         pad = "    " * depth
         body += [
             f"{pad}r = int(i[{offset_text(front, 0)}])",
@@ -165,7 +178,7 @@ class StepWriter:
         s, k = self.schedule.place(g), self.schedule.place(index)
         self.fill(place, n.shape, "F(0.0)")
         front = nest(index.shape, [k.strides, s.strides[: index.ndim]])
-        body, depth = opened(front)
+        body, depth = self.opened(front)
         pad = "    " * depth
         body += [f"{pad}r = int(i[{offset_text(front, 0)}])", f"{pad}r = r + {rows} if r < 0 else r", f"{pad}if (r >= 0) & (r < {rows}):"]
         inner = nest(rest, [place.strides[1:], s.strides[index.ndim :]], start=len(front))
@@ -186,8 +199,13 @@ class StepWriter:
             rows, front, spread = rows * front[0], (), [(), ()]  # one product of all rows
         self.writer.operations += PRODUCT * math.prod(front) * rows * inner * columns
         axes = nest(front, [place.strides[: len(front)], *spread])
-        body, depth = opened(axes)
-        moved = ["at(c, {})", "at(a, {})", "at(b, {})"] if front else ["c", "a", "b"]
+        self.product(axes, (rows, inner, columns), place, p, q)
+
+    def product(self, axes: Sequence[Axis], sizes: tuple[int, int, int], place: Place, p: Place, q: Place) -> None:
+        """At `place` the product of what lies at p and q, (rows, inner) by (inner, columns), for all of the axes in front."""
+        rows, inner, columns = sizes
+        body, depth = self.opened(axes)
+        moved = ["at(c, {})", "at(a, {})", "at(b, {})"] if axes else ["c", "a", "b"]
         c, x, y = (text.format(offset_text(axes, k)) for k, text in enumerate(moved))
         pad = "    " * depth
         if columns == 1:
