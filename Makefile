@@ -77,7 +77,7 @@ bench: .venv-peers/.ok
 
 # CUDA kernels compiled to sm_90 binaries, without a device; installs NVIDIA's compiler libraries, 460 MB, into their own environment.
 gpu-check: .venv-gpu-check/.ok
-	.venv-gpu-check/bin/python -m pytest tests/engine/executors/cuda/test_cuda_compile.py tests/engine/executors/cuda/test_cuda_simulator.py -o addopts="" -q -s
+	.venv-gpu-check/bin/python -m pytest tests/engine/executors/cuda/test_cuda_compile.py tests/engine/executors/cuda/test_cuda_simulator.py tests/engine/executors/cuda/test_cuda_programs.py -o addopts="" -q -s
 
 .venv-gpu-check/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv-gpu-check

@@ -151,7 +151,7 @@ def threads():
     made = ""
     for warp, count in ((4, 4), (1, 3), (2, 16)):
         with settings(cuda, WARP=warp, THREADS=(count,)):
-            made += option("a network, minibatches, adam", "float64") + optimizer("clip by norm", "float64")
+            made += optimizer("clip by norm", "float64")
     return made
 
 
@@ -266,6 +266,20 @@ def called(outputs, values):
     return [arrays["out"][p.offset : p.offset + size].reshape(n.shape) for n, p, size in zip(outputs, targets, sizes, strict=True)]
 
 
+def no_races(*names):
+    """Nobody reads or writes what another thread writes before all have waited for each other. The simulator's threads take turns of their own,
+    and would seldom show it."""
+    from .races import watched
+
+    with watched() as (seen, races), settings(cuda, WARP=1):
+        for name in names:
+            case, *given = CASES[name]
+            case(*given)
+    assert len(seen) > 100
+    assert not races, f"{len(races)} races, the first: {races[0]}"
+    return ""
+
+
 def no_kernel():
     """What has no form for the device says why."""
     for wrong, reason in (({"optimizers": [{"kind": "cbo", "particles": 4}]}, "particles"), ({"record": DIAGNOSTIC}, "is recorded")):
@@ -274,6 +288,11 @@ def no_kernel():
     return ""
 
 
+RACES = {
+    "functions": [f"functions, {part}" for part in range(3)],
+    "options": [f"{name}, float64" for name in ("a network, minibatches, adam", "matrix factorization, muon", "new samples", "student_t")],
+    "optimizers": [f"{name}, float64" for name in ("clip by norm", "tail, stop early", "numbers of its own", "matrices and the rest")],
+}
 CASES = {
     **{f"{name}, float64": (option, name, "float64") for name in OPTIONS},
     **{f"{name}, float64": (optimizer, name, "float64") for name in OPTIMIZERS},
@@ -281,6 +300,7 @@ CASES = {
     **{f"{name}, float32": (optimizer, name, "float32") for name in ("numbers of its own", "clip by norm")},
     **{case.__name__: (case,) for case in (both_executors, far_memory, threads, launches, checkpoints, ends, whole_states, no_kernel)},
     **{f"functions, {part}": (functions, part) for part in range(3)},
+    **{f"no_races, {part}": (no_races, *names) for part, names in RACES.items()},
 }
 PARTS = 2
 

@@ -206,10 +206,12 @@ def shared_out(
 
 def write_loop(writer: BlockWriter, loop: Loop) -> None:
     """All passes of a loop: reductions first, which read what the others may overwrite."""
+    schedule = writer.schedule
     for n in loop.reductions:
         Pass(writer, loop, n.args).reduce(n)
     if loop.stored:
-        if loop.reductions and any(writer.schedule.place(n).base != "arena" for n in loop.stored):
+        read = {schedule.place(a).base for a in schedule.read_by(loop) if not schedule.is_scalar(a)}
+        if loop.reductions and any(schedule.place(n).base in read - {"arena"} for n in loop.stored):
             writer.wait()
         Pass(writer, loop, loop.stored).entries()
 

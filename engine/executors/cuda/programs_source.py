@@ -140,7 +140,8 @@ def memory(f: Features, made: Programs) -> Memory:
     for name, size in kept.items():
         programs = name.endswith("arena")
         more = max(0, size - near) if programs else size
-        if placed.near_size + near + more <= most:
+        limit = min(most, STATIC_BYTES // itemsize) if name == "looks arena" and more else most  # which is used now and then alone
+        if placed.near_size + near + more <= limit:
             if programs:
                 near += more
                 placed.near[name] = -1

@@ -2,6 +2,7 @@
 
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from helpers.studies import FORMULAS, RULES, example
@@ -49,6 +50,25 @@ KERNELS = {
     },
     "hops in two dimensions": {**SWARM, "landscape": "river_valley", "optimizers": [{"kind": "consensus_hopping", "particles": 32}]},
     "Langevin on Griewank": {"landscape": {"kind": "griewank", "dim": 6}, "optimizers": [{"kind": "sgld", "lr": 0.01}]},
+}
+DIGITS = {"kind": "mlp", "data": {"builtin": "digits"}, "hidden": [32]}
+PROGRAMS = {
+    "a network on digits, Adam, minibatches": {
+        "landscape": DIGITS,
+        "noise": {"kind": "minibatch", "size": 32},
+        "optimizers": [{"kind": "adam", "lr": 0.01, "clip": {"kind": "norm", "at": 1.0}, "average": {"kind": "polyak"}}],
+    },
+    "softmax regression on all digits, momentum": {
+        "landscape": {"kind": "softmax_regression", "data": {"builtin": "digits"}},
+        "noise": "none",
+        "optimizers": [{"kind": "sgd", "lr": 0.1, "momentum": 0.9}],
+    },
+    "matrix factorization, Muon": {"landscape": "matrix_factorization", "noise": "none", "optimizers": [{"kind": "muon", "lr": 0.01}]},
+    "noise, a rule with its own": {
+        "landscape": DIGITS,
+        "noise": {"kind": "minibatch", "size": 30},
+        "optimizers": [{"kind": "sgld", "lr": 0.01}],
+    },
 }
 SPILLS_OF_SWARMS = 1024
 """Bytes written and read, of a kernel that is held to swarms_source.MOST_REGISTERS."""
@@ -124,6 +144,35 @@ def test_a_kernel_becomes_a_binary_without_spills(kernel, precision, toolkit, re
     print(f"{kernel}, {precision}: {registers} registers, {spilled} bytes spilled, {stack} bytes of stack, cubin {len(cubin):,} bytes")
     assert spilled <= (SPILLS_OF_SWARMS if swarm else 0)
     assert registers <= MOST_REGISTERS
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", PROGRAMS)
+def test_a_program_over_tensors_becomes_a_binary_without_spills(kernel, precision, toolkit, record_property):
+    from numba import cuda
+    from thalweg.engine.executors.cuda.programs import CudaPrograms
+    from thalweg.engine.executors.cuda.programs_source import MOST_REGISTERS, SHARED_BYTES, signature
+
+    (shard, *_) = check({**RIVER, **PROGRAMS[kernel], "precision": precision}).groups[0].shards()
+    made: Any = CudaPrograms(shard, device=SimpleNamespace())
+    ptx = cuda.compile(made.kernel().py_func, signature(precision), device=False, abi="numba", cc=CAPABILITY, output="ptx")[0]
+    assert ".extern .func" not in ptx
+    cubin, log = link(ptx, MOST_REGISTERS)
+    assert cubin[:4] == b"\x7fELF"
+    registers = max(map(int, re.findall(r"Used (\d+) registers", log)))
+    spilled = sum(map(int, re.findall(r"(\d+) bytes spill", log)))
+    shared, far = made.memory.shared_bytes, made.memory.far_size * made.memory.itemsize
+    for name, value in (("registers", registers), ("spilled", spilled), ("shared", shared), ("far", far)):
+        record_property(name, value)
+    print(
+        f"{kernel}, {precision}: {made.block} threads, {registers} registers, {spilled} bytes spilled, {shared:,} bytes of shared memory, ",
+        end="",
+    )
+    print(f"{far:,} of the device's, cubin {len(cubin):,} bytes")
+    assert spilled == 0
+    assert registers <= MOST_REGISTERS
+    assert shared <= SHARED_BYTES
+    assert not re.search(r"^\s*(ld|st)\.[fubs]\d", ptx, re.MULTILINE), "an address of which the compiler does not know the memory"
 
 
 EVERY = {
