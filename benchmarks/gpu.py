@@ -2,7 +2,8 @@
 
 Cases a, b and c (benchmarks/cases.py) with a run a thread, or a warp where it has 64 components or more, beside JAX, torch
 and, in a, CuPy's elementwise kernels on the same card, in turn, medians; everyone keeps the final loss of every run and nothing else, and before a ratio is printed the median losses must agree.
-With case a the kernel's own time by CUDA events against a roofline. Then Muon on 64 x 64 matrices against the rate of batched products of
+With case a the kernel's own time by CUDA events against a roofline. Then formulas over tensors (n and o), a block of threads a run, beside our
+own arrays on CuPy, Muon on 64 x 64 matrices against the rate of batched products of
 that size, and consensus-based optimization, a block of threads a run, beside torch and CuPy arrays.
 The section "On a CUDA device" of the results is replaced. Peers that are not installed are left out with a line that says so.
 """
@@ -59,6 +60,10 @@ def main() -> None:
         title, study = CASES[name]
         beside(lines, f"{name[0]}: {title}", study, given.rounds)
         beside(lines, f"{name[0]}, filling the card: {FILLING[name][0]}", {**study, **FILLING[name][1]}, given.rounds)
+    for name in ("n32", "o64"):
+        title, study = CASES[name]
+        beside(lines, f"{name[0]}: {title}", study, given.rounds, {"CuPy": on_arrays})
+        beside(lines, f"{name[0]}, filling the card", {**study, "seeds": 1024}, given.rounds, {"CuPy": on_arrays})
     if missing_arrays() is None:
         muon(lines, given.matrices, given.rounds)
     else:

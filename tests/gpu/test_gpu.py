@@ -10,18 +10,23 @@ from functools import partial
 import numpy as np
 import pytest
 import thalweg
+from helpers.cuda_programs_simulated import EVERYTHING, NETWORK, OPTIMIZERS, STUDY
+from helpers.cuda_programs_simulated import OPTIONS as PROGRAM_OPTIONS
 from helpers.cuda_simulated import OPTIONS, SHARED
 from helpers.studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine import check
 from thalweg.engine.executors.choose import array_simulation, on_device, simulation
 from thalweg.engine.executors.choose import why_not_on_cuda as why_not
 from thalweg.engine.executors.cpu import points as fused_executor
-from thalweg.engine.executors.cuda import device
+from thalweg.engine.executors.cuda import device, programs_source
 from thalweg.engine.executors.cuda import points as cuda_executor
+from thalweg.engine.executors.cuda import programs as cuda_programs
 from thalweg.engine.executors.cuda.array_simulation import DeviceSimulation
 from thalweg.engine.executors.cuda.points import CudaSimulation
+from thalweg.engine.executors.cuda.programs import CudaPrograms
 from thalweg.engine.plan import with_runs_at_once
-from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+from thalweg.specs.registry import LANDSCAPES
+from thalweg.specs.registry import OPTIMIZERS as RULES_OF_ALL_KINDS
 from thalweg.specs.status import Status
 
 pytestmark = pytest.mark.gpu
@@ -192,8 +197,68 @@ def test_bits_of_swarms_do_not_depend_on_launches_or_other_runs(particles, monke
         np.testing.assert_array_equal(less[name], values[:, :70])
 
 
+def programs_agree(spec, precision):
+    """The kernel's runs are those of arrays on the processor."""
+    for shard in shards({**spec, "precision": precision}):
+        assert why_not(shard.group) is None
+        expected = collected(array_simulation(shard))
+        agree(collected(CudaPrograms(shard)), expected, TOLERANCE[precision], partial(shaken, shard, expected))
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("option", PROGRAM_OPTIONS)
+def test_programs_with_every_option(option, precision):
+    programs_agree({**STUDY, **PROGRAM_OPTIONS[option], "seeds": 5}, precision)
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("option", OPTIMIZERS)
+def test_programs_with_every_option_of_an_optimizer(option, precision):
+    optimizer = {**STUDY["optimizers"][0], **OPTIMIZERS[option]}
+    record = EVERYTHING if "average" in optimizer else STUDY["record"]
+    programs_agree({**STUDY, "optimizers": [optimizer], "record": record, "seeds": 5, "steps": 30}, precision)
+
+
+@fused
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("shared", [2**9, 48 * 2**10, 200 * 2**10])
+@pytest.mark.parametrize("noise", ["none", {"kind": "minibatch", "size": 32}])
+def test_a_network_on_digits_in_any_memory(noise, shared, precision, monkeypatch):
+    monkeypatch.setattr(programs_source, "SHARED_BYTES", shared)
+    land = {"kind": "mlp", "data": {"builtin": "digits"}, "hidden": [32]}
+    spec = {**STUDY, "landscape": land, "noise": noise, "optimizers": [{"kind": "adam", "lr": [0.001, 0.01]}]}
+    programs_agree({**spec, "seeds": 3, "steps": 20, "init": {"kind": "normal", "std": 0.1}}, precision)
+
+
+@fused
+@pytest.mark.parametrize("kind", RULES_OF_ALL_KINDS.kinds())
+def test_programs_of_every_rule(kind):
+    spec = {**STUDY, "optimizers": [{"kind": kind, "lr": [1e-3, 1e-2]}]}
+    try:
+        (shard,) = shards(spec)
+    except thalweg.SpecError as error:
+        pytest.skip(f"these do not go together: {error}")
+    if why_not(shard.group):
+        pytest.skip(why_not(shard.group))
+    programs_agree(spec, "float64")
+
+
+@fused
+def test_bits_of_programs_do_not_depend_on_launches_or_other_runs(monkeypatch):
+    spec = {**STUDY, "landscape": NETWORK, "seeds": 300, "steps": 40, "precision": "float32"}
+    shard, fewer = whole(spec), whole({**spec, "seeds": 70})
+    expected, less = collected(CudaPrograms(shard))[0], collected(CudaPrograms(fewer))[0]
+    monkeypatch.setattr(cuda_programs, "LAUNCH_SECONDS", 0.0)
+    found = collected(CudaPrograms(shard))[0]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+        np.testing.assert_array_equal(less[name], values[:, :70])
+
+
 @arrays
-@pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
+@pytest.mark.parametrize("kind", RULES_OF_ALL_KINDS.kinds())
 @pytest.mark.parametrize("landscape", LANDSCAPES.kinds())
 def test_arrays_give_the_trajectories_of_the_processor(landscape, kind):
     spec = {"name": "t", "landscape": example(landscape), "optimizers": [{"kind": kind, "lr": 1e-3}], "seeds": 3, "steps": 10}
