@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ....specs.program.node import Node
+from ..codegen.rule_reader import NotFusable
 from ..tensors.loop_source import LoopWriter
 from ..tensors.loops import REDUCTIONS, Loop, Schedule, Step
-from ..tensors.nest import Axis, nest, offset_text, opened, pointer
+from ..tensors.nest import Axis, indented, nest, offset_text, opened, pointer
 from ..tensors.places import Place
 from ..tensors.programs import Target
 from ..tensors.source import Compute
@@ -78,10 +79,6 @@ def strided(axes: Sequence[Axis], threads: int) -> tuple[list[str], int]:
     """The head of a loop over all entries of these axes, dealt out to threads, and how deep what is in it stands."""
     head = f"for flat in range(tid, {math.prod(axis.size for axis in axes)}, {threads}):"
     return [head, *("    " + line for line in indices(axes, "flat", range(len(axes))))], 1
-
-
-def indented(lines: Sequence[str], depth: int = 1) -> list[str]:
-    return ["    " * depth + line for line in lines]
 
 
 def together(threads: int, entries: int, terms: int, warp: int) -> int:
@@ -229,6 +226,9 @@ class BlockSteps(StepWriter):
 
     def between(self) -> None:
         self.writer.wait()
+
+    def matrix_function(self, n: Node, args: Sequence[Node], place: Place) -> None:
+        raise NotFusable(f"no kernel for {n.function.name} on the device")
 
     def gather(self, one: Gather) -> None:
         """target[i] <- source[rows[i]]."""

@@ -40,9 +40,9 @@ def opened(axes: Sequence[Axis], depth: int = 0, first: int = 0, sizes: Sequence
     return lines, depth + len(axes)
 
 
-def indented(lines: Sequence[str]) -> list[str]:
-    """These lines a level further in."""
-    return ["    " + line for line in lines]
+def indented(lines: Sequence[str], depth: int = 1) -> list[str]:
+    """These lines so many levels further in."""
+    return ["    " * depth + line for line in lines]
 
 
 def offset_text(axes: Sequence[Axis], place: int, first: int = 0) -> str:

@@ -48,9 +48,13 @@ class StepWriter:
         if step.copies:
             self.copy(n, self.schedule.place(n))
         elif n.function.name in MATRIX_FUNCTIONS:
-            MatrixFunction(self.writer, n, step.args, self.schedule.place(n)).write()
+            self.matrix_function(n, step.args, self.schedule.place(n))
         else:
             getattr(self, f"on_{n.function.name}")(n, step.args, self.schedule.place(n))
+
+    def matrix_function(self, n: Node, args: Sequence[Node], place: Place) -> None:
+        """A decomposition of matrices, or the like."""
+        MatrixFunction(self.writer, n, args, place).write()
 
     def copy(self, n: Node, place: Place) -> None:
         """The numbers of a view in an order of their own, or a number repeated."""
