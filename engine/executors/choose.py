@@ -26,6 +26,8 @@ WORTH_COMPILING = 0.25
 compiling some seconds."""
 WIDE = 2**18
 """Components of a shard's iterates from which on array operations fill a device, which launches each of them for some microseconds."""
+BLOCKS = 128
+"""Runs of compiled programs from which on a device is worth the way there: about as many multiprocessors does one have, and a run is on one of them."""
 WASTE, ROOMY = 2, 2**28
 """How many times as much memory as the array executor the fused one may take, where it takes more than so many bytes."""
 FEW_SWARMS = 8
@@ -54,7 +56,9 @@ def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
     if device == "auto" and missing() is None and not simulated() and work(group) >= SMALL:
         with contextlib.suppress(SpecError):
             there = on_cuda(group, wanted)
-            if there.executor.kind == "fused" or min(group.at_once, group.runs) * group.iterate_size >= WIDE:
+            together = min(group.at_once, group.runs)
+            fused = there.executor.kind == "fused" and (not over_tensors(group) or together >= BLOCKS)
+            if fused or together * group.iterate_size >= WIDE:
                 return there
     return on_processor(group, wanted)
 

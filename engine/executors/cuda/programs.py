@@ -24,7 +24,7 @@ from ..outcome import Block, Outcome
 from ..state import packed
 from ..tensors.programs import Programs, programs, watched
 from .block_source import target
-from .device import Arrays, arrays, simulated
+from .device import Arrays, arrays, free_memory, simulated
 from .points import WARP
 from .points_source import MOST_STEPS
 from .programs_source import Features, Memory, kernel_source, memory
@@ -155,7 +155,7 @@ class CudaPrograms(ProgramSimulation):
     def blocks_at_once(self) -> int:
         """Runs of a launch, as far as the device's memory goes for what is not in shared memory."""
         size = self.memory.far_size * self.dtype.itemsize
-        return max(1, min(self.runs, FAR_BYTES // size if size else self.runs))
+        return max(1, min(self.runs, min(FAR_BYTES, free_memory() // 4) // size if size else self.runs))
 
     def launch(self, drive: Any, blocks: int, numbers: tuple[Any, ...]) -> None:
         """One launch of so many runs, with as much shared memory as they need."""
