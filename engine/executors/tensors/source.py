@@ -57,7 +57,7 @@ class Compute:
     arena: int
     operations: float
     """Of a call, as cpu/rates.py counts them."""
-    lapack: float
+    lapack: float = 0.0
     """Of these, what routines of LAPACK do, which take as long in array operations."""
 
 
