@@ -13,9 +13,8 @@ import numpy as np
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.executors.codegen.disk_cache import load
 from thalweg.engine.executors.codegen.rule_reader import NotFusable
+from thalweg.engine.executors.cuda import block_source, programs_source
 from thalweg.engine.executors.cuda import programs as cuda
-from thalweg.engine.executors.cuda import programs_source
-from thalweg.engine.executors.cuda.block_source import COMPUTE, block_source
 from thalweg.engine.executors.cuda.programs import CudaPrograms
 from thalweg.engine.executors.cuda.simulator import complete_simulator
 from thalweg.engine.executors.tensors import places
@@ -146,6 +145,17 @@ def far_memory():
         return option("a network, minibatches, adam", "float64")
 
 
+def large_arrays():
+    """Arrays of more than a few numbers are not in shared memory."""
+    with settings(block_source, LARGE=8):
+        block_source.target.cache_clear()
+        (shard,) = shards({**STUDY, "landscape": NETWORK})
+        assert CudaPrograms(shard).programs.gradient.far > 0
+        made = option("a network, minibatches, adam", "float64")
+    block_source.target.cache_clear()
+    return made
+
+
 def threads():
     """A block of one warp, one with many warps, and threads beyond all entries."""
     made = ""
@@ -247,7 +257,7 @@ def written(outputs, values):
         size += places.numbers(n.shape)
     wanted = {id(n): place for n, place in zip(simpler, targets, strict=True) if n.function.name != "input"}
     schedule, ends = Schedule(simpler, memory.places, 1, wanted), list(zip(simpler, targets, strict=True))
-    made = block_source(schedule, "float64", 1, "compute", {}, ends, threads=cuda.THREADS[-1], warp=cuda.WARP)
+    made = block_source.block_source(schedule, "float64", 1, "compute", {}, ends, threads=cuda.THREADS[-1], warp=cuda.WARP)
     room = {name: np.full(n + GUARD, np.nan) for name, n in (("arena", made.arena), ("out", size))}
     return made, {**room, "x": memory.whole("x"), "shared": memory.whole("shared"), "scratch": np.empty(16)}, targets
 
@@ -255,7 +265,7 @@ def written(outputs, values):
 def called(outputs, values):
     """The values of these outputs, from a block of threads."""
     made, arrays, targets = written(outputs, values)
-    call = ", ".join(f"pointer_to({name})" if name in arrays else "0" for name in COMPUTE)
+    call = ", ".join(f"pointer_to({name})" if name in arrays else "0" for name in block_source.COMPUTE)
     text = programs_source.module({"value": made.text}, "float64", cuda.THREADS[-1], cuda.WARP)
     complete_simulator()
     kernel = load(f"{text}\n\n@cuda.jit\ndef drive({', '.join(arrays)}):\n    value({call})\n").drive
@@ -290,7 +300,8 @@ def no_kernel():
 
 RACES = {
     "functions": [f"functions, {part}" for part in range(3)],
-    "options": [f"{name}, float64" for name in ("a network, minibatches, adam", "matrix factorization, muon", "new samples", "student_t")],
+    "options": [f"{name}, float64" for name in ("a network, minibatches, adam", "matrix factorization, muon", "new samples", "student_t")]
+    + ["large_arrays"],
     "optimizers": [f"{name}, float64" for name in ("clip by norm", "tail, stop early", "numbers of its own", "matrices and the rest")],
 }
 CASES = {
@@ -298,7 +309,10 @@ CASES = {
     **{f"{name}, float64": (optimizer, name, "float64") for name in OPTIMIZERS},
     **{f"{name}, float32": (option, name, "float32") for name in ("gaussian", "student_t", "new samples")},
     **{f"{name}, float32": (optimizer, name, "float32") for name in ("numbers of its own", "clip by norm")},
-    **{case.__name__: (case,) for case in (both_executors, far_memory, threads, launches, checkpoints, ends, whole_states, no_kernel)},
+    **{
+        case.__name__: (case,)
+        for case in (both_executors, far_memory, large_arrays, threads, launches, checkpoints, ends, whole_states, no_kernel)
+    },
     **{f"functions, {part}": (functions, part) for part in range(3)},
     **{f"no_races, {part}": (no_races, *names) for part, names in RACES.items()},
 }

@@ -22,8 +22,8 @@ from ..tensors.source import Compute
 from ..tensors.step_source import Gather, StepWriter
 from ..tensors.writer import Writer
 
-COMPUTE = ("arena", "x", "shared", "own", "drawn", "rows", "fresh", "out", "changing", "scratch")
-RULE = ("arena", "x", "g", "states", "xi", "shared", "own", "changing", "factor", "scratch")
+COMPUTE = ("arena", "far", "x", "shared", "own", "drawn", "rows", "fresh", "out", "changing", "scratch")
+RULE = ("arena", "far", "x", "g", "states", "xi", "shared", "own", "changing", "factor", "scratch")
 """What a program's function takes, in order: as tensors/source.py has it, and numbers that change from step to step, which are the first of
 its own there; `scratch` has a number for every warp."""
 CHANGING = {"compute": ("changing",), "rule": ("changing", "factor")}
@@ -31,13 +31,15 @@ COMBINED = {"max": "maximum", "any": "maximum", "min": "minimum", "all": "minimu
 """Functions that put together two numbers of a reduction, where that is no sum."""
 WIDEST = 5
 """Rows and columns of a tile of a product at most."""
+LARGE = 6144
+"""Numbers of an array from which on it lies in the device's memory, so that others have room in shared memory."""
 MOST_MEMORY = "a run may have of a device's memory"
 
 
 @functools.cache
 def target(threads: int, warp: int) -> Target:
     """Programs for blocks of so many threads, of which so many are a warp."""
-    return Target(1, functools.partial(block_source, threads=threads, warp=warp), MOST_MEMORY)
+    return Target(1, functools.partial(block_source, threads=threads, warp=warp), LARGE, MOST_MEMORY)
 
 
 @dataclass
@@ -208,7 +210,7 @@ def write_loop(writer: BlockWriter, loop: Loop) -> None:
         Pass(writer, loop, n.args).reduce(n)
     if loop.stored:
         read = {schedule.place(a).base for a in schedule.read_by(loop) if not schedule.is_scalar(a)}
-        if loop.reductions and any(schedule.place(n).base in read - {"arena"} for n in loop.stored):
+        if loop.reductions and any(schedule.place(n).base in read - {"arena", "far"} for n in loop.stored):
             writer.wait()
         Pass(writer, loop, loop.stored).entries()
 
@@ -349,4 +351,4 @@ def block_source(
     kernels = [text.format(kernel) for text, kernel in writer.kernels.items()]
     body = "".join(f"    {line}\n" for line in writer.calls) or "    pass\n"
     main = f"@device\ndef program({', '.join(RULE if name == 'rule' else COMPUTE)}):\n{body}"
-    return Compute("\n\n".join([*kernels, main]), schedule.size, writer.operations)
+    return Compute("\n\n".join([*kernels, main]), schedule.size, writer.operations, schedule.far)

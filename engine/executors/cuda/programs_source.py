@@ -119,13 +119,12 @@ class Memory:
         return self.near_size * self.itemsize if self.shared_bytes > STATIC_BYTES and not simulated() else 0
 
 
-ARENAS = {"gradient": "gradient arena", "rule": "rule arena", "average": "average arena", "looks": "looks arena"}
-
-
 def memory(f: Features, made: Programs) -> Memory:
     """Where everything lies: what is used most comes first. The memory of programs, which run one after the other, is the same."""
     itemsize = 4 if f.precision == "float32" else 8
+    programs = [made.gradient, made.looks, made.rule.compute, *([made.average.compute] if made.average else [])]
     placed = Memory(itemsize=itemsize, other_bytes=4 * f.batch + itemsize * (f.threads // f.warp))
+    placed.far_size = max(one.far for one in programs)  # large arrays of all of them come first
     arenas = {"gradient arena": made.gradient.arena, "rule arena": made.rule.compute.arena}
     arenas |= {"average arena": made.average.compute.arena} if made.average else {}
     arenas |= {"looks arena": made.looks.arena} if looks(f) else {}
@@ -138,16 +137,16 @@ def memory(f: Features, made: Programs) -> Memory:
     near = far = 0  # of programs
     kept = {**sizes, **arenas}
     for name, size in kept.items():
-        programs = name.endswith("arena")
-        more = max(0, size - near) if programs else size
+        is_arena = name.endswith("arena")
+        more = max(0, size - near) if is_arena else size
         limit = min(most, STATIC_BYTES // itemsize) if name == "looks arena" and more else most  # which is used now and then alone
         if placed.near_size + near + more <= limit:
-            if programs:
+            if is_arena:
                 near += more
                 placed.near[name] = -1
             else:
                 placed.near[name], placed.near_size = placed.near_size, placed.near_size + size
-        elif programs:
+        elif is_arena:
             far = max(far, size)
             placed.far[name] = -1
         elif name not in ("x", "s", "a"):
@@ -296,12 +295,12 @@ def looks(f: Features) -> bool:
 
 def look(name: str) -> str:
     """A call of what looks at all data, from this point."""
-    return f"looks(looks_arena, {name}, shared, own, drawn, rows, fresh, seen, F(max(t, 1)), scratch)"
+    return f"looks(looks_arena, rest, {name}, shared, own, drawn, rows, fresh, seen, F(max(t, 1)), scratch)"
 
 
 def step(f: Features) -> list[str]:
     """One step: look, note how the run stands, record, move."""
-    gradient = "gradient(gradient_arena, x, shared, own, drawn, rows, fresh, out, F(min(t + 1, steps)), scratch)"
+    gradient = "gradient(gradient_arena, rest, x, shared, own, drawn, rows, fresh, out, F(min(t + 1, steps)), scratch)"
     sees = [*samples(f), gradient, f"loss = out[{f.dim}]"]
     made = ["tid = thread()", "mark, loss = k < count and marks[k] == t, F(0.0)"]
     made += ["if t < steps:", *indent(sees, 1)] if f.sampled else sees
@@ -311,9 +310,9 @@ def step(f: Features) -> list[str]:
     made += [f"if state == {Status.RUNNING}:", *indent(ends(f), 1), "else:", "    cuda.syncthreads()"]
     made += ["if mark:", *indent(records(f), 1), "    k += 1", "    cuda.syncthreads()", "if t == steps:", "    break"]
     moves = [*noise(f), *clip(f), *own(f)]
-    moves.append("rule(rule_arena, x, out, s, xi, shared, h, np.float64(t + 1), factors[t - t0], scratch)")
+    moves.append("rule(rule_arena, rest, x, out, s, xi, shared, h, np.float64(t + 1), factors[t - t0], scratch)")
     made += [f"if state == {Status.RUNNING}:", *indent(moves, 1)]
-    average = "average(average_arena, a, x, s, x, shared, ha, np.float64(t + 1), np.float64(steps), scratch)"
+    average = "average(average_arena, rest, a, x, s, x, shared, ha, np.float64(t + 1), np.float64(steps), scratch)"
     return [*made, *[average] * f.average]
 
 

@@ -28,9 +28,9 @@ FRESH = "fresh'"
 class Layout:
     """Where the inputs of a landscape's programs lie: `x` the run's variables, `shared` what all runs share, `own` the run's numbers."""
 
-    def __init__(self, land: ProgramLandscape, precision: str, lanes: int, write: Callable[..., Compute] = source):
-        """`write` makes the text of a program, as `source` does for the processor."""
-        self.land, self.precision, self.lanes, self.write = land, precision, lanes, write
+    def __init__(self, land: ProgramLandscape, precision: str, lanes: int, write: Callable[..., Compute] = source, large: float = math.inf):
+        """`write` makes the text of a program, as `source` does for the processor; `large` is that of Schedule."""
+        self.land, self.precision, self.lanes, self.write, self.large = land, precision, lanes, write, large
         self.pieces: list[np.ndarray] = []
         self.shared = 0
         self.known: dict[object, Place] = {}
@@ -107,7 +107,7 @@ class Layout:
                     else:
                         places[id(n)] = whole
         wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
-        schedule = Schedule(outputs, places, self.lanes, wanted, taken)
+        schedule = Schedule(outputs, places, self.lanes, wanted, taken, self.large)
         return self.write(schedule, self.precision, self.lanes, "compute", COMPUTE, list(zip(outputs, targets, strict=True)), gathers)
 
     def with_ahead(self, outputs: Sequence[Node], rows: int | None) -> list[Node]:

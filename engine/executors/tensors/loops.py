@@ -4,13 +4,14 @@ Elementwise operations of one shape, and the reductions of what they make, are o
 have levels: a step needs what steps of lower levels have made. What is cheap is computed anew where it is needed and takes no memory.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....specs.program.function import Function
 from ....specs.program.node import Node, node, ordered
 from ..codegen.rule_reader import NotFusable
-from .places import VIEWS, Place, numbers, row_major, seen
+from .places import VIEWS, Place, Reused, numbers, row_major, seen
 
 REACHING = ("sin", "cos", "tan")
 """Functions that are vectors of numbers only up to their REACH (cpu/elementary/); beyond, the C library has them."""
@@ -108,10 +109,36 @@ def copied(n: Node) -> Node:
 class Schedule:
     """The steps of a program, by level, and the places of its numbers."""
 
-    def __init__(self, outputs: Sequence[Node], places: Mapping[int, Place], lanes: int, targets: Mapping[int, Place], taken: int = 0):
-        """`places` are those of the inputs, by id; `targets` those where outputs belong; `taken` numbers of the arena are taken already. Raises
-        NotFusable for what there is no step for."""
-        self.lanes, self.places, self.targets, self.taken = lanes, dict(places), dict(targets), taken
+    def __init__(
+        self,
+        outputs: Sequence[Node],
+        places: Mapping[int, Place],
+        lanes: int,
+        targets: Mapping[int, Place],
+        taken: int = 0,
+        large: float = math.inf,
+    ):
+        """Lay out a program.
+
+        Parameters
+        ----------
+        outputs
+            What it computes.
+        places, targets
+            Where its inputs lie, by id, and where outputs belong.
+        lanes
+            Numbers in a vector.
+        taken
+            Numbers of the arena that are taken already.
+        large
+            Arrays of more numbers than that lie in memory of their own, `far`.
+
+        Raises
+        ------
+        NotFusable
+            For what there is no step for.
+        """
+        self.large, self.lanes, self.places, self.targets, self.taken = large, lanes, dict(places), dict(targets), taken
         self.order = ordered(outputs)
         self.outputs = list(outputs)
         self.targets = {key: place for key, place in self.targets.items() if key not in self.ragged()}
@@ -328,7 +355,7 @@ class Schedule:
                 b = self.base(a)
                 last[id(b)] = max(last.get(id(b), 0), level)
         kept = {id(self.base(n)) for n in self.outputs}
-        self.size, free, ends = self.taken, [], []
+        rooms = {"arena": Reused(self.taken), "far": Reused()}
         lanes_of = dict.fromkeys(self.wanted, 1)  # as the place has it for which they were meant
         stored = [n for n in self.order if id(n) in self.needed and id(n) not in self.places and not self.is_scalar(n)]
         for n in sorted(stored, key=lambda n: self.level[id(n)]):
@@ -336,20 +363,12 @@ class Schedule:
             if id(n) in self.targets:
                 self.places[id(n)] = self.targets[id(n)]
                 continue
-            free += [(offset, size) for end, offset, size in ends if end < level]
-            ends = [one for one in ends if one[0] >= level]
             lanes = lanes_of.get(id(n), self.lanes)
             size = -(-numbers(n.shape, lanes) // self.lanes) * self.lanes
-            fitting = min((one for one in free if one[1] >= size), key=lambda one: one[1], default=None)
-            if fitting:
-                free.remove(fitting)
-                if fitting[1] > size:
-                    free.append((fitting[0] + size, fitting[1] - size))
-                offset = fitting[0]
-            else:
-                offset, self.size = self.size, self.size + size
-            self.places[id(n)] = Place("arena", offset, row_major(n.shape, lanes))
-            ends.append((10**9 if id(n) in kept else last.get(id(n), level), offset, size))
+            base = "far" if size > self.large else "arena"
+            offset = rooms[base].place(size, level, 10**9 if id(n) in kept else last.get(id(n), level))
+            self.places[id(n)] = Place(base, offset, row_major(n.shape, lanes))
+        self.size, self.far = rooms["arena"].size, rooms["far"].size
 
     def reads(self) -> list[tuple[int, list[Node]]]:
         """(level, what a step of it reads)."""

@@ -17,6 +17,32 @@ class Place:
     strides: tuple[int, ...]
 
 
+class Reused:
+    """Memory whose parts are used again."""
+
+    def __init__(self, size: int = 0):
+        self.size = size
+        self.free: list[tuple[int, int]] = []
+        """(offset, size) of parts."""
+        self.taken: list[tuple[int, int, int]] = []
+        """(level that reads it last, offset, size)."""
+
+    def place(self, size: int, level: int, last: int) -> int:
+        """Where so many numbers lie that are made on one level and read last on another; to be asked for level by level."""
+        self.free += [(offset, old) for end, offset, old in self.taken if end < level]
+        self.taken = [one for one in self.taken if one[0] >= level]
+        fitting = min((one for one in self.free if one[1] >= size), key=lambda one: one[1], default=None)
+        if fitting:
+            self.free.remove(fitting)
+            if fitting[1] > size:
+                self.free.append((fitting[0] + size, fitting[1] - size))
+            offset = fitting[0]
+        else:
+            offset, self.size = self.size, self.size + size
+        self.taken.append((last, offset, size))
+        return offset
+
+
 VIEWS = {"T", "permute", "broadcast", "reshape", "index", "prod_part", "stop_gradient", "identity"}
 """Functions whose result is their argument's numbers, seen in another way."""
 

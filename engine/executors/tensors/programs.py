@@ -1,6 +1,7 @@
 """What is compiled for a study over tensors: the programs of its landscape, of its optimizer's rule, and of its average."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ class Target:
     lanes: int
     """Numbers in a vector."""
     write: Callable[..., Compute] = source
+    large: float = math.inf
+    """Arrays of more numbers lie apart (loops.Schedule)."""
     holds: str = "a core's cache holds"
     """What a run's step must fit into."""
 
@@ -114,12 +117,11 @@ def _made(key: _Key, target: Target) -> Programs:
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     rows = int(resolved(noise.size)) if isinstance(noise, Minibatch) else None
     samples = int(resolved(noise.size)) if isinstance(noise, Online) else 0
-    layout = Layout(land, precision, target.lanes, target.write)
+    layout = Layout(land, precision, target.lanes, target.write, target.large)
     gradient, looks = layout.gradient(rows, samples), layout.looks(observed)
-    if gradient.arena > LARGEST or looks.arena > MOST_SEEN:
-        raise NotFusable(
-            f"a step takes {max(gradient.arena, looks.arena) * np.dtype(precision).itemsize >> 20} MB of memory, more than {target.holds}"
-        )
+    sizes = [made.arena + made.far for made in (gradient, looks)]
+    if sizes[0] > LARGEST or sizes[1] > MOST_SEEN:
+        raise NotFusable(f"a step takes {max(sizes) * np.dtype(precision).itemsize >> 20} MB of memory, more than {target.holds}")
     try:
         program = traced(optimizer, land.blocks, precision, land.places)
     except Untraceable as why:

@@ -162,7 +162,7 @@ def compiled(
             found[id(n)] = (scalars | dict(places))[n.option("name")]
     outputs = [copied(n) if moves_along(n, found, place) else n for n, place in zip(outputs, targets, strict=True)]
     wanted = {id(n): place for n, place in zip(outputs, targets, strict=True) if n.function.name != "input"}
-    schedule = Schedule(outputs, found, layout.lanes, wanted)
+    schedule = Schedule(outputs, found, layout.lanes, wanted, large=layout.large)
     compute = layout.write(schedule, layout.precision, layout.lanes, "rule", RULE, list(zip(outputs, targets, strict=True)))
     return Rule(compute, tuple(once.values()), tuple(states), size)
 

@@ -59,6 +59,8 @@ class Compute:
     """Of a call, as cpu/rates.py counts them."""
     lapack: float = 0.0
     """Of these, what routines of LAPACK do, which take as long in array operations."""
+    far: int = 0
+    """Numbers of memory besides, for large arrays (loops.Schedule)."""
 
 
 def source(
