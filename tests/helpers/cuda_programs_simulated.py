@@ -118,6 +118,7 @@ OPTIMIZERS = {
     "numbers of its own": {"kind": "sgld", "temperature": [0.0, 1e-3]},
     "matrices and the rest": {"kind": "muon", "lr": 0.02, "rest": {"lr": [0.001, 0.01]}},
 }
+MANY = {"kind": "minibatch", "size": 10_000}
 DIAGNOSTIC = {"every": 2, "variables": ["loss", "gradient_norm"]}
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 
@@ -292,7 +293,11 @@ def no_races(*names):
 
 def no_kernel():
     """What has no form for the device says why."""
-    for wrong, reason in (({"optimizers": [{"kind": "cbo", "particles": 4}]}, "particles"), ({"record": DIAGNOSTIC}, "is recorded")):
+    for wrong, reason in (
+        ({"optimizers": [{"kind": "cbo", "particles": 4}]}, "particles"),
+        ({"record": DIAGNOSTIC}, "is recorded"),
+        ({"noise": MANY}, "rows"),
+    ):
         (shard,) = shards({**STUDY, **wrong})
         assert reason in cuda.why_not(shard.group)
     return ""

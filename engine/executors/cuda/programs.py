@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ....specs.noise import Gaussian, StudentT
+from ....specs.noise import Gaussian, Minibatch, StudentT
 from ....specs.status import Status
+from ....specs.sweep import resolved
 from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
@@ -34,6 +35,8 @@ THREADS = (64, 128, 256)
 """Of a block."""
 BUSY = 2**14
 """Operations of a step that are worth half of the most threads."""
+MOST_ROWS = 2**13
+"""Of a minibatch: 32 KB of the 48 KB of shared memory that a kernel has of its own."""
 LAUNCH_SECONDS = 0.3
 """Of a launch, roughly: progress and interrupts are served in between."""
 OPERATION_SECONDS, STEP_SECONDS = 2e-10, 2e-5
@@ -61,6 +64,9 @@ def why_not(group: Group) -> str | None:
 
 def lowered(shard: Shard) -> tuple[Programs, int]:
     """The programs of a shard, and the threads that a run gets for them. Raises NotFusable with the reason."""
+    noise: Any = shard.parts().noise
+    if isinstance(noise, Minibatch) and int(resolved(noise.size)) > MOST_ROWS:
+        raise NotFusable(f"minibatches of more than {MOST_ROWS:,} rows, which are in shared memory")
     made = programs(shard, target(THREADS[-1], WARP))
     operations = made.gradient.operations + made.rule.compute.operations
     threads = next((n for k, n in enumerate(THREADS[:-1]) if operations < BUSY >> (len(THREADS) - 2 - k)), THREADS[-1])
