@@ -351,4 +351,4 @@ def block_source(
     kernels = [text.format(kernel) for text, kernel in writer.kernels.items()]
     body = "".join(f"    {line}\n" for line in writer.calls) or "    pass\n"
     main = f"@device\ndef program({', '.join(RULE if name == 'rule' else COMPUTE)}):\n{body}"
-    return Compute("\n\n".join([*kernels, main]), schedule.size, writer.operations, schedule.far)
+    return Compute("\n\n".join([*kernels, main]), schedule.size, writer.operations, far=schedule.far)
