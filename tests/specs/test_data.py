@@ -155,7 +155,19 @@ def test_builtins():
     assert len(Data(builtin="blobs").load().classes) == 3
 
 
+@pytest.mark.parametrize("file", [True, False])
+def test_digits_are_scikit_learns(monkeypatch, file):
+    """From its file, or through its function where the file is elsewhere."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    if not file:
+        monkeypatch.setattr(module.Path, "is_file", lambda path: False)
+    for mine, theirs in zip(module._digits(), datasets.load_digits(return_X_y=True), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine.dtype == theirs.dtype
+
+
 def test_scikit_learn_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     module._load.cache_clear()
     with pytest.raises(SpecError, match=r"pip install thalweg\[datasets\]"):
