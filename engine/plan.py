@@ -227,6 +227,10 @@ class Group:
         for corner in itertools.product(*starts):
             yield Shard(self, tuple(slice(a, min(a + c, n)) for a, c, n in zip(corner, self.chunk, self.shape, strict=True)))
 
+    def structures(self) -> Iterator["Shard"]:
+        """Shards that stand for all: the first, or every one where structure is swept."""
+        yield from self.shards() if any(dim.structural for dim in self.dims) else [next(self.shards())]
+
 
 @dataclass(frozen=True)
 class Shard:

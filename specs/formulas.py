@@ -92,11 +92,6 @@ class Course:
         return np.broadcast_arrays(found, np.empty((1, count)))[0]
 
 
-def course_node(course: Course) -> "Node":
-    """The formula as a program over t and the landscape's numbers, which are named as `named_numbers` does."""
-    return node_of(course.formula, course.values, course.steps)
-
-
 def node_of(formula: NumberFormula, known: Mapping[str, Any], steps: int) -> "Node":
     """A formula as a program over t and these numbers of the landscape, named as `named_numbers` does."""
     from .program.function import given, number

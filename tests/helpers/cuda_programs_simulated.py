@@ -2,11 +2,8 @@
 them whose number it is given, as JSON. Run by test_cuda_programs.py with `-m` as a process of its own."""
 
 import contextlib
-import json
 import sys
 import tempfile
-import traceback
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +28,9 @@ from thalweg.specs.status import Status
 from .battery import FLOATS, inputs, numbers, scalar
 from .compiled import GUARD, Memory
 from .cuda_simulated import differs, settings
+from .simulated import answer
 from .studies import collected, example, shards
+from .tensor_formulas import DRAWN, STREAM
 
 NETWORK = {
     "kind": "expression",
@@ -43,23 +42,6 @@ NETWORK = {
     "observables": {"accuracy": "mean(argmax(net(X), axis=1) == y)", "norm": "sum(W1**2)"},
 }
 SMALL = {**NETWORK, "observables": {"norm": "sum(W1**2)"}}
-DRAWN = {
-    "kind": "expression",
-    "sizes": {"n": 11, "d": 3},
-    "variables": {"w": ["d"], "M": ["d", "d"]},
-    "draws": {"x": "normal(n, d)", "truth": "normal(d)"},
-    "parameters": {"l2": [0.0, 0.1]},
-    "value": "mean((x @ M @ w - x @ truth)**2) + l2*sum(w**2)",
-    "observables": {"far": "norm(M @ w - truth)"},
-}
-STREAM = {
-    "kind": "expression",
-    "sizes": {"d": 3},
-    "variables": {"w": ["d"]},
-    "samples": {"x": "normal(batch, d)"},
-    "value": "mean((x @ w - sum(x, axis=1))**2)",
-    "population": "sum((w - 1)**2)",
-}
 STEPPED = {**SMALL, "value": "mean(cross_entropy(net(X), y)) + t/steps*(sum(W1**2) + sum(W2**2))"}
 LOOKUPS = {
     "kind": "expression",
@@ -329,19 +311,8 @@ def part_of(name):
 
 
 def main():
-    warnings.simplefilter("ignore")
-    sys.setswitchinterval(1e-5)  # threads of a block wait for each other all the time
     cuda.WARP, cuda.THREADS = 2, (4,)  # every thread is one of Python's
-    made = {}
-    with np.errstate(all="ignore"):
-        for name, (case, *given) in CASES.items():
-            if sys.argv[1] not in (str(part_of(name)), name):
-                continue
-            try:
-                made[name] = case(*given)
-            except Exception:  # noqa: BLE001 told to the test of this case
-                made[name] = traceback.format_exc(limit=-3)
-    json.dump(made, sys.stdout)
+    answer({name: case for name, case in CASES.items() if sys.argv[1] in (str(part_of(name)), name)})
 
 
 if __name__ == "__main__":

@@ -6,13 +6,10 @@ Run by test_cuda_simulator.py with `-m` as a process of its own, since NUMBA_ENA
 
 import contextlib
 import itertools
-import json
 import sys
 import tempfile
 import threading
 import time
-import traceback
-import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -27,6 +24,7 @@ from thalweg.engine.executors.cuda.points import CudaSimulation
 from thalweg.engine.store import checkpoint
 from thalweg.specs.status import Status
 
+from .simulated import answer
 from .studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 
 OPTIONS = {
@@ -372,19 +370,8 @@ def part_of(name):
 
 
 def main():
-    warnings.simplefilter("ignore")
-    sys.setswitchinterval(1e-5)  # threads of a block wait for each other all the time
     cuda_swarm.WARP, cuda_swarm.MOST_THREADS = 2, 4  # every thread is one of Python's
-    made = {}
-    with np.errstate(all="ignore"):
-        for name, (case, *given) in CASES.items():
-            if part_of(name) != int(sys.argv[1]):
-                continue
-            try:
-                made[name] = case(*given)
-            except Exception:  # noqa: BLE001 told to the test of this case
-                made[name] = traceback.format_exc(limit=-3)
-    json.dump(made, sys.stdout)
+    answer({name: case for name, case in CASES.items() if part_of(name) == int(sys.argv[1])})
 
 
 if __name__ == "__main__":

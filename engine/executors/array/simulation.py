@@ -118,7 +118,8 @@ class Simulation:
     def update(self, outputs: Sequence[Node], numbers: Mapping[Node, tuple[str, ...]]) -> Update:
         """A program of arrays and of these numbers, the optimizer's by the path of their field: those that are formulas of t are written out."""
         exact = {n.option("name"): self.exact_p[path] for n, path in numbers.items()}
-        moving = {id(n): formulas.course_node(course) for n, path in numbers.items() if (course := self.courses.get(("optimizer", *path)))}
+        courses = {id(n): self.courses[key] for n, path in numbers.items() if (key := ("optimizer", *path)) in self.courses}
+        moving = {number: formulas.node_of(course.formula, course.values, course.steps) for number, course in courses.items()}
         if moving:
             outputs = replaced(outputs, moving)
             exact |= {name: self.xp.asarray(values) for name, values in formulas.named_numbers(self.shard.named()).items()}

@@ -1,6 +1,5 @@
 """What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,7 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
         raise NotFusable(f"gradient clipping of kind {optimizer.clip.kind}")
     if optimizer.lr_scale:
         raise NotFusable("learning rates of single variables")
-    if changing := [*_changing(parts)]:
-        raise NotFusable(f"{changing[0]} is a formula of the step")
+    refuse_changing(parts)
     if isinstance(optimizer, ParticleOptimizer):
         size = resolved(optimizer.particles) * landscape.size * SWARM_LANES * np.dtype(precision).itemsize
         if size > SWARM_BYTES:
@@ -50,14 +48,17 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
     return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart, known)
 
 
-def _changing(parts: Parts) -> Iterator[str]:
-    """Numbers that change from step to step and that no kernel can have: any but those of the rule itself, the rate and the schedule."""
+def refuse_changing(parts: Parts, more: tuple[str, ...] = ()) -> None:
+    """Raise NotFusable for a number that changes from step to step and that no kernel can have: any but those of the rule itself, the rate and the
+    schedule, and `more` of the optimizer's fields."""
     optimizer = parts.optimizer
-    own = optimizer.inputs() if isinstance(optimizer, RuleOptimizer) else ()
-    for path, formula in optimizer.formulas().items():
-        if formula.changes and (path[0] not in (*own, "lr", "schedule") or path[0] == "alpha"):
-            yield f"{optimizer.name}.{'.'.join(path)}"
-    yield from (f"noise.{'.'.join(path)}" for path, formula in parts.noise.formulas().items() if formula.changes)
+    own = (*(optimizer.inputs() if isinstance(optimizer, RuleOptimizer) else ()), "lr", "schedule", *more)
+    changing = [
+        (optimizer.name, path) for path, f in optimizer.formulas().items() if f.changes and (path[0] not in own or path[0] == "alpha")
+    ]
+    changing += [("noise", path) for path, f in parts.noise.formulas().items() if f.changes]
+    for owner, path in changing:
+        raise NotFusable(f"{'.'.join((owner, *path))} is a formula of the step")
 
 
 class Sources:

@@ -21,6 +21,7 @@ from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import NOTHING, Begin, Simulation, Tick
+from ..codegen.refusal import refusal
 from ..codegen.rule_reader import NotFusable
 from ..codegen.sources import sources
 from ..codegen.value_bounds import within
@@ -48,16 +49,15 @@ FACTOR_BYTES = 16 * 2**20
 
 def why_not(group: Group) -> str | None:
     """Why this group cannot be fused, or None."""
-    try:
-        if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        if group.particles and (group.study.branch or len(group.state_steps)):
-            raise NotFusable("states of swarms")
-        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            sources(shard.parts(), group.study.precision, 64, True, True)
-    except NotFusable as reason:
-        return str(reason)
-    return None
+    return refusal(group, lower)
+
+
+def lower(shard: Shard) -> None:
+    """Make the text of a shard's kernels. Raises NotFusable with the reason where it has none."""
+    group = shard.group
+    if group.particles and (group.study.branch or len(group.state_steps)):
+        raise NotFusable("states of swarms")
+    sources(shard.parts(), group.study.precision, 64, True, True)
 
 
 def width(dim: int, precision: str, group: int) -> int:

@@ -19,7 +19,7 @@ from ...store.checkpoint import Checkpoint, flat, nested
 from .. import philox
 from ..array.matrices import BlockSimulation
 from ..array.simulation import NOTHING, Begin, Simulation, Tick
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import refusal
 from ..outcome import Block, Outcome
 from ..state import packed, unpacked
 from ..tensors.programs import Programs, programs, watched
@@ -40,19 +40,12 @@ ROWS_BYTES = 2**24
 
 def why_not(group: Group) -> str | None:
     """Why this group cannot be compiled, or None."""
-    try:
-        if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        for _ in programs_of(group):
-            pass
-    except NotFusable as reason:
-        return str(reason)
-    return None
+    return refusal(group, programs)
 
 
 def programs_of(group: Group) -> Iterator[Programs]:
     """What the group's shards compile to. Raises NotFusable."""
-    return map(programs, group.shards() if any(d.structural for d in group.dims) else [next(group.shards())])
+    return map(programs, group.structures())
 
 
 def processor_seconds(group: Group) -> float:
@@ -177,7 +170,8 @@ class ProgramSimulation:
                     drawn = np.repeat(drawn, values.shape[1], axis=0)
                 drawn[:, place.offset : place.offset + size] = values[0].reshape(values.shape[1], size)
         exact = {".".join(path): value for path, value in base.exact_p.items()}
-        exact |= formulas.named_numbers(self.shard.named())
+        if self.base.courses:
+            exact |= formulas.named_numbers(self.shard.named())
         exact.setdefault("lr", np.asarray(base.columns.get(("lr",), getattr(base.optimizer, "lr", 0.0)), dtype=np.float64).reshape(-1, 1))
         rule = self.programs.rule.numbers(exact)
         average = np.zeros((1, 2))

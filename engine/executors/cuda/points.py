@@ -21,6 +21,7 @@ from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import NOTHING, Tick
 from ..codegen.module_frame import THREAD
+from ..codegen.refusal import refusal
 from ..codegen.rule_reader import NotFusable
 from ..codegen.sources import Sources, sources
 from ..cpu.points import FusedSimulation
@@ -51,21 +52,17 @@ FACTOR_BYTES = 2**26
 
 def why_not(group: Group) -> str | None:
     """Why this group of single iterates has no kernel for CUDA, or None."""
-    try:
-        if group.study.steps > MOST_STEPS:
-            raise NotFusable(f"{group.study.steps:,} steps, above {MOST_STEPS:,}")
-        if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        if group.study.branch or len(group.state_steps):
-            raise NotFusable("whole states are kept")
-        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            parts = shard.parts()
-            size = features(shard, parts, *run_sources(parts, group.study.precision)).local_bytes
-            if size > LOCAL_BYTES:
-                raise NotFusable(f"a run takes {size:,} bytes of a thread's memory, above {LOCAL_BYTES:,}")
-    except NotFusable as reason:
-        return str(reason)
-    return None
+    return refusal(group, lower, MOST_STEPS)
+
+
+def lower(shard: Shard) -> None:
+    """Make the text of a shard's kernel. Raises NotFusable with the reason where it has none."""
+    group, parts = shard.group, shard.parts()
+    if group.study.branch or len(group.state_steps):
+        raise NotFusable("whole states are kept")
+    size = features(shard, parts, *run_sources(parts, group.study.precision)).local_bytes
+    if size > LOCAL_BYTES:
+        raise NotFusable(f"a run takes {size:,} bytes of a thread's memory, above {LOCAL_BYTES:,}")
 
 
 def thread_sources(parts: Parts, precision: str) -> Sources:

@@ -26,6 +26,7 @@ from typing import Any
 
 from ....specs.status import Status
 from ..codegen.module_frame import DEVICE
+from ..tensors.nest import indented
 from .device import simulated
 from .warp_source import component, slots
 
@@ -126,9 +127,9 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
     limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"  # the simulator knows no such thing
     text = HEAD.format(**names, device=DEVICE, limit=limit, precision=f.precision, more=", together" * (f.warp > 1), warp=f.warp)
-    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
-    lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
-    lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
+    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indented(load(f), 1), *indented(powers(f), 1)]
+    lines += ["    for t in range(first, np.int32(t1)):", *indented(step(f), 2), *indented(save(f), 1)]
+    lines += ["for m in range(k, count):", *indented(records(f, {}), 1)]
     return text + "".join(f"    {line}\n" for line in lines)
 
 
@@ -154,10 +155,6 @@ def drive({arguments}):
     if run >= runs:
         return
 '''
-
-
-def indent(lines: list[str], levels: int) -> list[str]:
-    return ["    " * levels + line for line in lines]
 
 
 def local(name: str, *shape: int) -> str:
@@ -186,7 +183,7 @@ def setup(f: Features) -> list[str]:
 def load(f: Features) -> list[str]:
     """State and numbers of the run."""
     made = [*each(f, "x[slot, 0] = X[d, run]")]
-    made += [f"for i in range({f.states}):", *indent(each(f, "s[i, slot, 0] = S[i, d, run]"), 1)] * bool(f.states)
+    made += [f"for i in range({f.states}):", *indented(each(f, "s[i, slot, 0] = S[i, d, run]"), 1)] * bool(f.states)
     made += each(f, "a[slot, 0] = A[d, run]") * f.average
     for name, table, rows in (("p", "P", f.numbers[0]), ("h", "H", f.numbers[1]), ("ha", "HA", f.numbers[2])):
         if rows and (name != "ha" or f.average):
@@ -199,23 +196,23 @@ def load(f: Features) -> list[str]:
 def each(f: Features, *statements: str) -> list[str]:
     """Statements for every component d of the thread, held in `slot`."""
     if f.warp == 1:
-        return [f"for d in range({f.dim}):", "    slot = d", *indent([*statements], 1)]
-    held = [f"d = {component('slot', 'lane')}", f"if d < {f.dim}:", *indent([*statements], 1)]
-    return [f"for slot in range({f.slots}):", *indent(held, 1)]
+        return [f"for d in range({f.dim}):", "    slot = d", *indented([*statements], 1)]
+    held = [f"d = {component('slot', 'lane')}", f"if d < {f.dim}:", *indented([*statements], 1)]
+    return [f"for slot in range({f.slots}):", *indented(held, 1)]
 
 
 def pairs(f: Features, *statements: str) -> list[str]:
     """Statements for every Philox block j of the thread, whose two numbers are held in slots 2 `pair` and the next."""
     blocks = (f.dim + 1) // 2
     if f.warp == 1:
-        return [f"for j in range({blocks}):", "    pair = j", *indent([*statements], 1)]
-    held = ["j = lane + pair * WARP", f"if j < {blocks}:", *indent([*statements], 1)]
-    return [f"for pair in range({f.slots // 2}):", *indent(held, 1)]
+        return [f"for j in range({blocks}):", "    pair = j", *indented([*statements], 1)]
+    held = ["j = lane + pair * WARP", f"if j < {blocks}:", *indented([*statements], 1)]
+    return [f"for pair in range({f.slots // 2}):", *indented(held, 1)]
 
 
 def told(f: Features, *statements: str) -> list[str]:
     """Statements that write numbers of the run, which one thread of it does."""
-    return [*statements] if f.warp == 1 else ["if lane == 0:", *indent([*statements], 1)]
+    return [*statements] if f.warp == 1 else ["if lane == 0:", *indented([*statements], 1)]
 
 
 def preludes(f: Features, row: str) -> list[str]:
@@ -226,7 +223,7 @@ def preludes(f: Features, row: str) -> list[str]:
 
 def powers(f: Features) -> list[str]:
     """Powers grow from the last multiple of REFRESH on, so that their bits do not depend on where a launch begins."""
-    return [f"for t in range(np.int32(first - (first & {REFRESH - 1})), first):", *indent(preludes(f, "0"), 1)]
+    return [f"for t in range(np.int32(first - (first & {REFRESH - 1})), first):", *indented(preludes(f, "0"), 1)]
 
 
 def step(f: Features) -> list[str]:
@@ -235,7 +232,7 @@ def step(f: Features) -> list[str]:
     made += [f"    state = np.int8({Status.DIVERGED})", "    break"]
     if f.below:
         made += [f"if state == {Status.RUNNING} and L[0] < below:", f"    state, last = np.int8({Status.STOPPED}), np.int64(t)"]
-    made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
+    made += ["if t == mark:", *indented(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
     made += ["if t == end:", "    break"]
     made += noise(f) + clip(f) + own(f) + preludes(f, "t - first")
     update = "rule(x, g, L, s, xi, R, sums, 0)"
@@ -269,7 +266,7 @@ def normals(f: Features, key: str, even: str, odd: str) -> list[str]:
     if not single:
         return pairs(f, word, f"{first} = box_muller(cell64(w0, w1), cell64(w2, w3))")
     made = pairs(f, word, f"{first} = box_muller(cell32(w0), cell32(w1))", f"{second} = box_muller(cell32(w2), cell32(w3))")
-    return ["if t & 1 == 0 or t == first:", *indent(made, 1)]
+    return ["if t & 1 == 0 or t == first:", *indented(made, 1)]
 
 
 def drawn(f: Features, even: str, odd: str) -> str:
@@ -302,9 +299,9 @@ def clip(f: Features) -> list[str]:
         return []
     made, warp = ["norm = F(0)", *each(f, "norm += g[slot, 0] * g[slot, 0]")], ["norm = together(norm)"] * (f.warp > 1)
     again = ["norm = F(0)", *each(f, "norm += (g[slot, 0] * scale) * (g[slot, 0] * scale)"), *warp]
-    made += [*warp, "scale = scaling(norm)", "if scale != F(1):", *indent(again, 1), "norm = sqrt(norm)"]
+    made += [*warp, "scale = scaling(norm)", "if scale != F(1):", *indented(again, 1), "norm = sqrt(norm)"]
     factors = each(f, "g[slot, 0] = g[slot, 0] * scale * norm * threshold")
-    return [*made, "if norm > threshold * scale:", "    norm = F(1) / norm", *indent(factors, 1)]
+    return [*made, "if norm > threshold * scale:", "    norm = F(1) / norm", *indented(factors, 1)]
 
 
 def own(f: Features) -> list[str]:
@@ -317,5 +314,5 @@ def own(f: Features) -> list[str]:
 def save(f: Features) -> list[str]:
     """State of the run, for the next launch."""
     made = [*each(f, "X[d, run] = x[slot, 0]"), *told(f, "status[run], last_step[run] = state, last")]
-    made += [f"for i in range({f.states}):", *indent(each(f, "S[i, d, run] = s[i, slot, 0]"), 1)] * bool(f.states)
+    made += [f"for i in range({f.states}):", *indented(each(f, "S[i, d, run] = s[i, slot, 0]"), 1)] * bool(f.states)
     return made + each(f, "A[d, run] = a[slot, 0]") * f.average

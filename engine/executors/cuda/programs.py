@@ -17,6 +17,7 @@ from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import Begin, Tick
+from ..codegen.refusal import refusal
 from ..codegen.rule_reader import NotFusable
 from ..cpu import arguments
 from ..cpu import program_arguments as given
@@ -50,16 +51,7 @@ FAR_BYTES = 2**30
 
 def why_not(group: Group) -> str | None:
     """Why this group has no kernel for CUDA, or None."""
-    try:
-        if group.study.steps > MOST_STEPS:
-            raise NotFusable(f"{group.study.steps:,} steps, above {MOST_STEPS:,}")
-        if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            lowered(shard)
-    except NotFusable as reason:
-        return str(reason)
-    return None
+    return refusal(group, lowered, MOST_STEPS)
 
 
 def lowered(shard: Shard) -> tuple[Programs, int]:

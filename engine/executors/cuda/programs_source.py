@@ -22,10 +22,11 @@ from typing import Any
 
 from ....specs.status import Status
 from ..codegen.module_frame import EXECUTORS
+from ..tensors.nest import indented
 from ..tensors.programs import Programs
 from .block_source import exchanged
 from .device import simulated
-from .points_source import indent, types_of
+from .points_source import types_of
 
 ARGUMENTS = (
     *("t0", "t1", "steps", "first", "seeds", "place", "count"),
@@ -205,7 +206,7 @@ def across(name: str, combine: str, threads: int, warp: int) -> str:
     if warps > 1:
         lines += [f"if tid % {warp} == 0:", f"    scratch[tid // {warp}] = a", "cuda.syncthreads()", "a = scratch[0]"]
         lines += [f"for w in range(1, {warps}):", f"    a = {combine.format('a', 'scratch[w]')}", "cuda.syncthreads()"]
-    return TOGETHER.format(name=name, lines="\n".join(indent(lines, 1)))
+    return TOGETHER.format(name=name, lines="\n".join(indented(lines, 1)))
 
 
 def module(programs: Mapping[str, str], precision: str, threads: int, warp: int) -> str:
@@ -230,7 +231,7 @@ def kernel_source(f: Features, made: Programs) -> str:
     placed = memory(f, made)
     limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"
     text = module(parts, f.precision, f.threads, f.warp) + KERNEL.format(limit=limit, arguments=", ".join(ARGUMENTS))
-    lines = [*setup(f, placed), *load(f, placed), "for t in range(t0, t1):", *indent(step(f), 1), *save(f, placed)]
+    lines = [*setup(f, placed), *load(f, placed), "for t in range(t0, t1):", *indented(step(f), 1), *save(f, placed)]
     return text + "".join(f"    {line}\n" for line in lines)
 
 
@@ -265,7 +266,7 @@ def setup(f: Features, placed: Memory) -> list[str]:
 
 def each(f: Features, *statements: str, count: Any = None) -> list[str]:
     """Statements for every component d, dealt out to the threads."""
-    return [f"for d in range(tid, {f.dim if count is None else count}, {f.threads}):", *indent([*statements], 1)]
+    return [f"for d in range(tid, {f.dim if count is None else count}, {f.threads}):", *indented([*statements], 1)]
 
 
 def moved(f: Features, placed: Memory, statement: str) -> list[str]:
@@ -303,15 +304,15 @@ def step(f: Features) -> list[str]:
     gradient = "gradient(gradient_arena, rest, x, shared, own, drawn, rows, fresh, out, F(min(t + 1, steps)), scratch)"
     sees = [*samples(f), gradient, f"loss = out[{f.dim}]"]
     made = ["tid = thread()", "mark, loss = k < count and marks[k] == t, F(0.0)"]
-    made += ["if t < steps:", *indent(sees, 1)] if f.sampled else sees
+    made += ["if t < steps:", *indented(sees, 1)] if f.sampled else sees
     when = ["mark"] * (f.observed > 0 or (f.differs and f.loss)) + ["t == steps"] * f.sampled
     made += [f"if {' or '.join(when)}:", f"    {look('x')}"] * bool(when)
     made += ["if t == steps:", "    loss = seen[0]"] * f.sampled
-    made += [f"if state == {Status.RUNNING}:", *indent(ends(f), 1), "else:", "    cuda.syncthreads()"]
-    made += ["if mark:", *indent(records(f), 1), "    k += 1", "    cuda.syncthreads()", "if t == steps:", "    break"]
+    made += [f"if state == {Status.RUNNING}:", *indented(ends(f), 1), "else:", "    cuda.syncthreads()"]
+    made += ["if mark:", *indented(records(f), 1), "    k += 1", "    cuda.syncthreads()", "if t == steps:", "    break"]
     moves = [*noise(f), *clip(f), *own(f)]
     moves.append("rule(rule_arena, rest, x, out, s, xi, shared, h, np.float64(t + 1), factors[t - t0], scratch)")
-    made += [f"if state == {Status.RUNNING}:", *indent(moves, 1)]
+    made += [f"if state == {Status.RUNNING}:", *indented(moves, 1)]
     average = "average(average_arena, rest, a, x, s, x, shared, ha, np.float64(t + 1), np.float64(steps), scratch)"
     return [*made, *[average] * f.average]
 
@@ -328,7 +329,7 @@ def records(f: Features) -> list[str]:
     """The statements that store a record."""
     values = ["seen[0]" if f.differs else "loss"] * f.loss + [f"seen[{1 + k}]" for k in range(f.observed)]
     stored = [f"scalars[{row}, run, place + k] = {value}" for row, value in enumerate(values)]
-    made = ["if tid == 0:", *indent(stored, 1)] if stored else []
+    made = ["if tid == 0:", *indented(stored, 1)] if stored else []
     made += each(f, "params[run, place + k, d] = x[d]") if f.params else []
     made += each(f, "averages[run, place + k, d] = a[d]") if f.average_params else []
     if f.average_loss:
@@ -346,7 +347,7 @@ def samples(f: Features) -> list[str]:
         for k in range(4):
             store = f"rows[4 * j + {k}] = np.int32((np.uint64(w{k}) * np.uint64({f.samples})) >> np.uint64(32))"
             drawn += [store] if f.batch % 4 == 0 or k == 0 else [f"if 4 * j + {k} < {f.batch}:", f"    {store}"]
-        return [f"for j in range(tid, {-(-f.batch // 4)}, {f.threads}):", *indent([words, *drawn], 1), "cuda.syncthreads()"]
+        return [f"for j in range(tid, {-(-f.batch // 4)}, {f.threads}):", *indented([words, *drawn], 1), "cuda.syncthreads()"]
     return normals(f, f.fresh, "key2, key3", ["fresh[{d}] = {z}"]) if f.fresh else []
 
 
@@ -359,8 +360,8 @@ def normals(f: Features, count: int, key: str, statements: Iterable[str]) -> lis
     made += [f"z0, z1 = box_muller({'cell32(w0), cell32(w1)' if single else 'cell64(w0, w1), cell64(w2, w3)'})"]
     made += [text.format(d="2 * j", z="z0") for text in statements]
     second = [text.format(d="2 * j + 1", z="z1") for text in statements]
-    made += [f"if 2 * j + 1 < {count}:", *indent(second, 1)] if count % 2 else second
-    return [f"for j in range(tid, {(count + 1) // 2}, {f.threads}):", *indent(made, 1), "cuda.syncthreads()"]
+    made += [f"if 2 * j + 1 < {count}:", *indented(second, 1)] if count % 2 else second
+    return [f"for j in range(tid, {(count + 1) // 2}, {f.threads}):", *indented(made, 1), "cuda.syncthreads()"]
 
 
 def noise(f: Features) -> list[str]:
@@ -378,7 +379,7 @@ def noise(f: Features) -> list[str]:
     made = [word.format("j"), add.format("2 * j", "cell32(w0), cell32(w1)")]
     second = add.format("2 * j + 1", "cell32(w2), cell32(w3)")
     made += [f"if 2 * j + 1 < {f.dim}:", f"    {second}"] if f.dim % 2 else [second]
-    return [f"for j in range(tid, {(f.dim + 1) // 2}, {f.threads}):", *indent(made, 1), "cuda.syncthreads()"]
+    return [f"for j in range(tid, {(f.dim + 1) // 2}, {f.threads}):", *indented(made, 1), "cuda.syncthreads()"]
 
 
 def clip(f: Features) -> list[str]:
@@ -392,7 +393,7 @@ def clip(f: Features) -> list[str]:
     made += ["top = top if (top > F(0.0)) & (top <= LARGEST) else F(1.0)", "squares = F(0.0)"]
     made += [*each(f, "squares += (out[d] / top) * (out[d] / top)"), "length = sqrt(together(squares, scratch))"]
     smaller = each(f, "out[d] = out[d] / top * (threshold / length)")
-    return [*made, "if top * length > threshold:", *indent(smaller, 1), "cuda.syncthreads()"]
+    return [*made, "if top * length > threshold:", *indented(smaller, 1), "cuda.syncthreads()"]
 
 
 def own(f: Features) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ....specs.status import Status
 from ...plan import Group, Parts, Shard
+from ..codegen.refusal import refusal
 from ..codegen.rule_reader import NotFusable
 from ..codegen.sources import Sources
 from ..cpu.swarms import FusedSwarm
@@ -26,23 +27,19 @@ MOST_THREADS = 256
 
 def why_not(group: Group) -> str | None:
     """Why this group of swarms has no kernel for CUDA, or None."""
-    try:
-        if group.study.steps > MOST_STEPS:
-            raise NotFusable(f"{group.study.steps:,} steps, above {MOST_STEPS:,}")
-        if group.diagnostics:
-            raise NotFusable(f"{group.diagnostics[0].kind} is recorded")
-        if group.study.branch or len(group.state_steps):
-            raise NotFusable("states of swarms")
-        for shard in group.shards() if any(d.structural for d in group.dims) else [next(group.shards())]:
-            parts = shard.parts()
-            f = features(shard, parts, thread_sources(parts, group.study.precision))
-            if f.local_bytes > LOCAL_BYTES:
-                raise NotFusable(f"a thread of a run takes {f.local_bytes:,} bytes of memory, above {LOCAL_BYTES:,}")
-            if f.fixed_bytes > SHARED_BYTES:
-                raise NotFusable(f"a run takes {f.fixed_bytes:,} bytes of shared memory, above {SHARED_BYTES:,}")
-    except NotFusable as reason:
-        return str(reason)
-    return None
+    return refusal(group, lower, MOST_STEPS)
+
+
+def lower(shard: Shard) -> None:
+    """Make the text of a shard's kernel. Raises NotFusable with the reason where it has none."""
+    group, parts = shard.group, shard.parts()
+    if group.study.branch or len(group.state_steps):
+        raise NotFusable("states of swarms")
+    f = features(shard, parts, thread_sources(parts, group.study.precision))
+    if f.local_bytes > LOCAL_BYTES:
+        raise NotFusable(f"a thread of a run takes {f.local_bytes:,} bytes of memory, above {LOCAL_BYTES:,}")
+    if f.fixed_bytes > SHARED_BYTES:
+        raise NotFusable(f"a run takes {f.fixed_bytes:,} bytes of shared memory, above {SHARED_BYTES:,}")
 
 
 def threads(particles: int) -> int:

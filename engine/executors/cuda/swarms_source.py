@@ -25,8 +25,9 @@ from typing import Any
 
 from ....specs.status import Status
 from ..codegen.module_frame import DEVICE
+from ..tensors.nest import indented
 from .device import simulated
-from .points_source import REFRESH, indent, local, types_of
+from .points_source import REFRESH, local, types_of
 from .warp_source import exchange
 
 ARGUMENTS = (
@@ -137,9 +138,9 @@ def kernel_source(features: Features, landscape: str, rule: str, average: str) -
     names = {"landscape": landscape, "rule": rule, "average": average, "arguments": ", ".join(ARGUMENTS)}
     limit = "" if simulated() else f", max_registers={MOST_REGISTERS}"  # the simulator knows no such thing
     text = HEAD.format(**names, device=DEVICE, precision=f.precision, particles=f.particles, threads=f.threads, warp=f.warp, limit=limit)
-    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indent(load(f), 1), *indent(powers(f), 1)]
-    lines += ["    for t in range(first, np.int32(t1)):", *indent(step(f), 2), *indent(save(f), 1)]
-    lines += ["for m in range(k, count):", *indent(records(f, {}), 1)]
+    lines = [*setup(f), f"if state != {Status.DIVERGED}:", *indented(load(f), 1), *indented(powers(f), 1)]
+    lines += ["    for t in range(first, np.int32(t1)):", *indented(step(f), 2), *indented(save(f), 1)]
+    lines += ["for m in range(k, count):", *indented(records(f, {}), 1)]
     return text + "".join(f"    {line}\n" for line in lines)
 
 
@@ -204,7 +205,7 @@ def at(f: Features, name: str, row: str = "d") -> str:
 def load(f: Features) -> list[str]:
     """State and numbers of the run."""
     made = every(f, "{0} = {1}")
-    made += ["if thread == 0:", *indent(each(f, "a[d, 0] = A[run, d]"), 1)] * f.average
+    made += ["if thread == 0:", *indented(each(f, "a[d, 0] = A[run, d]"), 1)] * f.average
     for name, table, rows in (("p", "P", f.numbers[0]), ("h", "H", f.numbers[1]), ("ha", "HA", f.numbers[2])):
         if rows and (name != "ha" or f.average):
             made += [f"at = min(point, {table}.shape[0] - 1)", f"for i in range({rows}):", f"    {name}[i, 0] = {table}[at, i]"]
@@ -218,7 +219,7 @@ def each(f: Features, statement: str) -> list[str]:
 
 def own(*statements: str) -> list[str]:
     """For every particle i of the thread; an index without a sign needs no test whether it counts from the end."""
-    return ["for n in range(thread, PARTICLES, THREADS):", "    i = np.uint64(n)", *indent(list(statements), 1)]
+    return ["for n in range(thread, PARTICLES, THREADS):", "    i = np.uint64(n)", *indented(list(statements), 1)]
 
 
 def every(f: Features, assign: str) -> list[str]:
@@ -235,13 +236,13 @@ def save(f: Features) -> list[str]:
     """State of the run, for the next launch."""
     made = every(f, "{1} = {0}")
     books = ["status[run], last_step[run] = np.int8(state), last", *each(f, "A[run, d] = a[d, 0]") * f.average]
-    return [*made, "if thread == 0:", *indent(books, 1)]
+    return [*made, "if thread == 0:", *indented(books, 1)]
 
 
 def powers(f: Features) -> list[str]:
     """Powers grow from a multiple of REFRESH on, so that their bits do not depend on where a launch begins; the average lags by a step."""
     before = ["back = max(first - 1, 0)", f"for t in range(np.int32(back - (back & {REFRESH - 1})), first):"]
-    return [*before, *indent(preludes(f, "0") + average_preludes(f), 1)]
+    return [*before, *indented(preludes(f, "0") + average_preludes(f), 1)]
 
 
 def preludes(f: Features, row: str) -> list[str]:
@@ -259,20 +260,20 @@ def step(f: Features) -> list[str]:
     made = least(f) + weigh(f) + consensus(f)
     made += [
         "if thread == 0:",
-        *indent(books(f), 1),
+        *indented(books(f), 1),
         "cuda.syncthreads()",
         "state = stand[0]",
         f"if state == {Status.DIVERGED}:",
         "    break",
     ]
-    made += ["if t == mark:", *indent(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
+    made += ["if t == mark:", *indented(see(f), 1), "    k += 1", "    mark = np.int32(marks[k]) if k < count else NEVER"]
     made += ["if t == end:", "    break", *preludes(f, "t - first"), *average_preludes(f), "sums[sums.shape[0] - 1, 0] = loss[0]"]
-    states = [f"for j in range({f.states}):", *indent(each(f, "{}"), 1)] * bool(f.states)
+    states = [f"for j in range({f.states}):", *indented(each(f, "{}"), 1)] * bool(f.states)
     old, place = at(f, "x"), at(f, "s", f"j * {f.dim} + d")
     took = [*each(f, f"y[d, 0] = {old}"), *(line.format(f"q[j, d, 0] = {place}") for line in states), "f[0] = values[i]"]
     gave = [*each(f, f"{old} = y[d, 0]"), *(line.format(f"{place} = q[j, d, 0]") for line in states)]
     moved = own(*normals(f), *took, "rule(y, c, f, q, xi, R, sums, 0)", *gave)
-    return made + ([f"if state == {Status.RUNNING}:", *indent(moved, 1)] if f.below else moved)
+    return made + ([f"if state == {Status.RUNNING}:", *indented(moved, 1)] if f.below else moved)
 
 
 def least(f: Features) -> list[str]:
@@ -297,14 +298,14 @@ def consensus(f: Features) -> list[str]:
     add = ["weight = weights[i]", "total += weight", "moment += weight * x[here + i] if weight > F(0) else F(0)"]
     made = ["total, moment = F(0), F(0)", f"d, part = row % {f.dim}, row // {f.dim}"]
     summed = [f"here, mine = np.uint64(d * {f.particles}), part * WARP + lane", f"for j in range({f.particles // stride}):"]
-    summed += [f"    i = np.uint64(mine + j * {stride})", *indent(add, 1), f"i = np.uint64(mine + {f.particles // stride * stride})"]
-    summed += ["if i < PARTICLES:", *indent(add, 1)]
+    summed += [f"    i = np.uint64(mine + j * {stride})", *indented(add, 1), f"i = np.uint64(mine + {f.particles // stride * stride})"]
+    summed += ["if i < PARTICLES:", *indented(add, 1)]
     guard = rows % f.warps != 0
-    made += [f"if row < {rows}:", *indent(summed, 1)] if guard else summed
+    made += [f"if row < {rows}:", *indented(summed, 1)] if guard else summed
     made += exchange(f.warp, "total", "total + {}") + exchange(f.warp, "moment", "moment + {}")
     put = "c[d, 0] = moment / total" if f.parts == 1 else "totals[part, d], moments[part, d] = total, moment"
     made += [f"if (lane == 0) & (row < {rows}):" if guard else "if lane == 0:", f"    {put}"]
-    made = [f"for turn in range({-(-rows // f.warps)}):", f"    row = warp + turn * {f.warps}", *indent(made, 1), "cuda.syncthreads()"]
+    made = [f"for turn in range({-(-rows // f.warps)}):", f"    row = warp + turn * {f.warps}", *indented(made, 1), "cuda.syncthreads()"]
     if f.parts == 1:
         return made
     of_parts = [" + ".join(f"{name}[{part}, thread]" for part in range(f.parts)) for name in ("moments", "totals")]
@@ -313,7 +314,7 @@ def consensus(f: Features) -> list[str]:
 
 def books(f: Features) -> list[str]:
     """What thread 0 does: average the consensus, and see how the run stands."""
-    update = ["if t > 0:", "    average_rule(a, c, L, q, xi, RA, sums, 0)", "else:", *indent(each(f, "a[d, 0] = c[d, 0]"), 1)]
+    update = ["if t > 0:", "    average_rule(a, c, L, q, xi, RA, sums, 0)", "else:", *indented(each(f, "a[d, 0] = c[d, 0]"), 1)]
     made = update * f.average
     made += [
         f"if landscape(c, L, c, p, Z, above) != 0 and state == {Status.RUNNING}:",
@@ -328,7 +329,7 @@ def see(f: Features) -> list[str]:
     """Compute what a record needs, and record it."""
     made = ["observe(c, O, p, Z, above)"] * bool(f.wanted) + ["landscape(a, L2, c, p, Z, above)"] * f.average_loss
     values = {"loss": "loss[0]", "average_loss": "L2[0]", "params": "c[d, 0]", "average_params": "a[d, 0]", "swarm": at(f, "x")}
-    only = ["if thread == 0:", *indent(made, 1)] if made else []
+    only = ["if thread == 0:", *indented(made, 1)] if made else []
     return ["m = k", *only, *records(f, values | {f"observable {w}": f"O[{w}, 0]" for w in f.wanted})]
 
 
@@ -336,7 +337,7 @@ def records(f: Features, values: dict[str, str]) -> list[str]:
     """The statements that store record m of the launch: these values, or NaN."""
     scalars = ["loss"] * f.loss + [f"observable {w}" for w in f.wanted] + ["average_loss"] * f.average_loss
     made = [f"scalars[{row}, run, place + m] = {values.get(name, 'NAN')}" for row, name in enumerate(scalars)]
-    made = ["if thread == 0:", *indent(made, 1)] if made else []
+    made = ["if thread == 0:", *indented(made, 1)] if made else []
     for name, place, kept in (("params", "params", f.params), ("average_params", "averages", f.average_params)):
         loop = f"for d in range(thread, {f.dim}, {f.threads}):"
         made += [loop, f"    {place}[run, place + m, d] = {values.get(name, 'NAN')}"] if kept else []
@@ -366,7 +367,7 @@ def normals(f: Features) -> list[str]:
             else [f"xi[{place}, 0] = {now}"]
         )
         guard = [f"if {place} {f'< {f.dim}' if half else '>= 0'}:"] if odd else []
-        made += indent([*guard, *indent(put, len(guard))], 1)
+        made += indented([*guard, *indented(put, len(guard))], 1)
     if not single:
         return made
-    return ["if (t & 1 == 0) | (t == first):", *indent(made, 1), "else:", *indent(each(f, f"xi[d, 0] = {at(f, 'later')}"), 1)]
+    return ["if (t & 1 == 0) | (t == first):", *indented(made, 1), "else:", *indented(each(f, f"xi[d, 0] = {at(f, 'later')}"), 1)]

@@ -1,7 +1,6 @@
 """What stays the same while a run goes on, found so that it is computed before: the parts of a program that hang on data, on numbers which are
 the same in all runs, and on what is random about a landscape, and on no variable."""
 
-import math
 from collections.abc import Collection, Sequence
 
 from ....specs.program.node import Node, ordered
@@ -47,4 +46,4 @@ def own_work(n: Node) -> float:
 
 def worked(n: Node) -> bool:
     """Whether there is work on arrays in it; numbers alone are cheap."""
-    return n.size > 1 or any(math.prod(a.shape) > 1 for m in ordered([n]) for a in m.args)
+    return n.size > 1 or any(a.size > 1 for m in ordered([n]) for a in m.args)

@@ -17,6 +17,7 @@ from ....specs.program.numpy_functions import Untraceable
 from ....specs.sweep import resolved
 from ...plan import Group, Parts, Shard
 from ..codegen.rule_reader import NotFusable
+from ..codegen.sources import refuse_changing
 from .landscape import Layout
 from .rule import Rule, average_rule, rule
 from .source import Compute, source
@@ -126,12 +127,10 @@ def _made(key: _Key, target: Target) -> Programs:
         program = traced(optimizer, land.blocks, precision, land.places)
     except Untraceable as why:
         raise NotFusable(str(why)) from None
-    known = formulas.names(land)
-    moving = {".".join(path): formulas.node_of(f, known, steps) for path, f in optimizer.formulas().items() if f.changes}
-    moving = {path: n for path, n in moving.items() if not path.startswith("schedule.")}
-    others = [f"{optimizer.name}.{path}" for path in moving if path.startswith(("clip.", "average."))]
-    if others := [*others, *(f"noise.{'.'.join(path)}" for path, f in noise.formulas().items() if f.changes)]:
-        raise NotFusable(f"{others[0]} is a formula of the step")
+    refuse_changing(parts, ("rest", "lr_scale"))
+    changing = {".".join(path): f for path, f in optimizer.formulas().items() if f.changes and path[0] != "schedule"}
+    known = formulas.names(land) if changing else {}
+    moving = {path: formulas.node_of(f, known, steps) for path, f in changing.items()}
     moved = rule(program, layout, optimizer.constants(land.blocks), moving)
     average = average_rule(optimizer.average, land.size, steps, layout) if optimizer.average else None
     return Programs(layout, gradient, looks, moved, average, layout.shared_numbers())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import thalweg
 from helpers.studies import SWARMS, collected, example, shards
+from helpers.tensor_formulas import DRAWN, STREAM
 from thalweg.engine import check, plan
 from thalweg.engine.executors.choose import WORTH_COMPILING, array_simulation, choose, simulation
 from thalweg.engine.executors.cpu import programs
@@ -36,23 +37,6 @@ STUDY = {
     "seeds": 3,
     "steps": 40,
     "record": {"every": 8},
-}
-DRAWN = {
-    "kind": "expression",
-    "sizes": {"n": 11, "d": 3},
-    "variables": {"w": ["d"], "M": ["d", "d"]},
-    "draws": {"x": "normal(n, d)", "truth": "normal(d)"},
-    "parameters": {"l2": [0.0, 0.1]},
-    "value": "mean((x @ M @ w - x @ truth)**2) + l2*sum(w**2)",
-    "observables": {"far": "norm(M @ w - truth)"},
-}
-STREAM = {
-    "kind": "expression",
-    "sizes": {"d": 3},
-    "variables": {"w": ["d"]},
-    "samples": {"x": "normal(batch, d)"},
-    "value": "mean((x @ w - sum(x, axis=1))**2)",
-    "population": "sum((w - 1)**2)",
 }
 STEPPED = {**NETWORK, "value": "mean(cross_entropy(net(X), y)) + t/steps*(sum(W1**2) + sum(W2**2))"}
 SWEPT = {**NETWORK, "parameters": {"l2": [0.0, 0.1, 1.0]}}
