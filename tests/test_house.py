@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,9 @@ def test_tests_are_filed_as_the_package_is():
     for top in FOLDERS:
         for folder in {path.parent.relative_to(TESTS) for path in (TESTS / top).rglob("test_*.py")}:
             assert (ROOT / folder).is_dir(), f"tests/{folder}, but no {folder}"
+
+
+def test_test_files_have_names_of_their_own():
+    """Their folders are no packages, so pytest would take two files of one name for the same module."""
+    names = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
