@@ -15,7 +15,7 @@ from ...specs.study import Study
 from ..plan import Group, Plan, Shard
 from ..store.location import remote
 from ..store.open import stored_study
-from .part import Part
+from ..store.part import Part
 
 WHOLE = ("claims", "quick", "source", "description")
 """What is said of the whole study, and need not hold of a branch."""

@@ -19,9 +19,9 @@ from ..executors.executor import Executor, Kind
 from ..plan import Group, Shard, plan
 from ..store import location
 from ..store.lock import locked
+from ..store.part import Part
 from ..store.provenance import same_version
 from ..store.store import Store
-from .part import Part
 from .threads import simulate
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}

@@ -7,8 +7,8 @@ import numpy as np
 
 from ...specs.study import PARTS
 from ..plan import Dim, Group, Plan, plan
-from ..store.layout import as_stored, laid_out
-from ..store.open import intact, legible, open_root, read_study
+from .layout import as_stored, laid_out
+from .open import intact, legible, open_root, read_study
 
 
 class Part:
