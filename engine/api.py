@@ -4,12 +4,14 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..specs.errors import SpecError, StoreError
-from ..specs.load import load_study
+from ..specs.load import load, load_study
+from ..specs.stages import Stages
 from ..specs.study import Study
 from .claims.trial import try_claims
 from .claims.verdict import Verdict, verify
@@ -22,6 +24,7 @@ from .plan import Plan, plan, with_runs_at_once
 from .progress import Progress
 from .runner.branch import check_branch
 from .runner.options import RunOptions
+from .runner.stages import check_stages, in_memory, run_stages
 from .runner.threads import simulate
 from .store import location
 from .store.lock import exists, is_store, locked
@@ -34,8 +37,12 @@ __all__ = ["check", "load_study", "open_run", "run"]
 
 
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
-    """Validate a study and plan it, without running anything. Raises SpecError if it is wrong or does not fit into memory."""
-    planned = plan(load_study(study, settings))
+    """Validate a study and plan it, without running anything; of a study of stages, the last one. Raises SpecError if it is wrong or does not
+    fit into memory."""
+    loaded = load(study, settings)
+    if isinstance(loaded, Stages):
+        return check_stages(loaded)[-1]
+    planned = plan(loaded)
     free, needed = available_memory(), max(map(of_shard, planned.groups))
     if needed > free:
         raise SpecError(
@@ -119,13 +126,20 @@ def run(
     options = RunOptions(
         device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, workers=workers, scheduler=scheduler
     )
-    study = load_study(study, settings)
-    if not isinstance(progress, bool):
-        return run_to_store(study, out, options, progress).tree()
+    loaded = load(study, settings)
     from .runner.progress_bars import progress as shown
 
-    with shown(study, progress) as advance:
-        return run_to_store(study, out, options, advance).tree()
+    def told(study: Study) -> Any:
+        return shown(study, progress) if isinstance(progress, bool) else nullcontext(progress)
+
+    if isinstance(loaded, Stages):
+        check_stages(loaded)
+        if out is None:
+            return in_memory(loaded, options, run_to_store, told)
+        run_stages(loaded, out, options, run_to_store, told)
+        return open_tree(out)
+    with told(loaded) as advance:
+        return run_to_store(loaded, out, options, advance).tree()
 
 
 def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, progress: Progress | None = None) -> Store:

@@ -20,10 +20,10 @@ from ..specs.errors import SpecError
 from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
-from ..specs.reserved import reserved
 from ..specs.study import PARTS, Study
 from ..specs.sweep import NumberFormula, Sweep
 from ..specs.variables import Variable, recorded
+from .dims import FORKS, Dim, group_dims
 from .text.sizes import bytes_for_people
 
 SHARD_RUNS = 8192
@@ -38,21 +38,6 @@ leaves the last block of a study so large that its compression shows, half as mu
 MAX_RUNS = 2_000_000_000
 RUN_DIMS = ("seed", "step", "state_step", "number", "quantile")
 """Dimensions that a group may have whatever is swept and recorded."""
-
-
-@dataclass(frozen=True)
-class Dim:
-    """One dimension of a group: its name, its sweeps (owner, path, Sweep), and whether they change structure."""
-
-    name: str
-    sweeps: tuple[tuple[str, tuple[str, ...], Sweep], ...]
-    structural: bool
-    names: tuple[str, ...]
-    """One coordinate name a sweep; the first is the dimension's own."""
-
-    @property
-    def size(self) -> int:
-        return len(self.sweeps[0][2])
 
 
 @dataclass(frozen=True)
@@ -267,14 +252,46 @@ class Shard:
         for start in range(first, self.box[-1].stop, most):
             yield Shard(self.group, (*self.box[:-1], slice(start, min(start + most, self.box[-1].stop))))
 
+    def structure(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+        """(owner, path, value) of every structural sweep, which has one value in this shard."""
+        for dim, where in zip(self.group.dims, self.box, strict=False):
+            for owner, path, sweep in dim.sweeps if dim.structural else ():
+                yield owner, path, sweep.values[where.start]
+
+    @cached_property
+    def resolved(self) -> "Shard":
+        """This shard in a study in which runs are forked at one step, with one noise: what is simulated. Its records are the last ones of the
+        group's."""
+        study = self.group.study
+        swept = dict(study.branch.swept()) if study.branch else {}
+        found = {(owner, path): value for owner, path, value in self.structure() if owner in FORKS}
+        changed: dict[str, Any] = {}
+        if study.branch and swept:
+            changed["branch"] = study.branch.replace({path: found["branch", path] for path in swept})
+        if isinstance(study.noise_seed, Sweep):
+            changed["noise_seed"] = found["study", ("noise_seed",)]
+        if not changed:
+            return self
+        return dataclasses.replace(self, group=dataclasses.replace(self.group, study=study.model_copy(update=changed)))
+
+    @property
+    def unseen(self) -> int:
+        """How many of the group's records lie before the step that this shard's runs begin at."""
+        return len(self.group.steps) - len(self.resolved.group.steps)
+
+    @property
+    def unseen_states(self) -> int:
+        """The same of the steps whose whole state is stored."""
+        return len(self.group.state_steps) - len(self.resolved.group.state_steps)
+
     def parts(self) -> Parts:
         """The specs with structural sweeps resolved to this shard's values."""
         study = self.group.study
         owners: dict[str, Any] = {**{name: getattr(study, name) for name in PARTS}, "optimizer": self.group.optimizer}
         owners["init"] = study.start()
-        for dim, where in zip(self.group.dims, self.box, strict=False):
-            for owner, path, sweep in dim.sweeps if dim.structural else ():
-                owners[owner] = owners[owner].replace({path: sweep.values[where.start]})
+        for owner, path, value in self.structure():
+            if owner in owners:
+                owners[owner] = owners[owner].replace({path: value})
         for owner, found in self.group.formulas.items():
             known = {path: formulas.constant(formula, owners["landscape"], study.steps) for path, formula in found.items()}
             if known := {path: value for path, value in known.items() if value is not None}:
@@ -373,35 +390,3 @@ def with_runs_at_once(made: Plan, sizes: Mapping[str, Any]) -> Plan:
     """The plan with these runs at a time, by group; a group without a number keeps its own."""
     groups = tuple(dataclasses.replace(g, fitted=int(sizes[g.name])) if sizes.get(g.name) else g for g in made.groups)
     return dataclasses.replace(made, groups=groups)
-
-
-def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
-    """The dimensions of an optimizer's group: shared sweeps (landscape, init, noise) first, then its own, in the study's order."""
-    owners: list[tuple[str, Any]] = [(n, study.start() if n == "init" else getattr(study, n)) for n in PARTS]
-    found = [
-        (f"{optimizer.name if owner == 'optimizer' else owner}.{'.'.join(path)}", owner, path, sweep, structural)
-        for owner, part in [*owners, ("optimizer", optimizer)]
-        for path, (sweep, structural) in part.swept().items()
-    ]
-    zipped = {name: pair for pair in study.zip for name in pair}
-    lasts = [path[-1] for _, _, path, _, _ in found if path[0] not in ("rest", "lr_scale")]
-    own = {*study.landscape.observable_names, *study.landscape.blocks}
-
-    def label(owner: str, path: tuple[str, ...]) -> str:
-        if path[0] in ("rest", "lr_scale"):  # a rule's own fields have the plain names
-            return ".".join(path)
-        if not (lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])):
-            return path[-1]
-        return ".".join(path if owner == "init" and len(path) == 2 else (owner, *path))
-
-    dims: list[Dim] = []
-    taken: set[str] = set()
-    for name, *_ in found:
-        if name in taken:
-            continue
-        members = [f for f in found if f[0] == name or (name in zipped and f[0] in zipped[name])]
-        taken |= {f[0] for f in members}
-        names = tuple(label(owner, path) for _, owner, path, _, _ in members)
-        sweeps = tuple((owner, path, sweep) for _, owner, path, sweep, _ in members)
-        dims.append(Dim(names[0], sweeps, any(structural for *_, structural in members), names))
-    return tuple(dims)

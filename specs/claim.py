@@ -15,7 +15,7 @@ import ast
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -300,3 +300,37 @@ class Claim(Spec):
         """Field -> expression, those that are given."""
         fields = {"measure": self.measure, "expected": self.expected, "less_than": self.less_than, "greater_than": self.greater_than}
         return {name: str(text) for name, text in {**fields, "where": self.where}.items() if text is not None}
+
+
+def wrong_claims(claims: Iterable[Claim], groups: Mapping[str, set[tuple[str, ...]]], first: str, steps: int) -> Iterator[str]:
+    """What is wrong with the names and numbers in claims.
+
+    Parameters
+    ----------
+    claims
+        The claims.
+    groups
+        By the label of a group what a claim about its runs may name, as paths.
+    first
+        The group of a claim that names none.
+    steps
+        The steps of the runs.
+
+    Returns
+    -------
+    A sentence for each problem.
+    """
+    for claim in claims:
+        if claim.group is not None and claim.group not in groups:
+            yield f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, groups)}"
+        own = groups.get(claim.group or "", groups[first])
+        known = own | {(label, *name) for label, found in groups.items() for name in found}
+        for field, text in claim.expressions().items():
+            try:
+                check_numbers(parse_claim(text), steps)
+            except ValueError as error:
+                yield f"claims: '{claim.name}': {field}: {error}"
+            for name in sorted({with_label(name, groups) for name in names(parse_claim(text))} - known):
+                near = suggest(spelled(name), [spelled(k) for k in known])
+                listed = ", ".join(sorted({k[0] for k in own} | {spelled((g,)) for g in groups}))
+                yield f"claims: '{claim.name}': {field}: there is nothing called '{spelled(name)}'{near} (known: {listed})"

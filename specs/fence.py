@@ -9,7 +9,7 @@ import importlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from typing import Any
 from .errors import SpecError
 from .plain import Key, Source
 
-PLACES: tuple[tuple[Key, str], ...] = ((("landscape", "data"), "file"), (("init",), "path"), (("branch",), "store"))
-"""Where in a study a place is named: the mapping, and its key. Relative ones start at the mapping's `root`, if it has one."""
+FILES: tuple[tuple[Key, str], ...] = ((("landscape", "data"), "file"), (("init",), "path"))
+"""Where in a study a file is named: the mapping, and its key. Relative ones start at the mapping's `root`, if it has one."""
 IRREGULAR = "is not a regular file (a device, a pipe or a socket is not read)"
 HOW = "if you trust the study, run it with --allow-outside"
 _HDF5 = b"\x89HDF"
@@ -73,17 +73,27 @@ def leads_out(path: Path, folder: Path) -> str | None:
     return None
 
 
-def set_root(data: Any, folder: Path) -> None:
+def set_root(data: Any, folder: Path, stages: Collection[str] = ()) -> None:
     """Tell the parts that name files where relative paths start: at the study's own folder, or from there at the root they give. Absolute, so
-    that a store says where its data are, wherever it is finished from."""
-    for keys, name in PLACES:
+    that a store says where its data are, wherever it is finished from. `stages` are names that stand for stores that this study makes itself."""
+    for keys, _ in FILES:
         unit = _inner(data, keys)
-        if not isinstance(unit, dict) or (keys == ("init",) and unit.get("kind") != "file"):
-            continue
-        if name != "store" and isinstance(unit.get("root", ""), str):
+        if isinstance(unit, dict) and (keys != ("init",) or unit.get("kind") == "file") and isinstance(unit.get("root", ""), str):
             unit["root"] = str(folder / unit.get("root", ""))
-        elif isinstance(place := unit.get(name), str) and not address(place):
-            unit[name] = str(located(folder, place))
+    for _, unit in stores_in(data):
+        if not address(unit["store"]) and unit["store"] not in stages:
+            unit["store"] = str(located(folder, unit["store"]))
+
+
+def stores_in(data: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """(key, mapping) wherever a study, as plain data, names a store: what it branches from, what starts are made of, what its formula uses."""
+    starts, used = _inner(data, ("init", "of")), _inner(data, ("landscape", "uses"))
+    found: list[tuple[Key, Any]] = [(("branch",), _inner(data, ("branch",)))]
+    found += [(("init", "of", k), one) for k, one in enumerate(starts)] if isinstance(starts, list) else []
+    found += [(("landscape", "uses", name), one) for name, one in used.items()] if isinstance(used, dict) else []
+    for key, unit in found:
+        if isinstance(unit, dict) and isinstance(unit.get("store"), str):
+            yield key, unit
 
 
 def address(place: str) -> bool:
@@ -91,12 +101,14 @@ def address(place: str) -> bool:
     return "://" in place or "::" in place
 
 
-def confine(source: Source, folder: Path) -> None:
+def confine(source: Source, folder: Path, stages: Collection[str] = ()) -> None:
     """Raises SpecError, with every problem, if the study names a place outside its folder, or one that leads there."""
     problems = []
     for path, place, at in _named(source.data, folder):
+        if path[-1] == "store" and place in stages:
+            continue
         reason = "is an address, not a place in the study's folder" if at is None else leads_out(at, folder)
-        if not reason and at is not None and path == ("branch", "store"):
+        if not reason and at is not None and path[-1] == "store":
             reason = _of_other_study(at, folder)
         if reason:
             problems.append(f"{source.at(path)}: {'.'.join(map(str, path))}: {place:.200} {reason}; {HOW}")
@@ -106,8 +118,8 @@ def confine(source: Source, folder: Path) -> None:
 
 def _named(data: Any, folder: Path) -> Iterator[tuple[Key, str, Path | None]]:
     """(key, place as given, path or None for an address) of every place that a study names."""
-    for keys, name in PLACES:
-        unit = _inner(data, keys)
+    units = [(keys, name, _inner(data, keys)) for keys, name in FILES] + [(keys, "store", unit) for keys, unit in stores_in(data)]
+    for keys, name, unit in units:
         place = unit.get(name) if isinstance(unit, dict) else None
         if isinstance(unit, dict) and isinstance(place, str):
             yield (*keys, name), place, None if address(place) else located(str(unit.get("root") or folder), place)
@@ -123,7 +135,7 @@ def _of_other_study(store: Path, folder: Path) -> str | None:
     """How the study that a store holds leads out; it is read, with its data, by what branches from it."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         study = json.loads(json.loads((store / "zarr.json").read_bytes())["attributes"]["study"])
-        for path, place, at in _named({**study, "branch": None}, folder):
+        for path, place, at in _named({key: value for key, value in study.items() if key != "branch"}, folder):
             reason = "is an address" if at is None else leads_out(at, folder)
             if reason:
                 return f"holds a study whose {'.'.join(map(str, path))}, {place:.200}, {reason}"

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import NonNegative, Positive, Real, Unit, again
-from .errors import SpecError
+from .base import Index, NonNegative, Positive, Real, Unit, again
+from .errors import PlacedError, SpecError
 from .fence import IRREGULAR, located, regular
 from .names import normal_names
+from .program.function import FUNCTIONS
 from .registry import Choice
-from .sweep import Swept
+from .stored import Stored
+from .sweep import NumberFormula, Structural, Swept
 
 
 def _flat(given: Any, info: ValidationInfo) -> Any:
@@ -109,6 +111,39 @@ class File(Init):
         return path
 
 
+class Mix(Init):
+    """A sum of stored parameters, each times its weight: sum_k weights[k] of[k].
+
+    `of` are parameters that other studies have stored (in a study of stages, the names of stages), and `fresh`, the landscape's own start.
+    Weights are numbers, or formulas of `parameters`, which can be swept: `weights: ["1 - a", "a"], parameters: {a: [0, 0.5, 1]}`. Several steps
+    `at` are a dimension.
+    """
+
+    kind: Literal["mix"] = "mix"
+    of: Annotated[tuple[Stored | Literal["fresh"], ...], Field(min_length=1)] = Field(description="what is added up")
+    weights: tuple[Real | str, ...] = Field(default=(1.0,), description="one for each: a number, or a formula of `parameters`")
+    parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
+    at: Structural[Index | None] = Field(
+        default=None, description="the step of all stored parameters that name none; by default their last"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if len(self.of) != len(self.weights):
+            raise ValueError(f"{len(self.weights)} weights are given for {len(self.of)} starts")
+        if all(isinstance(one, str) for one in self.of):
+            raise ValueError("`of` names no stored parameters; leave out `init` for the landscape's own start")
+        for k, weight in enumerate(self.weights):
+            if isinstance(weight, str):
+                formula = NumberFormula.parse(weight)
+                if unknown := sorted(name for name in formula.names - {*self.parameters} if name not in FUNCTIONS.kinds()):
+                    known = f"known: {', '.join(self.parameters)}" if self.parameters else "there are no `parameters`"
+                    raise PlacedError(("weights", k), f"there is no parameter '{unknown[0]:.60}' ({known})")
+        if used := [name for name in self.parameters if not any(name in NumberFormula(str(w)).names for w in self.weights)]:
+            raise PlacedError(("parameters", used[0]), "is in none of the weights")
+        return self
+
+
 class ByVariable(Init):
     """A start for each variable by its name, written as a mapping: {W1: {kind: fan_in}, b1: {kind: point, at: 0}}. Variables that are not
     named start as the landscape says. Each takes its own part of the random numbers that one start for all would take."""
@@ -152,9 +187,10 @@ class Starts(Choice):
     def parse_one(self, given: Any) -> Init:
         """The start of one variable."""
         init = super().parse(given)
-        if isinstance(init, File):
+        if isinstance(init, (File, Mix)):
+            what = "a file has the starts" if isinstance(init, File) else "a mix is a start"
             raise PydanticCustomError(
-                "unit_kind", "a file has the starts of all variables together; give it as the `init` of the whole study"
+                "unit_kind", "{what} of all variables together; give it as the `init` of the whole study", {"what": what}
             )
         return init
 
@@ -170,5 +206,5 @@ class Starts(Choice):
         return {"anyOf": [*one["anyOf"], each]}
 
 
-INITS = Starts("init", Point, Normal, Uniform, Sphere, FanIn, Orthogonal, Solution, File)
+INITS = Starts("init", Point, Normal, Uniform, Sphere, FanIn, Orthogonal, Solution, File, Mix)
 AnyInit = Annotated[Init, INITS]

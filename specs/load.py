@@ -1,9 +1,7 @@
 """Study files: YAML to a validated Study, every mistake with file, line, key path, what was given and what is allowed."""
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +9,15 @@ from pydantic import ValidationError
 
 from .base import Unit
 from .dump import plain
-from .errors import SpecError, suggest
+from .errors import SpecError
 from .fence import IRREGULAR, confine, regular, set_root
-from .init import INITS
 from .messages import dotted, problems, short, value_at
-from .names import same
-from .noise import NOISES
-from .plain import MAX_BYTES, Key, Source, read_text, read_yaml
-from .record import Record, Stop
-from .registry import LANDSCAPES, OPTIMIZERS
+from .plain import MAX_BYTES, Key, Source, read_yaml
+from .settings import apply_setting, change, cut, parsed_setting
+from .stage_program import Program
+from .stages import Stages, is_staged
 from .study import Study
 
-SETTING = "write KEY=VALUE, for example landscape.sharpness=50 or adam.lr=0.1"
 MOST = 20
 """Problems that are told; of more, the number."""
 GALLERY = Path(__file__).parent / "studies"
@@ -64,16 +59,29 @@ def load_study(
 
     Raises SpecError, with every problem found, if it is not valid.
     """
+    loaded = load(given, settings, quick, outside)
+    if isinstance(loaded, Study):
+        return loaded
+    names = ", ".join(stage.name for stage in loaded.stages)
+    raise SpecError(f"{loaded.name}: has stages ({names}); a single study is needed here")
+
+
+def load(
+    given: "str | Path | dict[str, Any] | Study | Stages", settings: Iterable[str] = (), quick: bool = False, outside: bool = False
+) -> "Study | Stages":
+    """As load_study; of a file that has stages, those. A setting KEY=VALUE then counts for all stages, STAGE.KEY=VALUE for one."""
     settings = [settings] if isinstance(settings, str) else list(settings)
     path = None
     own: dict[Key, type[Unit]] = {}
-    if isinstance(given, Study) and not settings and not (quick and given.quick):
+    if isinstance(given, Stages) or (isinstance(given, Study) and not settings and not (quick and given.quick)):
         return given
     if isinstance(given, (dict, Study)):
         source = Source("study", plain(given, own) if settings or quick else given)
     else:
         path = find_study(given)
         source = read_yaml(read_bytes(path), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
+    if is_staged(source.data):
+        return load_stages(source, settings, quick, path.parent.resolve() if path is not None else None, outside)
     changes = source.data.get("quick") if quick else None
     for key, value in changes.items() if isinstance(changes, dict) else ():
         place = source.at(("quick", key))
@@ -93,9 +101,23 @@ def load_study(
     return validate(source, own)
 
 
-def cut(text: str, most: int = 1000) -> str:
-    """Text of at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def load_stages(source: Source, settings: list[str], quick: bool, folder: Path | None, outside: bool) -> Stages:
+    """The stages of a file in this folder, or of plain data. Arguments as of load."""
+    changes: list[tuple[str, Any, str, str]] = []
+    given = source.data.get("quick") if quick else None
+    for key, value in given.items() if isinstance(given, dict) else ():
+        place = source.at(("quick", key))
+        changes.append((str(key), value, f"{place}: quick.{key}", place))
+    changes += map(parsed_setting, settings)
+
+    def made(stage: Source, names: Iterable[str]) -> Study:
+        if folder is not None:
+            set_root(stage.data, folder, tuple(names))
+            if not outside:
+                confine(stage, folder, tuple(names))
+        return validate(stage)
+
+    return Program(source, changes, made).expand()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -110,100 +132,6 @@ def read_bytes(path: Path) -> bytes:
 def parse_study(text: str, name: str = "study") -> Study:
     """A Study from YAML text."""
     return validate(read_yaml(text.encode("utf-8", "surrogatepass"), name))
-
-
-def apply_setting(source: Source, setting: str) -> None:
-    """Change one value by `KEY=VALUE`; KEY is a dotted path, optimizers by label, kind or position; VALUE is YAML."""
-    shown = f"--set {cut(' '.join(setting.split()), 80)}"
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
-        raise SpecError(f"{shown}: {SETTING}")
-    change(source, key.strip(), read_text(text, shown).data, shown, shown)
-
-
-def change(source: Source, key: str, value: Any, shown: str, place: str) -> None:
-    """Set what the dotted `key` names to `value`; `shown` begins the messages about the key, and `place` those about the value."""
-    labels: dict[str, int] = {}
-    optimizers = source.data.get("optimizers")
-    for k, entry in enumerate(optimizers if isinstance(optimizers, list) else []):
-        name = (entry.get("label") or entry.get("kind")) if isinstance(entry, dict) else entry
-        if isinstance(name, str):
-            labels.setdefault(name, k)
-    parts = key_parts(key, labels)
-    if not all(parts):
-        raise SpecError(f"{shown}: {SETTING}")
-    if parts[0] in labels and parts[0] not in Study.model_fields:
-        parts = ["optimizers", str(labels[parts[0]]), *parts[1:]]
-    if parts[0] not in Study.model_fields:
-        known = [*Study.model_fields, *labels]
-        longer = [f"{owner}.{key}" for owner, fields in _fields(source.data, labels) if parts[0] in fields]
-        near = f"; did you mean {' or '.join(longer[:4])}?" if longer else suggest(parts[0], known)
-        raise SpecError(f"{shown}: there is no '{parts[0]:.60}'{near} (known: {', '.join(known)})")
-    target: Any = source.data
-    path: Key = ()
-    for position, part in enumerate(parts):
-        last = position == len(parts) - 1
-        step: Any = same(part, target) if isinstance(target, dict) else part
-        if isinstance(target, list):
-            step = int(part) if re.fullmatch(r"[0-9]{1,9}", part) else labels.get(part, -1) if path == ("optimizers",) else -1
-            if not 0 <= step < len(target):
-                raise SpecError(f"{shown}: there is no entry '{part:.60}' in {'.'.join(parts[:position])}")
-        elif not isinstance(target, dict):
-            raise SpecError(f"{shown}: {'.'.join(parts[:position])} is a single value, it has no '{part:.60}'")
-        path = (*path, step)
-        if last:
-            if (
-                isinstance(target, dict)
-                and part == "kind"
-                and (parts[position - 1] in ("schedule", "average", "clip", "noise") or path[0] == "init")
-                and target.get(step) != value
-            ):
-                target.clear()  # another kind has other fields
-            target[step] = value
-        else:
-            if isinstance(target, dict) and not isinstance(target.get(step), (dict, list)):
-                named = target.get(step)
-                target[step] = {"kind": named} if isinstance(named, str) else {}
-                if not isinstance(named, str):
-                    source.places[path] = place
-            if isinstance(target, list) and isinstance(target[step], str):
-                target[step] = {"kind": target[step]}
-            target = target[step]
-    source.places = {known: at for known, at in source.places.items() if known[: len(path)] != path} | {path: place}
-
-
-def key_parts(key: str, labels: Iterable[Any]) -> list[str]:
-    """A dotted path's parts; an optimizer's label, which may hold dots, is one, in quotes or without.
-
-    >>> key_parts("sgd.v2.lr", ["sgd", "sgd.v2"]), key_parts("'a+b'.lr", ["a+b"])
-    (['sgd.v2', 'lr'], ['a+b', 'lr'])
-    """
-    head = ["optimizers"] if key.startswith("optimizers.") else []
-    rest = key.removeprefix("optimizers.")
-    for label in sorted((str(name) for name in labels), key=len, reverse=True):
-        for spelling in (f"'{label}'", f'"{label}"', label):
-            if rest == spelling or rest.startswith(f"{spelling}."):
-                return [*head, label, *rest[len(spelling) + 1 :].split(".")] if rest != spelling else [*head, label]
-    return key.split(".")
-
-
-def _fields(data: dict[str, Any], labels: dict[str, int]) -> Iterator[tuple[str, Iterable[str]]]:
-    """(name in a setting, its fields) of the optimizers and the other parts of a study, as far as they are known before it is validated."""
-    for label, k in labels.items():
-        entry = data["optimizers"][k]
-        with suppress(LookupError, ImportError):
-            yield label, OPTIMIZERS.load(entry["kind"] if isinstance(entry, dict) else entry).model_fields
-    for name, choice in (("landscape", LANDSCAPES), ("init", INITS), ("noise", NOISES)):
-        entry = data.get(name)
-        with suppress(LookupError, ImportError):
-            yield name, choice.load(str(entry.get("kind") if isinstance(entry, dict) else entry)).model_fields
-        for variable, one in entry.items() if name == "init" and isinstance(entry, dict) and "kind" not in entry else ():
-            with suppress(LookupError, ImportError):
-                yield f"init.{variable}", choice.load(str(one.get("kind") if isinstance(one, dict) else one)).model_fields
-        inner = entry.get("parameters") if isinstance(entry, dict) else None
-        if isinstance(inner, dict):
-            yield f"{name}.parameters", inner
-    yield from (("record", Record.model_fields), ("stop", Stop.model_fields))
 
 
 def validate(source: Source, own: Mapping[Key, type[Unit]] | None = None) -> Study:

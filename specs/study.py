@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from .base import Count, Index, Spec
 from .branch import Branch
-from .claim import OWN_NAMES, Claim, check_numbers, names, parse_claim, spelled, with_label
+from .claim import OWN_NAMES, Claim, wrong_claims
 from .compatibility import PARTS, problems
 from .dump import plain, to_yaml
 from .errors import SpecError, suggest
@@ -22,7 +22,7 @@ from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .optimizer import Optimizer
 from .record import Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS
-from .sweep import NoFormulas, Sweep
+from .sweep import NoFormulas, Structural, Sweep
 from .variables import NO_VARIABLE, known, recorded, why_not
 
 MAX_SEEDS = 100_000_000
@@ -56,6 +56,10 @@ class Study(Spec, metaclass=_InWords):
         default=1, description="runs of every sweep point, each with random numbers of its own"
     )
     root_seed: Annotated[Index, Field(lt=2**63)] = Field(default=0, description="another root seed gives other random numbers everywhere")
+    noise_seed: Structural[Annotated[Index, Field(lt=2**63)]] | None = Field(
+        default=None,
+        description="another one gives other noise, batches and randomness of optimizers, from the same starts; a list is a dimension",
+    )
     steps: Annotated[Count, Field(le=10**10)] = Field(description="updates of every run")
     branch: Branch | None = Field(default=None, description="begin with the states that another study has stored")
     record: Record = Field(default=Record(), description="what is stored, and at which steps")
@@ -122,8 +126,8 @@ class Study(Spec, metaclass=_InWords):
         for name, steps in (("at", self.record.at), ("state", self.record.state)):
             if steps and max(steps) > self.steps:
                 yield f"record.{name}: step {max(steps)} lies beyond the {self.steps} steps of the study"
-        if self.branch and self.branch.at >= self.steps:
-            yield f"branch.at: no step is left after step {self.branch.at} of {self.steps}; give more `steps`"
+        if self.branch and (last := max(self.branch.steps)) >= self.steps:
+            yield f"branch.at: no step is left after step {last} of {self.steps}; give more `steps`"
 
     def _check_components(self) -> Iterator[str]:
         """Vectors given per component have as many entries as what they are given to: the landscape, or one of its variables."""
@@ -150,21 +154,7 @@ class Study(Spec, metaclass=_InWords):
                     yield f"record.variables: {name} {why}"
 
     def _check_claims(self) -> Iterator[str]:
-        groups = {o.name: o for o in self.optimizers}
-        for claim in self.claims:
-            if claim.group is not None and claim.group not in groups:
-                yield f"claims: '{claim.name}' names the group '{claim.group}', which no optimizer has{suggest(claim.group, groups)}"
-            own = self.claim_names(groups.get(claim.group or "", self.optimizers[0]))
-            known = own | {(name, *path) for name, o in groups.items() for path in self.claim_names(o)}
-            for field, text in claim.expressions().items():
-                try:
-                    check_numbers(parse_claim(text), self.steps)
-                except ValueError as error:
-                    yield f"claims: '{claim.name}': {field}: {error}"
-                for path in sorted({with_label(name, groups) for name in names(parse_claim(text))} - known):
-                    name, near = spelled(path), suggest(spelled(path), [spelled(k) for k in known])
-                    listed = ", ".join(sorted({k[0] for k in own} | {spelled((g,)) for g in groups}))
-                    yield f"claims: '{claim.name}': {field}: there is nothing called '{name}'{near} (known: {listed})"
+        yield from wrong_claims(self.claims, {o.name: self.claim_names(o) for o in self.optimizers}, self.optimizers[0].name, self.steps)
 
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
         """What a claim about this optimizer's runs may name, as paths; `schedule.decay` is also `decay`, where nothing else is."""
@@ -215,8 +205,15 @@ class Study(Spec, metaclass=_InWords):
 
     @property
     def first(self) -> int:
-        """The step that runs begin at: 0, or where the study branches from another."""
-        return self.branch.at if self.branch else 0
+        """The step that runs begin at: 0, or the first one at which the study branches from another."""
+        return min(self.branch.steps) if self.branch else 0
+
+    @property
+    def noise_root(self) -> int:
+        """The root seed of all randomness along the way: noise, batches, optimizers. Of its own where `noise_seed` is one number."""
+        if not isinstance(self.noise_seed, int):
+            return self.root_seed
+        return mixed(self.root_seed, self.noise_seed)
 
     def landscapes(self) -> list[Landscape]:
         """The landscape once a combination of its structural sweeps (a swept `dim`); one for most studies."""
@@ -231,6 +228,19 @@ class Study(Spec, metaclass=_InWords):
         parts: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in PARTS if getattr(self, name) is not None]
         parts += [(o.name, o) for o in self.optimizers]
         return {".".join((owner, *path)): sweep for owner, part in parts for path, (sweep, _) in part.swept().items()}
+
+
+def mixed(root_seed: int, noise_seed: int) -> int:
+    """A root seed for every pair of these: both lie anywhere below 2^63, so they go through SplitMix64's finalizer one after the other
+    (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195)."""
+    mask = (1 << 64) - 1
+    z = root_seed
+    for word in (0x9E3779B97F4A7C15, noise_seed + 1):
+        z = (z + word) & mask
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        z ^= z >> 31
+    return z >> 1
 
 
 def refused(data: Any, error: ValidationError) -> SpecError:

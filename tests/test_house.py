@@ -62,7 +62,7 @@ ORDER = (
     "engine.executors.executor engine.executors.outcome engine.executors.philox engine.executors.state",
     "engine.executors.tensors",
     "engine.claims engine.store engine.executors.codegen",
-    "engine.plan engine.progress engine.text engine.cores optimizers",
+    "engine.plan engine.dims engine.progress engine.text engine.cores optimizers",
     "specs",
 )
 """Folders and files, top to bottom: an import goes down this list, or stays in its line."""

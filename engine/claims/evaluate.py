@@ -17,7 +17,7 @@ from ...specs.errors import SpecError
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
 from ...specs.sweep import NumberFormula, Sweep
-from ..plan import group_dims
+from ..dims import group_dims
 from . import three_valued
 from .functions import AVERAGES, CONDITIONAL, FUNCTIONS, LOOK_PAST, VARIANT, leaving_out
 

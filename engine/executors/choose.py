@@ -146,7 +146,7 @@ def simulation(
     A `pool` serves several shards at a time, if their executor is the fused one: no thread of it is idle while any of them has work. `begin`
     gives the states that the runs of a shard begin with, where the study is a branch of another.
     """
-    executor = Executor.of(executor)
+    executor, shard = Executor.of(executor), shard.resolved
     if executor.device == "cuda":
         return on_device(shard, executor, begin)
     if executor.kind == "fused":
@@ -189,4 +189,4 @@ def array_simulation(shard: Shard, xp: Any = np, begin: Any = None) -> Any:
 
     kinds = {MatrixOptimizer: BlockSimulation, ParticleOptimizer: SwarmSimulation}
     made = next((simulation for kind, simulation in kinds.items() if isinstance(shard.group.optimizer, kind)), Simulation)
-    return made(shard, xp, begin)
+    return made(shard.resolved, xp, begin)

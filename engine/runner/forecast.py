@@ -130,6 +130,7 @@ def kernel_time(shard: Shard, threads: int, known: set[str]) -> tuple[float, flo
     seconds to compile them, but for those of `known`, which grows."""
     from ..executors.cpu.rates import rate
 
+    shard = shard.resolved
     part = next(shard.split())
     kernels, study = simulation(part, "fused", begin=branch_states), shard.group.study
     share = shard.points * len(shard.seeds) / (part.points * len(part.seeds))
@@ -150,6 +151,7 @@ def compile_time(kernels: Any, known: set[str]) -> float:
 def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
     """Seconds of a shard on the array executor, and those in which Python lets no other thread work. What operations cost grows evenly from
     one run to some runs, and from there to all."""
+    shard = shard.resolved
     piece = next(shard.split())
     whole, study = piece.points * len(piece.seeds), shard.group.study
     size = shard.parts().landscape.size * max(1, shard.group.particles)

@@ -164,6 +164,8 @@ class ShardRun:
             self.tick(self.shard), checkpoint
         ):
             if isinstance(result, Block):
+                if self.shard.unseen:  # blocks then share chunks, which one thread alone may write
+                    self.settle()
                 self.hand_over(self.write, result)
             else:
                 self.settle()
@@ -175,13 +177,13 @@ class ShardRun:
         if self.store:
             self.store.write(self.shard, block.start, block.stop, block.data)
         if self.progress and "state" not in block.data:
-            group = self.shard.group
+            group = self.shard.resolved.group
             self.progress.recorded(group.name, group.steps[block.start : block.stop], block.data)
 
     def gather(self) -> None:
         """Statistics over the seeds, worked off a part of the seeds at a time."""
         parts = list(self.shard.split())
-        gathered = Gathered(self.shard, len(parts))
+        gathered = Gathered(self.shard.resolved, len(parts))
         for part in parts:
             for result in simulation(part, self.executor, self.threads, self.kernels, branch_states).run(self.tick(part)):
                 if isinstance(result, Block):

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...specs.compatibility import remarks
 from ...specs.variables import Variable
-from ..plan import Dim, Group, Plan, with_runs_at_once
+from ..dims import Dim
+from ..plan import Group, Plan, with_runs_at_once
 from .location import wait_for
 
 TEXTS = {

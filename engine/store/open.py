@@ -1,6 +1,7 @@
 """Opening a store, or refusing it in one line; the study that it holds."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...specs.errors import SpecError, StoreError
+from ...specs.fence import stores_in
 from ...specs.load import Source, validate
 from ...specs.study import Study
 from . import location
@@ -89,13 +91,26 @@ def open_tree(path: "str | Path") -> Any:
     import xarray
 
     root = open_root(path)
-    study_in(root.attrs, path)
+    if "stages" in root.attrs:
+        return open_stages(path, root)
+    study = study_in(root.attrs, path)
     with without_zarr_warnings(), location.reached(path), legible(path):
         whole = gathered(root)
         intact(whole or root, path)
         tree = xarray.open_datatree(zarr_store(path, read_only=True), engine="zarr", consolidated=whole is not None)  # type: ignore[arg-type]
-        tree.attrs = {name: as_text(value) for name, value in tree.attrs.items()}
+        tree.attrs = {name: as_text(value) for name, value in tree.attrs.items()} | {"study": json.dumps(study)}
         return tree
+
+
+def open_stages(path: "str | Path", root: Any) -> Any:
+    """A store of stages as one tree, a child a stage; only those that were begun."""
+    import xarray
+
+    names = [str(one["name"]) for one in json.loads(str(root.attrs["stages"]))]
+    begun = {name: open_tree(f"{str(path).rstrip('/')}/{name}") for name in names if name in root}
+    tree = xarray.DataTree(children=begun)
+    tree.attrs = {name: as_text(value) for name, value in root.attrs.items()}
+    return tree
 
 
 def stored_study(target: "str | Path") -> dict[str, Any]:
@@ -105,6 +120,9 @@ def stored_study(target: "str | Path") -> dict[str, Any]:
 
 def study_in(attributes: Mapping[str, Any], target: Any) -> dict[str, Any]:
     """The study in a store's root attributes, as plain data. Raises StoreError if it is none."""
+    if "stages" in attributes:
+        names = [str(one["name"]) for one in json.loads(str(attributes["stages"]))]
+        raise StoreError(f"{target}: has stages, each of which is a store; name one: {', '.join(f'{target}/{name}' for name in names)}")
     try:
         study = json.loads(str(attributes["study"]))
     except (KeyError, ValueError):
@@ -112,6 +130,9 @@ def study_in(attributes: Mapping[str, Any], target: Any) -> dict[str, Any]:
     units = study.get("optimizers") if isinstance(study, dict) else None
     if not isinstance(study, dict) or not isinstance(units, list) or not all(isinstance(unit, dict) for unit in units):
         raise StoreError(f"{target}: the study in its attributes is {'damaged' if 'study' in attributes else 'missing'}; it cannot be read")
+    for _, unit in stores_in(study):
+        if unit["store"].startswith("../") and not location.remote(target):
+            unit["store"] = os.path.normpath(os.path.join(location.real(target), unit["store"]))
     return study
 
 

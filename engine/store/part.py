@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...specs.study import PARTS
-from ..plan import Dim, Group, Plan, plan
+from ..dims import FORKS, Dim
+from ..plan import Group, Plan, plan
 from .layout import as_stored, laid_out
 from .open import intact, legible, open_root, read_study
 
@@ -38,6 +39,8 @@ class Part:
         found = next((d for d in mine.dims if d.name == dim.name), None)
         if found is not None:
             return {value: k for k, value in enumerate(zip(*(s.values for _, _, s in found.sweeps), strict=True))}
+        if any(owner in FORKS for owner, _, _ in dim.sweeps):
+            return {}
         owners = {**{name: getattr(mine.study, name) for name in PARTS}, "init": mine.study.start(), "optimizer": mine.optimizer}
         given = [{path: v for path, v, _ in owners[owner].fields()}[path] for owner, path, _ in dim.sweeps]
         return {tuple(given): 0}

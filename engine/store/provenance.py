@@ -11,21 +11,35 @@ from pathlib import Path
 from typing import Any
 
 from ...specs.errors import SpecError, StoreError, ThalwegError
+from ...specs.fence import stores_in
 from ...specs.init import File
 from ...specs.study import Study
+from . import location
 
 FORMAT_VERSION = 1
 PACKAGES = ("numpy", "zarr", "pydantic")
 OWN_VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 
 
-def provenance(study: Study) -> dict[str, Any]:
+def portable(study: Study, target: "str | Path | None") -> dict[str, Any]:
+    """The study as plain data, in which stores beside this one in a store of stages are named from here: the whole may be moved."""
+    data = study.model_dump(mode="json")
+    if target is None or location.remote(target):
+        return data
+    folder = location.real(target).parent
+    for _, unit in stores_in(data):
+        if not location.remote(unit["store"]) and location.real(unit["store"]).parent == folder and (folder / "zarr.json").is_file():
+            unit["store"] = f"../{location.real(unit['store']).name}"
+    return data
+
+
+def provenance(study: Study, target: "str | Path | None" = None) -> dict[str, Any]:
     """Root attributes, text and numbers: the whole study and where, when and with what it ran. `every_chunk` says that a chunk of a complete
     shard that is absent is lost; earlier versions left out those that held nothing."""
     return {
         "thalweg_format": FORMAT_VERSION,
         "thalweg_version": OWN_VERSION,
-        "study": json.dumps(study.model_dump(mode="json")),
+        "study": json.dumps(portable(study, target)),
         "title": study.title or study.name,
         "source": study.source,
         "packages": json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()}),
@@ -67,7 +81,7 @@ def digests(study: Study) -> dict[str, str]:
 
 def same_study(root: Any, study: Study, target: "str | Path") -> None:
     """Raises StoreError that names what differs between the study a store holds and this one; files may have moved, but not changed."""
-    stored, wanted = plain(root.attrs.get("study", "{}")), study.model_dump(mode="json")
+    stored, wanted = plain(root.attrs.get("study", "{}")), portable(study, target)
     if not isinstance(stored, dict):
         raise StoreError(f"{target}: the study in its attributes is damaged; choose another --out, or --overwrite")
     differing = differing_fields(stored, wanted)

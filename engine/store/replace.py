@@ -108,8 +108,12 @@ def foreign_keys(keys: Iterable[str], groups: Iterable[str], read: Callable[[str
                 ours[path] = None
         return ours[path]
 
+    stages: dict[str, list[str]] = {}
     for key in keys:
         group, _, rest = key.partition("/")
+        if rest and group not in known and marked(f"{group}/zarr.json", "thalweg_format"):
+            stages.setdefault(group, []).append(rest)
+            continue
         array, _, inner = rest.partition("/")
         if key == "zarr.json" or key.endswith(location.PARTIAL):
             continue
@@ -119,6 +123,9 @@ def foreign_keys(keys: Iterable[str], groups: Iterable[str], read: Callable[[str
         if in_a_group and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", "long_name", "units") is not False:
             continue
         others.append(key)
+    for stage, inner_keys in stages.items():
+        own = groups_of(read(f"{stage}/zarr.json") or b"")
+        others += [f"{stage}/{key}" for key in foreign_keys(inner_keys, own, lambda key, stage=stage: read(f"{stage}/{key}"))]
     return sorted(others)
 
 

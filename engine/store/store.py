@@ -48,7 +48,7 @@ class Store:
         from zarr.storage import MemoryStore
 
         with without_zarr_warnings():
-            files = documents(plan, executors or {}, provenance(plan.study))
+            files = documents(plan, executors or {}, provenance(plan.study, target))
         if target is None:
             return cls(zarr.open_group(MemoryStore(files), mode="r+", zarr_format=3, use_consolidated=False), plan)
         prepare(target, overwrite, plan)
@@ -65,7 +65,7 @@ class Store:
         same_version(root, target)
         plan = as_stored(plan, root)
         with without_zarr_warnings(), location.reached(target, "written"):
-            files = layout_of(root, plan, executors or {})
+            files = layout_of(root, plan, executors or {}, target)
             if "clearing" in root.attrs:
                 resume_clearing(target, root, files)
             else:
@@ -97,8 +97,11 @@ class Store:
         return lambda name: group[name].with_config({"write_empty_chunks": True})
 
     def write(self, shard: Shard, start: int, stop: int, data: dict[str, Any]) -> None:
-        """Records [start, stop) of a shard: variable -> (points, seeds, records, ...); of `state`, those of its own steps."""
+        """Records [start, stop) of a shard, counted from where its runs begin: variable -> (points, seeds, records, ...); of `state`, those of
+        its own steps."""
         array, parts = self.writer(shard), shard.parts()
+        before = shard.unseen_states if "state" in data else shard.unseen
+        start, stop = start + before, stop + before
         if "state" in data:
             values = np.asarray(data["state"]).reshape(*shard.shape, stop - start, -1)
             array("state")[(*shard.box, slice(start, stop), slice(0, values.shape[-1]))] = values
@@ -116,7 +119,8 @@ class Store:
     def write_statistics(self, shard: Shard, blocks: list[tuple[int, int, dict[str, Any]]], final_loss: Any) -> None:
         """Statistics over the seeds: (first record, end, variable -> (points, records, ...)) each, and the final losses (points, seeds)."""
         array, points, parts = self.writer(shard), shard.shape[:-1], shard.parts()
-        for start, stop, data in blocks:
+        for first, end, data in blocks:
+            start, stop = first + shard.unseen, end + shard.unseen
             box = (*shard.box[:-1], slice(start, stop))
             array("count")[box] = data["count"].reshape(*points, stop - start)
             for variable, kind in itertools.product(shard.group.variables, ("mean", "var", "quantile")):
@@ -133,8 +137,19 @@ class Store:
     def finish_shard(self, shard: Shard, status: Any, last_step: Any) -> None:
         """How the shard's runs ended; written last, it marks the shard as complete."""
         array = self.writer(shard)
+        self.write_unseen(shard)
         array("last_step")[shard.box] = np.asarray(last_step).reshape(shard.shape)
         array("status")[shard.box] = np.asarray(status).reshape(shard.shape)
+
+    def write_unseen(self, shard: Shard) -> None:
+        """The records before the step at which the shard's runs begin: NaN, and of counts 0."""
+        group, array = shard.group, self.writer(shard)
+        box = shard.box[:-1] if group.statistics else shard.box
+        for dim, count in (("step", shard.unseen), ("state_step", shard.unseen_states)):
+            for name in self.root[group.name].array_keys() if count else ():
+                dims = self.root[group.name][name].metadata.dimension_names
+                if dim in dims[: len(box) + 1] and len(dims) > 1:
+                    array(name)[(*box, slice(0, count))] = 0 if name == "count" else np.nan
 
     def reopen_shard(self, shard: Shard) -> None:
         """Take the completion mark away: the shard will be computed again."""
@@ -181,11 +196,11 @@ class Store:
             return xarray.open_datatree(self.root.store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
 
 
-def layout_of(root: Any, plan: Plan, executors: Mapping[str, Any]) -> dict[str, Any]:
+def layout_of(root: Any, plan: Plan, executors: Mapping[str, Any], target: "str | Path | None" = None) -> dict[str, Any]:
     """The files that a store of this plan has before there are data; a group that knows its executor keeps it."""
     known = {g.name: notes.get("executor") or executors.get(g.name, "array") for g in plan.groups if (notes := group_notes(root, g.name))}
     with without_zarr_warnings():
-        return documents(plan, {**executors, **known}, provenance(plan.study))
+        return documents(plan, {**executors, **known}, provenance(plan.study, target))
 
 
 def mend(root: Any, files: Mapping[str, Any]) -> None:

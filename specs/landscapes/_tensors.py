@@ -1,5 +1,6 @@
 """A formula over named tensors and data, written in the study."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from ..program.draws import Draw, draw, sample
 from ..program.function import FUNCTIONS
 from ..program.node import Node, ordered
 from ..program.read import CONSTANTS
+from ..stored import Used
 from ..sweep import Structural, StructuralValues, Swept, resolved
 from ._program import STEP, Drawn, Program, TensorFormula, reads
 from ._tensor_landscape import ProgramLandscape
@@ -52,6 +54,7 @@ class Tensors(ProgramLandscape):
     )
     population: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="the expected value over samples, if known")
     held: Count = Field(default=1024, description="samples a seed that the loss is recorded on where there is no population")
+    uses: dict[str, Used] = Field(default={}, description="parameters that another study has stored, as arrays, frozen")
     define: dict[str, str] = Field(default={}, description="parts of the formula by name; net(x) has an argument")
     value_: Annotated[str, Field(alias="value", min_length=1, description="the loss")]
     observables: dict[str, str] = Field(default={}, description="formulas that are recorded along the trajectory, by name")
@@ -59,7 +62,7 @@ class Tensors(ProgramLandscape):
     model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
     domain = (-1.0, 1.0)
 
-    @field_validator("variables", "parameters", "observables", "sizes", "arrays", "draws", "samples", mode="before")
+    @field_validator("variables", "parameters", "observables", "sizes", "arrays", "draws", "samples", "uses", mode="before")
     @classmethod
     def _as_formulas_read_them(cls, names: Any) -> Any:
         names = {name: [] for name in names} if isinstance(names, (list, tuple)) else names
@@ -93,7 +96,7 @@ class Tensors(ProgramLandscape):
         seen = dict.fromkeys(DATA, "data") if self.data else {}
         seen |= dict.fromkeys(("n", "n_test", "p", "classes"), "data") if self.data else {}
         seen |= {"batch": "samples"} if self.samples else {}
-        for part in ("sizes", "variables", "parameters", "arrays", "draws", "samples", "define"):
+        for part in ("sizes", "variables", "parameters", "arrays", "draws", "samples", "uses", "define"):
             for head in getattr(self, part):
                 name = head.split("(")[0].strip() if part == "define" else head
                 if problem := why_no_name(name):
@@ -112,7 +115,7 @@ class Tensors(ProgramLandscape):
             sizes=self._named_sizes | ({"batch": self.held} if self.samples else {}),
             parameters=tuple(self.parameters),
             arrays=self.arrays,
-            drawn={name: drawn(d) for name, d in self._draws.items()} | fresh,
+            drawn={name: drawn(d) for name, d in self._draws.items()} | fresh | {name: Drawn(u.shape) for name, u in self.uses.items()},
             fresh=fresh,
             batch="batch" if self.samples else "n",
             sampled=self.value_ if self.population else "",
@@ -178,7 +181,16 @@ class Tensors(ProgramLandscape):
 
     @property
     def disorder_size(self) -> int:
-        return self._drawn_once + (self.held * self.sample_size if self.samples and self.holds_samples else 0)
+        return self._drawn_once + (self.held * self.sample_size if self.samples and self.holds_samples else 0) + self._used
+
+    @property
+    def stored(self) -> dict[str, Used]:
+        return self.uses
+
+    @property
+    def _used(self) -> int:
+        """How many numbers `uses` takes."""
+        return sum(math.prod(used.shape) for used in self.uses.values())
 
     @property
     def _drawn_once(self) -> int:
@@ -186,9 +198,9 @@ class Tensors(ProgramLandscape):
         return sum(one.count for one in self._draws.values())
 
     def disorder(self, normal: Callable[[int], np.ndarray]) -> Arrays:
-        if not self.disorder_size:
+        if not (size := self.disorder_size - self._used):
             return {}
-        numbers, count = normal(self.disorder_size), self._drawn_once
+        numbers, count = normal(size), self._drawn_once
         found = made(self._draws, numbers[:, :count], np)
         if numbers.shape[1] > count:
             found |= made(self._samples, numbers[:, count:].reshape(len(numbers), self.held, self.sample_size), np)

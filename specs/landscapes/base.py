@@ -20,6 +20,7 @@ from ..dual import derivative
 from ..errors import PlacedError
 from ..expression import Formula
 from ..init import Init, Point
+from ..stored import Used
 from ..sweep import resolved
 
 Arrays = dict[str, Any]
@@ -121,6 +122,11 @@ class Landscape(Unit):
     def disorder_size(self) -> int:
         """How many numbers `disorder` makes a seed."""
         return 0
+
+    @property
+    def stored(self) -> Mapping[str, Used]:
+        """Parameters of other studies that it takes, by their names in `p`: (points or 1, seeds or 1, *shape) each."""
+        return {}
 
     @property
     def dataset(self) -> Any:

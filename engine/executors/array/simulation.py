@@ -25,6 +25,7 @@ from ....specs.program.split import replaced
 from ....specs.program.trace import trace
 from ...plan import Shard
 from ...store.checkpoint import Checkpoint, flat, nested
+from ...store.matched import stored_variable
 from .. import philox
 from ..outcome import RUNNING, Block, Outcome
 from ..state import unpacked
@@ -91,10 +92,12 @@ class Simulation:
         return self.parts.optimizer
 
     def disorder(self) -> dict[str, Any]:
-        """The arrays of a random landscape, every seed its own: (1, seeds, ...)."""
+        """The arrays of a random landscape, every seed its own: (1, seeds, ...); and those that other studies have stored."""
         root, dtype = self.study.root_seed, getattr(np, self.study.precision)
         made = self.parts.landscape.disorder(lambda count: philox.normal(root, philox.DISORDER, self.seeds, [0], count, dtype)[0, ...])
-        return {name: self.xp.asarray(v.astype(self.study.precision))[None, ...] for name, v in made.items()}
+        own = {name: v[None, ...] for name, v in made.items()}
+        own |= {name: stored_variable(used, self.shard) for name, used in self.parts.landscape.stored.items()}
+        return {name: self.xp.asarray(v.astype(self.study.precision)) for name, v in own.items()}
 
     @property
     def rule(self) -> list[Any]:
@@ -158,7 +161,7 @@ class Simulation:
 
     def make_noise(self) -> Any:
         """A function (gradient, step) -> gradient with the study's noise."""
-        noise, root, xp = self.parts.noise, self.study.root_seed, self.xp
+        noise, root, xp = self.parts.noise, self.study.noise_root, self.xp
         if isinstance(noise, Gaussian):
             made = self.draws(philox.NOISE, self.dim, lambda s, t: philox.normal(root, philox.NOISE, s, t, self.dim, self.dtype, xp))
         elif isinstance(noise, StudentT):
@@ -179,12 +182,12 @@ class Simulation:
 
     def make_own(self) -> Any:
         """A function step -> the optimizer's own standard normal numbers, shaped as x."""
-        root, dim, dtype = self.study.root_seed, self.dim, self.dtype
+        root, dim, dtype = self.study.noise_root, self.dim, self.dtype
         return self.draws(philox.OPTIMIZER, dim, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, dim, dtype, self.xp)).at
 
     def make_batches(self) -> Any:
         """A function step -> what its minibatch is made of: sample indices (seeds, size), or normal numbers (seeds, size, sample_size)."""
-        noise, root, landscape = self.parts.noise, self.study.root_seed, self.parts.landscape
+        noise, root, landscape = self.parts.noise, self.study.noise_root, self.parts.landscape
         if isinstance(noise, Online):
             size: Any = noise.size
             shape = (len(self.seeds), size, landscape.sample_size)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....specs.errors import SpecError
-from ....specs.init import ByVariable, FanIn, File, Normal, Orthogonal, Point, Solution, Sphere, Uniform
+from ....specs.formulas import value
+from ....specs.init import ByVariable, FanIn, File, Mix, Normal, Orthogonal, Point, Solution, Sphere, Uniform
+from ....specs.sweep import NumberFormula
+from ...store.matched import stored_points
 from .. import philox
 from .start_file import start_from_file
 
@@ -102,9 +105,32 @@ def start_of_piece(
             return full + p["gain"] * xp.asarray(fan_in(piece.shapes).astype(study.precision)) * first(philox.normal)[..., piece.where]
         case Orthogonal():
             return full + p["gain"] * orthogonal(first(philox.normal)[..., piece.where], piece.shapes, xp)
+        case Mix():
+            return mixed(simulation, init, p, shape, first)
         case File():
             return full + xp.asarray(start_from_file(init, simulation.dim, study.seeds)[simulation.seeds].astype(study.precision))
     raise SpecError(f"init: the array executor has no start of kind '{init.kind}'")
+
+
+def mixed(simulation: "Simulation", init: Mix, p: dict[str, Any], shape: tuple[int, ...], first: Callable[[Any], Any]) -> Any:
+    """The sum of stored parameters and fresh starts, each times its weight; arguments as of start_of_piece."""
+    xp, total = simulation.xp, 0.0
+    known = {name: np.asarray(p[name], dtype=np.float64) for name in init.parameters}
+    for one, weight in zip(init.of, init.weights, strict=True):
+        factor = value(NumberFormula(weight), known, simulation.study.steps) if isinstance(weight, str) else np.float64(weight)
+        factor = factor.reshape(*factor.shape[:2], *(1,) * (len(shape) - 2)) if factor.ndim else factor
+        if isinstance(one, str):
+            land = simulation.parts.landscape
+            fields = {path[-1]: v for path, v, _ in land.start().fields()}
+            whole = Piece(slice(None), simulation.dim, tuple(land.blocks.values()))
+            part = xp.astype(start_of_piece(simulation, land.start(), fields, whole, shape, first), xp.float64)
+        else:
+            found = stored_points(one, simulation.shard, init.at)
+            if found.shape[-1] != simulation.dim:
+                raise SpecError(f"init: {one.store} has points of {found.shape[-1]} components; the landscape has {simulation.dim}")
+            part = xp.asarray(found.reshape(*found.shape[:2], *(1,) * (len(shape) - 3), simulation.dim))
+        total = total + xp.asarray(factor) * part
+    return xp.broadcast_to(xp.astype(total, simulation.dtype), shape)
 
 
 def fan_in(shapes: Sequence[tuple[int, ...]]) -> np.ndarray:

@@ -46,7 +46,7 @@ class SwarmSimulation(Simulation):
             self.init_p = numbers
 
     def make_own(self) -> Any:
-        root, size, dtype = self.study.root_seed, self.particles * self.dim, self.dtype
+        root, size, dtype = self.study.noise_root, self.particles * self.dim, self.dtype
         draws = self.draws(philox.OPTIMIZER, size, lambda s, t: philox.normal(root, philox.OPTIMIZER, s, t, size, dtype, self.xp))
         return lambda step: self.xp.reshape(draws.at(step), (len(self.seeds), self.particles, self.dim))
 
@@ -97,7 +97,7 @@ class SwarmSimulation(Simulation):
         """Whose values count in the consensus of step t, (seeds, particles, 1): those with the `batch` smallest random numbers."""
         xp, size = self.xp, min(self.optimizer.batch, self.particles)
         stream = philox.NOISE if isinstance(self.parts.noise, SAMPLED) else philox.BATCH  # samples come from the other one
-        keys = philox.uniform(self.study.root_seed, stream, self.seeds, [t], self.particles, self.dtype, xp)[0, ...]
+        keys = philox.uniform(self.study.noise_root, stream, self.seeds, [t], self.particles, self.dtype, xp)[0, ...]
         return (keys <= xp.sort(keys, axis=-1)[..., size - 1 : size])[..., None]
 
     def anneal(self, t: int) -> None:

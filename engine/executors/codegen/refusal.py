@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from ...plan import Group, Shard
+from ...store.matched import varies
 from .rule_reader import NotFusable
 
 
@@ -13,6 +14,8 @@ def refusal(group: Group, lower: Callable[[Shard], object], most_steps: float = 
         return f"{group.study.steps:,} steps, above {most_steps:,}"
     if group.diagnostics:
         return f"{group.diagnostics[0].kind} is recorded"
+    if any(varies(used, group.name) for used in group.study.landscape.stored.values()):
+        return "it uses parameters of runs that are swept, which differ from point to point"
     try:
         for shard in group.structures():
             lower(shard)

@@ -210,7 +210,7 @@ class FusedSimulation:
     def draws(self) -> arguments.Draws:
         """`draws` of the driver."""
         seeds = self.base.seeds[self.lane_seed].astype(np.uint32).reshape(self.blocks, self.W)
-        keys = np.array([philox.stream_key(self.study.root_seed, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
+        keys = np.array([philox.stream_key(self.study.noise_root, s) for s in (philox.NOISE, philox.OPTIMIZER)], dtype=np.uint32)
         return arguments.Draws(seeds, keys, *self.component())
 
     def observables(self) -> np.ndarray:

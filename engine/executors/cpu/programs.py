@@ -147,7 +147,7 @@ class ProgramSimulation:
     def draws(self) -> given.Draws:
         """`draws` of the driver, but for rows that are made outside."""
         keys = [
-            np.array(philox.stream_key(self.study.root_seed, s), dtype=np.uint32) for s in (philox.NOISE, philox.BATCH, philox.OPTIMIZER)
+            np.array(philox.stream_key(self.study.noise_root, s), dtype=np.uint32) for s in (philox.NOISE, philox.BATCH, philox.OPTIMIZER)
         ]
         factor = getattr(self.parts.noise, "components", None) or 1.0
         component = np.ones(self.dim, self.dtype) * np.asarray(factor, self.dtype)

@@ -195,7 +195,7 @@ class CudaSimulation(FusedSimulation):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numba-cuda warns of grids that leave a part of the device idle
             launch = self.launcher()
-        keys = [np.uint32(word) for s in (philox.NOISE, philox.OPTIMIZER) for word in philox.stream_key(study.root_seed, s)]
+        keys = [np.uint32(word) for s in (philox.NOISE, philox.OPTIMIZER) for word in philox.stream_key(study.noise_root, s)]
         tables = [put(a) for a in self.tables()]
         fixed = [put(a) for a in (*self.component(), np.array(self.limits()))]
         saved = checkpoint.load() or {}

@@ -114,7 +114,7 @@ class CudaPrograms(ProgramSimulation):
         del apply
         study, group, put = self.study, self.shard.group, self.device.put
         checkpoint, drive = checkpoint.part("cuda"), self.kernel()
-        keys = [np.uint32(word) for s in (philox.NOISE, philox.BATCH, philox.OPTIMIZER) for word in philox.stream_key(study.root_seed, s)]
+        keys = [np.uint32(word) for s in (philox.NOISE, philox.BATCH, philox.OPTIMIZER) for word in philox.stream_key(study.noise_root, s)]
         numbers, draws = self.numbers(), self.draws()
         tables = [put(a) for a in numbers[:-1]]
         seeds, fixed = put(draws.seeds.astype(np.uint32)), [put(draws.component), put(np.array(self.limits())), put(self.programs.shared)]
