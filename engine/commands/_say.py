@@ -31,7 +31,10 @@ def to_look_at(store: object, *but: str) -> str:
     from ...specs.study import Study
     from ..plot.spectrum import drawable
     from ..store.open import stored_study
+    from ..store.staged import stage_names
 
+    if stage_names(store):  # type: ignore[arg-type]
+        return ", ".join(command(*words) for words in (["compare", store], *([["report", store]] if find_spec("plotly") else [])))
     raw = stored_study(store)  # type: ignore[arg-type]
     try:
         study = Study.model_validate(raw)

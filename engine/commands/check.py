@@ -1,6 +1,8 @@
 """thalweg check."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,11 @@ from ._options import Outside, Settings
 from ._say import command, say, to_look_at
 
 if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    from ...specs.stages import Stage, Stages
+    from ..plan import Plan
     from ..store.integrity import Finding
 
 
@@ -29,65 +36,157 @@ def check(
     if is_store(spec):
         check_store(spec, repair)
         return
-    from rich.text import Text
     from rich.tree import Tree
 
+    from ...specs.load import load
+    from ...specs.stages import Stages
+
+    loaded, began = load(spec, settings or (), outside=outside), time.process_time()
+    if isinstance(loaded, Stages):
+        tree, bottom = tree_of_stages(loaded, device)
+    else:
+        from ..api import check as check_study
+        from ..claims.trial import try_claims
+
+        plan = check_study(loaded)
+        try_claims(loaded)
+        tree = Tree(line(f" {loaded.title}", loaded.name))
+        bottom = [describe(tree, plan, device)]
+    for text in in_all(bottom, device, began):
+        tree.add(line(text))
+    console().print(tree)
+    given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
+    say(f"next: {command('run', spec, *given)}")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a study takes in all: runs, optimizer steps, seconds of the run and of compiling, bytes on disk and of memory; whether a device has part in it."""
+
+    runs: int
+    work: int
+    run: float
+    compiling: float
+    bytes: int
+    memory: int
+    on_device: bool
+
+
+def line(text: str, bold: str = "") -> "Text":
+    """A line of the tree."""
+    from rich.text import Text
+
+    return Text.assemble((printable(bold), "bold"), printable(text))
+
+
+def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = None) -> Totals:
+    """Add a study's plan to the tree.
+
+    Parameters
+    ----------
+    tree
+        Where its lines go.
+    plan
+        The plan.
+    device
+        auto, cpu or cuda.
+    tried
+        What is tried in its place, of a stage whose runs begin where others are that have not been run.
+
+    Returns
+    -------
+    What it takes in all.
+    """
     from ...specs.compatibility import remarks
-    from ..api import check as check_study
-    from ..api import load_study
-    from ..claims.trial import try_claims
     from ..executors.array.rule import why_called
     from ..executors.choose import choose
-    from ..executors.cuda.device import described, runs_at_once
+    from ..executors.cuda.device import runs_at_once
     from ..executors.memory import of_shard
     from ..plan import with_runs_at_once
     from ..runner.forecast import forecast
 
-    def line(text: str, bold: str = "") -> Text:
-        return Text.assemble((printable(bold), "bold"), printable(text))
-
-    plan = check_study(load_study(spec, settings or (), outside=outside))
-    try_claims(plan.study)
-    choices = {group.name: choose(group, "auto", device) for group in plan.groups}
+    tried = tried or plan
+    stand_in = {group.name: group for group in tried.groups}
+    choices = {group.name: choose(stand_in[group.name], "auto", device) for group in plan.groups}
     there = [group for group in plan.groups if choices[group.name].executor.device == "cuda"]
     plan = with_runs_at_once(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
-    tree = Tree(line(f" {study.title}", study.name))
     tree.add(line(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}"))
     for group in plan.groups:
         sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
-        branch = tree.add(line(f": {sizes} = {group.runs:,} runs x {study.steps:,} steps", group.name))
+        length = f"to step {study.steps:,}" if study.branch else f"x {study.steps:,} steps"
+        branch = tree.add(line(f": {sizes} = {group.runs:,} runs {length}", group.name))
         shards = sum(1 for _ in group.shards()) if group.runs < 10**8 else "many"
         branch.add(line(f"{shards} shard{'s' * (shards != 1)} of {' x '.join(map(str, group.chunk))} runs"))
         choice = choices[group.name]
         for name, said in remarks(study, group.optimizer).items():
             branch.add(line(f"{name}: {said}"))
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
-        if choice.executor.kind == "array" and (why := why_called(next(group.shards()))):
+        if choice.executor.kind == "array" and (why := why_called(next(stand_in[group.name].shards()))):
             branch.add(line(f"rule called on NumPy arrays as it stands, one sweep point after the other: {why}"))
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {bytes_for_people(group.bytes)}"))
-    tree.add(line(f"device {described(device, bool(there))}"))
-    needed = max(of_shard(group, choices[group.name].name, cores()) for group in plan.groups)
-    began = time.process_time()  # what a run, too, takes before it begins
-    expected = forecast(plan, {group.name: choose(group).executor for group in plan.groups})
-    took, once = duration(began + expected.run), f", and {duration(expected.compiling)} to compile kernels, once" * (expected.compiling > 0)
-    tree.add(line(f"in all {plan.runs:,} runs, {plan.work:,} optimizer steps, about {took}{once}{' on the CPU' * bool(there)}"))
-    tree.add(
-        line(
-            f"{bytes_for_people(plan.bytes)} on disk before compression, about {bytes_for_people(needed)} of memory a shard that runs at a time"
-        )
-    )
-    console().print(tree)
-    given = [word for setting in settings or () for word in ("--set", setting)] + ["--allow-outside"] * outside
-    say(f"next: {command('run', spec, *given)}")
+    needed = max(of_shard(group, choices[group.name].name, cores()) for group in tried.groups)
+    expected = forecast(tried, {group.name: choose(group).executor for group in tried.groups})
+    return Totals(plan.runs, plan.work, expected.run, expected.compiling, plan.bytes, needed, bool(there))
+
+
+def tree_of_stages(stages: "Stages", device: str) -> "tuple[Tree, list[Totals]]":
+    """The stages as a tree, each below the one that it is from."""
+    from rich.tree import Tree
+
+    from ..plan import plan
+    from ..runner.stages import alone, check_stages
+
+    plans = check_stages(stages)
+    tree, totals = Tree(line(f" {stages.title}", stages.name)), []
+    nodes: dict[str, Tree] = {}
+    for stage, planned in zip(stages.stages, plans, strict=True):
+        nodes[stage.name] = nodes.get(stage.origin, tree).add(line(f" {whence(stage)}", stage.name))
+        totals.append(describe(nodes[stage.name], planned, device, plan(alone(stage.study))))
+    if stages.claims:
+        tree.add(line(f"{len(stages.claims)} claims across stages"))
+    return tree, totals
+
+
+def whence(stage: "Stage") -> str:
+    """Where the runs of a stage begin, in words."""
+    from ...specs.init import Mix
+
+    branch, init = stage.study.branch, stage.study.init
+    if branch is not None:
+        steps = ", ".join(map(str, branch.steps[:8])) + ", ..." * (len(branch.steps) > 8)
+        return f"from {stage.origin} at {steps}"
+    others = ", ".join(name for name in stage.needs if name != stage.origin)
+    said = [f"starts with the parameters of {stage.origin}"] if stage.origin and isinstance(init, Mix) else []
+    return ", ".join(said + [f"takes parameters of {others}"] * bool(others))
+
+
+def in_all(totals: "list[Totals]", device: str, began: float) -> "Iterator[str]":
+    """What all takes together, in lines; a run, too, takes `began` seconds before it begins."""
+    from ..executors.cuda.device import described
+
+    there = any(t.on_device for t in totals)
+    yield f"device {described(device, there)}"
+    run, compiling = began + sum(t.run for t in totals), sum(t.compiling for t in totals)
+    took, once = duration(run), f", and {duration(compiling)} to compile kernels, once" * (compiling > 0)
+    runs, work = sum(t.runs for t in totals), sum(t.work for t in totals)
+    yield f"in all {runs:,} runs, {work:,} optimizer steps, about {took}{once}{' on the CPU' * there}"
+    disk, memory = bytes_for_people(sum(t.bytes for t in totals)), bytes_for_people(max(t.memory for t in totals))
+    yield f"{disk} on disk before compression, about {memory} of memory a shard that runs at a time"
 
 
 def check_store(store: str, repair: bool) -> None:
     """Print what is complete and what is damaged; exits with 1 if anything is."""
     from ..store.integrity import examine
+    from ..store.staged import place_of, stage_names
 
-    findings = examine(store, repair)
+    findings = []
+    if names := stage_names(store):
+        for name in names:
+            findings += [replace(found, group=f"{name}/{found.group}") for found in examine(place_of(store, name), repair)]
+    else:
+        findings = examine(store, repair)
     console().print(table(findings))
     unfinished, damaged = sum(f.shards - f.done for f in findings), sum(len(f.damaged) for f in findings)
     if damaged and not repair:

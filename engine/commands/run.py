@@ -24,28 +24,45 @@ def run(
     outside: Outside = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
+    stage: Annotated[str | None, typer.Option(metavar="NAME", help="Of a study of stages: this one and those it needs.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
-    from ..api import load_study, run_to_store
+    from ...specs.errors import SpecError
+    from ...specs.load import load
+    from ...specs.stages import Stages
+    from ..api import run_to_store
     from ..runner.options import RunOptions
     from ..store.lock import is_store
 
     if resume and out is None and is_store(spec):
-        from ..store.open import stored_study
+        from ..store.staged import stored
 
-        study, target = load_study(stored_study(spec), settings or ()), spec
+        study, target = load(stored(spec), settings or ()), spec
     else:
-        study = load_study(spec, settings or (), outside=outside)
+        study = load(spec, settings or (), outside=outside)
         target = f"{study.name}.zarr" if out is None else out
     options = RunOptions(
         device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, workers=workers, scheduler=scheduler
     )
-    with progress(study, not quiet) as advance:
+    given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
+    words = {name: value for name, value in given.items() if value not in (None, "auto")}
+    if isinstance(study, Stages):
+        from ..runner.stages import check_stages, run_stages
+
+        stages = study if stage is None else study.upto(stage)
+        check_stages(study)
         try:
-            run_to_store(study, target, options, advance)
+            run_stages(study, target, options, run_to_store, lambda one: progress(one, not quiet), stages)
         except KeyboardInterrupt:
-            given = {"--device": device, "--executor": executor, "--threads": threads, "--workers": workers, "--scheduler": scheduler}
-            interrupted(target, {name: value for name, value in given.items() if value not in (None, "auto")}, study)
+            interrupted(target, words)
+    else:
+        if stage is not None:
+            raise SpecError(f"--stage {stage}: {study.name} has no stages")
+        with progress(study, not quiet) as advance:
+            try:
+                run_to_store(study, target, options, advance)
+            except KeyboardInterrupt:
+                interrupted(target, words, study)
     if not quiet:
         say(f"stored {target}; next: {to_look_at(target)}")

@@ -36,6 +36,9 @@ def alone(study: Study) -> Study:
         changed |= {"branch": None, "steps": study.steps - study.first, "record": _shortened(study)}
     if isinstance(study.init, Mix):
         changed["init"] = None
+    if stored := study.landscape.stored:  # random arrays of these shapes cost the same
+        draws = {name: f"normal({', '.join(map(str, used.shape))})" for name, used in stored.items()}
+        changed["landscape"] = study.landscape.replace({("uses",): {}, ("draws",): {**getattr(study.landscape, "draws", {}), **draws}})
     return study.model_copy(update=changed)
 
 
@@ -91,7 +94,7 @@ def check_stage(stage: Stage, plans: dict[str, Plan]) -> None:
                 check_seeds(there, group, used)
                 for dim in there.dims:
                     places(shard, dim, used.store)
-    for group in plan(alone(study)).groups if not study.landscape.stored else ():
+    for group in plan(alone(study)).groups:
         array_simulation(next(next(group.shards()).split())).start()
 
 
@@ -118,6 +121,7 @@ def run_stages(
     options: RunOptions,
     run: Callable[..., Any],
     progress: Callable[[Study], AbstractContextManager[Any]] = lambda study: nullcontext(),
+    some: Stages | None = None,
 ) -> None:
     """Run every stage that is not complete, in order, into one store.
 
@@ -133,6 +137,8 @@ def run_stages(
         What runs one study: run(study, out, options, progress).
     progress
         Makes the progress that is told of one stage.
+    some
+        Those to run now; by default all.
 
     Raises
     ------
@@ -144,7 +150,7 @@ def run_stages(
             staged.resume(out, stages)
         else:
             staged.create(out, stages, options.overwrite)
-        for stage in stages.stages:
+        for stage in (some or stages).stages:
             place = staged.place_of(out, stage.name)
             if is_store(place) and staged.open_root(place).attrs.get("complete") and options.resume:
                 continue
@@ -152,7 +158,7 @@ def run_stages(
             study = staged.located(stage.study, out)
             with progress(study) as told:
                 run(study, place, own, told)
-        staged.finish(out, stages)
+        staged.finish(out)
 
 
 def in_memory(stages: Stages, options: RunOptions, run: Callable[..., Any], progress: Any) -> Any:

@@ -14,7 +14,7 @@ from ...specs.stages import Stage, Stages, names_of_stores
 from ...specs.study import Study
 from . import location
 from .lock import exists
-from .open import open_root, without_zarr_warnings
+from .open import open_root, study_in, without_zarr_warnings
 from .provenance import FORMAT_VERSION, OWN_VERSION, differing_fields, same_version
 from .replace import begin
 from .zarr_stores import zarr_store
@@ -79,14 +79,16 @@ def create(target: "str | Path", stages: Stages, overwrite: bool) -> None:
 
 
 def resume(target: "str | Path", stages: Stages) -> None:
-    """Raises StoreError unless these are the stages of the store there; stages may be missing at the end of either."""
+    """Raises StoreError unless these are the stages of the store there."""
     root = open_root(target)
+    if not is_staged(root.attrs):
+        raise StoreError(f"{target}: holds a study without stages; choose another --out, or --overwrite")
     same_version(root, target)
     begun = {stage.name: stage.study.model_dump(mode="json") for stage in stages_in(root.attrs, target).stages}
     wanted = {stage.name: stage.study.model_dump(mode="json") for stage in stages.stages}
-    if other := sorted({*wanted} - {*begun}):
+    if [*wanted] != [*begun]:
         raise StoreError(
-            f"{target}: holds other stages: {', '.join(begun)}, and not {', '.join(other)}; choose another --out, or --overwrite"
+            f"{target}: holds other stages: {', '.join(begun)}, and not {', '.join(wanted)}; choose another --out, or --overwrite"
         )
     for name, study in wanted.items():
         if differing := differing_fields(begun[name], study):
@@ -95,7 +97,7 @@ def resume(target: "str | Path", stages: Stages) -> None:
             )
 
 
-def finish(target: "str | Path", stages: Stages) -> None:
+def finish(target: "str | Path") -> None:
     """Note that all stages are complete, if they are, and gather all metadata in one place, so that opening takes one read."""
     import zarr
 
@@ -131,3 +133,9 @@ def stage_names(target: "str | Path") -> list[str]:
     if not is_staged(root.attrs):
         return []
     return [str(one["name"]) for one in json.loads(str(root.attrs["stages"])) if one["name"] in root]
+
+
+def stored(target: "str | Path") -> "dict[str, Any] | Stages":
+    """What a store holds the runs of: a study as plain data, or stages. Raises StoreError if it is neither."""
+    attributes = open_root(target).attrs
+    return stages_in(attributes, target) if is_staged(attributes) else study_in(attributes, target)
