@@ -24,6 +24,7 @@ from .plan import Plan, plan, with_runs_at_once
 from .progress import Progress
 from .runner.branch import check_branch
 from .runner.options import RunOptions
+from .runner.probes import probe as probe_runs
 from .runner.stages import check_stages, in_memory, run_stages
 from .runner.threads import simulate
 from .store import location
@@ -163,7 +164,7 @@ def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, pr
         else:
             store = Store.create(out, planned, options.overwrite, executors)
         if workers is None and options.scheduler is None:
-            simulate(store, executors, progress, threads)
+            simulate(store, executors, progress, threads, probe_runs)
         elif out is None:
             raise StoreError("workers write into the store themselves; give `out`")
         else:

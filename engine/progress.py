@@ -15,3 +15,6 @@ class Progress:
 
     def finished(self, group: str, seconds: float) -> None:
         """A shard of this group took so long, in its thread."""
+
+    def looked(self, group: str, probe: str, points: int, total: int) -> None:
+        """A probe has looked at so many points more of this group, of so many in all."""

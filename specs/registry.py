@@ -124,3 +124,4 @@ class Modules(Registry):
 LANDSCAPES = Registry("specs.landscapes", "landscape")
 DIAGNOSTICS = Registry("specs.diagnostics", "diagnostic")
 OPTIMIZERS = Registry("optimizers", "optimizer")
+PROBES = Registry("engine.probes", "probe")

@@ -20,8 +20,10 @@ from .messages import problems as what_is_wrong
 from .names import normal
 from .noise import AnyNoise, Gaussian, NoNoise, StudentT
 from .optimizer import Optimizer
+from .probe import Probe, claimed
+from .probe import problems as wrong_probes
 from .record import Record, Stop
-from .registry import LANDSCAPES, OPTIMIZERS
+from .registry import LANDSCAPES, OPTIMIZERS, PROBES
 from .sweep import NoFormulas, Structural, Sweep
 from .variables import NO_VARIABLE, known, recorded, why_not
 
@@ -65,6 +67,7 @@ class Study(Spec, metaclass=_InWords):
     record: Record = Field(default=Record(), description="what is stored, and at which steps")
     precision: Literal["float32", "float64"] = Field(default="float64", description="of everything that is computed and stored")
     stop: Stop = Field(default=Stop(), description="when a run ends early")
+    probes: tuple[Annotated[Probe, PROBES], ...] = Field(default=(), description="looks at the stored parameters after the runs")
     claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
     quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
 
@@ -118,7 +121,8 @@ class Study(Spec, metaclass=_InWords):
             (self._check_zip, ("zip", "optimizers", *PARTS)),
             (lambda: problems(self), ("landscape", "init", "noise", "optimizers", "record", "zip")),
             (lambda: wrong_formulas(self), ("landscape", "init", "noise", "optimizers", "steps", "zip")),
-            (self._check_claims, ("claims", "optimizers", "record", "steps", *PARTS)),
+            (lambda: wrong_probes(self), ("probes", "landscape", "optimizers", "record", "steps", "branch")),
+            (self._check_claims, ("claims", "optimizers", "record", "steps", "probes", *PARTS)),
             (self._check_times, ("record", "steps", "branch")),
         ]
 
@@ -162,7 +166,7 @@ class Study(Spec, metaclass=_InWords):
         stored = {name for variable in recorded(self, optimizer) for name in variable.arrays(blocks)}
         if self.record.stats:
             stored = {f"{name}_{kind}" for name in stored for kind in ("mean", "var", "quantile")} | {"final_loss", "count"}
-        made = {(name,) for name in (*stored, *OWN_NAMES)}
+        made = {(name,) for name in (*stored, *OWN_NAMES)} | claimed(self, optimizer)
         for path, _, _ in optimizer.fields():
             made |= {path} if path[0] == "lr_scale" else {path, path[-1:]}  # the last part of that is the name of a variable
         for part in PARTS:

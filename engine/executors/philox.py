@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-INIT, NOISE, BATCH, OPTIMIZER, DISORDER = range(5)
-"""The streams: where a run starts, its gradient noise, its minibatches, the optimizer's own randomness, a random landscape's."""
+INIT, NOISE, BATCH, OPTIMIZER, DISORDER, PROBE = range(6)
+"""The streams: where a run starts, its gradient noise, its minibatches, the optimizer's own randomness, a random landscape's, what probes draw."""
 
 _MASK = (1 << 64) - 1
 

@@ -77,6 +77,12 @@ class Live(Progress):
         low = curve[np.isfinite(curve)]
         self.bars.update(self.tasks[group], curve=f"{sparkline(curve)} lowest median loss {low[-1]:.3g}" if len(low) else "")
 
+    def looked(self, group: str, probe: str, points: int, total: int) -> None:
+        name = f"{group} {probe}"
+        if name not in self.tasks:
+            self.tasks[name] = self.bars.add_task(printable(name), total=total, rate="", curve="")
+        self.bars.advance(self.tasks[name], points)
+
     def finished(self, group: str, seconds: float) -> None:
         self.seconds[group] += seconds
 

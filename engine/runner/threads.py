@@ -56,14 +56,22 @@ class Cancelled(Exception):
     """Ends a shard's thread after an interrupt or another shard's failure."""
 
 
-def simulate(store: Store, executors: Mapping[str, Executor], progress: Progress | None = None, threads: int | None = None) -> float:
-    """Run every shard that is not complete yet, each group on its executor; returns the seconds it took.
+def simulate(
+    store: Store,
+    executors: Mapping[str, Executor],
+    progress: Progress | None = None,
+    threads: int | None = None,
+    after: Callable[[Store, Progress | None, int | None], None] | None = None,
+) -> float:
+    """Run every shard that is not complete yet, each group on its executor, and do what comes `after`; returns the seconds it took.
 
     Shards run in `threads` threads (default: one a core), each shard's linear algebra in one, so the bits do not depend on either. Where
     there are fewer shards than threads, a shard may use several.
     """
     began = time.perf_counter()
     drive([shard for _, _, shard in store.todo()], executors, store, progress, threads)
+    if after is not None:
+        after(store, progress, threads)
     seconds = time.perf_counter() - began
     store.finish(seconds)
     return seconds

@@ -26,7 +26,7 @@ LARGE = 2**20
 
 def is_mark(key: str) -> bool:
     """Whether others count on this file: a shard's completion mark, the root's metadata."""
-    return key == "zarr.json" or "/status/c/" in key
+    return key == "zarr.json" or "/status/c/" in key or ("/probe/" in key and "/done/c/" in key)
 
 
 class DurableStore(WrapperStore[LocalStore]):

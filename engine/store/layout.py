@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ...specs.compatibility import remarks
+from ...specs.probe import FOLDER, STEP
 from ...specs.variables import Variable
 from ..dims import Dim
 from ..plan import Group, Plan, with_runs_at_once
 from .location import wait_for
+from .look import DONE, Look, looks
 
 TEXTS = {
     "singular": "place of a singular value, blocks one after the other",
@@ -26,6 +28,8 @@ TEXTS = {
     "last_step": "last step with a valid iterate",
     "seed": "index of the run's random stream",
     "step": "number of optimizer updates made",
+    STEP: "number of optimizer updates made",
+    DONE: "1 where the probe has looked",
 }
 """What people read of arrays that are no recorded variables."""
 
@@ -58,7 +62,7 @@ def put(store: Any, files: Mapping[str, Any]) -> None:
     async def write(keys: list[str]) -> None:
         await asyncio.gather(*(store.set(key, files[key]) for key in keys))
 
-    last = [key for key in files if key.endswith("/status/zarr.json")]
+    last = [key for key in files if key.endswith(("/status/zarr.json", f"/{DONE}/zarr.json"))]
     for keys in ([key for key in files if key == "zarr.json"], [key for key in files if key != "zarr.json" and key not in last], last):
         wait_for(write(keys))
 
@@ -176,6 +180,36 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
         )
     array("last_step", run_dims, run_shape, chunk, -1, "int64")
     array("status", run_dims, run_shape, chunk, 0, "int8")
+    for look in looks(group):
+        lay_out_probe(target, look)
+
+
+def lay_out_probe(target: Any, look: Look) -> None:
+    """Create the group of a probe below its group, its coordinates and its arrays, empty."""
+    made = target.require_group(FOLDER).create_group(look.probe.name, attributes={"kind": look.probe.kind, "probe": look.probe.spec})
+    lead = [look.sizes[name] for name in look.kept], [look.chunk[name] for name in look.kept]
+    if STEP in look.kept:
+        vector(made, STEP, look.steps, (STEP,))
+
+    def array(name: str, dims: Mapping[str, int], kind: str, fill: Any, text: str, units: str) -> None:
+        own = list(dims.values())
+        made.create_array(
+            name,
+            shape=(*lead[0], *own),
+            chunks=(*lead[1], *own),
+            dtype=kind,
+            fill_value=fill,
+            dimension_names=[*look.kept, *dims],
+            attributes={"long_name": text, "units": units},
+            compressors=codec(kind, look.group.study.record.compression),
+        )
+
+    for name, one in look.arrays.items():
+        for dim, size in one.dims.items():
+            if dim not in made and dim not in look.inherited:
+                vector(made, dim, np.asarray(one.coords.get(dim, range(size))), (dim,))
+        array(name, one.dims, "float64", float("nan"), one.text or name.replace("_", " "), one.units)
+    array(DONE, {}, "int8", 0, TEXTS[DONE], "1")
 
 
 def texts(variable: Variable, array: str, statistic: str = "") -> dict[str, str]:

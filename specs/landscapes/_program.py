@@ -217,6 +217,11 @@ class Program:
         return Wanted(self.by, self.lasting, *self.nodes("observed_of_test"))
 
     @cached_property
+    def remaining(self) -> Evaluation:
+        """The residuals (..., their shape)."""
+        return Evaluation([self.residuals], self.lasting)
+
+    @cached_property
     def pulled(self) -> Wanted:
         """The derivatives of the residuals, each times its number in the input RESIDUALS, summed."""
         return Wanted(self.by, self.lasting, grad(inner([self.residuals], [given(RESIDUALS, self.residuals.shape)]), self.by))

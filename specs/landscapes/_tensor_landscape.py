@@ -1,7 +1,7 @@
 """Landscapes that are formulas over tensors: value, exact derivatives, Jacobian and observables of what their `definition` says."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
@@ -157,6 +157,14 @@ class ProgramLandscape(Landscape):
 
         return xp.stack([row(k) for k in range(units.shape[0])], axis=-2)
 
+    def residuals(self, x: Any, p: Arrays, xp: Any) -> Any:
+        if not self._formula.residuals:
+            return None
+        program, every = self.program(), slice(None)
+        inputs = {**program.value.blocks(x, "", xp), **self._given(x, p, xp, None, "n")(every, every)}
+        (found,) = program.remaining(xp, inputs)
+        return xp.broadcast_to(xp.reshape(found, (*found.shape[: len(x.shape) - 1], -1)), (*x.shape[:-1], program.residuals.size))
+
     def _outputs(self, wanted: str, x: Any, p: Arrays, xp: Any, batch: Any = None, size: str = "", v: Any = None) -> list[Any]:
         """The outputs of this name, of all samples or of a batch: numbers (...) and vectors (..., dim). A mean over many samples is put
         together from pieces."""
@@ -242,6 +250,10 @@ class ProgramLandscape(Landscape):
         for size, names in made.items():
             names |= {name: len(d.shape) for name, d in self._formula.drawn.items() if d.shape and d.shape[0] == size}
         return made
+
+    def samples_of(self, size: str) -> Collection[str]:
+        """The names of the arrays that have a row for every one of so many samples."""
+        return self._of_samples.get(size, {})
 
     def _data_arrays(self, like: Any, xp: Any) -> Arrays:
         """X, y, X_test and y_test."""

@@ -88,6 +88,12 @@ class TwoLayer(Landscape):
         w1 = inputs[..., :, :, None] * back[..., :, None, :]
         return xp.concat([xp.reshape(w1, (*w1.shape[:-2], w1.shape[-2] * w1.shape[-1])), front * h], axis=-1)
 
+    def residuals(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """(y^_i - y_i) / sqrt(n), (..., n)."""
+        inputs, targets = self.data(p, xp)
+        error = self.forward(*self.layers(x, xp), inputs, xp)[1] - targets
+        return error / error.shape[-1] ** 0.5
+
     def layers(self, x: Any, xp: Any) -> tuple[Any, Any]:
         """W1 (..., inputs, hidden) and w2 (..., hidden, 1)."""
         hidden = resolved(self.hidden)

@@ -164,6 +164,11 @@ class Landscape(Unit):
         J^T r times a number; None for other losses."""
         return None
 
+    def residuals(self, x: Any, p: Arrays, xp: Any) -> Any:
+        """The residuals (..., residuals) whose derivatives `jacobian` gives: half their squares' sum is the loss, but for a number; None where they
+        are not known."""
+        return None
+
     def value(self, x: Any, p: Arrays, xp: Any) -> Any:
         """The noiseless loss at x (..., dim) -> (...)."""
         raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Looks at stored parameters after the runs, a kind a file."""
