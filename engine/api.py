@@ -22,19 +22,21 @@ from .executors.executor import Executor
 from .executors.memory import of_shard
 from .plan import Plan, plan, with_runs_at_once
 from .progress import Progress
+from .runner.added_probe import add_probe
 from .runner.branch import check_branch
 from .runner.options import RunOptions
-from .runner.probes import probe as probe_runs
+from .runner.probes import probe_runs
 from .runner.stages import check_stages, in_memory, run_stages
 from .runner.threads import simulate
 from .store import location
 from .store.lock import exists, is_store, locked
+from .store.look import check_probes
 from .store.open import open_tree, study_in, without_zarr_warnings
 from .store.store import Store
 from .store.zarr_stores import zarr_store
 from .text.sizes import bytes_for_people
 
-__all__ = ["check", "load_study", "open_run", "run"]
+__all__ = ["check", "load_study", "open_run", "probe", "run"]
 
 
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:
@@ -51,6 +53,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         )
     if planned.study.branch:
         check_branch(planned)
+    check_probes(planned)
     for group in planned.groups:
         array_simulation(next(next(group.shards()).split())).start()
     return planned
@@ -185,6 +188,43 @@ def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu"
     if other:
         raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or --overwrite")
     return executors
+
+
+def probe(
+    store: "str | Path", kind: str, *, overwrite: bool = False, threads: int | None = None, progress: Progress | None = None, **fields: Any
+) -> Any:
+    """Look at the runs of a complete store, store what is seen beside them, and return the store as `open_run` does: the numbers are in
+    `tree["GROUP/probe/NAME"]`.
+
+    Parameters
+    ----------
+    store : path or URL
+        The store; parameters or states of its runs must be recorded.
+    kind : text
+        The kind of probe, as `thalweg list probes` names it.
+    overwrite : bool
+        Replace a probe of this name that has other settings.
+    threads : int, optional
+        Pieces computed at a time; by default one a core.
+    progress : Progress, optional
+        Is told how far it is.
+    **fields
+        The probe's fields, as in a study: name, groups, at, and those of its kind.
+
+    Returns
+    -------
+    xarray.DataTree
+        The store.
+
+    Raises
+    ------
+    SpecError
+        The probe cannot look at these runs.
+    StoreError
+        The runs are not finished, or the store has another probe of this name.
+    """
+    add_probe(store, {"kind": kind, **fields}, overwrite, threads, progress)
+    return open_run(store)
 
 
 def open_run(path: "str | Path") -> Any:

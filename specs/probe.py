@@ -99,7 +99,7 @@ class Probe(Unit):
 
     def model_post_init(self, context: Any) -> None:
         if not self.name:
-            self.__dict__["name"] = self.kind
+            vars(self)["name"] = self.kind
 
     @property
     def spec(self) -> str:
@@ -179,10 +179,9 @@ def wrong(study: "Study", probe: Probe) -> Iterator[str]:
         yield f"{said}: looks at the parameters of every run, and the study stores statistics over the seeds; leave out record.stats"
         return
     for optimizer in study.optimizers:
-        if probe.looks_at(optimizer):
-            if why := _why_not(probe, Scene(study, optimizer)):
-                yield f"{said}: {why}"
-                return
+        if probe.looks_at(optimizer) and (why := _why_not(probe, Scene(study, optimizer))):
+            yield f"{said}: {why}"
+            return
 
 
 def _why_not(probe: Probe, scene: Scene) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.import_graph import FOLDERS, ROOT, SOURCES, circles, import_graph
-from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, Registry
+from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS, PROBES, Registry
 
 TESTS = Path(__file__).parent
 BELOW = {"specs": ("engine", "optimizers"), "optimizers": ("engine",)}
@@ -28,7 +28,7 @@ def test_imports_inside_the_package_are_relative_and_point_one_way(path):
                 assert not any(name.split(".")[0] == lower for lower in BELOW.get(top, ())), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("registry", [LANDSCAPES, OPTIMIZERS], ids=lambda r: r.noun)
+@pytest.mark.parametrize("registry", [LANDSCAPES, OPTIMIZERS, PROBES], ids=lambda r: r.noun)
 def test_every_unit_loads_documents_itself_and_is_named_after_its_file(registry: Registry):
     assert registry.kinds()
     for kind in registry.kinds():
@@ -54,6 +54,7 @@ ORDER = (
     "engine.plot engine.report",
     "engine.comparison",
     "engine.runner",
+    "engine.probes",
     "engine.executors.choose engine.executors.memory",
     "engine.executors.cuda",
     "engine.executors.cpu",

@@ -14,6 +14,7 @@ import numpy as np
 from ...specs import formulas
 from ...specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
 from ...specs.errors import SpecError
+from ...specs.probe import FOLDER
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
 from ...specs.sweep import NumberFormula, Sweep
@@ -65,6 +66,16 @@ class Results:
     def names(self, group: str) -> set[str]:
         """Variables and coordinates of a group."""
         return {str(n) for n in self.tree[group].variables}
+
+    def probed(self, group: str, name: tuple[str, ...]) -> bool:
+        """Whether this is an array that a probe of the group stored, PROBE.ARRAY."""
+        path = f"{group}/{FOLDER}/{name[0]}"
+        return (
+            len(name) == 2
+            and name[0] in {probe.name for probe in self.study.probes}
+            and path in self.tree
+            and name[1] in self.tree[path].data_vars
+        )
 
     def variable(self, group: str, name: str) -> Any:
         """A variable in memory, at the seeds looked at. Recorded numbers are promoted to float64."""
@@ -196,6 +207,8 @@ class Results:
         study, optimizer = self.study, self.optimizers[group]
         if first == "diverged":
             return self.outcome(self.variable(group, "status") == Status.DIVERGED)
+        if self.probed(group, name):
+            return self.variable(f"{group}/{FOLDER}/{first}", others[0])
         if not others and first in self.names(group) and first != "dim":
             return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}

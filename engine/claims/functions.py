@@ -8,7 +8,8 @@ other reductions of 'seed' estimate something.
 
     mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
     argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
-    initial final (x)   at(x, step)   head tail (x, f): records of the first, last fraction f of the steps
+    initial final (x)   at(x, step)   head tail (x, f): records of the first, last fraction f of the steps; of what a probe stored, all
+    these and first_time_... go along probe_step
     first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level, records): below from then
     on, or for so many records
     slope(y, x, dim): least squares   correlation(x, y, dim)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
@@ -25,6 +26,7 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ...specs.lengths import as_written
+from ...specs.probe import STEP as PROBED
 
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (intervals.py). No function takes it away."""
@@ -94,34 +96,40 @@ def at_argmin(y: Any, x: Any, dim: str) -> Any:
     return y.isel({dim: x.argmin(dim)}).drop_vars(dim, errors="ignore")
 
 
+def steps_of(x: Any) -> str:
+    """The dimension of steps that x has: that of records, or of what a probe looked at."""
+    (name,) = dims_of(x, PROBED if PROBED in getattr(x, "dims", ()) and "step" not in x.dims else "step")
+    return name
+
+
 def at(x: Any, step: int) -> Any:
-    dims_of(x, "step")
-    if step not in x["step"].values:
+    name = steps_of(x)
+    if step not in x[name].values:
         raise SpecError(f"step {step} is not recorded")
-    return x.sel(step=step).drop_vars("step")
+    return x.sel({name: step}).drop_vars(name)
 
 
 def end(position: int) -> Callable[..., Any]:
     def take(x: Any) -> Any:
-        dims_of(x, "step")
-        return x.isel(step=position).drop_vars("step")
+        name = steps_of(x)
+        return x.isel({name: position}).drop_vars(name)
 
     return take
 
 
 def part(x: Any, fraction: float, last: bool) -> Any:
-    dims_of(x, "step")
-    step = x["step"]
+    name = steps_of(x)
+    step = x[name]
     exact = as_written(fraction)  # so that 1 - 0.7 is 0.3
     cut = int(step[-1]) * (1 - exact if last else exact)
     cut = math.ceil(cut) if last else math.floor(cut)
-    return x.isel(step=np.asarray(step >= cut if last else step <= cut))
+    return x.isel({name: np.asarray(step >= cut if last else step <= cut)})
 
 
 def first_time(x: Any, where: Any) -> Any:
     """The first recorded step at which the condition holds; infinity if none."""
-    dims_of(x, "step")
-    return where.step.where(where).min("step").fillna(np.inf)
+    name = steps_of(x)
+    return where[name].where(where).min(name).fillna(np.inf)
 
 
 def time_to_stay_below(x: Any, level: Any, records: int = 0) -> Any:

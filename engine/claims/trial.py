@@ -36,8 +36,10 @@ def try_claims(study: Study) -> None:
         store = zarr.open_group(MemoryStore(documents(planned, {}, {})), mode="r", zarr_format=3, use_consolidated=False).store
         laid_out = xarray.open_datatree(store, engine="zarr", consolidated=False)  # type: ignore[arg-type]
     groups = {}
-    for name, node in laid_out.children.items():
-        data = node.to_dataset()
+    for node in laid_out.subtree:
+        name, data = node.path.strip("/"), node.to_dataset(inherit=False)
+        if not name:
+            continue
         zeros = {key: variable.copy(data=np.zeros(variable.shape, variable.dtype)) for key, variable in data.data_vars.items()}
         if "status" in zeros:
             zeros["status"] = zeros["status"] + np.int8(Status.FINISHED)

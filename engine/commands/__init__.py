@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-FIRST = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "list", "schema", "cache")
+FIRST = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "probe", "list", "schema", "cache")
 """Their order in --help; what is not among them follows."""
 
 

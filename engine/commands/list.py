@@ -11,7 +11,8 @@ def list(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="landscapes, optimizers, diagnostics, functions, studies, schedules, views or pictures; all if left out."
+            metavar="WHAT",
+            help="landscapes, optimizers, diagnostics, probes, functions, studies, schedules, views or pictures; all if left out.",
         ),
     ] = "",
 ) -> None:
@@ -19,7 +20,7 @@ def list(
     from ...specs.errors import SpecError, suggest
     from ..text.tables import Column, Table, console
 
-    known = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics")} | {
+    known = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics", "probes")} | {
         "functions": _functions,
         "schedules": _schedules,
         "studies": _studies,

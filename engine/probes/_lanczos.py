@@ -28,8 +28,7 @@ class Quadrature:
 
 
 def lanczos(product: Callable[[Any], Any], start: Any, steps: int) -> Quadrature:
-    """`steps` steps of Lanczos' method for A, given v -> A v on arrays (..., dim), from unit vectors (..., dim). NaN where a product is not finite.
-    """
+    """`steps` steps of Lanczos' method for A, given v -> A v on arrays (..., dim), from unit vectors (..., dim). NaN where a product is not finite."""
     lead, dim = start.shape[:-1], start.shape[-1]
     steps = min(steps, dim)
     basis = np.zeros((*lead, steps, dim))
@@ -40,7 +39,7 @@ def lanczos(product: Callable[[Any], Any], start: Any, steps: int) -> Quadrature
     for k in range(steps):
         basis[..., k, :] = q
         w = np.asarray(product(q))
-        broken = ~np.isfinite(w).all(axis=-1)
+        broken = np.asarray(~np.isfinite(w).all(axis=-1))
         lost |= broken
         w = np.where(broken[..., None], 0.0, w)
         size = np.sqrt(_dot(w, w))

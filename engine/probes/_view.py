@@ -153,7 +153,9 @@ class View:
             a = a if a.ndim < 2 or a.shape[0] == 1 else a[rows]
             p[name] = a if a.ndim < 2 or a.shape[1] == 1 else a[:, seeds]
         made = {"x": self.x[rows][:, seeds], "valid": self.valid[rows][:, seeds], "t": self.t[rows], "seeds": self.seeds[seeds]}
-        return dataclasses.replace(self, p=p, shape=(len(rows), len(seeds), 1), batch=None if self.batch is None else self.batch[seeds], **made)
+        return dataclasses.replace(
+            self, p=p, shape=(len(rows), len(seeds), 1), batch=None if self.batch is None else self.batch[seeds], **made
+        )
 
     def grid(self, a: Any) -> Any:
         """An array (rows, seeds, ...) with an axis for every dimension of the runs: (sweeps..., seed, probe_step, ...)."""
@@ -206,8 +208,11 @@ def view_of(root: Any, plan: Plan, group: Group, box: Sequence[slice], steps: Se
     simulation = array_simulation(shard)
     found = [parameters(root, group, box, int(t)) for t in steps]
     x = np.stack(found, axis=1).reshape(-1, *found[0].shape[1:])
-    valid = np.isfinite(x).all(axis=-1)
-    each = [{name: np.asarray(a).astype(np.float64 if a.dtype.kind == "f" else a.dtype) for name, a in simulation.numbers_at(int(t)).items()} for t in steps]
+    valid = np.asarray(np.isfinite(x).all(axis=-1))
+    each = [
+        {name: np.asarray(a).astype(np.float64 if a.dtype.kind == "f" else a.dtype) for name, a in simulation.numbers_at(int(t)).items()}
+        for t in steps
+    ]
     p = {name: _of_rows([numbers[name] for numbers in each], shard.points) for name in each[0]}
     t = np.tile(np.asarray(steps, dtype=np.int64), shard.points)
     shape = (*shard.shape, len(steps))
@@ -228,7 +233,8 @@ def of_test_data(land: Landscape) -> Landscape:
     data = land.dataset
     swapped = type(data)(data.x_test, data.y_test, data.x, data.y, data.classes, f"test part of {data.fingerprint}")
     made = copy.copy(land)
-    for name in [name for name in made.__dict__ if name not in type(land).model_fields]:  # what was made of the other samples
-        del made.__dict__[name]
+    held = vars(made)
+    for name in [name for name in held if name not in type(land).model_fields]:  # what was made of the other samples
+        del held[name]
     made._dataset = swapped  # type: ignore[attr-defined]
     return made

@@ -98,7 +98,9 @@ class Spectrum(Probe):
                 return f"on: batch needs a landscape made of data, and {kind} is not"
             if self._part == "test" and (why := _no_test_part(land)):
                 return f"on: test: {why}"
-            rows = land.batch_count() if self.of == "gradient_covariance" else _operators.residual_count(land) if self.of in OF_JACOBIAN else 0
+            rows = (
+                land.batch_count() if self.of == "gradient_covariance" else _operators.residual_count(land) if self.of in OF_JACOBIAN else 0
+            )
             if rows * land.size > FACTOR:
                 return f"of: {self.of} takes {rows:,} x {land.size:,} derivatives; at most {FACTOR:,} are allowed"
         if self._exact(scene) and (size := self._size(scene)) > MOST:

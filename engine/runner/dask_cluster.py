@@ -6,7 +6,8 @@ SSH by Dask's own tools; workers need this package, and the store and the study'
 
 import atexit
 import functools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -19,8 +20,10 @@ from ..plan import Plan, Shard, plan, with_runs_at_once
 from ..progress import Progress
 from ..store.location import real, remote
 from ..store.open import open_root
+from ..store.probes import is_done, stored_looks, todo
 from ..store.provenance import same_version
 from ..store.store import Store
+from .probes import drive_pieces
 from .threads import drive, how_to_go_on
 
 RETRIES = 3
@@ -47,30 +50,50 @@ def distribute(
     scheduler: str | None = None,
 ) -> None:
     """Run every shard that is not complete yet on `workers` local processes, or on the cluster of this scheduler's address."""
-    from distributed import as_completed
-
     text, name = store.plan.study.model_dump_json(), str(target) if remote(target) else str(real(target))
     store.cut = True  # workers may die
     fitted = tuple(group.fitted for group in store.plan.groups)
     with cluster(workers, scheduler) as client:
-        waiting, futures = iter(store.todo()), as_completed()
-        sizes: dict[Any, tuple[str, int]] = {}
+        shards = (
+            (
+                (run_shard, text, fitted, name, g, k, executors[shard.group.name]),
+                (shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)),
+            )
+            for g, k, shard in store.todo()
+        )
+        hand_out(client, shards, store, progress.advanced if progress else None)
+        pieces = (
+            (
+                (run_piece, text, fitted, name, look.path, piece.key),
+                (look.group.name, look.probe.name, piece.points, math.prod(look.sizes.values())),
+            )
+            for look in stored_looks(store.root, store.plan)
+            for piece in todo(store.root, look)
+        )
+        hand_out(client, pieces, store, progress.looked if progress else None)
 
-        def submit() -> None:
-            wanted = max(LEAST, AHEAD * sum(client.nthreads().values()))
-            for g, k, shard in islice(waiting, max(0, wanted - len(sizes))):
-                future = client.submit(run_shard, text, fitted, name, g, k, executors[shard.group.name], pure=False, retries=RETRIES)
-                sizes[future.key] = shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)
-                futures.add(future)
 
+def hand_out(client: Any, tasks: Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]], store: Store, told: Callable[..., None] | None) -> None:
+    """Have the cluster do these: (function, its arguments...), and what `told` is given when that is done. Raises StoreError where one fails."""
+    from distributed import as_completed
+
+    futures, sizes = as_completed(), {}
+
+    def submit() -> None:
+        wanted = max(LEAST, AHEAD * sum(client.nthreads().values()))
+        for task, size in islice(tasks, max(0, wanted - len(sizes))):
+            future = client.submit(*task, pure=False, retries=RETRIES)
+            sizes[future.key] = size
+            futures.add(future)
+
+    submit()
+    for future in futures:
+        problem, size = outcome(future, store), sizes.pop(future.key)
+        if problem is not None:
+            raise StoreError(problem)
+        if told:
+            told(*size)
         submit()
-        for future in futures:
-            problem, size = outcome(future, store), sizes.pop(future.key)
-            if problem is not None:
-                raise StoreError(problem)
-            if progress:
-                progress.advanced(*size)
-            submit()
 
 
 def outcome(future: Any, store: Store) -> str | None:
@@ -97,6 +120,21 @@ def run_shard(text: str, fitted: tuple[int | None, ...], target: str, group: int
         shard, store = shards[group][index], Store(root, planned, target)
         if not store.is_done(shard):
             drive([shard], {shard.group.name: executor}, store, None, 1)
+    except ThalwegError as error:
+        return str(error)
+    return None
+
+
+def run_piece(text: str, fitted: tuple[int | None, ...], target: str, path: str, key: str) -> str | None:
+    """A task: compute and write one piece of the probe at this path. Returns what is wrong, as `run_shard` does."""
+    try:
+        root = open_root(target, mode="r+")
+        same_version(root, target)
+        planned, _ = _planned(text, fitted)
+        look = next(look for look in stored_looks(root, planned) if look.path == path)
+        piece = next(piece for piece in look.pieces() if piece.key == key)
+        if not is_done(root, piece):
+            drive_pieces([piece], Store(root, planned, target), None, 1)
     except ThalwegError as error:
         return str(error)
     return None

@@ -22,7 +22,7 @@ from ..store.lock import locked
 from ..store.part import Part
 from ..store.provenance import same_version
 from ..store.store import Store
-from .probes import probe
+from .probes import probe_runs
 from .threads import simulate
 
 FREE = {"seeds", "title", "source", "description", "claims", "quick", *PARTS, "optimizers"}
@@ -48,7 +48,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
             covers = [(part, cover) for part in parts if (cover := part.cover(group)) is not None]
             for shard in group.shards():
                 _copy(store, group, shard, covers)
-        simulate(store, executors, None, threads, probe)
+        simulate(store, executors, None, threads, probe_runs)
     return store
 
 

@@ -18,7 +18,7 @@ from ..store.store import Store
 from .threads import Cancelled, collect, how_to_go_on, stopped
 
 
-def probe(store: Store, progress: Progress | None = None, threads: int | None = None, wanted: list[Look] | None = None) -> None:
+def probe_runs(store: Store, progress: Progress | None = None, threads: int | None = None, wanted: list[Look] | None = None) -> None:
     """Compute every piece of the store's probes that is not complete yet, in `threads` threads (default: one a core), each with its linear algebra
     in one, so that the bits do not depend on either. `wanted` restricts it to some probes."""
     pieces = [piece for look in (stored_looks(store.root, store.plan) if wanted is None else wanted) for piece in todo(store.root, look)]

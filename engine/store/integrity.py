@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from . import location
 from .chunks import is_ours, lost, run_dims
 from .layout import amiss, as_stored, group_notes
 from .lock import locked
+from .look import DONE, Look
 from .open import open_root, read_study, without_zarr_warnings
+from .probes import lost as lost_pieces
+from .probes import reopen, stored_looks
 from .store import Store, layout_of, mend
 
 
@@ -52,7 +56,7 @@ def _examined(target: "str | Path", repair: bool) -> list[Finding]:
         with location.reached(target, "written"):
             mend(root, {key: held for key, held in files.items() if key.partition("/")[0] in mended})
         root = open_root(target, mode="r+")
-    store, findings = Store(root, planned), []
+    store, findings, probes = Store(root, planned), [], stored_looks(root, planned)
     for group in planned.groups:
         finding, wrong_here = Finding(group.name, 0), {key: why for key, why in wrong.items() if key.partition("/")[0] == group.name}
         if group.name in begun:
@@ -68,7 +72,35 @@ def _examined(target: "str | Path", repair: bool) -> list[Finding]:
                     with location.reached(target, "written"):
                         store.reopen_shard(shard)
         findings.append(finding)
+        findings += [_looked(root, look, repair) for look in probes if look.group.name == group.name and group.name in begun]
     return findings
+
+
+def _looked(root: Any, look: Look, repair: bool) -> Finding:
+    """What is known about a probe; its pieces count as shards do."""
+    made = Finding(look.path, 0)
+    try:
+        gone, data = lost_pieces(root, look), root[look.path]
+        marks = location.keys(data[DONE])
+    except Exception as error:  # noqa: BLE001 damaged metadata raise what reads them
+        return Finding(look.path, sum(1 for _ in look.pieces()), 0, 0, [(None, f"{look.path} cannot be read: {type(error).__name__}")])
+    for piece in look.pieces():
+        made.shards += 1
+        if piece.key not in marks:
+            continue
+        made.done += 1
+        reason, name = f"a chunk of {gone[piece.key]} is missing" if piece.key in gone else None, DONE
+        try:
+            for name in () if reason else (DONE, *look.arrays):
+                made.bytes += np.asarray(data[name][piece.kept]).nbytes
+        except Exception:  # noqa: BLE001 a chunk that cannot be decoded raises what its codec raises
+            reason = f"a chunk of {name} cannot be read"
+        if reason:
+            made.damaged.append((None, f"{look.path}: {reason}"))
+            if repair:
+                with location.reached(look.path, "written"):
+                    reopen(root, piece)
+    return made
 
 
 def _fault(store: Store, group: Group, shard: Shard, finding: Finding, gone: dict[str, str], broken: set[str]) -> str | None:

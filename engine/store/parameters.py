@@ -37,9 +37,7 @@ def parameters(root: Any, group: Group, box: Sequence[slice], step: int) -> np.n
     params = next((v for v in group.variables if v.name == "params"), None)
     if params is not None and (at := np.flatnonzero(group.steps == step)).size:
         pieces = params.pieces(parts.landscape.blocks, parts.particles)
-        found = [
-            np.asarray(data[name][(*shard.box, int(at[0]), *map(slice, sizes))]).reshape(*shape, -1) for name, sizes, _ in pieces
-        ]
+        found = [np.asarray(data[name][(*shard.box, int(at[0]), *map(slice, sizes))]).reshape(*shape, -1) for name, sizes, _ in pieces]
         whole = np.concatenate(found, axis=-1)
     elif not group.particles and (at := np.flatnonzero(group.state_steps == step)).size:
         whole = np.asarray(data["state"][(*shard.box, int(at[0]), slice(0, parts.landscape.size))])

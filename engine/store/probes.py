@@ -5,7 +5,7 @@ Order of writing is as for runs: the arrays with their metadata, then piece by p
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ def _kept(root: Any, group: Group) -> dict[str, Probe]:
         return {}
     made = {}
     for name, node in sorted(root[path].groups()):
+        if DONE not in node:  # it was cut off while it was laid out, or removed
+            continue
         try:
             made[name] = PROBES.parse(json.loads(str(node.attrs["probe"])))
         except (KeyError, ValueError, LookupError, ImportError) as error:
@@ -56,6 +58,13 @@ def lay_down(root: Any, wanted: list[Look]) -> None:
             lay_out_probe(made.require_group(look.group.name), look)
     theirs = {f"{look.group.name}/{FOLDER}" for look in wanted}
     put(root.store, {key: held for key, held in files.items() if "/".join(key.split("/")[:2]) in theirs})
+
+
+def remove(root: Any, looks: Iterable[Look]) -> None:
+    """Delete probes: first what says that they are there."""
+    for look in looks:
+        for path in (f"{look.path}/{DONE}", look.path):
+            location.wait_for(root.store.delete_dir(path))
 
 
 def node(root: Any, look: Look) -> Any:

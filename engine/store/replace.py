@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...specs.errors import StoreError
+from ...specs.probe import FOLDER
 from ..text.notice import say
 from . import location
 from .layout import put
@@ -114,12 +115,20 @@ def foreign_keys(keys: Iterable[str], groups: Iterable[str], read: Callable[[str
         if rest and group not in known and marked(f"{group}/zarr.json", "thalweg_format"):
             stages.setdefault(group, []).append(rest)
             continue
-        array, _, inner = rest.partition("/")
         if key == "zarr.json" or key.endswith(location.PARTIAL):
             continue
         in_a_group = group in known or marked(f"{group}/zarr.json", "optimizer")
-        if in_a_group and rest == "zarr.json":
+        if in_a_group and rest in ("zarr.json", f"{FOLDER}/zarr.json"):
             continue
+        if (
+            in_a_group
+            and rest.startswith(f"{FOLDER}/")
+            and marked(f"{group}/{'/'.join(rest.split('/')[:2])}/zarr.json", "probe") is not False
+        ):
+            group, rest = f"{group}/{'/'.join(rest.split('/')[:2])}", "/".join(rest.split("/")[2:])
+            if rest == "zarr.json":
+                continue
+        array, _, inner = rest.partition("/")
         if in_a_group and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", "long_name", "units") is not False:
             continue
         others.append(key)
