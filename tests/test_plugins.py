@@ -69,6 +69,26 @@ class Alignment(Diagnostic):
         return (view.x * view.gradient()).sum(-1)
 ''',
     ),
+    "thalweg.probes": (
+        "height",
+        '''
+from typing import Literal
+
+from thalweg.engine.probes.base import Array, Probe
+
+
+class Height(Probe):
+    """Loss at the stored points."""
+
+    kind: Literal["height"] = "height"
+
+    def arrays(self, scene):
+        return {"loss": Array(text="loss")}
+
+    def look(self, view):
+        return {"loss": view.value()}
+''',
+    ),
     "thalweg.plot": (
         "ends",
         '''
@@ -171,7 +191,7 @@ def thalweg(place, *words, code=0):
 
 
 def test_one_file_adds_a_unit_of_every_kind(place):
-    for what in ("landscapes", "optimizers", "diagnostics"):
+    for what in ("landscapes", "optimizers", "diagnostics", "probes"):
         name, text = UNITS[f"thalweg.{what}"]
         summary = text.split('"""')[1].splitlines()[0].rstrip(".")
         shown = thalweg(place, "list", what)
@@ -180,6 +200,7 @@ def test_one_file_adds_a_unit_of_every_kind(place):
     assert "1 passed" in thalweg(place, "verify", "plugged.yaml", "--out", "runs")
     store = "runs/plugged.zarr"
     assert thalweg(place, "tally", store).strip() == "12 runs"
+    assert "stored GROUP/probe/height" in thalweg(place, "probe", store, "height", "--set", "at=all")
     shown = thalweg(place, "compare", store, "--view", "worst")
     assert "half_step" in shown
     assert "the largest of all seeds" in shown

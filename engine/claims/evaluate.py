@@ -69,13 +69,9 @@ class Results:
 
     def probed(self, group: str, name: tuple[str, ...]) -> bool:
         """Whether this is an array that a probe of the group stored, PROBE.ARRAY."""
-        path = f"{group}/{FOLDER}/{name[0]}"
-        return (
-            len(name) == 2
-            and name[0] in {probe.name for probe in self.study.probes}
-            and path in self.tree
-            and name[1] in self.tree[path].data_vars
-        )
+        below = self.tree[group].children.get(FOLDER)
+        found = below.children.get(name[0]) if below is not None and len(name) == 2 else None
+        return found is not None and name[1] in found.data_vars
 
     def variable(self, group: str, name: str) -> Any:
         """A variable in memory, at the seeds looked at. Recorded numbers are promoted to float64."""

@@ -1,5 +1,6 @@
 """thalweg check."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -104,6 +105,7 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
     from ..executors.memory import of_shard
     from ..plan import with_runs_at_once
     from ..runner.forecast import forecast
+    from ..store.look import looks
 
     tried = tried or plan
     stand_in = {group.name: group for group in tried.groups}
@@ -124,6 +126,11 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
         if choice.executor.kind == "array" and (why := why_called(next(stand_in[group.name].shards()))):
             branch.add(line(f"rule called on NumPy arrays as it stands, one sweep point after the other: {why}"))
+        for look in looks(group):
+            pieces = sum(1 for _ in look.pieces()) if math.prod(look.sizes.values()) < 10**6 else "many"
+            branch.add(
+                line(f"probe {look.probe.name}: {look.probe.kind} at {len(look.steps):,} steps, in {pieces} piece{'s' * (pieces != 1)}")
+            )
         what = f"{', '.join(group.statistics)} over the seeds of " * bool(group.statistics) + ", ".join(group.recorded)
         branch.add(line(f"stores {what} at {len(group.steps):,} steps: up to {bytes_for_people(group.bytes)}"))
     needed = max(of_shard(group, choices[group.name].name, cores()) for group in tried.groups)

@@ -49,7 +49,8 @@ def lanczos(product: Callable[[Any], Any], start: Any, steps: int) -> Quadrature
             break
         some = basis[..., : k + 1, :]
         for _ in range(2):  # once leaves what cancellation let through; twice is enough (Parlett)
-            w = w - (some * (some * w[..., None, :]).sum(axis=-1)[..., None]).sum(axis=-2)
+            along = np.matmul(some, w[..., None])  # every matrix by itself, so that bits do not depend on how many there are
+            w = w - np.matmul(np.swapaxes(along, -1, -2), some)[..., 0, :]
         left = np.sqrt(_dot(w, w))
         alive = alive & (left > GONE * size)
         beta[..., k] = np.where(alive, left, 0.0)
@@ -101,10 +102,10 @@ def outliers(values: Any) -> Any:
     """How many values stand apart (...): of the values (..., n), those above the largest ratio of two neighbours, both positive, among the larger half
     of all; 0 where there are no such two."""
     down = np.flip(np.sort(values, axis=-1), axis=-1)
+    if values.shape[-1] < 2:
+        return 0 * values.sum(axis=-1)
     half = max(2, (values.shape[-1] + 1) // 2)
     high, low = down[..., : half - 1], down[..., 1:half]
-    if not high.shape[-1]:
-        return np.zeros(values.shape[:-1]) + 0 * values.sum(axis=-1)
     ratio = np.where(low > 0, high / np.where(low > 0, low, 1.0), 0.0)
     at = ratio.argmax(axis=-1)
     some = np.take_along_axis(ratio, at[..., None], axis=-1)[..., 0] > 0
