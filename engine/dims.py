@@ -24,6 +24,11 @@ class Dim:
     """One coordinate name a sweep; the first is the dimension's own."""
 
     @property
+    def forks(self) -> bool:
+        """Whether runs along it are forks of the same ones: with other noise, or begun at other steps. Their points have one size."""
+        return all(owner in FORKS for owner, _, _ in self.sweeps)
+
+    @property
     def size(self) -> int:
         return len(self.sweeps[0][2])
 

@@ -57,7 +57,7 @@ class Look:
         for name in found:
             if name not in self.sizes:
                 raise SpecError(f"probes: {self.probe.name}: {self.group.name} has no dimension '{name}' (it has {', '.join(self.sizes)})")
-            if any(dim.name == name and dim.structural for dim in self.group.dims):
+            if any(dim.name == name and dim.structural and not dim.forks for dim in self.group.dims):
                 raise SpecError(f"probes: {self.probe.name}: runs along '{name}' have parameters of other sizes and cannot be compared")
         return found
 
@@ -93,7 +93,7 @@ class Look:
         touched = max(land.size + land.workspace(land.batch_count() or 1, 1) for land in lands)
         most = PIECE_NUMBERS // max(1, touched * self.probe.evaluations(self.scene))
         budget = max(1, min(most, HELD_NUMBERS // max(1, self.probe.numbers(self.scene))))
-        structural = {dim.name for dim in self.group.dims if dim.structural}
+        structural = {dim.name for dim in self.group.dims if dim.structural and not dim.forks}
         made = {name: self.sizes[name] for name in self.consumed}
         budget = max(1, budget // max(1, math.prod(made.values())))
         for name in ("seed", STEP, *(dim.name for dim in reversed(self.group.dims))):
