@@ -13,7 +13,8 @@ from ..specs.errors import SpecError, StoreError
 from ..specs.load import load, load_study
 from ..specs.stages import Stages
 from ..specs.study import Study
-from .claims.trial import try_claims
+from .claims.stages import verify_stages
+from .claims.trial import try_claims, try_claims_across
 from .claims.verdict import Verdict, verify
 from .cores import cores
 from .executors.choose import array_simulation, choose
@@ -32,6 +33,7 @@ from .store import location
 from .store.lock import exists, is_store, locked
 from .store.look import check_probes
 from .store.open import open_tree, study_in, without_zarr_warnings
+from .store.staged import stage_names, stored
 from .store.store import Store
 from .store.zarr_stores import zarr_store
 from .text.sizes import bytes_for_people
@@ -258,18 +260,22 @@ def available_memory() -> int:
 
 def verify_study(
     source: "str | Path | Study", settings: Iterable[str] = (), quick: bool = False, out: "str | Path | None" = None, **options: Any
-) -> tuple[Study, list[Verdict]]:
+) -> "tuple[Study | Stages, list[Verdict]]":
     """Run a study (or open the store at this path) and check its claims; a store gets the verdicts as its attribute `claims`.
 
     `quick` takes the study's own `quick` settings: fewer seeds and points. Raises SpecError, StoreError.
     """
     if isinstance(source, (str, Path)) and is_store(source):
+        if stage_names(source):
+            return verify_stages_of(source)
         tree = open_run(source)
         study = load_study(finished_study(tree, source))
         verdicts = verify(tree, study)
         note_verdicts(source, verdicts)
         return study, verdicts
-    study = load_study(source, settings, quick)
+    study = load(source, settings, quick)
+    if isinstance(study, Stages):
+        return verify_stages_of(study, out, **options)
     if not study.claims:
         return study, []
     try_claims(study)
@@ -280,6 +286,25 @@ def verify_study(
     if out is not None:
         note_verdicts(out, verdicts)
     return study, verdicts
+
+
+def verify_stages_of(source: "str | Path | Stages", out: "str | Path | None" = None, **options: Any) -> tuple[Stages, list[Verdict]]:
+    """As verify_study, of a study of stages, or a store of them."""
+    if not isinstance(source, Stages):
+        tree, stages = open_run(source), stored(source)
+        if not tree.attrs.get("complete"):
+            raise StoreError(f"{source}: the run is not finished; `thalweg run --resume` finishes it")
+        assert isinstance(stages, Stages)
+        verdicts = verify_stages(tree, stages)
+        note_verdicts(source, verdicts)
+        return stages, verdicts
+    if not source.claims and not any(stage.study.claims for stage in source.stages):
+        return source, []
+    try_claims_across(source)
+    verdicts = verify_stages(run(source, out, **options), source)
+    if out is not None:
+        note_verdicts(out, verdicts)
+    return source, verdicts
 
 
 def finished_study(tree: Any, where: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import inspect
 import math
 import operator
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from ...specs import formulas
 from ...specs.claim import OPERATORS, names, normal, parse_claim, path, segment, spelled, with_label
 from ...specs.errors import SpecError
+from ...specs.optimizer import Optimizer
 from ...specs.probe import FOLDER
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
@@ -44,6 +46,15 @@ class Reduction:
         return [d for d in map(str, self.args[0].dims) if d not in self.value.dims]
 
 
+@dataclass(frozen=True)
+class Group:
+    """The runs that a claim names by a label: where they are in the tree, their study, their optimizer."""
+
+    path: str
+    study: Study
+    optimizer: Optimizer
+
+
 class Results:
     """A run's tree as claims see it.
 
@@ -52,8 +63,11 @@ class Results:
     away. `assumed` stands in place of every comparison's outcome, where it is not None.
     """
 
-    def __init__(self, tree: Any, study: Study):
+    def __init__(self, tree: Any, study: Study, groups: "Mapping[str, Group] | None" = None):
+        """`groups` are those that claims can name, by their labels, where they are not the study's optimizers alone; `study` is that whose seeds
+        and steps count."""
         self.tree, self.study = tree, study
+        self.of = {o.name: Group(o.name, study, o) for o in study.optimizers} if groups is None else dict(groups)
         self.seeds: Any = None
         self.ignore = self.strict = False
         self.assumed: bool | None = None
@@ -61,22 +75,36 @@ class Results:
         self.reductions: dict[str, Reduction] = {}
         self.text = ""
         self.loaded: dict[tuple[str, str], Any] = {}
-        self.optimizers = {o.name: o for o in study.optimizers}
+        self.optimizers = {label: group.optimizer for label, group in self.of.items()}
+
+    @property
+    def first(self) -> str:
+        """The group of a claim that names none: the first of the study that counts."""
+        return next(label for label, group in self.of.items() if group.study is self.study)
+
+    def node(self, group: str) -> Any:
+        """The tree's node of a group, or of what lies below: LABEL or LABEL/PATH."""
+        label, slash, rest = group.partition("/")
+        return self.tree[f"{self.of[label].path}{slash}{rest}"]
+
+    def study_of(self, group: str) -> Study:
+        """The study whose runs a group has."""
+        return self.of[group].study
 
     def names(self, group: str) -> set[str]:
         """Variables and coordinates of a group."""
-        return {str(n) for n in self.tree[group].variables}
+        return {str(n) for n in self.node(group).variables}
 
     def probed(self, group: str, name: tuple[str, ...]) -> bool:
         """Whether this is an array that a probe of the group stored, PROBE.ARRAY."""
-        below = self.tree[group].children.get(FOLDER)
+        below = self.node(group).children.get(FOLDER)
         found = below.children.get(name[0]) if below is not None and len(name) == 2 else None
         return found is not None and name[1] in found.data_vars
 
     def variable(self, group: str, name: str) -> Any:
         """A variable in memory, at the seeds looked at. Recorded numbers are promoted to float64."""
         if (group, name) not in self.loaded:
-            value = self.tree[group][name].load()
+            value = self.node(group)[name].load()
             self.loaded[group, name] = value.astype(np.float64) if value.dtype == np.float32 else value
         value = self.loaded[group, name]
         return value if self.seeds is None else at_seeds(value, self.seeds)
@@ -200,7 +228,7 @@ class Results:
         first, *others = name = with_label(name, self.optimizers)
         if first in self.optimizers and others:
             return self.named(tuple(others), first)
-        study, optimizer = self.study, self.optimizers[group]
+        study, optimizer = self.study_of(group), self.optimizers[group]
         if first == "diverged":
             return self.outcome(self.variable(group, "status") == Status.DIVERGED)
         if self.probed(group, name):
@@ -226,7 +254,8 @@ class Results:
         """The value of a number that is written as a formula, along the dimensions of what is swept in it."""
         import xarray
 
-        land = self.study.landscape
+        study = self.study_of(group)
+        land = study.landscape
         if formula.changes:
             raise SpecError(f"'{formula}' changes from step to step, and a claim needs a number")
         if "dim" in formula.names and any(structural for _, structural in land.swept().values()):
@@ -234,13 +263,13 @@ class Results:
         known = formulas.names(land)
         swept = {path[-1]: self.coordinate(group, "landscape", path) for path in land.swept() if path[-1] in formula.names}
         together = dict(zip(swept, xarray.broadcast(*swept.values()), strict=True)) if swept else {}
-        found = formulas.value(formula, known | {name: array.values for name, array in together.items()}, self.study.steps)
+        found = formulas.value(formula, known | {name: array.values for name, array in together.items()}, study.steps)
         one = next(iter(together.values()), None)
         return float(found) if one is None else xarray.DataArray(found, dims=one.dims, coords=one.coords)
 
     def coordinate(self, group: str, owner: str, field: tuple[str, ...]) -> Any:
         """The swept values of a field, along its dimension."""
-        for dim in group_dims(self.study, self.optimizers[group]):
+        for dim in group_dims(self.study_of(group), self.optimizers[group]):
             for name, (who, where, _) in zip(dim.names, dim.sweeps, strict=True):
                 if (who, where) == (owner, field):
                     return self.variable(group, name)

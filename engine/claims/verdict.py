@@ -16,7 +16,7 @@ from ...optimizers.base import RuleOptimizer
 from ...specs.claim import Claim, normal, parse_claim
 from ...specs.compatibility import every_start
 from ...specs.errors import SpecError
-from ...specs.init import FanIn, File, Normal, Orthogonal, Solution, Sphere, Uniform
+from ...specs.init import FanIn, File, Mix, Normal, Orthogonal, Solution, Sphere, Uniform
 from ...specs.noise import NoNoise
 from ...specs.status import Status
 from ...specs.study import Study
@@ -56,7 +56,7 @@ def verify(tree: Any, study: Study) -> list[Verdict]:
 def judge(claim: Claim, results: Results) -> Verdict:
     """Evaluate one claim and decide it."""
     with named(claim):
-        return decide(claim, group_of(claim, results.study), results)
+        return decide(claim, claim.group or results.first, results)
 
 
 @contextlib.contextmanager
@@ -66,11 +66,6 @@ def named(claim: Claim) -> Iterator[None]:
         yield
     except SpecError as error:
         raise SpecError(f"claim '{claim.name}': {error}") from None
-
-
-def group_of(claim: Claim, study: Study) -> str:
-    """The group that a claim is about: by default the first optimizer's."""
-    return claim.group or study.optimizers[0].name
 
 
 def decide(claim: Claim, group: str, results: Results) -> Verdict:
@@ -154,7 +149,7 @@ def ends(claim: Claim, group: str, results: Results, deviation: Any, reductions:
 
     study = results.study
     none = np.full(deviation.shape, -np.inf), np.full(deviation.shape, np.inf)
-    random = is_random(study)
+    random = any(is_random(results.study_of(name)) for name in named_groups(claim, group, results))
     if random and study.record.stats:
         return *none, "only statistics over the seeds are stored, so there is no standard error; record runs"
     if random and reductions and study.seeds < 2:
@@ -194,8 +189,13 @@ def lost_points(claim: Claim, group: str, results: Results, deviation: Any) -> A
 
 def statuses(claim: Claim, group: str, results: Results) -> list[tuple[str, Any]]:
     """The groups that a claim names, with how their runs ended."""
-    groups = {name for text in (claim.measure, claim.other) for name in results.groups(parse_claim(text), group)}
-    return [(name, results.variable(name, "status")) for name in sorted(groups) if "status" in results.names(name)]
+    names = named_groups(claim, group, results)
+    return [(name, results.variable(name, "status")) for name in names if "status" in results.names(name)]
+
+
+def named_groups(claim: Claim, group: str, results: Results) -> list[str]:
+    """The groups that a claim names."""
+    return sorted({name for text in (claim.measure, claim.other) for name in results.groups(parse_claim(text), group)})
 
 
 def diverged_runs(claim: Claim, group: str, results: Results, deviation: Any, worst: tuple[Any, ...]) -> str:
@@ -216,7 +216,8 @@ def is_random(study: Study) -> bool:
     in_rules = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
     noise = not isinstance(study.noise, NoNoise) and getattr(study.noise, "sampling", "") != "in_order"
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
-    return start or in_rules or disorder or study.branch is not None or noise
+    taken = study.branch is not None or isinstance(study.init, Mix) or bool(study.landscape.stored)
+    return start or in_rules or disorder or taken or noise
 
 
 def has_rows(init: File) -> bool:

@@ -142,10 +142,12 @@ def tree_of_stages(stages: "Stages", device: str) -> "tuple[Tree, list[Totals]]"
     """The stages as a tree, each below the one that it is from."""
     from rich.tree import Tree
 
+    from ..claims.trial import try_claims_across
     from ..plan import plan
     from ..runner.stages import alone, check_stages
 
     plans = check_stages(stages)
+    try_claims_across(stages)
     tree, totals = Tree(line(f" {stages.title}", stages.name)), []
     nodes: dict[str, Tree] = {}
     for stage, planned in zip(stages.stages, plans, strict=True):
