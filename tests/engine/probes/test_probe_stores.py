@@ -183,12 +183,12 @@ def test_workers_store_the_same(tmp_path, monkeypatch):
 
 def test_claims_name_what_a_probe_stored(tmp_path):
     claims = [
-        {"name": "sharp", "measure": "mean(final(select(spectrum.top, top_rank=0)), 'seed')", "greater_than": "0"},
+        {"name": "sharp", "measure": "min(final(select(spectrum.top, top_rank=0)), 'seed')", "greater_than": "0"},
         {"name": "other", "measure": "max(adam.spectrum.trace)", "greater_than": "min(adam.spectrum.trace) - 1"},
         {"name": "first", "measure": "mean(at(spectrum.trace, 8) - initial(spectrum.trace))", "less_than": "1e9"},
     ]
     _, verdicts = verify_study(thalweg.load_study({**study(), "claims": claims}))
-    assert [verdict.verdict for verdict in verdicts] == ["pass"] * 3
+    assert [verdict.verdict for verdict in verdicts] == ["passed"] * 3
     for measure, message in {
         "spectrum.topp": "there is nothing called 'spectrum.topp'; did you mean 'spectrum.top'",
         "mean(spectrum.top, 'nothing')": "there is no dimension 'nothing' to reduce",
