@@ -16,9 +16,10 @@ import numpy as np
 from pydantic import Field, StrictInt, model_validator
 
 from . import table
-from .base import Count, Fraction, Spec
+from .base import Count, Fraction, Index, Spec
 from .errors import SpecError, suggest
 from .fence import IRREGULAR, entries, located, regular
+from .rows import picked
 
 MAX_BYTES = 2 * 1024**3
 """The largest file, and the largest array in it once it holds float64 numbers."""
@@ -91,7 +92,8 @@ class Data(Spec):
     "x" and "y"); in a CSV file `y` is a column's name or its position from 0, and `x` lists columns, by default all but y. The first line
     of a CSV file names the columns; commas, semicolons or tabs separate cells, and where it is not commas, numbers may have a decimal comma. A relative path starts at `root`, which the loader sets to the study's folder, else at the working directory. `blobs` are
     60 points with 4 features around `classes` centres, the classes in turn. `limit` keeps the first rows; `test_fraction` sets some aside,
-    always the same ones; `standardize` gives every column of x mean 0 and standard deviation 1 on the training part (constant ones: 0).
+    always the same ones; `rows` are those of the others that are used: a slice "0:100", a condition "y == 3", or
+    positions; classes and scales stay those of all. `standardize` gives every column of x mean 0 and standard deviation 1 on the training part (constant ones: 0).
     """
 
     builtin: Literal["digits", "blobs"] | None = Field(
@@ -106,6 +108,9 @@ class Data(Spec):
     standardize: bool = Field(default=True, description="give every column of x mean 0 and standard deviation 1")
     test_fraction: Fraction = Field(default=0.0, description="share of the samples set aside, always the same ones")
     limit: Count | None = Field(default=None, description="keep the first rows only")
+    rows: Annotated[str, Field(min_length=1)] | Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(
+        default=None, description="use these samples of the training part alone: 0:100, y == 3, or positions"
+    )
     root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
 
     @model_validator(mode="after")
@@ -316,7 +321,13 @@ def _checked(data: Data, name: str, x: np.ndarray, y: np.ndarray) -> Dataset:
             x = _standardized(x, x[~test])
         if not np.isfinite(x).all():
             _fail(name, "x has values too large to standardize; rescale them or set standardize: false")
-    parts = [np.ascontiguousarray(a) for a in (x[~test], y[~test], x[test], y[test], classes)]
+    train = np.flatnonzero(~test)
+    if data.rows is not None:
+        try:
+            train = train[picked(data.rows, y[train], classes)]
+        except SpecError as error:
+            raise SpecError(f"{name}: {error}") from None
+    parts = [np.ascontiguousarray(a) for a in (x[train], y[train], x[test], y[test], classes)]
     digest = hashlib.sha256()
     for part in parts:
         part.flags.writeable = False

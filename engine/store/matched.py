@@ -107,10 +107,10 @@ def stored_variable(used: Used, shard: Shard) -> np.ndarray:
 def forked(shard: Shard, name: str, path: tuple[str, ...], structure: dict[tuple[str, tuple[str, ...]], Any]) -> Any:
     """The value that the shard's runs have of a dimension along which the other study forks."""
     study = shard.group.study
-    if path == ("noise_seed",):
-        return structure.get(("study", path), study.noise_seed)
     past = {} if study.branch is None else study.branch.past
     own = path[-1] if path[0] == "past" else f"{Path(study.branch.store).stem}_{name}" if study.branch else name
+    if path == ("noise_seed",) and own not in past:
+        return structure.get(("study", path), study.noise_seed)
     return structure.get(("branch", ("past", own)), past.get(own))
 
 
