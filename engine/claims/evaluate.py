@@ -97,7 +97,7 @@ class Results:
 
     def probed(self, group: str, name: tuple[str, ...]) -> bool:
         """Whether this is an array that a probe of the group stored, PROBE.ARRAY."""
-        below = self.node(group).children.get(FOLDER)
+        below = getattr(self.node(group), "children", {}).get(FOLDER)
         found = below.children.get(name[0]) if below is not None and len(name) == 2 else None
         return found is not None and name[1] in found.data_vars
 

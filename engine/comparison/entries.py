@@ -13,9 +13,10 @@ import numpy as np
 
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
+from ..dims import FORKS
 from ..results.best import Best, each_problem, in_words
 from ..results.groups import final_loss, groups, named, sweep_dims, swept_coordinates
-from ..results.swept import swept_field
+from ..results.swept import PROBLEM, swept_field
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def of_groups(name: str, attributes: dict[str, Any], datasets: Mapping[str, Any]
             own = final[tuple(at.get(dim, slice(None)) for dim in dims)]
             fields = {key: swept_field(here[key]) for key in (*swept_coordinates(dataset), *map(str, here.coords)) if here[key].ndim == 0}
             values = {key: here[key].values.item() for key, (owner, _) in fields.items() if owner}
-            shared = {key: value for key, value in values.items() if fields[key][0] in PARTS}
+            shared = {key: value for key, value in values.items() if fields[key][0] in PROBLEM}
             key, minimum, simplex = on(study, attributes, group, [(*fields[k], v) for k, v in values.items()], best)
             problem = f"{name}, {in_words(shared)}" if shared else name
             yield Entry(name, group, problem, key, attributes.get("root_seed", 0), here, own, seeds, best, minimum, simplex)
@@ -114,7 +115,7 @@ def on(
 ) -> tuple[str, float | None, float]:
     """(key, known minimum, simplex gradients a step) of the problem at these swept values, (owner, path, value) each."""
     if study is None:
-        return json.dumps([attributes.get(part) for part in PARTS] + [s for s in swept if s[0] in PARTS], default=str), None, 1.0
+        return json.dumps([attributes.get(part) for part in PARTS] + [s for s in swept if s[0] in PROBLEM], default=str), None, 1.0
     parts: dict[str, Any] = {part: study.start() if part == "init" else getattr(study, part) for part in PARTS}
     for owner, path, value in swept:
         if owner in PARTS:
@@ -125,7 +126,8 @@ def on(
     rule = next((o for o in study.optimizers if o.name == group), None)
     particles = best.values.get("particles", getattr(rule, "particles", None))
     simplex = float(particles) / (land.size + 1) if isinstance(particles, (int, float)) else 1.0
-    return json.dumps([part.model_dump(mode="json") for part in parts.values()]), min(lows) if lows else None, simplex
+    forks = [s for s in swept if s[0] in FORKS]
+    return json.dumps([*(part.model_dump(mode="json") for part in parts.values()), *forks]), min(lows) if lows else None, simplex
 
 
 def labelled(found: list[Entry]) -> list[Entry]:

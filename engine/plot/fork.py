@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
+from ...specs.sweep import Sweep
 from ..comparison import opened, swept_coordinates
 from ..results.curves import Band
 from ..results.swept import swept_field
@@ -45,26 +46,26 @@ def draw(picture: Picture) -> Any:
     figure, panels, columns = panels_for(shown, sharex=True)
     for axes, problem in zip(panels, shown, strict=True):
         on_axes(axes, picture, problem, other)
-        axes.set_title(plain(problem.text or f"Left at step {branch.at:,}"))
+        axes.set_title(plain(problem.text or f"Left at step {left_at(picture, problem):,}"))
     outer_labels(panels, columns)
-    told = f"from step {branch.at:,} on: bold the branch, dashed what it left"
+    steps = sorted({left_at(picture, problem) for problem in shown})
+    told = f"from step {', '.join(f'{t:,}' for t in steps)} on: bold the branch, dashed what it left"
     legend(figure, handles(picture, shown, points=True), [told, note, *notes(picture, shown)])
     return figure
 
 
 def on_axes(axes: Any, picture: Picture, problem: Problem, other: Picture) -> None:
     """The curves of one problem."""
-    branch, bests, drawn, shown = picture.study.branch, problem.bests(), [], []
-    assert branch is not None
+    fork, bests, drawn, shown = left_at(picture, problem), problem.bests(), [], []
     for name, best in bests.items():
         colour = picture.colour(name)
         place = origin(picture, problem.groups[name].isel(best.index), other.groups[name], name)
         then, left = lines(other, other.results(seeds=best.reports), name, place)
         now, found = lines(picture, picture.results(problem.groups, best.reports), name, best.index)
-        near = then >= 2 * branch.at - picture.study.steps  # as much before the fork as after it
-        before, after = near & (then <= branch.at), near & (then >= branch.at)
-        if now[0] > branch.at and (then == branch.at).any() and len(left.parts) == len(found.parts):
-            now, found = np.append(branch.at, now), joined(at(left, then == branch.at), found)
+        near = then >= 2 * fork - picture.study.steps  # as much before the fork as after it
+        before, after = near & (then <= fork), near & (then >= fork)
+        if now[0] > fork and (then == fork).any() and len(left.parts) == len(found.parts):
+            now, found = np.append(fork, now), joined(at(left, then == fork), found)
         drawn.append(draw_band(axes, then[before], at(left, before), colour, "-"))
         middle = np.where(np.isfinite(left.middle[after]), left.middle[after], np.nan)
         axes.plot(then[after], middle, color=colour, ls=(0, (4, 2)), lw=1.1, zorder=2.8)
@@ -72,12 +73,23 @@ def on_axes(axes: Any, picture: Picture, problem: Problem, other: Picture) -> No
         drawn.append(draw_band(axes, now, found, colour, "-"))
         axes.lines[-1].set_linewidth(2.6)
         shown.append((found, seeds_of(found, best)))
-    axes.axvline(branch.at, color="0.5", lw=0.8, ls=":", zorder=1)
+    axes.axvline(fork, color="0.5", lw=0.8, ls=":", zorder=1)
     scale_values(axes, drawn)
     scale_steps(axes, picture)
     axes.set_ylabel(f"{words(picture.options.value or 'loss').removesuffix(' (loss)')}\n{statistic(shown)}")
     if not any(best.known for best in bests.values()):
         say(axes, 0.92, why_none(bests.values()))
+
+
+def left_at(picture: Picture, problem: Problem) -> int:
+    """The step at which the runs of a problem left the others."""
+    branch = picture.study.branch
+    assert branch is not None
+    if not isinstance(branch.at, Sweep):
+        return branch.at
+    dataset = next(iter(problem.groups.values()))
+    (own,) = (key for key in dataset.coords if swept_field(dataset[key]) == ("branch", "at"))
+    return int(dataset[own].values)
 
 
 def at(numbers: Band, where: np.ndarray) -> Band:
@@ -97,7 +109,7 @@ def origin(picture: Picture, point: Any, other: Any, name: str) -> dict[str, int
     owners["optimizer"] = next(o for o in study.optimizers if o.name == name)
     for key in swept_coordinates(other):
         owner, path = swept_field(other[key])
-        fixed = {".".join(p): v for p, v, _ in owners[owner].fields()}.get(path)
+        fixed = {".".join(p): v for p, v, _ in owners[owner].fields()}.get(path) if owner in owners else None
         value = point[key].values.item() if key in point.coords else fixed
         same = np.flatnonzero(other[key].values == value)
         if len(same):

@@ -23,6 +23,11 @@ def opened(source: Any) -> Any:
     return source
 
 
+def stages_of(tree: Any) -> list[Any]:
+    """The stages of a store that has such, each a store itself; another store alone."""
+    return list(tree.children.values()) if "stages" in tree.attrs else [tree]
+
+
 def groups(tree: Any) -> dict[str, Any]:
     """The groups of a store as datasets, in the study's order. Raises StoreError if there are none."""
     found = {name: child.to_dataset() for name, child in tree.children.items() if "status" in child.data_vars}
@@ -106,7 +111,7 @@ def needs_loss(dataset: Any, name: str = "") -> None:
 
 
 def named(sources: tuple[Any, ...]) -> list[tuple[str, Any]]:
-    """The stores with a name each: the study's, or where two share it, numbered."""
-    trees = [opened(source) for source in sources]
+    """The stores with a name each: the study's, or where two share it, numbered. A store of stages is as many stores."""
+    trees = [tree for source in sources for tree in stages_of(opened(source))]
     names = [str(json.loads(tree.attrs.get("study", "{}")).get("name", "study")) for tree in trees]
     return [(name if names.count(name) == 1 else f"{name}#{k + 1}", tree) for k, (name, tree) in enumerate(zip(names, trees, strict=True))]

@@ -3,8 +3,11 @@
 from typing import Any
 
 from ...specs.study import PARTS
+from ..dims import FORKS
 
 OWNERS = (*PARTS, "optimizer")
+PROBLEM = (*PARTS, *FORKS)
+"""Owners of what makes the problem: also where runs begin, and the seed of their noise."""
 
 
 def swept_field(coordinate: Any) -> tuple[str, str]:
@@ -20,8 +23,8 @@ def swept_field(coordinate: Any) -> tuple[str, str]:
 
 
 def is_problem(coordinate: Any) -> bool:
-    """Whether a swept coordinate belongs to the landscape, the noise or the start, which make the problem."""
-    return swept_field(coordinate)[0] in PARTS
+    """Whether a swept coordinate belongs to the landscape, the noise or the start, which make the problem, or is one along which runs fork."""
+    return swept_field(coordinate)[0] in PROBLEM
 
 
 def is_hyperparameter(coordinate: Any) -> bool:
