@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.landscapes._tensor_landscape import ProgramLandscape
 from ...specs.landscapes.base import Landscape
 from ...specs.probe import Scene
 from ..executors import philox
@@ -68,12 +69,12 @@ class View:
         """The loss at x (rows, seeds, ..., dim), by default the iterates: (rows, seeds, ...)."""
         land, batch = self.landscape, self.batch
         if batch is None:
-            return self._each(lambda x, p: land.value(x, p, np), x)
-        return self._each(lambda x, p: land.batch_value(x, p, np, batch), x)
+            return self.each(lambda x, p: land.value(x, p, np), x)
+        return self.each(lambda x, p: land.batch_value(x, p, np, batch), x)
 
     def gradient(self, x: Any = None) -> Any:
         """The gradient there (rows, seeds, ..., dim)."""
-        return self._each(lambda x, p: self.landscape.value_and_grad(x, p, np, self.batch)[1], x)
+        return self.each(lambda x, p: self.landscape.value_and_grad(x, p, np, self.batch)[1], x)
 
     def hvp(self, v: Any, x: Any = None) -> Any:
         """The Hessian times v (rows, seeds, ..., dim), at the iterates or at x, which has the axes of v, or none of its own: shaped as v."""
@@ -81,16 +82,16 @@ class View:
         x = self.x if x is None else x
         x = np.broadcast_to(x.reshape(*x.shape[:2], *(1,) * (v.ndim - x.ndim), x.shape[-1]), v.shape)
         if batch is None:
-            return self._each(lambda x, p, v: land.hvp(x, v, p, np), x, v)
-        return self._each(lambda x, p, v: land.gradient_along(x, v, p, np, batch)[1], x, v)
+            return self.each(lambda x, p, v: land.hvp(x, v, p, np), x, v)
+        return self.each(lambda x, p, v: land.gradient_along(x, v, p, np, batch)[1], x, v)
 
     def jacobian(self, x: Any = None) -> Any:
         """The derivatives of the residuals (rows, seeds, ..., residuals, dim), of landscapes that have them (`has_jacobian`)."""
-        return self._each(lambda x, p: self.landscape.jacobian(x, p, np), x)
+        return self.each(lambda x, p: self.landscape.jacobian(x, p, np), x)
 
     def residuals(self, x: Any = None) -> Any:
         """The residuals (rows, seeds, ..., residuals) that the Jacobian is of."""
-        return self._each(lambda x, p: self.landscape.residuals(x, p, np), x)
+        return self.each(lambda x, p: self.landscape.residuals(x, p, np), x)
 
     def observe(self, x: Any = None) -> dict[str, Any]:
         """Every observable (rows, seeds, ...), by name."""
@@ -102,7 +103,7 @@ class View:
             found = self.landscape.observe(x, p, np)
             return np.stack([np.broadcast_to(found[name], x.shape[:-1]) for name in names], axis=-1)
 
-        made = self._each(stacked, x)
+        made = self.each(stacked, x)
         return {name: made[..., k] for k, name in enumerate(names)}
 
     def sample_gradient(self, k: int, x: Any = None) -> Any:
@@ -110,7 +111,7 @@ class View:
         one = np.full((len(self.seeds), 1), k, dtype=np.int64)
         return dataclasses.replace(self, batch=one).gradient(x)
 
-    def _each(self, function: Callable[..., Any], x: Any, *vectors: Any) -> Any:
+    def each(self, function: Callable[..., Any], x: Any, *vectors: Any) -> Any:
         """The function of x, of the landscape's numbers and of vectors, with the axes of one's own among the rows, part by part."""
         x = self.x if x is None else np.asarray(x, dtype=np.float64)
         rows, seeds, *own, dim = x.shape
@@ -226,6 +227,18 @@ def _of_rows(each: list[Any], points: int) -> Any:
         return each[0]
     wide = [np.broadcast_to(a, (points, *a.shape[1:])) for a in each]
     return np.stack(wide, axis=1).reshape(points * len(each), *each[0].shape[1:])
+
+
+def no_test_part(land: Landscape) -> str | None:
+    """Why a landscape has no loss on a test part of its data; None if it has."""
+    data = land.dataset
+    if data is None or not isinstance(land, ProgramLandscape):
+        return f"needs a landscape made of data, and {land.kind} is not"
+    if not len(data.x_test):
+        return "the data have no test part; give them a test_fraction"
+    if any("n" in drawn.shape for drawn in land.definition().drawn.values()) or any("n" in s for s in land.definition().variables.values()):
+        return f"{land.kind} has numbers of every training sample"
+    return None
 
 
 def of_test_data(land: Landscape) -> Landscape:

@@ -8,6 +8,7 @@ from pydantic import Field
 from ...specs.base import Count, Index
 from ..executors import philox
 from . import _lanczos, _operators
+from ._view import no_test_part
 from .base import Array, Probe, Scene, View
 
 EXACT = 200
@@ -96,7 +97,7 @@ class Spectrum(Probe):
                 return f"of: gradient_covariance needs a loss that is a mean over samples of data, and {kind} is none"
             if self._part == "batch" and not land.batch_count():
                 return f"on: batch needs a landscape made of data, and {kind} is not"
-            if self._part == "test" and (why := _no_test_part(land)):
+            if self._part == "test" and (why := no_test_part(land)):
                 return f"on: test: {why}"
             rows = (
                 land.batch_count() if self.of == "gradient_covariance" else _operators.residual_count(land) if self.of in OF_JACOBIAN else 0
@@ -154,15 +155,3 @@ def signs(view: View, vectors: int, size: int) -> Any:
     drawn = [philox.uniform(root, philox.PROBE, view.seeds, [int(t)], vectors * size, np.float64)[0] for t in steps]
     made = np.where(np.stack(drawn) < 0.5, -1.0, 1.0).reshape(len(steps), len(view.seeds), vectors, size)
     return made[back]
-
-
-def _no_test_part(land: Any) -> str | None:
-    """Why a landscape has no loss on a test part of its data; None if it has."""
-    data = land.dataset
-    if data is None or not hasattr(land, "program"):
-        return f"needs a landscape made of data, and {land.kind} is not"
-    if not len(data.x_test):
-        return "the data have no test part; give them a test_fraction"
-    if any("n" in drawn.shape for drawn in land.definition().drawn.values()) or any("n" in s for s in land.definition().variables.values()):
-        return f"{land.kind} has numbers of every training sample"
-    return None

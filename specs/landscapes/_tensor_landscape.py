@@ -1,7 +1,7 @@
 """Landscapes that are formulas over tensors: value, exact derivatives, Jacobian and observables of what their `definition` says."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
@@ -251,8 +251,8 @@ class ProgramLandscape(Landscape):
             names |= {name: len(d.shape) for name, d in self._formula.drawn.items() if d.shape and d.shape[0] == size}
         return made
 
-    def samples_of(self, size: str) -> Collection[str]:
-        """The names of the arrays that have a row for every one of so many samples."""
+    def samples_of(self, size: str) -> Mapping[str, int]:
+        """The arrays that have a row for every one of so many samples, by name, with the number of their own axes."""
         return self._of_samples.get(size, {})
 
     def _data_arrays(self, like: Any, xp: Any) -> Arrays:

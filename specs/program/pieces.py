@@ -49,6 +49,15 @@ def is_mean(whole: Node, piece: Node, samples: Collection[str], count: int, some
         return False
 
 
+def samples_axis(whole: Node, piece: Node, samples: Collection[str], count: int, some: int) -> int | None:
+    """The axis of an array, counted from the end, along which every sample has its own part, made of it alone; None where there is none, or it is not
+    known. The arguments are those of `is_mean`."""
+    try:
+        return _Comparison(samples, count, some).axis(whole, piece)
+    except (Mixed, RecursionError):
+        return None
+
+
 class _Comparison:
     """Walks along two programs of one formula side by side."""
 
