@@ -29,6 +29,26 @@ class Quadrature:
 
 def lanczos(product: Callable[[Any], Any], start: Any, steps: int) -> Quadrature:
     """`steps` steps of Lanczos' method for A, given v -> A v on arrays (..., dim), from unit vectors (..., dim). NaN where a product is not finite."""
+    _, *made = _krylov(product, start, steps)
+    return _quadrature(*made)
+
+
+def ritz(product: Callable[[Any], Any], start: Any, steps: int, count: int) -> tuple[Any, Any]:
+    """The `count` largest Ritz values (..., count), decreasing, and their unit vectors (..., count, dim) after that; NaN beyond those that there are."""
+    basis, alpha, beta, live, lost = _krylov(product, start, steps)
+    matrix = _tridiagonal(alpha, beta, live)
+    nodes, vectors = np.linalg.eigh(matrix)
+    place = np.arange(count)
+    at = np.clip(live[..., None] - 1 - place, 0, nodes.shape[-1] - 1)  # those beyond the live ones come last
+    gone = (place >= live[..., None]) | lost[..., None]
+    values = np.where(gone, np.nan, np.take_along_axis(nodes, at, axis=-1))
+    taken = np.take_along_axis(vectors, at[..., None, :], axis=-1)
+    return values, np.where(gone[..., None], np.nan, np.matmul(np.swapaxes(taken, -1, -2), basis))
+
+
+def _krylov(product: Callable[[Any], Any], start: Any, steps: int) -> tuple[Any, Any, Any, Any, Any]:
+    """The basis (..., steps, dim), the tridiagonal matrix's diagonal and the one beside it, how many rows of it count, and where a product was not
+    finite."""
     lead, dim = start.shape[:-1], start.shape[-1]
     steps = min(steps, dim)
     basis = np.zeros((*lead, steps, dim))
@@ -55,15 +75,15 @@ def lanczos(product: Callable[[Any], Any], start: Any, steps: int) -> Quadrature
         alive = alive & (left > GONE * size)
         beta[..., k] = np.where(alive, left, 0.0)
         q = np.where(alive[..., None], w / np.where(alive, left, 1.0)[..., None], 0.0)
-    return _quadrature(alpha, beta, live, lost)
+    return basis, alpha, beta, live, lost
 
 
 def _dot(a: Any, b: Any) -> Any:
     return (a * b).sum(axis=-1)
 
 
-def _quadrature(alpha: Any, beta: Any, live: Any, lost: Any) -> Quadrature:
-    """Of tridiagonal matrices whose first `live` rows count: the others get a diagonal beyond all eigenvalues, so that they come last."""
+def _tridiagonal(alpha: Any, beta: Any, live: Any) -> Any:
+    """The matrices whose first `live` rows count: the others get a diagonal beyond all eigenvalues, so that they come last."""
     steps = alpha.shape[-1]
     beyond = 3 * (np.abs(alpha).max(axis=-1) + 2 * np.abs(beta).max(axis=-1)) + 1
     alpha = np.where(np.arange(steps) < live[..., None], alpha, beyond[..., None])
@@ -71,7 +91,13 @@ def _quadrature(alpha: Any, beta: Any, live: Any, lost: Any) -> Quadrature:
     k = np.arange(steps)
     matrix[..., k, k] = alpha
     matrix[..., k[1:], k[:-1]] = matrix[..., k[:-1], k[1:]] = beta[..., :-1]
-    nodes, vectors = np.linalg.eigh(matrix)
+    return matrix
+
+
+def _quadrature(alpha: Any, beta: Any, live: Any, lost: Any) -> Quadrature:
+    steps = alpha.shape[-1]
+    k = np.arange(steps)
+    nodes, vectors = np.linalg.eigh(_tridiagonal(alpha, beta, live))
     last = np.take_along_axis(nodes, live[..., None] - 1, axis=-1)
     counts = k < live[..., None]
     nodes, weights = np.where(counts, nodes, last), np.where(counts, vectors[..., 0, :] ** 2, 0.0)

@@ -44,3 +44,18 @@ def parameters(root: Any, group: Group, box: Sequence[slice], step: int) -> np.n
     else:
         raise StoreError(f"{group.name}: has no parameters of step {step}")
     return whole.reshape(shard.points, shape[-1], -1).astype(np.float64)
+
+
+def rule_state(root: Any, group: Group, box: Sequence[slice], step: int, name: str) -> np.ndarray:
+    """A state of the rule, shaped as the iterates, of some runs at a step whose whole state is stored: (points, seeds, dim) in float64.
+
+    `name` is one of the optimizer's `state`, all of which are shaped as the iterates; the other arguments are those of `parameters`. Raises
+    StoreError where the state is not stored at this step.
+    """
+    shard = Shard(group, tuple(box))
+    size, at = shard.parts().landscape.size, np.flatnonzero(group.state_steps == step)
+    if group.particles or not at.size:
+        raise StoreError(f"{group.name}: has no state of step {step}")
+    first = size * (1 + group.optimizer.state.index(name))
+    whole = np.asarray(root[group.name]["state"][(*shard.box, int(at[0]), slice(first, first + size))])
+    return whole.reshape(shard.points, shard.shape[-1], size).astype(np.float64)
