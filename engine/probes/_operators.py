@@ -39,13 +39,14 @@ class Operator:
         """All eigenvalues (rows, seeds, size), increasing, by LAPACK's dsyevd; NaN where the matrix is not finite. Of a factor with fewer rows than
         columns those of F F^T, and zeros."""
         if self.factor is not None and self.factor.shape[-2] < self.size:
-            found = _eigenvalues(np.matmul(self.factor, np.swapaxes(self.factor, -1, -2)))
+            found = eigenvalues_of(np.matmul(self.factor, np.swapaxes(self.factor, -1, -2)))
             zeros = np.zeros((*found.shape[:-1], self.size - found.shape[-1]))
             return np.sort(np.concatenate([np.maximum(found, 0.0), zeros], axis=-1), axis=-1)
-        return _eigenvalues(self.matrix())
+        return eigenvalues_of(self.matrix())
 
 
-def _eigenvalues(matrix: Any) -> Any:
+def eigenvalues_of(matrix: Any) -> Any:
+    """The eigenvalues (..., n) of symmetric matrices (..., n, n), increasing; NaN where a matrix is not finite."""
     finite = np.isfinite(matrix).all(axis=(-2, -1))
     return np.where(finite[..., None], np.linalg.eigvalsh(np.where(finite[..., None, None], matrix, 0.0)), np.nan)
 
