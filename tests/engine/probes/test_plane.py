@@ -43,7 +43,7 @@ def planes(study=BASE, **fields):
 
 def points(group, block="params"):
     """(sweep, seed, step, dim)."""
-    return group[f"{block}_x" if f"{block}_x" in group else block].values
+    return group[block].values
 
 
 @pytest.mark.parametrize("axes", ["random", "hessian", "pca", [0, 6], "adam"])
