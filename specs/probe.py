@@ -64,13 +64,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Array:
-    """An array that a probe stores, in float64: its own dimensions after those of the runs (name -> size), what people read of it, and
-    coordinates of its dimensions where these are not 0, 1, 2, ..."""
+    """An array that a probe stores, in float64: its own dimensions after those of the runs (name -> size), what people read of it, coordinates
+    of its dimensions where these are not 0, 1, 2, ..., and other coordinates along one of them: name -> (dimension, values)."""
 
     dims: Mapping[str, int] = field(default_factory=dict)
     text: str = ""
     units: str = "1"
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    along: Mapping[str, tuple[str, Sequence[Any]]] = field(default_factory=dict)
 
 
 class Probe(Unit):

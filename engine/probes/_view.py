@@ -145,6 +145,10 @@ class View:
 
     # other points
 
+    def at(self, x: Any) -> "View":
+        """The same runs at other points, shaped as these."""
+        return dataclasses.replace(self, x=x)
+
     def taken(self, rows: Any = None, seeds: Any = None) -> "View":
         """The view of some of its rows and seeds, by their positions here, which may repeat: both runs of pairs are two such views."""
         rows = np.arange(len(self.t)) if rows is None else np.asarray(rows)

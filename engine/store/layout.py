@@ -186,7 +186,9 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
 
 def lay_out_probe(target: Any, look: Look) -> None:
     """Create the group of a probe below its group, its coordinates and its arrays, empty."""
-    made = target.require_group(FOLDER).create_group(look.probe.name, attributes={"kind": look.probe.kind, "probe": look.probe.spec})
+    along = {name: found for one in look.arrays.values() for name, found in one.along.items()}
+    attributes = {"kind": look.probe.kind, "probe": look.probe.spec} | ({"coordinates": " ".join(along)} if along else {})
+    made = target.require_group(FOLDER).create_group(look.probe.name, attributes=attributes)
     lead = [look.sizes[name] for name in look.kept], [look.chunk[name] for name in look.kept]
     if STEP in look.kept:
         vector(made, STEP, look.steps, (STEP,))
@@ -209,6 +211,8 @@ def lay_out_probe(target: Any, look: Look) -> None:
             if dim not in made and dim not in look.inherited:
                 vector(made, dim, np.asarray(one.coords.get(dim, range(size))), (dim,))
         array(name, one.dims, "float64", float("nan"), one.text or name.replace("_", " "), one.units)
+    for name, (dim, values) in along.items():
+        vector(made, name, np.asarray(values), (dim,))
     array(DONE, {}, "int8", 0, TEXTS[DONE], "1")
 
 

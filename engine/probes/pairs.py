@@ -1,0 +1,119 @@
+"""How alike two runs are: their parameters, their features, their predictions."""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ...specs.errors import SpecError
+from ._compared import Compared, Couples, cosine, norms
+from ._definitions import definition, values
+from .base import Array, Scene, View
+
+
+class Pairs(Compared):
+    """How alike pairs of runs are: distance and cosine of their parameters, linear CKA of features, disagreement of predictions.
+
+    `distance` is |a - b|, `cosine` a.b/(|a| |b|) of the parameters, with `align: permutation` after the second's hidden units are put in the first's
+    order; `moved` is then the share of units that this moves. `cka` of the features X and Y (samples, features), their columns' means subtracted:
+    |X^T Y|_F^2 / (|X^T X|_F |Y^T Y|_F), 1 where they are alike up to rotation and scale. `disagreement` is the share of samples of the data for which
+    the two predict another class: the one of the largest score; of one score a sample its sign; whole numbers are the classes themselves.
+    Sources: CKA, Kornblith, Norouzi, Lee & Hinton 2019, arXiv:1905.00414; matching, Ainsworth, Hayase & Srinivasa 2023, arXiv:2209.04836.
+    """
+
+    kind: Literal["pairs"] = "pairs"
+    features: tuple[str, ...] = Field(
+        default=(), description="definitions whose CKA is taken: the first axis is samples, the others are features"
+    )
+    predictions: str = Field(default="", description="the definition of the scores (samples, classes), or of the classes, that disagree")
+
+    def own_arrays(self, scene: Scene) -> dict[str, Array]:
+        made = {"distance": Array(text="distance of the parameters"), "cosine": Array(text="cosine of the parameters")}
+        if self.features:
+            made["cka"] = Array({"feature": len(self.features)}, "linear CKA of the features", coords={"feature": self.features})
+        if self.predictions:
+            made["disagreement"] = Array(text="share of samples with other predictions")
+        return made
+
+    def unfit(self, scene: Scene) -> str | None:
+        if why := super().unfit(scene):
+            return why
+        for field, texts in (("features", self.features), ("predictions", (self.predictions,) * bool(self.predictions))):
+            for land in scene.landscapes:
+                for text in texts:
+                    if why := _unlike(land, field, text):
+                        return why
+        return None
+
+    def evaluations(self, scene: Scene) -> int:
+        return 1 + int(self.shared(scene) / 8)
+
+    def numbers(self, scene: Scene) -> int:
+        held = sum(definition(land, text).size for land in scene.landscapes for text in (*self.features, *filter(None, [self.predictions])))
+        return int(2 * held + 4 * scene.dim * max(1.0, self.shared(scene)))
+
+    def compare(self, view: View, couples: Couples) -> dict[str, Any]:
+        second, _, moved = self.matched(couples)
+        a, b = couples.first.x, second.x
+        made = {"distance": norms(a - b), "cosine": cosine(a, b)}
+        if moved is not None:
+            made["moved"] = moved
+        if self.features:
+            made["cka"] = np.stack([_cka(couples, text) for text in self.features], axis=-1)
+        if self.predictions:
+            one, other = (_classes(v, self.predictions) for v in (couples.one, couples.other))
+            p, q = couples.taken(one, other)
+            made["disagreement"] = (p != q).mean(axis=-1)
+        return made
+
+
+def _unlike(land: Any, field: str, text: str) -> str | None:
+    """Why a definition cannot be compared over samples; None if it can."""
+    try:
+        node = definition(land, text, field)
+    except SpecError as error:
+        return str(error)
+    scores = field == "predictions"
+    if not (node.ndim in (1, 2) if scores else node.ndim > 1):
+        wanted = "(samples, classes) or (samples,)" if scores else "(samples, features)"
+        return f"{field}: '{text:.60}' has the shape {node.shape}; it must be {wanted}"
+    if field == "features" and node.shape[0] < 2:
+        return f"features: '{text:.60}' has the shape {node.shape}; two samples or more are needed"
+    return None
+
+
+def _cka(couples: Couples, text: str) -> Any:
+    """Linear CKA (rows, seeds) of a definition; NaN where features do not vary."""
+    whole = [_centred(values(couples.one, text))]
+    whole.append(whole[0] if couples.other is couples.one else _centred(values(couples.other, text)))
+    sizes = [np.array([[_square(x, x) for x in row] for row in one]) for one in whole]
+    (rows, others), (seeds, partners) = couples.rows, couples.seeds
+    found = np.empty((len(rows), len(seeds)))
+    for i, (r, s) in enumerate(zip(rows, others, strict=True)):
+        for j, (k, m) in enumerate(zip(seeds, partners, strict=True)):
+            size = np.sqrt(sizes[0][r, k] * sizes[1][s, m])
+            found[i, j] = _square(whole[0][r, k], whole[1][s, m]) / size if size > 0 else np.nan
+    return found
+
+
+def _centred(features: Any) -> Any:
+    """(rows, seeds, samples, features), each with the mean 0 over the samples."""
+    flat = features.reshape(*features.shape[:3], -1)
+    return flat - flat.mean(axis=2, keepdims=True)
+
+
+def _square(x: Any, y: Any) -> float:
+    """|X^T Y|_F^2 of (samples, features) each, by products of features or of samples, whichever is less work."""
+    n, p, q = len(x), x.shape[1], y.shape[1]
+    if p * q <= n * n:
+        product = x.T @ y
+        return float((product * product).sum())
+    return float(((x @ x.T) * (y @ y.T)).sum())
+
+
+def _classes(view: View, text: str) -> Any:
+    """The predicted classes (rows, seeds, samples)."""
+    scores = values(view, text)
+    if scores.dtype.kind != "f":
+        return scores
+    return scores > 0 if scores.ndim == 3 else scores.argmax(axis=-1)
