@@ -171,7 +171,7 @@ class Compared(Probe):
         found = self.own_arrays(scene)
         if self.align == "permutation":
             found["moved"] = Array(text="share of hidden units that the matching moves")
-        return {name: Array({PAIR: len(couples), **a.dims}, a.text, a.units, a.coords, along) for name, a in found.items()}
+        return {name: Array({PAIR: len(couples), **a.dims}, a.text, a.units, a.coords, {**along, **a.along}) for name, a in found.items()}
 
     def shared(self, scene: Scene) -> float:
         """How many pairs there are for one point that is looked at."""

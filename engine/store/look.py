@@ -81,6 +81,9 @@ class Look:
         known = {**self.inherited, **self.sizes, "step": -1, "state_step": -1, "number": -1}
         found = self.probe.arrays(self.scene)
         for name, array in found.items():
+            for own in (name, *array.along):
+                if own in known:
+                    raise SpecError(f"probes: {self.probe.name}: stores '{own}', whose name is taken in {self.group.name}")
             for dim, size in array.dims.items():
                 if known.setdefault(dim, size) != size:
                     raise SpecError(f"probes: {self.probe.name}: {name} has a dimension '{dim}', whose name is taken in {self.group.name}")
