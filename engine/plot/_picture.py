@@ -16,6 +16,7 @@ import numpy as np
 
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes.base import Landscape
+from ...specs.probe import FOLDER
 from ..claims.evaluate import Results
 from ..comparison import Best, best_point, groups, opened, swept_coordinates
 from ..results.best import at_seeds
@@ -75,12 +76,33 @@ class Picture:
         self.attributes = json.loads(tree.attrs.get("study", "{}"))
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
-        self.all = groups(tree)
+        self.tree, self.all = tree, groups(tree)
         self.groups = {name: held(self.all, name, options.at or {}) for name in chosen(self.all, options.groups)}
         for field in options.at or {}:
             if not any(field in dataset.coords and dataset[field].ndim == 0 for dataset in self.groups.values()):
                 known = list(dict.fromkeys(key for dataset in self.all.values() for key in swept_coordinates(dataset)))
                 raise SpecError(f"plot: at {field}: is not swept{suggest(field, known)} (swept: {', '.join(known) or 'nothing'})")
+
+    def probes(self, kind: str, names: Collection[str] = ()) -> dict[tuple[str, str], Any]:
+        """What probes of a kind stored of the groups that are drawn: (group, probe) -> dataset, with swept fields held as in the groups.
+
+        Raises SpecError if there is none, or none of these names.
+        """
+        found: dict[tuple[str, str], Any] = {}
+        for group in self.groups:
+            below = self.tree[group].children.get(FOLDER)
+            for name, node in (below.children if below is not None else {}).items():
+                if node.attrs.get("kind") == kind:
+                    dataset = node.to_dataset()
+                    places = held_places(self.all[group], self.options.at or {})
+                    found[group, name] = dataset.isel({dim: k for dim, k in places.items() if dim in dataset.dims})
+        known = list(dict.fromkeys(name for _, name in found))
+        if not known:
+            raise SpecError(f"plot: no probe of kind {kind} is stored; add one to `probes`, or look with thalweg probe STORE {kind}")
+        for name in names:
+            if name not in known:
+                raise SpecError(f"plot: there is no probe '{name}' of kind {kind}{suggest(name, known)} (stored: {', '.join(known)})")
+        return {key: dataset for key, dataset in found.items() if not names or key[1] in names}
 
     def colour(self, name: str) -> str:
         return self.theme.colour(list(self.all).index(name))
@@ -130,7 +152,12 @@ def chosen(found: dict[str, Any], wanted: Collection[str] | None) -> list[str]:
 
 def held(found: dict[str, Any], name: str, at: Mapping[str, float]) -> Any:
     """A group with the swept fields in `at` held at the nearest of their values, which must be within 1 %."""
-    dataset = found[name]
+    return found[name].isel(held_places(found[name], at))
+
+
+def held_places(dataset: Any, at: Mapping[str, float]) -> dict[str, int]:
+    """Where on which dimensions that is."""
+    places: dict[str, int] = {}
     for field, wanted in at.items():
         if field not in swept_coordinates(dataset):
             continue
@@ -140,8 +167,8 @@ def held(found: dict[str, Any], name: str, at: Mapping[str, float]) -> Any:
         k = int(np.argmin(np.abs(values.astype(np.float64) - wanted)))
         if not np.isclose(float(values[k]), wanted, rtol=0.01, atol=1e-12):
             raise SpecError(f"plot: at {field}={wanted:g}: is not one of the values swept ({', '.join(map(short, values[:20].tolist()))})")
-        dataset = dataset.isel({dataset[field].dims[0]: k})
-    return dataset
+        places[str(dataset[field].dims[0])] = k
+    return places
 
 
 def problem_fields(dataset: Any, keep: Collection[str]) -> dict[str, str]:

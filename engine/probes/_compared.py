@@ -109,6 +109,10 @@ class Compared(Probe):
 
     # what is wrong
 
+    def changed(self, *names: str) -> list[str]:
+        """Those of these options that are not at their defaults."""
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+
     def unfit(self, scene: Scene) -> str | None:
         return self._unfit_between(scene) or self._unfit_align(scene)
 
@@ -150,7 +154,7 @@ class Compared(Probe):
 
     def _unfit_align(self, scene: Scene) -> str | None:
         if self.align == "none":
-            given = [name for name in ("matching", "hidden", "activations", "turns") if name in self.model_fields_set]
+            given = self.changed("matching", "hidden", "activations", "turns")
             return f"{given[0]}: is for align: permutation; leave it out" if given else None
         if self.matching == "weights" and self.activations:
             return "activations: is for matching: activations; leave it out"

@@ -90,7 +90,7 @@ class Path(Compared):
             return "through: is needed for a polygon: the stored steps between its ends"
         if self.between != "step" and self.through and (last := max(self.through)) >= (looked := min(self.steps(scene))):
             return f"through: step {last} does not lie before step {looked}, which is looked at; name earlier ones"
-        if self.curve != "bezier" and (given := [name for name in OF_BEZIER if name in self.model_fields_set]):
+        if self.curve != "bezier" and (given := self.changed(*OF_BEZIER)):
             return f"{given[0]}: is for curve: bezier; leave it out"
         if self.curve != "segment" and self.curvature:
             return "curvature: is of segments; leave it out"

@@ -208,6 +208,17 @@ def test_forks_of_one_point_have_the_barrier_of_their_branches():
         )
 
 
+def test_a_store_is_read_again(tmp_path):
+    wanted = thalweg.run({**STUDY, "probes": [{"kind": "path"}, {"kind": "path", "name": "curve", "curve": "bezier"}]}, tmp_path / "s.zarr")
+    again = thalweg.run(
+        {**STUDY, "probes": [{"kind": "path"}, {"kind": "path", "name": "curve", "curve": "bezier"}]}, tmp_path / "s.zarr", resume=True
+    )
+    for name in ("path", "curve"):
+        np.testing.assert_array_equal(again[f"sgd/probe/{name}"].loss.values, wanted[f"sgd/probe/{name}"].loss.values)
+    thalweg.plot(tmp_path / "s.zarr", "barrier", tmp_path / "s.png")
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
 def test_claims_name_barriers():
     from thalweg.engine.api import verify_study
 
