@@ -49,6 +49,24 @@ MATRIX: dict[str, Any] = {
     "steps": 200,
     "record": {"every": 2, "variables": ["loss", "singular_values", "update_singular_values", "gradient_norm"]},
 }
+SPECTRA: dict[str, Any] = {
+    "name": "spectra",
+    "title": "A small network on handwritten digits",
+    "landscape": {
+        "kind": "expression",
+        "data": {"builtin": "digits", "limit": 300},
+        "variables": {"W1": ["p", 10], "W2": [10, "classes"]},
+        "define": {"net(x)": "tanh(x @ W1) @ W2"},
+        "value": "mean(cross_entropy(net(X), y))",
+    },
+    "init": {"kind": "fan_in"},
+    "noise": {"kind": "minibatch", "size": 30},
+    "optimizers": [{"kind": "sgd", "lr": 0.1, "momentum": 0.9}, {"kind": "adam", "lr": 0.01}],
+    "seeds": 2,
+    "steps": 300,
+    "record": {"every": 30},
+    "probes": [{"kind": "spectrum", "at": [0, 30, 300], "nodes": 60}],
+}
 SPACING = "{linspace: [0.0, 0.95, 20]}"
 MOMENTUM = (
     "river_valley_momentum",
@@ -67,6 +85,7 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "heatmap": (VALLEYS, "phase", {"groups": ["adam"], "x": "lr", "y": "beta1", "at": {"b": 10.0}}),
     "profile": (VALLEYS, "profile", {}),
     "spectrum": (MATRIX, "spectrum", {}),
+    "density": (SPECTRA, "density", {}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
 }
 
