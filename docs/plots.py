@@ -67,6 +67,30 @@ SPECTRA: dict[str, Any] = {
     "record": {"every": 30},
     "probes": [{"kind": "spectrum", "at": [0, 30, 300], "nodes": 60}],
 }
+FORKS: dict[str, Any] = {
+    "name": "forks",
+    "title": "One network, left at three steps with other noise, and annealed",
+    "stages": [
+        {
+            "name": "common",
+            "landscape": {
+                "kind": "expression",
+                "data": {"builtin": "blobs"},
+                "variables": {"W1": ["p", 8], "W2": [8, "classes"]},
+                "define": {"net(x)": "tanh(x @ W1) @ W2"},
+                "value": "mean(cross_entropy(net(X), y))",
+            },
+            "init": {"kind": "fan_in"},
+            "noise": {"kind": "minibatch", "size": 5},
+            "optimizers": [{"kind": "sgd", "lr": 0.2, "momentum": 0.8}],
+            "seeds": 8,
+            "steps": 100,
+            "record": {"every": 4, "state": [20, 60, 100]},
+        },
+        {"name": "fork", "from": "common", "at": [20, 60, 100], "noise_seed": [1, 2], "steps": 220},
+        {"name": "quiet", "from": "common", "repeat": 3, "set": {"sgd.lr": "0.2/4**(k + 1)"}, "steps": 40},
+    ],
+}
 SPACING = "{linspace: [0.0, 0.95, 20]}"
 MOMENTUM = (
     "river_valley_momentum",
@@ -86,6 +110,7 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "profile": (VALLEYS, "profile", {}),
     "spectrum": (MATRIX, "spectrum", {}),
     "density": (SPECTRA, "density", {}),
+    "stages": (FORKS, "stages", {}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
 }
 

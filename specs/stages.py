@@ -5,6 +5,7 @@ A stage is a study whose runs may begin where those of an earlier stage were (`f
 of the file. Each stage becomes a Study of its own, in which the other stages' names stand for their stores.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from .claim import Claim
 from .errors import SpecError, suggest
 from .init import Mix
 from .study import Study
+from .sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,19 @@ class Stage:
     origin: str
     """The stage that it is from, or nothing."""
     needs: tuple[str, ...]
+
+    @property
+    def whence(self) -> str:
+        """Where its runs begin, in words; empty where they begin anew."""
+        branch, init = self.study.branch, self.study.init
+        if branch is not None:
+            return f"from {self.origin} at {in_words(branch.steps)}"
+        others = ", ".join(name for name in self.needs if name != self.origin)
+        said = []
+        if self.origin and isinstance(init, Mix):
+            steps = () if init.at is None else init.at.values if isinstance(init.at, Sweep) else (init.at,)
+            said = [f"starts with the parameters of {self.origin}" + (f" at {in_words(steps)}" if steps else "")]
+        return ", ".join(said + [f"takes parameters of {others}"] * bool(others))
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,15 @@ class Stages:
         for stage in reversed(self.stages):
             wanted |= {*stage.needs} if stage.name in wanted else set()
         return Stages(self.name, self.title, self.source, tuple(s for s in self.stages if s.name in wanted))
+
+
+def in_words(steps: Sequence[int]) -> str:
+    """The first eight of some steps.
+
+    >>> in_words(range(10))
+    '0, 1, 2, 3, 4, 5, 6, 7, ...'
+    """
+    return ", ".join(map(str, steps[:8])) + ", ..." * (len(steps) > 8)
 
 
 def is_staged(data: Any) -> bool:

@@ -34,8 +34,8 @@ def to_look_at(store: object, *but: str) -> str:
     from ..store.staged import stage_names
 
     if stage_names(store):  # type: ignore[arg-type]
-        kinds = [name for name in ("compare", *(["report"] if find_spec("plotly") else [])) if name not in but]
-        return ", ".join(command(name, store) for name in kinds) or command("check", store)
+        names = [name for name in ("compare", "plot", *(["report"] if find_spec("plotly") else [])) if name not in but]
+        return ", ".join(command(name, store) for name in names) or command("check", store)
     raw = stored_study(store)  # type: ignore[arg-type]
     try:
         study = Study.model_validate(raw)

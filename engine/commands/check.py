@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from ...specs.stages import Stage, Stages
+    from ...specs.stages import Stages
     from ..plan import Plan
     from ..store.integrity import Finding
 
@@ -151,24 +151,11 @@ def tree_of_stages(stages: "Stages", device: str) -> "tuple[Tree, list[Totals]]"
     tree, totals = Tree(line(f" {stages.title}", stages.name)), []
     nodes: dict[str, Tree] = {}
     for stage, planned in zip(stages.stages, plans, strict=True):
-        nodes[stage.name] = nodes.get(stage.origin, tree).add(line(f" {whence(stage)}", stage.name))
+        nodes[stage.name] = nodes.get(stage.origin, tree).add(line(f" {stage.whence}", stage.name))
         totals.append(describe(nodes[stage.name], planned, device, plan(alone(stage.study))))
     if stages.claims:
         tree.add(line(f"{len(stages.claims)} claims across stages"))
     return tree, totals
-
-
-def whence(stage: "Stage") -> str:
-    """Where the runs of a stage begin, in words."""
-    from ...specs.init import Mix
-
-    branch, init = stage.study.branch, stage.study.init
-    if branch is not None:
-        steps = ", ".join(map(str, branch.steps[:8])) + ", ..." * (len(branch.steps) > 8)
-        return f"from {stage.origin} at {steps}"
-    others = ", ".join(name for name in stage.needs if name != stage.origin)
-    said = [f"starts with the parameters of {stage.origin}"] if stage.origin and isinstance(init, Mix) else []
-    return ", ".join(said + [f"takes parameters of {others}"] * bool(others))
 
 
 def in_all(totals: "list[Totals]", device: str, began: float) -> "Iterator[str]":

@@ -13,7 +13,7 @@ KINDS = ", ".join(found.name for found in pkgutil.iter_modules([str(Path(__file_
 
 def plot(
     store: Annotated[str, typer.Argument(metavar="STORE")],
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help=f"{KINDS}; by default overview.")] = "auto",
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help=f"{KINDS}; by default overview; of a store of stages, stages.")] = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg, .pdf; .gif or .mp4 move. By default STORE.png.")
     ] = None,

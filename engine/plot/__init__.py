@@ -1,10 +1,11 @@
 """Pictures of a store, one kind a file: the folder is the registry, and a file that begins with _ is no kind.
 
 A kind is a module with `draw(picture)`, which returns a Matplotlib figure, and OPTIONS, the names of the options it takes (_picture.py
-has them all). A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. Other packages plug in through
-the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
+has them all). A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. One that draws stores of stages states
+STAGED, the class of what it starts from; all others draw one stage. Other packages plug in through the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ def plot(
 ) -> Path:
     """Draw a store (a path or an opened one) into `out`, by default NAME.png here; the suffix says how (png, svg, pdf; gif, mp4 move).
 
-    `kind` is a file of this folder; auto is animate for .gif and .mp4, else overview. `theme` is light or dark. `value`: what is drawn, a
-    variable or an expression of the claims' language, by default the loss. `x`, `y`: swept fields, or expressions of one. `line`: a theory
+    `kind` is a file of this folder; auto is stages for a store of stages, else animate for .gif and .mp4, else overview. `theme` is light or
+    dark. `value`: what is drawn, a variable or an expression of the claims' language, by default the loss. `x`, `y`: swept fields, or expressions of one. `line`: a theory
     line, where this expression of the swept fields is 0, or its sides are equal. `seeds`: single runs drawn. `target`: the loss that counts
     as converged. `groups`: which optimizers. `at`: swept fields held at a value. Returns the path.
 
@@ -57,6 +58,8 @@ def plot(
 
     options = Options(value, x, y, line, seeds, target, tuple(groups) if groups else None, dict(at) if at else None)
     target_ = Path(out) if out is not None else None
+    if kind == "auto" and _stages(source):
+        kind = "stages"
     chosen = _kind(kind, target_)
     for name in options.given():
         if name not in chosen.OPTIONS:
@@ -64,7 +67,8 @@ def plot(
             raise SpecError(f"plot: {kind} takes no {name}{suggest(name, chosen.OPTIONS)} (it takes: {', '.join(chosen.OPTIONS)})")
     if seeds is not None and seeds < 1:
         raise SpecError(f"plot: seeds {seeds}: at least 1")
-    picture = Picture(source, named(theme), options)
+    _fitting(chosen, source)
+    picture: Any = getattr(chosen, "STAGED", Picture)(source, named(theme), options)
     target_ = target_ or Path(f"{picture.study.name}.{getattr(chosen, 'FORMATS', FORMATS)[0]}")
 
     import matplotlib as mpl
@@ -81,6 +85,27 @@ def default_suffix(kind: str) -> str:
     """The first format of a kind, with a dot; .png for what is no kind."""
     formats = getattr(PICTURES.load(kind), "FORMATS", FORMATS) if kind in PICTURES.kinds() else FORMATS
     return f".{formats[0]}"
+
+
+def _stages(source: Any) -> list[str]:
+    """The names of a store's stages; none if it has none. Raises StoreError if it is no store."""
+    from ..store.open import open_root
+
+    attributes = open_root(source).attrs if isinstance(source, (str, Path)) else source.attrs
+    return [str(one["name"]) for one in json.loads(str(attributes.get("stages", "[]")))]
+
+
+def _fitting(chosen: Any, source: Any) -> None:
+    """Raises SpecError where a kind draws one stage and the store has several, or the other way round."""
+    kind, stages = chosen.__name__.rpartition(".")[2], _stages(source)
+    if stages and not hasattr(chosen, "STAGED"):
+        store = str(source).rstrip("/") if isinstance(source, (str, Path)) else "STORE"
+        raise SpecError(
+            f"plot: {kind} draws one stage, and the store has several; name one: {', '.join(f'{store}/{name}' for name in stages)}, "
+            "or draw all with the kind stages"
+        )
+    if not stages and hasattr(chosen, "STAGED"):
+        raise SpecError(f"plot: {kind} draws a study of stages, and this store has none; choose loss")
 
 
 def _kind(kind: str, out: Path | None) -> Any:

@@ -23,9 +23,20 @@ def opened(source: Any) -> Any:
     return source
 
 
+def has_stages(tree: Any) -> bool:
+    """Whether an opened store is one of stages."""
+    return "stages" in tree.attrs
+
+
+def children_of(tree: Any) -> dict[str, Any]:
+    """The stages of a store that were begun, in their order, each a store itself."""
+    order = [str(one["name"]) for one in json.loads(str(tree.attrs["stages"]))]
+    return {name: tree.children[name] for name in order if name in tree.children}
+
+
 def stages_of(tree: Any) -> list[Any]:
     """The stages of a store that has such, each a store itself; another store alone."""
-    return list(tree.children.values()) if "stages" in tree.attrs else [tree]
+    return list(children_of(tree).values()) if has_stages(tree) else [tree]
 
 
 def groups(tree: Any) -> dict[str, Any]:

@@ -77,7 +77,19 @@ def lines(axes, colour):
 
 
 def test_the_folder_is_the_registry():
-    assert set(kinds()) == {"animate", "density", "fork", "landscape", "loss", "overview", "phase", "profile", "spectrum", "sweep"}
+    assert set(kinds()) == {
+        "animate",
+        "density",
+        "fork",
+        "landscape",
+        "loss",
+        "overview",
+        "phase",
+        "profile",
+        "spectrum",
+        "stages",
+        "sweep",
+    }
     for kind, said in kinds().items():
         assert "broken" not in said
         assert set(PICTURES.load(kind).OPTIONS) <= {*Options.__dataclass_fields__}
