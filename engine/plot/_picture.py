@@ -20,7 +20,6 @@ from ...specs.probe import FOLDER
 from ..claims.evaluate import Results
 from ..comparison import Best, best_point, groups, opened, swept_coordinates
 from ..results.best import at_seeds
-from ..results.probed import probes
 from ..results.swept import is_problem, swept_field
 from ..store.open import read_study
 from ._theme import Theme
@@ -72,7 +71,7 @@ class Picture:
     """A store as the kinds of pictures see it."""
 
     def __init__(self, source: Any, theme: Theme, options: Options):
-        self.tree = tree = opened(source)
+        tree = opened(source)
         self.study = read_study(tree.attrs, source if isinstance(source, (str, Path)) else "plot")
         self.attributes = json.loads(tree.attrs.get("study", "{}"))
         self.title = str(tree.attrs.get("title") or self.study.name)
@@ -110,10 +109,6 @@ class Picture:
 
     def style(self, name: str) -> str:
         return self.theme.style(list(self.all).index(name))
-
-    def probes(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The stored probes of this kind: group -> name -> dataset."""
-        return probes(self.tree, kind)
 
     def results(self, datasets: Mapping[str, Any] | None = None, seeds: np.ndarray | None = None) -> Results:
         """These groups (by default all drawn), at some seeds (by default all), as the language of claims sees them."""

@@ -58,7 +58,7 @@ def draw(picture: Picture) -> Any:
 
 def wanted(picture: Picture) -> tuple[str, dict[str, Any]]:
     """The name of the probe that is drawn, and its dataset by group. Raises SpecError if there is none."""
-    stored = picture.probes("spectrum")
+    stored = probed.probes(picture.tree, "spectrum")
     found = {group: stored[group] for group in picture.groups if group in stored}
     stated = [probe.name for probe in picture.study.probes]
     names = sorted({name for own in found.values() for name in own}, key=lambda name: (stated.index(name) if name in stated else 99, name))
