@@ -16,6 +16,7 @@ from ..comparison import Best
 from ..results.landscape_grid import Ground, changing, flat_minima, framed, ground
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
+from ._ground import filled
 from ._picture import Picture, Problem, spread_out
 
 OPTIONS = ("seeds", "groups", "at")
@@ -114,21 +115,8 @@ def follow(axes: Any, picture: Picture, name: str, path: np.ndarray) -> tuple[An
 def contours(axes: Any, picture: Picture, one: Scene) -> None:
     """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
     theme, land, sight = picture.theme, one.problem.landscape, one.ground
-    x, y, height, bottom = sight.x, sight.y, sight.height, sight.bottom
-    if np.isfinite(height).any() and np.nanmax(height) > np.nanmin(height):
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import LinearSegmentedColormap, LogNorm
-
-        above = height - bottom
-        top = float(np.nanmax(above))
-        floor = min(max(float(np.nanquantile(above[above > 0], 0.01)), top * 1e-6), top / 10)
-        levels = np.geomspace(floor, top * (1 + 1e-9), 22)
-        shades, norm = LinearSegmentedColormap.from_list("ground", theme.ground), LogNorm(levels[0], levels[-1])
-        axes.contourf(x, y, np.maximum(above, floor), levels=levels, norm=norm, cmap=shades)
-        axes.contour(x, y, np.maximum(above, floor), levels=levels[2::3], colors=theme.contour, linewidths=0.4, alpha=0.7)
-        shown = "noiseless loss" if bottom == 0 else f"noiseless loss {'-' if bottom > 0 else '+'} {abs(bottom):.3g}"
-        bar = axes.figure.colorbar(ScalarMappable(norm, shades), ax=axes, label=shown, pad=0.02)
-        bar.outline.set_edgecolor(theme.soft)
+    x, y = sight.x, sight.y
+    filled(axes, theme, x, y, sight.height, sight.bottom, "noiseless loss")
     river = one.river()
     if river is not None:
         axes.plot(river[:, 0], river[:, 1], color=theme.ink, ls=RIVER, lw=1.1, zorder=3.5, label="_river")

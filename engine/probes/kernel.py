@@ -127,15 +127,21 @@ class Kernel(Probe):
         regular = low > values.shape[-1] * np.finfo(np.float64).eps * np.abs(high)
         made = {"eigenvalues": values, "kernel": whole, "condition": np.where(regular, high / np.where(regular, low, 1.0), np.inf)}
         made["condition"] = np.where(np.isfinite(high), made["condition"], np.nan)
-        before = view.look(steps=[self.first(view.scene)])
-        began = np.where(before.valid[..., None, None], self.kernels(before)[0], np.nan)
-        began = np.repeat(began, view.shape[-1], axis=0)  # that of a row's point, at every step
+        began = self._began(view, whole)
         size = norm(began)
         made["change"] = norm(whole - began) / size
         made["distance"] = 1 - (whole * began).sum(axis=(-2, -1)) / (norm(whole) * size)
         if labels := self._labels(view.scene):
             made["alignment"] = alignment(mean, gram(_features.labels(view.on(self.on), labels)))
         return made
+
+    def _began(self, view: View, whole: Any) -> Any:
+        """The kernel that changes count from, for every row that of its point; `whole` are those of the view."""
+        first = self.first(view.scene)
+        if (view.t == first).all():
+            return whole
+        before = view.look(steps=[first])
+        return np.repeat(np.where(before.valid[..., None, None], self.kernels(before)[0], np.nan), view.shape[-1], axis=0)
 
     def kernels(self, view: View) -> tuple[Any, Any]:
         """The kernel, and its mean over outputs, which has a row for every sample: (rows, seeds, ..., ...) each."""

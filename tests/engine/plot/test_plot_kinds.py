@@ -79,12 +79,15 @@ def lines(axes, colour):
 def test_the_folder_is_the_registry():
     assert set(kinds()) == {
         "animate",
+        "barrier",
         "density",
+        "features",
         "fork",
         "landscape",
         "loss",
         "overview",
         "phase",
+        "plane",
         "profile",
         "spectrum",
         "stages",

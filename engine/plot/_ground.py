@@ -1,0 +1,38 @@
+"""A function of two numbers as the ground of a picture: filled contours, spaced by the logarithm of the height above the lowest value in sight."""
+
+from typing import Any
+
+import numpy as np
+
+from ._theme import Theme
+
+
+def filled(axes: Any, theme: Theme, x: Any, y: Any, height: Any, bottom: float, label: str) -> None:
+    """The contours of heights (y, x), NaN where there are none, with a colour bar that says `label`; nothing where all heights are equal.
+
+    Parameters
+    ----------
+    axes, theme
+        Where, and in which colours.
+    x, y, height
+        The grid and the values on it.
+    bottom
+        What the logarithm is of heights above of: at most the lowest value.
+    label
+        What the values are, without `bottom`.
+    """
+    if not (np.isfinite(height).any() and np.nanmax(height) > np.nanmin(height)):
+        return
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    above = height - bottom
+    top = float(np.nanmax(above))
+    floor = min(max(float(np.nanquantile(above[above > 0], 0.01)), top * 1e-6), top / 10)
+    levels = np.geomspace(floor, top * (1 + 1e-9), 22)
+    shades, norm = LinearSegmentedColormap.from_list("ground", theme.ground), LogNorm(levels[0], levels[-1])
+    axes.contourf(x, y, np.maximum(above, floor), levels=levels, norm=norm, cmap=shades)
+    axes.contour(x, y, np.maximum(above, floor), levels=levels[2::3], colors=theme.contour, linewidths=0.4, alpha=0.7)
+    shown = label if bottom == 0 else f"{label} {'-' if bottom > 0 else '+'} {abs(bottom):.3g}"
+    bar = axes.figure.colorbar(ScalarMappable(norm, shades), ax=axes, label=shown, pad=0.02)
+    bar.outline.set_edgecolor(theme.soft)
