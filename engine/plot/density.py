@@ -43,7 +43,7 @@ def draw(picture: Picture) -> Any:
     panels = np.array(panels_of(figure, len(shown) * len(looks), len(shown), len(looks), sharex="col")).reshape(len(shown), len(looks))
     for k, (group, dataset) in enumerate(looks.items()):
         width = column(panels[:, k], picture, dataset, group, shown)
-        panels[-1, k].set_xlabel(f"eigenvalue of the {matrix(dataset)}\n(broadened by {number(width)})")
+        panels[-1, k].set_xlabel(f"eigenvalue of the {probed.matrix(dataset)}\n(broadened by {number(width)})")
     for t, axes in zip(shown, panels[:, 0], strict=True):
         axes.set_ylabel(f"step {t:,}\ndensity")
     seeds = {int(best.reports.sum()) for best in bests.values()}
@@ -68,13 +68,6 @@ def wanted(picture: Picture) -> tuple[str, dict[str, Any]]:
     if name not in names:
         raise SpecError(f"plot: there is no spectrum probe '{name}'{suggest(name, names)} (there are: {', '.join(names)})")
     return name, {group: own[name] for group, own in found.items() if name in own}
-
-
-def matrix(dataset: Any) -> str:
-    """What the eigenvalues are of, in words."""
-    return {"hessian": "Hessian", "ntk": "tangent kernel", "gauss_newton": "Gauss-Newton matrix", "batch_hessian": "batch's Hessian"}.get(
-        str(of := probed.settings(dataset).get("of", "hessian")), str(of).replace("_", " ")
-    )
 
 
 def column(panels: Any, picture: Picture, dataset: Any, group: str, steps: list[int]) -> float:

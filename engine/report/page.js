@@ -162,6 +162,7 @@ function drawAll() {
   drawLandscape();
   drawCurves();
   drawSweep();
+  drawProbes();
 }
 
 function setTheme(dark) {
@@ -195,6 +196,7 @@ function setUp() {
   setUpLandscape();
   setUpCurves();
   setUpSweep();
+  setUpProbes();
   drawAll();
   drawTables();
 }

@@ -13,7 +13,7 @@ from ..text.whole_file import write_whole
 __all__ = ["report"]
 
 SUFFIXES = (".html", ".htm")
-SCRIPTS = ("page.js", "landscape.js", "curves.js", "sweep.js", "tables.js")
+SCRIPTS = ("page.js", "landscape.js", "curves.js", "sweep.js", "probes.js", "tables.js")
 
 
 def report(store: Any, out: "str | Path | None" = None) -> Path:

@@ -12,6 +12,8 @@ GRID = 400
 """Places at which a density is drawn."""
 WIDTH = 0.01
 """Standard deviation of the Gaussian that a density is broadened with, as a part of the range of the eigenvalues."""
+MATRICES = {"hessian": "Hessian", "ntk": "tangent kernel", "gauss_newton": "Gauss-Newton matrix", "batch_hessian": "Hessian of a batch"}
+"""What eigenvalues are of, in words."""
 BLOCK = 2**22
 """Numbers held at a time for a density."""
 
@@ -35,6 +37,12 @@ def kind_of(dataset: Any) -> str:
 def settings(dataset: Any) -> dict[str, Any]:
     """The fields of the probe that stored this."""
     return dict(json.loads(str(dataset.attrs.get("probe", "{}"))))
+
+
+def matrix(dataset: Any) -> str:
+    """What the eigenvalues of a spectrum probe are of, in words."""
+    of = str(settings(dataset).get("of", "hessian"))
+    return MATRICES.get(of, of.replace("_", " "))
 
 
 def point_of(dataset: Any, point: Any) -> Any:
@@ -123,7 +131,7 @@ def scalars(dataset: Any, most: int) -> Mapping[str, tuple[Any, str]]:
     """What a probe stores of single numbers a run and step, and the first `most` of what has one dimension more: name -> (array, text)."""
     made: dict[str, tuple[Any, str]] = {}
     runs = {str(dim) for dim in dataset["done"].dims} | {"seed", STEP}
-    for name, array in dataset.data_vars.items():
+    for name, array in sorted(dataset.data_vars.items()):
         inner = [str(dim) for dim in array.dims if dim not in runs]
         if name == "done" or array.dtype.kind != "f" or len(inner) > 1:
             continue
