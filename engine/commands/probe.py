@@ -20,7 +20,7 @@ def probe(
 ) -> None:
     """Look at the landscape where the runs of a store went, and store what is seen beside them."""
     from ...specs.errors import SpecError
-    from ...specs.load import read_text
+    from ...specs.plain import read_text
     from ..runner.added_probe import add_probe
 
     given: dict[str, Any] = {"kind": kind}
