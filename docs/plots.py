@@ -91,6 +91,16 @@ FORKS: dict[str, Any] = {
         {"name": "quiet", "from": "common", "repeat": 3, "set": {"sgd.lr": "0.2/4**(k + 1)"}, "steps": 40},
     ],
 }
+SEEDS: dict[str, Any] = {
+    "name": "seeds",
+    "title": "Networks from different starts",
+    "landscape": {"kind": "mlp", "hidden": [12], "data": {"builtin": "digits", "limit": 100}},
+    "optimizers": [{"kind": "sgd", "lr": 0.5}],
+    "seeds": 4,
+    "steps": 100,
+    "record": {"every": 25},
+    "probes": [{"kind": "path", "at": "all"}, {"kind": "path", "name": "matched", "at": "all", "align": "permutation"}],
+}
 SPACING = "{linspace: [0.0, 0.95, 20]}"
 MOMENTUM = (
     "river_valley_momentum",
@@ -111,6 +121,7 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "spectrum": (MATRIX, "spectrum", {}),
     "density": (SPECTRA, "density", {}),
     "stages": (FORKS, "stages", {}),
+    "barrier": (SEEDS, "barrier", {}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
 }
 

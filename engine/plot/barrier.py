@@ -11,13 +11,14 @@ import numpy as np
 
 from ...specs.probe import STEP
 from ..results.curves import Band, of_values
+from ..results.swept import swept_field
 from ._axes import draw_band, legend, new_figure, panels_of, plain, say, scale_steps, scale_values
 from ._picture import Picture, short
 from ._theme import STYLES
 
 OPTIONS = ("value", "groups", "at")
-PAIR, FORK = "pair", "at"
-"""The dimensions of pairs, and of the steps at which runs are forked."""
+PAIR = "pair"
+"""The dimension of pairs."""
 LINES = 4
 """Lines of one probe and group in the panel of paths."""
 
@@ -86,21 +87,27 @@ def draw(picture: Picture) -> Any:
 def place_note(one: Paths, lines: int) -> str:
     """Which places the paths are of."""
     first, last = (short(one.places[k].item()) for k in (0, -1))
-    what = {FORK: "paths of runs forked at step", STEP: "paths at step"}.get(one.along, "paths to step")
+    what = {PAIR: "paths to step", STEP: "paths at step"}.get(one.along, "paths of runs forked at step")
     if one.along == PAIR and one.places.dtype.kind != "i":
         return ""
     return f"{what} {last}" if lines == 1 or len(one.places) == 1 else f"{what} {first} (faint) to {last}"
 
 
+def fork_of(data: Any) -> str:
+    """The dimension of the steps at which runs were forked; empty where there is none."""
+    return next((str(dim) for dim in data["barrier"].dims if dim in data.coords and swept_field(data[dim])[0] == "branch"), "")
+
+
 def paths(picture: Picture, group: str, name: str, data: Any) -> Paths:
     """A probe's arrays at the best point of the group's sweep, but for the steps of forks."""
     index = picture.problems()[0].bests()[group].index
-    index = {dim: k for dim, k in index.items() if dim in data["barrier"].dims and dim != FORK}
+    fork = fork_of(data)
+    index = {dim: k for dim, k in index.items() if dim in data["barrier"].dims and dim != fork}
     best = ", ".join(f"{dim}={short(data[dim].values[k].item())}" for dim, k in index.items())
     data = data.isel(index)
     dims = data["barrier"].dims
-    along = FORK if FORK in dims else STEP if STEP in dims else PAIR
-    if along == FORK and STEP in dims:
+    along = fork or (STEP if STEP in dims else PAIR)
+    if fork and STEP in dims:
         data = data.isel({STEP: -1})
     return Paths(group, name, data, along, best)
 
@@ -139,7 +146,7 @@ def on_barriers(axes: Any, picture: Picture, shown: list[Paths], names: list[str
 
 def label(one: Paths) -> str:
     """What the places are."""
-    return {FORK: "step of the fork", STEP: "step (optimizer updates)"}.get(one.along, "step of the second point")
+    return {PAIR: "step of the second point", STEP: "step (optimizer updates)"}.get(one.along, "step of the fork")
 
 
 def count(one: Paths) -> str:
