@@ -1,11 +1,13 @@
 """The pictures of plots.md: python docs/plots.py [NAME ...]. Each is a command of that page over a small version of a bundled study."""
 
+import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import thalweg
+import yaml
 from PIL import Image
 from thalweg.engine.text.whole_file import whole
 
@@ -101,6 +103,16 @@ SEEDS: dict[str, Any] = {
     "record": {"every": 25},
     "probes": [{"kind": "path", "at": "all"}, {"kind": "path", "name": "matched", "at": "all", "align": "permutation"}],
 }
+
+
+def of_page(name: str, page: str) -> dict[str, Any]:
+    """A study that a how-to shows."""
+    found = re.search(rf"```yaml\n(name: {name}\n.*?)```", (HERE.parent / "howto" / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert found, f"{page} has no study {name}"
+    return yaml.safe_load(found[1])
+
+
+MEASURES = "features.rankme,features.nc1,kernel.change,kernel.alignment"
 SPACING = "{linspace: [0.0, 0.95, 20]}"
 MOMENTUM = (
     "river_valley_momentum",
@@ -120,6 +132,8 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "profile": (VALLEYS, "profile", {}),
     "spectrum": (MATRIX, "spectrum", {}),
     "density": (SPECTRA, "density", {}),
+    "plane": (of_page("digits_planes", "planes.md"), "plane", {}),
+    "features": (of_page("digits_features", "features.md"), "features", {"value": MEASURES}),
     "stages": (FORKS, "stages", {}),
     "barrier": (SEEDS, "barrier", {}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
