@@ -24,7 +24,7 @@ class Kernel(Probe):
     it scales them. Of several outputs, `outputs: mean` is their mean, K_ij = (1/k) sum_c <grad f_c(x_i), grad f_c(x_j)>, n x n; `full` has a row for every
     sample and output, nk x nk. Stored are `eigenvalues`; `condition`, the largest over the smallest, infinite where this is below size * 2.2e-16 of
     the largest; `alignment`, the centred cosine <HKH, HYY^TH> / (|HKH| |HYY^TH|) with H = I - 11^T/n and Y the labels, a column a class, of the mean over
-    outputs; and since the first stored step, or `since`, `change` = |K - K_0| / |K_0| and `distance` = 1 - <K, K_0> / (|K| |K_0|), all norms Frobenius'.
+    outputs; and since the first stored step (of forks the one they begin at), or `since`, `change` = |K - K_0| / |K_0| and `distance` = 1 - <K, K_0> / (|K| |K_0|), all norms Frobenius'.
     Sources: Cortes, Mohri & Rostamizadeh 2012, jmlr.org/papers/v13/cortes12a.html; Kornblith et al. 2019, arXiv:1905.00414; Fort et al. 2020,
     arXiv:2010.15110.
     """
@@ -38,7 +38,9 @@ class Kernel(Probe):
     labels: str | None = Field(
         default=None, description="what the kernel is aligned with, a part of the formula; by default y, if there is one"
     )
-    since: Index | Literal["first"] = Field(default="first", description="the stored step that changes count from")
+    since: Index | Literal["first"] = Field(
+        default="first", description="the stored step that changes count from; first is every run's own"
+    )
     on: Literal["train", "test"] = Field(default="train", description="the samples")
     matrix: bool = Field(default=False, description="whether the kernel is stored, too")
 
@@ -137,11 +139,19 @@ class Kernel(Probe):
 
     def _began(self, view: View, whole: Any) -> Any:
         """The kernel that changes count from, for every row that of its point; `whole` are those of the view."""
-        first = self.first(view.scene)
-        if (view.t == first).all():
+        scene = view.scene
+        if (view.t == self.first(scene)).all() and view.valid.all():
             return whole
-        before = view.look(steps=[first])
-        return np.repeat(np.where(before.valid[..., None, None], self.kernels(before)[0], np.nan), view.shape[-1], axis=0)
+        began = np.full((len(view.t) // view.shape[-1], *whole.shape[1:]), np.nan)
+        missing = np.ones(began.shape[:2], bool)
+        for t in scene.steps if self.since == "first" else (self.since,):
+            before = view.look(steps=[t])
+            if (new := before.valid & missing).any():
+                began = np.where(new[..., None, None], self.kernels(before)[0], began)
+                missing &= ~new
+            if not missing.any():
+                break
+        return np.repeat(began, view.shape[-1], axis=0)
 
     def kernels(self, view: View) -> tuple[Any, Any]:
         """The kernel, and its mean over outputs, which has a row for every sample: (rows, seeds, ..., ...) each."""

@@ -112,6 +112,20 @@ def test_change_and_alignment_are_their_definitions():
             assert float(one.alignment[t]) == pytest.approx(np.trace(a @ b) / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-9)
 
 
+def test_of_forks_the_change_counts_from_where_they_begin():
+    stages = [
+        {"name": "trunk", **{k: v for k, v in NET.items() if k != "name"}, "record": {"every": 2, "state": [2, 4]}},
+        {"name": "fork", "from": "trunk", "at": [2, 4], "probes": [{"kind": "kernel", "features": "net(X)", "at": "all", "matrix": True}]},
+    ]
+    found = thalweg.run({"name": "forks", "stages": stages}, executor="array")["fork/sgd/probe/kernel"]
+    for k, t in enumerate((2, 4)):
+        one = found.isel(at=k, lr=0, seed=1)
+        assert float(one.change.sel(probe_step=t)) == 0
+        kernel, began = one.kernel.sel(probe_step=6).values, one.kernel.sel(probe_step=t).values
+        assert float(one.change.sel(probe_step=6)) == pytest.approx(np.linalg.norm(kernel - began) / np.linalg.norm(began), rel=1e-9)
+    assert np.isnan(found.change.sel(at=4, probe_step=2)).all()
+
+
 def test_alignment_is_linear_cka():
     """|X_c^T Y_c|^2 / (|X_c^T X_c| |Y_c^T Y_c|), Kornblith et al. 2019, equation 5 with linear kernels."""
     rng = np.random.default_rng(0)
