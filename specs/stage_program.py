@@ -108,7 +108,11 @@ class Program(StageFile):
                 own = source.data.setdefault(part, [])
                 if isinstance(own, list):
                     own.append({key: value for key, value in entry.items() if key != "stage"})
-                    source.places |= {(part, len(own) - 1, *p[2:]): at for p, at in self.source.places.items() if p[:2] == (part, n)}
+                    source.places |= {(part, len(own) - 1, *p): at for p, at in self.below(part, n).items()}
+
+    def below(self, *head: str | int) -> dict[Key, Any]:
+        """The places of what lies at this path of the file, by the rest of their paths."""
+        return {p[len(head) :]: at for p, at in self.source.places.items() if p[: len(head)] == head}
 
     def latest(self, name: str) -> str:
         """The stage of this name; of a repeated one the last repetition."""
@@ -131,7 +135,7 @@ class Program(StageFile):
         places = {p: at for p, at in (base.places if base else self.source.places).items() if p and p[0] in data}
         own = {key: value for key, value in one.items() if key not in STAGE}
         places = {p: at for p, at in places.items() if p[0] not in own}
-        places |= {p[2:]: at for p, at in self.source.places.items() if p[:2] == ("stages", k) and (len(p) == 2 or p[2] in own)}
+        places |= {p: at for p, at in self.below("stages", k).items() if not p or p[0] in own}
         made = Source(self.source.name, copy.deepcopy({**data, **own}), places)
         if base is not None and "record" not in own and isinstance(record := made.data.get("record"), dict):
             record.pop("state", None)  # whose steps are those at which others leave that stage

@@ -18,6 +18,7 @@ from ...specs.compatibility import every_start
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Mix, Normal, Orthogonal, Solution, Sphere, Uniform
 from ...specs.noise import NoNoise
+from ...specs.stages import Stages
 from ...specs.status import Status
 from ...specs.study import Study
 from .evaluate import Results
@@ -247,7 +248,7 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
         yield [v.verdict, name, f"{v.measured:.5g}", v.relation, f"{v.expected:.5g}", *numbers]
 
 
-def markdown(study: Study, verdicts: list[Verdict]) -> str:
+def markdown(study: Study | Stages, verdicts: list[Verdict]) -> str:
     """The verdicts as a section of a Markdown page."""
     from ..text.escape import for_markdown
 

@@ -11,6 +11,7 @@ from ._options import Settings
 from ._say import command, say, to_look_at
 
 if TYPE_CHECKING:
+    from ...specs.stages import Stages
     from ...specs.study import Study
     from ..claims.verdict import Verdict
 
@@ -62,7 +63,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def table(study: "Study", verdicts: "list[Verdict]") -> Table:
+def table(study: "Study | Stages", verdicts: "list[Verdict]") -> Table:
     """The verdicts as a table for the terminal."""
     from ..claims.verdict import FAILED, PASSED, UNDECIDED, lines
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...specs.claim import Claim
 from ...specs.errors import SpecError, StoreError
+from ...specs.init import Mix
 from ...specs.load import validate
 from ...specs.plain import Source
 from ...specs.stages import Stage, Stages, names_of_stores
@@ -33,11 +34,9 @@ def located(study: Study, target: "str | Path") -> Study:
     changed: dict[str, Any] = {}
     if study.branch is not None:
         changed["branch"] = study.branch.model_copy(update={"store": place_of(root, study.branch.store)})
-    if study.init is not None and hasattr(study.init, "of"):
-        entries: Any = study.init.of
-        if isinstance(entries, tuple):
-            moved = tuple(one if isinstance(one, str) else one.model_copy(update={"store": place_of(root, one.store)}) for one in entries)
-            changed["init"] = study.init.model_copy(update={"of": moved})
+    if isinstance(study.init, Mix):
+        moved = tuple(one if isinstance(one, str) else one.model_copy(update={"store": place_of(root, one.store)}) for one in study.init.of)
+        changed["init"] = study.init.model_copy(update={"of": moved})
     if stored := study.landscape.stored:
         uses = {name: used.model_copy(update={"store": place_of(root, used.store)}) for name, used in stored.items()}
         changed["landscape"] = study.landscape.replace({("uses",): uses})
@@ -123,8 +122,8 @@ def stages_in(attributes: Mapping[str, Any], target: Any) -> Stages:
     except (KeyError, ValueError, TypeError) as error:
         reason = f": {str(error).splitlines()[0]}" if isinstance(error, SpecError) else ""
         raise StoreError(f"{target}: the stages in its attributes cannot be read here{reason}") from None
-    texts = [str(attributes.get(name, "")) for name in ("name", "title", "source")]
-    return Stages(*texts, tuple(made), claims)
+    name, title, source = (str(attributes.get(key, "")) for key in ("name", "title", "source"))
+    return Stages(name, title, source, tuple(made), claims)
 
 
 def stage_names(target: "str | Path") -> list[str]:
