@@ -40,6 +40,11 @@ def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:
     """The verdicts that `thalweg verify` left in the store; of a study that was not verified its claims."""
     if stored := plain(tree.attrs.get("claims")):
         return [dict(claim) for claim in stored]
+    return unchecked(raw.get("claims", []))
+
+
+def unchecked(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Claims that nobody has checked, as plain data, in the form of verdicts."""
     return [
         {
             "name": claim.get("name", ""),
@@ -50,7 +55,7 @@ def claims(tree: Any, raw: dict[str, Any]) -> list[dict[str, Any]]:
             "expected": next((claim[key] for key in ("expected", "less_than", "greater_than") if claim.get(key) is not None), ""),
             "source": claim.get("source", ""),
         }
-        for claim in raw.get("claims", [])
+        for claim in given
     ]
 
 

@@ -2,7 +2,9 @@
 // What is chosen (`state`), the controls, the theme, and the list of optimizers. The other files draw a section each.
 // Nothing that a study's author wrote becomes HTML: elements get `textContent`, figures get `safe(text)`.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+const whole = JSON.parse(document.getElementById("data").textContent); // of a study of stages with a page a stage
+const data = whole.pages && Object.hasOwn(whole.pages, location.hash.slice(1)) ? whole.pages[location.hash.slice(1)] : whole;
+const overview = Boolean(data.pages); // of stages: no figures but the tree's
 const groups = data.groups;
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "ink"]; // Okabe and Ito's, as in thalweg plot
 const DASHES = ["solid", "dash", "dot", "dashdot"];
@@ -158,6 +160,7 @@ function drawOptimizers() {
 }
 
 function drawAll() {
+  if (overview) return drawTree();
   drawOptimizers();
   drawLandscape();
   drawCurves();
@@ -170,20 +173,26 @@ function setTheme(dark) {
   element("dark").checked = dark;
 }
 
+function setUpTheme() {
+  const preference = window.matchMedia("(prefers-color-scheme: dark)");
+  setTheme(preference.matches);
+  preference.addEventListener("change", (event) => { setTheme(event.matches); drawAll(); });
+  element("dark").addEventListener("change", () => { setTheme(element("dark").checked); drawAll(); });
+}
+
 function setUp() {
   element("title").textContent = data.title;
   element("source").textContent = data.source;
   element("description").textContent = data.description;
   element("description").hidden = !data.description;
+  setUpTheme();
+  setUpStages();
+  drawTables();
+  if (overview) return;
   const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);
   element("rule").textContent = data.rule ? `Each starts at its best point (${data.rule.replaceAll("best: ", "")}). Counts of runs are those of all seeds.` : "";
   element("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   element("notes").hidden = !notes.length;
-
-  const preference = window.matchMedia("(prefers-color-scheme: dark)");
-  setTheme(preference.matches);
-  preference.addEventListener("change", (event) => { setTheme(event.matches); drawAll(); });
-  element("dark").addEventListener("change", () => { setTheme(element("dark").checked); drawAll(); });
 
   start();
   fill(element("land"), data.lands.map((land, k) => [k, land.text || data.kind]), state.land);
@@ -198,5 +207,4 @@ function setUp() {
   setUpSweep();
   setUpProbes();
   drawAll();
-  drawTables();
 }

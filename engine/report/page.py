@@ -8,19 +8,21 @@ from typing import Any
 
 from ...specs.errors import SpecError
 from ..comparison import opened
+from ..results.groups import has_stages
 from ..text.whole_file import write_whole
 
 __all__ = ["report"]
 
 SUFFIXES = (".html", ".htm")
-SCRIPTS = ("page.js", "landscape.js", "curves.js", "sweep.js", "probes.js", "tables.js")
+SCRIPTS = ("page.js", "landscape.js", "curves.js", "sweep.js", "probes.js", "stages.js", "tables.js")
 
 
 def report(store: Any, out: "str | Path | None" = None) -> Path:
     """Write a store (a path or an opened one) as one HTML page with interactive figures; returns its path, by default NAME.html here.
 
     The page holds the landscape with trajectories, curves with bands over the seeds, the sweep, the claims with their verdicts, where
-    the store comes from, and the study as YAML; long sweeps and many steps are thinned, and it says so.
+    the store comes from, and the study as YAML; long sweeps and many steps are thinned, and it says so. The page of a store of stages begins
+    with the tree of stages, and has each stage's own page in it.
 
     Raises SpecError if plotly is not installed or for another suffix; StoreError if the store cannot be read or the page not written.
     """
@@ -29,8 +31,10 @@ def report(store: Any, out: "str | Path | None" = None) -> Path:
     library = plotly()
     tree = opened(store)
     from .page_data import payload
+    from .stages import staged_payload
 
-    data = payload(tree, Path(str(store).rstrip("/")).name if isinstance(store, (str, Path)) else "")
+    name = Path(str(store).rstrip("/")).name if isinstance(store, (str, Path)) else ""
+    data = (staged_payload if has_stages(tree) else payload)(tree, name)
     target = Path(out) if out is not None else Path(f"{data['name']}.html")
     write_whole(target, assemble(data, library))
     return target

@@ -44,6 +44,22 @@ SWARM = {
     "steps": 40,
     "record": {"variables": ["loss", "params", "swarm"]},
 }
+STAGES = {
+    "name": "stages",
+    "title": EVIL,
+    "stages": [
+        {
+            **{key: RIVER[key] for key in ("landscape", "noise", "seeds")},
+            "name": "common",
+            "optimizers": ["sgd"],
+            "steps": 20,
+            "record": {"state": [5]},
+        },
+        {"name": "fork", "from": "common", "at": [5], "noise_seed": [1, 2], "steps": 30},
+    ],
+    "probes": [{"kind": "spectrum", "stage": "fork", "at": [10, 30]}],
+}
+FIGURES = {"stages": "tree"}
 TRACES = "id => JSON.stringify(document.getElementById(id).data.filter(t => t.type !== 'contour' && t.type !== 'surface').map(t => [t.meta, t.x, t.y]))"
 
 
@@ -68,7 +84,7 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     return {
         name: thalweg.report(thalweg.run(study), folder / f"{name}.html")
-        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM))
+        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES))
     }
 
 
@@ -92,7 +108,7 @@ def opened(browser, pages):
             "request", lambda request: complaints.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None
         )
         page.goto(Path(pages[name]).as_uri())
-        until(page, "document.querySelectorAll('#curves .scatterlayer .trace').length > 0")
+        until(page, f"document.querySelectorAll('#{FIGURES.get(name, 'curves')} .scatterlayer .trace').length > 0")
         made.append(context)
         return page
 
@@ -307,7 +323,28 @@ def test_another_landscape_of_the_sweep(opened):
     assert page.evaluate("groups.every((_, g) => landOf(g, state.point[g]) === state.land)")
 
 
-@pytest.mark.parametrize("name", ["river", "five", "swarm"])
+def test_the_tree_of_stages_leads_to_their_pages_and_back(opened):
+    page = opened("stages")
+    assert page.locator("h1").inner_text() == EVIL
+    assert page.evaluate("window.evil") is None
+    assert named(page, "tree", "stage-fork") == 2
+    assert not page.locator("#curves-section").is_visible()
+    page.locator("#stage-table a", has_text="fork").click()
+    until(page, "document.querySelectorAll('#density .scatterlayer .trace').length > 0")
+    assert page.locator("#stages-nav").is_visible()
+    assert not page.locator("#stages-section").is_visible()
+    assert page.locator("#probe-table thead").inner_text().split()[-4:] == ["step", "10", "step", "30"]
+    before = traces(page, "density")
+    page.locator("#density-step").select_option("0")
+    assert traces(page, "density") != before
+    page.locator("#show-0").uncheck()
+    assert named(page, "density", "density-0") == 0
+    page.locator("#stages-nav a").first.click()
+    until(page, "document.querySelectorAll('#tree .scatterlayer .trace').length > 0")
+    assert page.locator("#stages-section").is_visible()
+
+
+@pytest.mark.parametrize("name", ["river", "five", "swarm", "stages"])
 def test_a_phone_needs_no_sideways_scrolling_and_controls_have_names(opened, name):
     page = opened(name, viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
