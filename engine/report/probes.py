@@ -79,11 +79,12 @@ def densities(group: Shown, look: Any, steps: np.ndarray, most: int) -> dict[str
     look = look.transpose(*group.places, "seed", ...)
     values, weights = (part.reshape(group.count, -1, *part.shape[-2:]) for part in probed.eigenvalues(look))
     apart = probed.standing_apart(look).reshape(group.count, values.shape[1], len(at), -1)
-    points = range(group.count)
+    points = list(range(group.count))
     if group.count * len(steps) * GRID > most:
-        points = sorted({*(group.bests or []), group.best or 0})[: max(1, most // (len(steps) * GRID))]
-    width = probed.width_of(values[list(points)])
-    grid = probed.places(values[list(points)], width, GRID)
+        best: set[int] = {group.best or 0, *(group.bests or [])}
+        points = sorted(best)[: max(1, most // (len(steps) * GRID))]
+    width = probed.width_of(values[points])
+    grid = probed.places(values[points], width, GRID)
     made: dict[str, Any] = {"grid": plain(grid, 6), "width": plain(width), "points": {}, "apart": {}}
     for p in points:
         curves = [probed.density(values[p, :, at[t]], weights[p, :, at[t]], grid, width) if t in at else None for t in steps.tolist()]
