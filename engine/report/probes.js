@@ -16,7 +16,7 @@ function drawProbes() {
     make("tbody", {}, ...rows),
   );
   const left = probe.left ? ` ${probe.left.toLocaleString("en")} more steps are stored.` : "";
-  element("probe-note").textContent = `${probe.kind} at stored parameters, at the points chosen above; medians over the seeds that report.${left}`;
+  element("probe-note").textContent = `${probe.kind} at stored parameters, at the points chosen above; medians over the seeds that report, and what compares runs pair by pair.${left}`;
   drawDensity(probe);
 }
 
