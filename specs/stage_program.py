@@ -102,10 +102,10 @@ class Program(StageFile):
 
     def give(self, k: int, name: str, source: Source, part: str) -> None:
         """Give a stage what the end of the file says of it: claims and probes that name it as their `stage`."""
-        listed = self.source.data.get(part, [])
+        listed: Any = self.source.data.get(part, [])
         for n, entry in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(entry, dict) and entry.get("stage") in (name, self.source.data["stages"][k]["name"]):
-                own = source.data.setdefault(part, [])
+                own: Any = source.data.setdefault(part, [])
                 if isinstance(own, list):
                     own.append({key: value for key, value in entry.items() if key != "stage"})
                     source.places |= {(part, len(own) - 1, *p): at for p, at in self.below(part, n).items()}
