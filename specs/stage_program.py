@@ -108,7 +108,8 @@ class Program(StageFile):
                 own: Any = source.data.setdefault(part, [])
                 if isinstance(own, list):
                     own.append({key: value for key, value in entry.items() if key != "stage"})
-                    source.places |= {(part, len(own) - 1, *p): at for p, at in self.below(part, n).items()}
+                    head: Key = (part, len(own) - 1)
+                    source.places |= {head + p: at for p, at in self.below(part, n).items()}
 
     def below(self, *head: str | int) -> dict[Key, Any]:
         """The places of what lies at this path of the file, by the rest of their paths."""
