@@ -104,10 +104,11 @@ class Program(StageFile):
         """Give a stage what the end of the file says of it: claims and probes that name it as their `stage`."""
         listed: Any = self.source.data.get(part, [])
         for n, entry in enumerate(listed if isinstance(listed, list) else ()):
-            if isinstance(entry, dict) and entry.get("stage") in (name, self.source.data["stages"][k]["name"]):
+            said: dict[str, Any] = entry if isinstance(entry, dict) else {}
+            if said.get("stage") in (name, self.source.data["stages"][k]["name"]):
                 own: Any = source.data.setdefault(part, [])
                 if isinstance(own, list):
-                    own.append({key: value for key, value in entry.items() if key != "stage"})
+                    own.append({key: value for key, value in said.items() if key != "stage"})
                     head: Key = (part, len(own) - 1)
                     source.places |= {head + p: at for p, at in self.below(part, n).items()}
 
