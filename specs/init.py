@@ -14,7 +14,7 @@ from .names import normal_names
 from .program.function import FUNCTIONS
 from .registry import Choice
 from .stored import Stored
-from .sweep import NumberFormula, Structural, Swept
+from .sweep import NumberFormula, Structural, StructuralValues, Swept
 
 
 def _flat(given: Any, info: ValidationInfo) -> Any:
@@ -125,6 +125,9 @@ class Mix(Init):
     parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
     at: Structural[Index | None] = Field(
         default=None, description="the step of all stored parameters that name none; by default their last"
+    )
+    past: Annotated[dict[str, Structural[Real]], StructuralValues()] = Field(
+        default={}, description="where the stored runs were begun, if that is swept: the dimension's name -> its values"
     )
 
     @model_validator(mode="after")

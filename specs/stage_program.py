@@ -11,7 +11,7 @@ from .settings import change
 from .stage_claims import read_claims
 from .stage_file import ALONE, MOST, STAGE, WHOLE, StageFile
 from .stage_formulas import with_repetition
-from .stages import Stage, Stages
+from .stages import Stage, Stages, names_of_stores
 from .study import Study
 from .sweep import Sweep
 
@@ -98,7 +98,7 @@ class Program(StageFile):
             self.problems += error.problems if self.source.places else [f"{p.removesuffix(': ')} (stage {name})" for p in error.problems]
             return
         self.sources[name] = source
-        self.stages[name] = Stage(name, study, origin or "", tuple(dict.fromkeys(needs)))
+        self.stages[name] = Stage(name, study, origin or "", tuple(dict.fromkeys([*needs, *names_of_stores(study)])))
 
     def give(self, k: int, name: str, source: Source, part: str) -> None:
         """Give a stage what the end of the file says of it: claims and probes that name it as their `stage`."""
@@ -168,13 +168,16 @@ class Program(StageFile):
             return
         if one.get("keep", "state") == "params":
             entry = {"store": origin} | ({"group": group} if group else {})
+            past = self.past(origin, source)
             if "init" in one:
                 self.fail(
                     ("stages", k, "init"),
                     f"stages[{k}].init: the stage begins with the parameters of {origin}; leave out `init`, or `from`",
                 )
             self.check_recorded(path, f"stages[{k}].at", origin, steps)
-            source.data["init"] = {"kind": "mix", "of": [entry], "weights": [1.0]} | ({} if at is None else {"at": at})
+            source.data["init"] = (
+                {"kind": "mix", "of": [entry], "weights": [1.0]} | ({} if at is None else {"at": at}) | ({"past": past} if past else {})
+            )
             source.places = {p: place for p, place in source.places.items() if p[:1] != ("init",)}
             return
         if "init" in one:
@@ -191,13 +194,20 @@ class Program(StageFile):
             self.fail(
                 path, f"stages[{k}].at: {origin} has no states of step {missing[0]} ({have}); give {origin} record: {{state: {steps}}}"
             )
-        past = {} if other.branch is None else {**other.branch.past, f"{origin}_at": other.branch.at}
         source.data["branch"] = {"store": origin, "at": at if at is not None else steps[0]} | ({"group": group} if group else {})
-        if isinstance(other.noise_seed, Sweep) and source.data.get("noise_seed") != self.sources[origin].data.get("noise_seed"):
-            past[f"{origin}_noise_seed"] = other.noise_seed
-        if past := {key: list(steps.values) for key, steps in past.items() if isinstance(steps, Sweep)}:
+        if past := self.past(origin, source, starts=False):
             source.data["branch"]["past"] = past
-        source.data.pop("init", None)
+
+    def past(self, origin: str, source: Source, starts: bool = True) -> dict[str, list[Any]]:
+        """The dimensions along which a stage's runs were begun: what goes on from them has the same, under a name of that stage. `starts`: also
+        where starts were swept."""
+        other = self.stages[origin].study
+        found: dict[str, Any] = {} if other.branch is None else {**other.branch.past, f"{origin}_at": other.branch.at}
+        if source.data.get("noise_seed") != self.sources[origin].data.get("noise_seed"):
+            found[f"{origin}_noise_seed"] = other.noise_seed
+        for path, (sweep, _) in other.start().swept().items() if starts else ():
+            found[path[-1] if path[0] == "past" else f"{origin}_{path[-1]}"] = sweep
+        return {name: list(values.values) for name, values in found.items() if isinstance(values, Sweep)}
 
     def keep_state(self, name: str, step: int) -> None:
         """Have a stage store its states of this step, which the next one begins with."""
@@ -248,6 +258,8 @@ class Program(StageFile):
                 if all(isinstance(t, int) for t in steps):
                     self.check_recorded(path, f"stages[{k}].init.at", name, steps)
                 init["of"][n] = {"store": name} | ({"group": group} if group else {})
+                if past := {**init.get("past", {}), **self.past(name, source)}:
+                    init["past"] = past
 
     def use(self, k: int, source: Source, label: str, used: Any) -> None:
         """Give the formula an array that is a variable of another stage."""

@@ -1,13 +1,13 @@
 """The runs of another store that a shard's runs go on from: those with the same seeds and the same values of what is swept there."""
 
 import functools
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
 from ...specs.stored import Stored, Used
+from ...specs.sweep import Sweep
 from ..dims import FORKS, Dim
 from ..plan import Group, Shard
 from .parameters import parameters
@@ -17,10 +17,19 @@ from .part import Part
 def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
     """Where the shard's points (points,) lie on this sweep of the other study. Raises SpecError for a point that has none there."""
     parts, columns, structure = shard.parts(), shard.columns(), {(owner, path): value for owner, path, value in shard.structure()}
+    study = shard.group.study
+    past = {} if study.branch is None else {name: value for name, value in study.branch.past.items() if not isinstance(value, Sweep)}
+    past |= {path[-1]: value for (_, path), value in structure.items() if path[0] == "past"}
     wanted = []
     for owner, path, _ in dim.sweeps:
+        own = path[-1] if path[0] == "past" else f"{PurePath(store).stem}_{path[-1]}"
+        if own in past and owner in (*FORKS, "init"):
+            wanted.append([past[own]] * shard.points)
+            continue
         if owner in FORKS:
-            wanted.append([forked(shard, dim.name, path, structure)] * shard.points)
+            if path != ("noise_seed",):
+                raise SpecError(f"{store} has runs that were forked along '{dim.name}', and these runs say of none which they go on from")
+            wanted.append([structure.get((owner, path), study.noise_seed)] * shard.points)
             continue
         fixed = {p: v for p, v, _ in getattr(parts, owner).fields()}
         column = columns.get(owner, {}).get(path)
@@ -102,16 +111,6 @@ def stored_variable(used: Used, shard: Shard) -> np.ndarray:
         raise SpecError(f"uses: {used.variable} in {used.store} has the shape {place[1]}, and not {used.shape}")
     points = stored_points(used, shard)
     return points[..., place[0]].reshape(*points.shape[:-1], *used.shape)
-
-
-def forked(shard: Shard, name: str, path: tuple[str, ...], structure: dict[tuple[str, tuple[str, ...]], Any]) -> Any:
-    """The value that the shard's runs have of a dimension along which the other study forks."""
-    study = shard.group.study
-    past = {} if study.branch is None else study.branch.past
-    own = path[-1] if path[0] == "past" else f"{Path(study.branch.store).stem}_{name}" if study.branch else name
-    if path == ("noise_seed",) and own not in past:
-        return structure.get(("study", path), study.noise_seed)
-    return structure.get(("branch", ("past", own)), past.get(own))
 
 
 def opened(store: str) -> Part:

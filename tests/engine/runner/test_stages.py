@@ -88,6 +88,30 @@ def test_forks_of_forks_begin_where_each_fork_ended():
     np.testing.assert_array_equal(more.params_V.sel(step=32).values, fork.params_V.sel(step=32).values)
 
 
+def test_what_takes_parameters_of_forks_has_their_dimensions():
+    trunk = {**COMMON, "init": {"kind": "normal", "std": [0.5, 1]}, "optimizers": [{"kind": "sgd", "lr": 0.05}]}
+    again = {"name": "again", "from": "fork", "keep": "params", "noise_seed": 3, "steps": 4}
+    mix = {"name": "mix", "from": "again", "keep": "params", "at": [0, 4], "steps": 2}
+    tree = thalweg.run(
+        {
+            "name": "f",
+            "stages": [
+                trunk,
+                {**FORK, "noise_seed": [1, 2]},
+                again,
+                mix,
+                {"name": "on", "from": "mix", "steps": 3, "record": {"every": 1}},
+            ],
+        }
+    )
+    fork, again, mix, on = (tree[f"{name}/sgd"].params_W for name in ("fork", "again", "mix", "on"))
+    assert again.dims[:4] == ("fork_at", "fork_noise_seed", "fork_std", "seed")
+    assert mix.dims[:2] == on.dims[:2] == ("at", "fork_at")
+    np.testing.assert_array_equal(again.isel(step=0).values, fork.isel(step=-1).values)
+    np.testing.assert_array_equal(mix.isel(step=0).values[1], again.isel(step=-1).values)
+    np.testing.assert_array_equal(on.isel(step=0).values, mix.isel(step=-1).values)
+
+
 @pytest.mark.parametrize("executor", ["array", "auto"])
 def test_statistics_of_forks_are_those_of_their_runs(executor):
     whole = thalweg.run(program(FORK), executor=executor)["fork/sgd"]
