@@ -158,7 +158,8 @@ class Study(Spec, metaclass=_InWords):
                     yield f"record.variables: {name} {why}"
 
     def _check_claims(self) -> Iterator[str]:
-        yield from wrong_claims(self.claims, {o.name: self.claim_names(o) for o in self.optimizers}, self.optimizers[0].name, self.steps)
+        known = {o.name: self.claim_names(o) for o in self.optimizers} if self.claims else {}
+        return wrong_claims(self.claims, known, self.optimizers[0].name, self.steps)
 
     def claim_names(self, optimizer: Optimizer) -> set[tuple[str, ...]]:
         """What a claim about this optimizer's runs may name, as paths; `schedule.decay` is also `decay`, where nothing else is."""

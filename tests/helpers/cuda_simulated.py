@@ -361,12 +361,20 @@ CASES = {
 }
 
 
+QUICK = tuple(
+    name
+    for name in CASES
+    if name
+    in ("rosenbrock adam", "river_valley sgd", "student_t in three dimensions, float32", "norms", "divergence", "launches", "stopped")
+    or name in (f"on a warp: {next(iter(SHARED))}, float64", "cbo of particles, float32", "swarm: stop early", "swarm_checkpoints")
+)
+"""Cases of `make test`; `make gpu-check` and `make verify` run all."""
 PARTS = 4
-"""Processes that all cases are given to, one after the other, so that two workers of pytest-xdist both find work."""
+"""Processes that all others are given to, one after the other, so that two workers of pytest-xdist both find work."""
 
 
 def part_of(name):
-    return list(CASES).index(name) * PARTS // len(CASES)
+    return 0 if name in QUICK else 1 + list(CASES).index(name) * PARTS // len(CASES)
 
 
 def main():

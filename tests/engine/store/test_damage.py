@@ -65,7 +65,7 @@ def one_of_each(out):
     return [name for name in last.values() if name != "zarr.json"]
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", STUDIES)
 def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every):
     """Each file of the store in turn, chunks of variables, statistics, states and coordinates, metadata of arrays and groups, but the root's."""
@@ -87,7 +87,7 @@ def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every)
         shutil.rmtree(out)
 
 
-@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"a": 1}', b"[", "half"])
 def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content, every):
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"

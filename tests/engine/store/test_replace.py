@@ -143,7 +143,7 @@ for at in sorted({*beside, *inside[:: max(1, len(inside) // int(sys.argv[4]))]})
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-@pytest.mark.parametrize("inside", [4, pytest.param(300, marks=pytest.mark.full)])
+@pytest.mark.parametrize("inside", [2, pytest.param(300, marks=pytest.mark.full)])
 def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, inside):
     """Every rename, removal, folder and file of the whole run, from the lock to the end."""
     (tmp_path / "f").mkdir()

@@ -6,7 +6,7 @@ import pytest
 
 if importlib.util.find_spec("numba_cuda") is None:
     pytest.skip("numba-cuda is not installed: pip install 'thalweg[test]'", allow_module_level=True)
-from helpers.cuda_programs_simulated import CASES, part_of
+from helpers.cuda_programs_simulated import CASES, QUICK, part_of
 from helpers.simulated import results_of
 
 
@@ -15,6 +15,6 @@ def results(tmp_path_factory):
     return results_of("helpers.cuda_programs_simulated", tmp_path_factory)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.full) for case in CASES])
 def test_the_simulated_device_agrees_with_the_processor(case, results):
     assert results(part_of(case))[case] == ""
