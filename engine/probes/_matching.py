@@ -16,7 +16,7 @@ import numpy as np
 from ...specs.errors import SpecError, suggest
 from ...specs.landscapes._tensor_landscape import ProgramLandscape
 from ...specs.landscapes.base import Landscape
-from ._definitions import values
+from ._features import values
 from ._hidden import Hidden, layers, of_program
 from ._view import View
 

@@ -1,13 +1,13 @@
 """How alike two runs are: their parameters, their features, their predictions."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from ...specs.errors import SpecError
 from ._compared import Compared, Couples, cosine, norms
-from ._definitions import definition, values
+from ._features import shape, values, why_not
 from .base import Array, Scene, View
 
 
@@ -49,7 +49,9 @@ class Pairs(Compared):
         return 1 + int(self.shared(scene) / 8)
 
     def numbers(self, scene: Scene) -> int:
-        held = sum(definition(land, text).size for land in scene.landscapes for text in (*self.features, *filter(None, [self.predictions])))
+        held = sum(
+            math.prod(shape(land, text)) for land in scene.landscapes for text in (*self.features, *filter(None, [self.predictions]))
+        )
         return int(2 * held + 4 * scene.dim * max(1.0, self.shared(scene)))
 
     def compare(self, view: View, couples: Couples) -> dict[str, Any]:
@@ -69,16 +71,14 @@ class Pairs(Compared):
 
 def _unlike(land: Any, field: str, text: str) -> str | None:
     """Why a definition cannot be compared over samples; None if it can."""
-    try:
-        node = definition(land, text, field)
-    except SpecError as error:
-        return str(error)
-    scores = field == "predictions"
-    if not (node.ndim in (1, 2) if scores else node.ndim > 1):
+    if why := why_not(land, text, field=field):
+        return why
+    found, scores = shape(land, text), field == "predictions"
+    if not (len(found) in (1, 2) if scores else len(found) > 1):
         wanted = "(samples, classes) or (samples,)" if scores else "(samples, features)"
-        return f"{field}: '{text:.60}' has the shape {node.shape}; it must be {wanted}"
-    if field == "features" and node.shape[0] < 2:
-        return f"features: '{text:.60}' has the shape {node.shape}; two samples or more are needed"
+        return f"{field}: '{text:.60}' has the shape {found}; it must be {wanted}"
+    if field == "features" and found[0] < 2:
+        return f"features: '{text:.60}' has the shape {found}; two samples or more are needed"
     return None
 
 

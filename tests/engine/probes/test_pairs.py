@@ -217,9 +217,9 @@ WRONG = [
     (NET, {**MATCH, "matching": "activations", "activations": ["z"]}, r"activations: name one definition for each of W1.1"),
     (NET, {**MATCH, "matching": "activations", "activations": ["a9"]}, "activations: the name 'a9' is not defined"),
     (NET, {"features": ["a9"]}, "features: the name 'a9' is not defined"),
-    (FLAT, {"features": ["x"]}, "features: needs a formula over tensors, and rosenbrock is none"),
+    (FLAT, {"features": ["x"]}, "features: needs a landscape that is a formula over tensors, and rosenbrock is none"),
     (NET, {"features": ["b1"]}, r"features: 'b1' has the shape \(5,\); it must be \(samples, features\)"),
-    (NET, {"predictions": "mean(z)"}, r"predictions: 'mean\(z\)' has the shape \(\); it must be \(samples, classes\) or \(samples,\)"),
+    (NET, {"predictions": "mean(z)"}, r"predictions: mean\(z\) is one number; features have a row for every sample"),
 ]
 
 
