@@ -81,6 +81,12 @@ class Group:
     def runs(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def work(self) -> int:
+        """Optimizer steps of all runs; of forks those after the step at which each begins."""
+        begins = self.study.branch.steps if self.study.branch else (0,)
+        return self.runs // len(begins) * sum(self.study.steps - t for t in begins)
+
     @cached_property
     def landscapes(self) -> list[Landscape]:
         return self.study.landscapes()
@@ -365,7 +371,7 @@ class Plan:
     @property
     def work(self) -> int:
         """Optimizer steps in all."""
-        return self.runs * (self.study.steps - self.study.first)
+        return sum(group.work for group in self.groups)
 
 
 def plan(study: Study) -> Plan:

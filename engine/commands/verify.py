@@ -78,7 +78,11 @@ def table(study: "Study | Stages", verdicts: "list[Verdict]") -> Table:
         Column("tolerance", tolerance, minor=True),
         Column("points", points, minor=True),
     )
-    return Table(columns, title=f"{study.name}: {study.title}", otherwise="a wider terminal shows them, --report FILE has them all")
+    return Table(
+        columns,
+        title=": ".join(filter(None, (study.name, study.title))),
+        otherwise="a wider terminal shows them, --report FILE has them all",
+    )
 
 
 def place(spec: str, out: str | None) -> str | None:

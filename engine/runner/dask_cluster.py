@@ -57,7 +57,7 @@ def distribute(
         shards = (
             (
                 (run_shard, text, fitted, name, g, k, executors[shard.group.name]),
-                (shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.group.study.first)),
+                (shard.group.name, shard.points * len(shard.seeds) * (shard.group.study.steps - shard.resolved.group.study.first)),
             )
             for g, k, shard in store.todo()
         )

@@ -48,8 +48,7 @@ class Live(Progress):
         self.seconds = dict.fromkeys((g.name for g in planned.groups), 0.0)
         self.curves: dict[str, Any] = {}
         self.steps = {g.name: g.study.steps for g in planned.groups}
-        work = {g.name: g.runs * (g.study.steps - g.study.first) for g in planned.groups}
-        self.tasks = {name: self.bars.add_task(printable(name), total=total, rate="", curve="") for name, total in work.items()}
+        self.tasks = {g.name: self.bars.add_task(printable(g.name), total=g.work, rate="", curve="") for g in planned.groups}
 
     def advanced(self, group: str, steps: int) -> None:
         task = self.tasks[group]

@@ -268,3 +268,8 @@ def test_what_does_not_fit_the_other_stage_is_told_before_anything_runs(case, tm
     with pytest.raises(SpecError) as error:
         check(tmp_path / "s.yaml")
     assert said in str(error.value), str(error.value)
+
+
+def test_the_work_of_forks_is_what_is_left_to_each(tmp_path):
+    (tmp_path / "s.yaml").write_text(HEAD + "- {name: fork, from: common, at: [0, 30], noise_seed: [1, 2], steps: 200}\n")
+    assert check(tmp_path / "s.yaml").work == 3 * 2 * (200 + 170)
