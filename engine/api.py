@@ -62,7 +62,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
 
 
 def run(
-    study: "Study | str | Path | dict[str, Any]",
+    study: "Study | Stages | str | Path | dict[str, Any]",
     out: "str | Path | None" = None,
     *,
     settings: Iterable[str] = (),
@@ -80,8 +80,8 @@ def run(
 
     Parameters
     ----------
-    study : path, name, mapping or Study
-        A study file, a bundled study, plain data, or a Study.
+    study : path, name, mapping, Study or Stages
+        A study file, a bundled study, plain data, or what was read of one.
     out : path or URL, optional
         The store that results are written to, shard by shard; a URL is one that fsspec knows (s3://bucket/name.zarr). By default they
         are kept in memory.

@@ -15,7 +15,7 @@ import numpy as np
 from ....specs.errors import SpecError
 from ....specs.formulas import value
 from ....specs.init import ByVariable, FanIn, File, Mix, Normal, Orthogonal, Point, Solution, Sphere, Uniform
-from ....specs.sweep import NumberFormula
+from ....specs.sweep import NumberFormula, resolved
 from ...store.matched import stored_points
 from .. import philox
 from .start_file import start_from_file
@@ -125,7 +125,7 @@ def mixed(simulation: "Simulation", init: Mix, p: dict[str, Any], shape: tuple[i
             whole = Piece(slice(None), simulation.dim, tuple(land.blocks.values()))
             part = xp.astype(start_of_piece(simulation, land.start(), fields, whole, shape, first), xp.float64)
         else:
-            found = stored_points(one, simulation.shard, init.at)
+            found = stored_points(one, simulation.shard, resolved(init.at))
             if found.shape[-1] != simulation.dim:
                 raise SpecError(f"init: {one.store} has points of {found.shape[-1]} components; the landscape has {simulation.dim}")
             part = xp.asarray(found.reshape(*found.shape[:2], *(1,) * (len(shape) - 3), simulation.dim))
