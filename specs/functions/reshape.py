@@ -1,4 +1,4 @@
-"""reshape(x, sizes...): the same entries in another shape, in the order of rows."""
+"""reshape(x, [sizes]): the same entries in another shape, in the order of rows."""
 
 import math
 from typing import Any
