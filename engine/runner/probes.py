@@ -1,7 +1,8 @@
 """Drives the probes of a store: piece by piece, in threads, into the store. What is complete stays, so a run that was cut off goes on."""
 
+import functools
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..progress import Progress
 from ..store.look import Look, Piece
 from ..store.probes import stored_looks, todo, write
 from ..store.store import Store
-from .threads import Cancelled, collect, how_to_go_on, stopped
+from .threads import Cancelled, do_all, how_to_go_on, stopped
 
 
 def probe_runs(store: Store, progress: Progress | None = None, threads: int | None = None, wanted: list[Look] | None = None) -> None:
@@ -31,18 +32,7 @@ def drive_pieces(pieces: list[Piece], store: Store, progress: Progress | None = 
         return
     most, over = max(1, min(threads or cores(), len(pieces))), threading.Event()
     with threadpool_limits(limits=1), ThreadPoolExecutor(most) as pool:
-        waiting: set[Future[None]] = set()
-        try:
-            for piece in pieces:
-                if len(waiting) >= 2 * most:
-                    waiting = collect(waiting)
-                waiting.add(pool.submit(_work, piece, store, over, progress))
-            while waiting:
-                waiting = collect(waiting)
-        except BaseException:
-            over.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        do_all((functools.partial(_work, piece, store, over, progress) for piece in pieces), pool, most, over)
 
 
 def _work(piece: Piece, store: Store, over: threading.Event, progress: Progress | None) -> None:

@@ -8,7 +8,7 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -101,23 +101,29 @@ def drive(
         ThreadPoolExecutor(workers) as pool,
         ThreadPoolExecutor(workers) as writers,
     ):
-        waiting: set[Future[None]] = set()
-        try:
-            for shard in todo:
-                if len(waiting) >= 2 * workers:
-                    waiting = collect(waiting)
-                run = ShardRun(shard, executors[shard.group.name], max(1, most // workers), kernels, store, writers, over, progress)
-                waiting.add(pool.submit(run))
-            while waiting:
+        each = max(1, most // workers)
+        runs = (ShardRun(shard, executors[shard.group.name], each, kernels, store, writers, over, progress) for shard in todo)
+        do_all(runs, pool, workers, over)
+
+
+def do_all(work: Iterable[Callable[[], None]], pool: ThreadPoolExecutor, workers: int, over: threading.Event) -> None:
+    """Do this work in the pool's threads, handing out a little ahead; what one raises ends all, and sets `over`."""
+    waiting: set[Future[None]] = set()
+    try:
+        for one in work:
+            if len(waiting) >= 2 * workers:
                 waiting = collect(waiting)
-        except BaseException:
-            over.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            waiting.add(pool.submit(one))
+        while waiting:
+            waiting = collect(waiting)
+    except BaseException:
+        over.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def collect(waiting: set[Future[None]]) -> set[Future[None]]:
-    """Wait for the next shards to end; returns those still running, raises what a shard raised."""
+    """Wait for the next to end; returns those still running, raises what one raised."""
     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()
