@@ -250,6 +250,15 @@ def files_of(store: Path) -> dict[str, bytes]:
     return {str(p.relative_to(store)): p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file() and p.name != "zarr.json"}
 
 
+@pytest.mark.full
+def test_workers_make_the_same_stages_and_probes(tmp_path):
+    path = _written(tmp_path, program({**FORK, "noise_seed": [1, 2]}, probes=[{"kind": "spectrum", "stage": "fork"}]))
+    ran = CliRunner().invoke(app, ["run", str(path), "-o", str(tmp_path / "a.zarr"), "--workers", "2", "-q"])
+    assert ran.exit_code == 0, ran.output
+    thalweg.run(path, tmp_path / "b.zarr")
+    assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
+
+
 KILLED = """
 import sys, thalweg
 from thalweg.specs.stages import Stages
