@@ -285,7 +285,7 @@ def _functions():
 @pytest.mark.parametrize("text", ALL, ids=lambda text: repr(text[:50]))
 def test_a_wrong_formula_is_refused_in_one_line_that_says_what_is_wrong(text):
     said = refused(text)
-    assert any(seconds(text) < 4 for _ in range(3))  # a second on a quiet machine; what is not refused takes minutes
+    assert any(seconds(text) < 1 for _ in range(10))  # the machine may be busy
     assert "\n" not in said
     assert said.startswith(("value: ", "define."))
     assert said.isprintable()
