@@ -25,7 +25,15 @@ GALLERY = Path(__file__).parent / "studies"
 
 def gallery() -> dict[str, Path]:
     """The bundled studies by name."""
-    return {path.stem: path for path in sorted(GALLERY.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(GALLERY.glob("*/*.yaml"), key=lambda path: path.stem)}
+
+
+def systems() -> dict[str, list[str]]:
+    """The names of the bundled studies by system: a folder of studies that belong together."""
+    made: dict[str, list[str]] = {}
+    for name, path in gallery().items():
+        made.setdefault(path.parent.name, []).append(name)
+    return dict(sorted(made.items()))
 
 
 def find_study(given: str | Path) -> Path:

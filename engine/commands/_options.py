@@ -19,6 +19,16 @@ def studies(incomplete: str) -> list[str]:
     return [*bundled(incomplete), *(str(path) for path in sorted(Path().glob("*.y*ml")) if path.name.startswith(incomplete))]
 
 
+def studies_and_systems(incomplete: str) -> list[str]:
+    """What can be verified: systems, bundled studies, YAML files and stores of this folder."""
+    from pathlib import Path
+
+    from ...specs.load import systems
+
+    stores = [str(path) for path in sorted(Path().glob("*.zarr")) if path.name.startswith(incomplete)]
+    return [*(name for name in ("all", *systems()) if name.startswith(incomplete)), *studies(incomplete), *stores]
+
+
 Spec = Annotated[
     str,
     typer.Argument(metavar="SPEC", autocompletion=studies, help="A YAML study, or the name of a bundled one (thalweg list studies)."),

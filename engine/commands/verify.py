@@ -7,7 +7,7 @@ import typer
 
 from ..text.sizes import duration
 from ..text.tables import Column, Table, console
-from ._options import Settings
+from ._options import Settings, studies_and_systems
 from ._say import command, say, to_look_at
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def verify(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Studies (paths or bundled names), `all` bundled ones, or stores.")],
+    specs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPEC...",
+            autocompletion=studies_and_systems,
+            help="Studies (paths or bundled names), systems (folders of bundled ones), `all`, or stores.",
+        ),
+    ],
     settings: Settings = None,
     quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
@@ -31,7 +38,6 @@ def verify(
     import time
 
     from ...specs.errors import SpecError, StoreError
-    from ...specs.load import gallery
     from ..api import verify_study
     from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown
     from ..text.whole_file import write_whole
@@ -39,7 +45,7 @@ def verify(
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
     terminal, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
-    studies, without_claims = [*gallery()] if specs == ["all"] else specs, []
+    studies, without_claims = members(specs), []
     for spec in studies:
         began = time.perf_counter()
         study, judged = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
@@ -61,6 +67,17 @@ def verify(
         raise SpecError(f"{', '.join(without_claims)}: nothing to verify, there are no claims; write `claims:`, or give --allow-none")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):
         raise typer.Exit(1)
+
+
+def members(specs: list[str]) -> list[str]:
+    """What is named, with the studies of a system in place of its name. A file, a store or a study goes before a system of its name."""
+    from ...specs.load import gallery, systems
+
+    groups = {"all": [*gallery()], **systems()}
+    chosen = [
+        name for spec in specs for name in (groups.get(spec, [spec]) if spec not in gallery() and not Path(spec).exists() else [spec])
+    ]
+    return [*dict.fromkeys(chosen)]
 
 
 def table(study: "Study | Stages", verdicts: "list[Verdict]") -> Table:
