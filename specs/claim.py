@@ -28,7 +28,22 @@ from .names import for_parser, parse_expression
 FUNCTIONS = (
     *("mean", "median", "min", "max", "std", "var", "sum", "quantile", "fraction", "argmin", "argmax", "at_argmin"),
     *("initial", "final", "at", "head", "tail", "first_time_below", "first_time_above", "time_to_stay_below"),
-    *("slope", "correlation", "diff", "cumsum", "norm", "dot", "component", "select", "or_inf", "or_zero", "shift"),
+    *(
+        "slope",
+        "fit",
+        "vertex",
+        "convexity",
+        "correlation",
+        "diff",
+        "cumsum",
+        "norm",
+        "dot",
+        "component",
+        "select",
+        "or_inf",
+        "or_zero",
+        "shift",
+    ),
     *(
         "abs",
         "sqrt",

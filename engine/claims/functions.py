@@ -12,7 +12,8 @@ other reductions of 'seed' estimate something.
     these and first_time_... go along probe_step
     first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level, records): below from then
     on, or for so many records
-    slope(y, x, dim): least squares   correlation(x, y, dim)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
+    slope(y, x, dim): least squares   correlation(x, y, dims)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
+    fit(y, x, dim, form, number), vertex(y, dim): argmin between the values, convexity(y, dim): fit.py
     shift(x, k): the value k records before, NaN at the start
     component(x, k): the k-th along the last dimension   select(x, lr=0.1)   or_inf(x): NaN becomes infinity
 """
@@ -27,10 +28,11 @@ import numpy as np
 from ...specs.errors import SpecError
 from ...specs.lengths import as_written
 from ...specs.probe import STEP as PROBED
+from .fit import convexity, fit, vertex
 
 VARIANT = "__variant__"
 """The dimension along which a reduction of the seeds has several values at once (intervals.py). No function takes it away."""
-LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation", "or_zero")
+LOOK_PAST = ("min", "max", "argmin", "argmax", "at_argmin", "correlation", "or_zero", "vertex")
 CONDITIONAL = ("where", "fraction", "min", "max")
 """Functions that take conditions as such; to all others they are the numbers 0 and 1."""
 FACTS = ("min", "max", "argmin", "argmax", "at_argmin", "select")
@@ -151,10 +153,12 @@ def slope(y: Any, x: Any, dim: str) -> Any:
     return (dx * y).sum(dim, skipna=False) / (dx * dx).sum(dim)
 
 
-def correlation(x: Any, y: Any, dim: str) -> Any:
+def correlation(x: Any, y: Any, dims: Any) -> Any:
+    """Pearson's, over one dimension or over a grid of several. Raises SpecError where neither has a dimension."""
     import xarray
 
-    return xarray.corr(x, y, dim)
+    together = xarray.broadcast(x, y)
+    return xarray.corr(*together, dims_of(together[0], dims))
 
 
 def norm(x: Any, dims: Any = None) -> Any:
@@ -228,6 +232,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "time_to_stay_below": time_to_stay_below,
     "slope": slope,
     "correlation": correlation,
+    "fit": fit,
+    "vertex": vertex,
+    "convexity": convexity,
     "shift": lambda x, records: x.shift(step=int(records)),
     "diff": lambda x, dim: x.diff(dim),
     "cumsum": lambda x, dim: x.cumsum(dim),

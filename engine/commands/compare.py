@@ -16,6 +16,9 @@ def compare(
         str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, performance, data, ...: thalweg list views.")
     ] = "",
     target: Annotated[list[float] | None, typer.Option(metavar="LOSS", help="A loss to reach, for the view targets; repeatable.")] = None,
+    field: Annotated[
+        str, typer.Option(metavar="NAME", help="A swept hyperparameter, for the views sensitivity and fit; lr if not given.")
+    ] = "",
     format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,
 ) -> None:
@@ -30,7 +33,7 @@ def compare(
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")
     trees = [open_run(store) for store in stores]
-    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target)
+    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target, field=field)
     if format == "table" and out is None:
         console().print(table(made))
         further = further_view(made) if len({json.loads(tree.attrs.get("study", "{}")).get("root_seed") for tree in trees}) == 1 else ""

@@ -10,7 +10,7 @@ from .entries import entries
 from .views import VIEWS
 
 
-def compare(*sources: Any, view: str = "final", target: "float | Sequence[float] | None" = None) -> Any:
+def compare(*sources: Any, view: str = "final", target: "float | Sequence[float] | None" = None, field: str = "") -> Any:
     """Every optimizer at the best point of its sweep, as an xarray.Dataset; problems in their order, the lowest median first.
 
     `sources` are stores (paths) or opened ones (xarray.DataTree). Hyperparameters are chosen on the seeds with an even number, and
@@ -19,22 +19,37 @@ def compare(*sources: Any, view: str = "final", target: "float | Sequence[float]
     one problem are told apart as study/group.
 
     Views: `final` (the loss at the end: median, its 95 % interval, quartiles, numbers of runs), `targets` (expected running time and
-    success rate for `target`, a loss or several), `ecdf`, `performance`, `data` (profiles), `sensitivity` (to the learning rate),
-    `pairs` (tests between optimizers), `ranks` (across problems). The files of engine/comparison/views/ have the
-    definitions, docs/compare.md how to read them.
+    success rate for `target`, a loss or several), `ecdf`, `performance`, `data` (profiles), `sensitivity` (to `field`, the learning rate
+    if not given), `fit` (power laws of the best value of `field`), `pairs` (tests between optimizers), `ranks` (across problems). The files
+    of engine/comparison/views/ have the definitions, docs/compare.md how to read them.
 
-    Raises StoreError for a path that is no store, SpecError where nothing was given, no loss was recorded, or a view lacks what it needs.
+    Parameters
+    ----------
+    sources : stores (paths) or opened ones.
+    view : the view's name, as `thalweg list views` has it.
+    target : a loss to reach or several, for the view targets.
+    field : a swept hyperparameter, for the views sensitivity and fit.
+
+    Returns
+    -------
+    xarray.Dataset : the view's numbers.
+
+    Raises
+    ------
+    StoreError : for a path that is no store.
+    SpecError : where nothing was given, no loss was recorded, or a view lacks what it needs.
     """
     try:
         module = VIEWS.load(view)
     except (LookupError, ImportError) as error:
         raise SpecError(f"compare: {error.args[0]}") from None
     wanted = [] if target is None else [float(t) for t in ([target] if isinstance(target, (int, float)) else target)]
-    takes = "targets" in inspect.signature(module.view).parameters
-    if wanted and not takes:
+    takes = inspect.signature(module.view).parameters
+    if wanted and "targets" not in takes:
         raise SpecError(f"compare: a target belongs to the view targets, not to {view}")
+    if field and "field" not in takes:
+        raise SpecError(f"compare: a field belongs to the views sensitivity and fit, not to {view}")
     if not all(map(math.isfinite, wanted)):
         raise SpecError(f"compare: a target must be a finite number; given: {', '.join(map(str, wanted))}")
-    found = entries(sources)
-    made = module.view(found, targets=wanted) if takes else module.view(found)
-    return made.assign_attrs(view=view)
+    options: dict[str, Any] = {"targets": wanted} if "targets" in takes else {}
+    return module.view(entries(sources), **options, **({"field": field} if field else {})).assign_attrs(view=view)
