@@ -33,10 +33,11 @@ def stored_looks(root: Any, plan: Plan) -> list[Look]:
 def _kept(root: Any, group: Group) -> dict[str, Probe]:
     """The probes below a group by name, as they are kept beside what they stored."""
     path = f"{group.name}/{FOLDER}"
-    if path not in root:
+    below = root.get(path)
+    if below is None or not hasattr(below, "groups"):  # nothing, or an observable of that name
         return {}
     made = {}
-    for name, node in sorted(root[path].groups()):
+    for name, node in sorted(below.groups()):
         if DONE not in node:  # it was cut off while it was laid out, or removed
             continue
         try:

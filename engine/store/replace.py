@@ -26,6 +26,10 @@ from .zarr_stores import zarr_store
 
 CHUNK = re.compile(r"zarr\.json|c(/\d+)*")
 """What an array consists of."""
+ARRAY = ("long_name", "units")
+"""Attributes that every array of thalweg has."""
+BESIDE = re.compile(r"\.(?P<stage>.+)\.(lock|checkpoints)")
+"""What lies beside a stage while it runs, and stays where it was killed."""
 SHOWN = 5
 """Files that a message names."""
 
@@ -123,13 +127,17 @@ def foreign_keys(keys: Iterable[str], groups: Iterable[str], read: Callable[[str
         if (
             in_a_group
             and rest.startswith(f"{FOLDER}/")
+            and not marked(f"{group}/{FOLDER}/zarr.json", *ARRAY)
             and marked(f"{group}/{'/'.join(rest.split('/')[:2])}/zarr.json", "probe") is not False
         ):
             group, rest = f"{group}/{'/'.join(rest.split('/')[:2])}", "/".join(rest.split("/")[2:])
             if rest == "zarr.json":
                 continue
         array, _, inner = rest.partition("/")
-        if in_a_group and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", "long_name", "units") is not False:
+        if in_a_group and inner and CHUNK.fullmatch(inner) and marked(f"{group}/{array}/zarr.json", *ARRAY) is not False:
+            continue
+        beside = BESIDE.fullmatch(group)
+        if beside and beside["stage"] not in known and marked(f"{beside['stage']}/zarr.json", "thalweg_format"):
             continue
         others.append(key)
     for stage, inner_keys in stages.items():
