@@ -1,13 +1,17 @@
-"""Every bundled study runs from the command line into a store, and none of its claims fails in its small version.
+"""Every bundled study runs from the command line into a store, none of its claims fails in its small version, and every one that passes fails
+with a wrong constant.
 
-Those whose small version computes for more than ten seconds are left to `make claims`, which runs and prints all of them.
+Those whose small version computes for more than ten seconds are left to `make verify`; `make claims` runs and prints all of them.
 """
 
 import pytest
-from thalweg.engine.api import verify_study
-from thalweg.engine.claims.verdict import FAILED, lines
+from thalweg.engine.api import run
+from thalweg.engine.claims.evaluate import Results
+from thalweg.engine.claims.stages import across
+from thalweg.engine.claims.verdict import FAILED, PASSED, judge, lines
 from thalweg.engine.cli import app
-from thalweg.specs.load import gallery
+from thalweg.specs.load import gallery, load
+from thalweg.specs.stages import Stages
 from typer.testing import CliRunner
 
 LONG = {
@@ -36,11 +40,33 @@ def test_the_long_ones_are_there():
     assert set(gallery()) > LONG
 
 
-@pytest.mark.parametrize("name", [name for name in gallery() if name not in LONG])
-def test_no_claim_fails_in_the_small_version(name):
-    _, verdicts = verify_study(name, quick=True)
-    failed = [" ".join(line) for line in lines(verdicts) if line[0] == FAILED]
+def claims_of(name):
+    """(claim, what it is judged on) of a study's small version."""
+    study = load(name, quick=True)
+    tree = run(study)
+    if not isinstance(study, Stages):
+        results = Results(tree, study)
+        return [(claim, results) for claim in study.claims]
+    own = [(claim, Results(tree[stage.name], stage.study)) for stage in study.stages for claim in stage.study.claims]
+    return own + [(claim, across(tree, study, claim)) for claim in study.claims]
+
+
+def wrong(claim):
+    """The claim with its constant off by five tolerances; the opposite of one that is a bound."""
+    if claim.expected is None:
+        return claim.model_copy(update={"less_than": claim.greater_than, "greater_than": claim.less_than})
+    off = f"({claim.expected})*(1 + 5*({claim.rtol}))" if claim.rtol else f"({claim.expected}) + 5*({claim.atol})"
+    return claim.model_copy(update={"expected": off})
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.full) if name in LONG else name for name in gallery()])
+def test_no_claim_fails_in_the_small_version_and_all_that_pass_fail_with_a_wrong_constant(name):
+    verdicts = [(judge(claim, results), judge(wrong(claim), results)) for claim, results in claims_of(name)]
+    assert verdicts
+    failed = [" ".join(line) for line in lines([right for right, _ in verdicts]) if line[0] == FAILED]
     assert not failed, "\n".join(failed)
+    passed = [" ".join(line) for right, other in verdicts if right.verdict == PASSED and other.verdict != FAILED for line in lines([other])]
+    assert not passed, "these claims hold with a wrong constant, too:\n" + "\n".join(passed)
 
 
 @pytest.mark.parametrize("name", gallery())
