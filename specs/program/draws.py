@@ -49,7 +49,8 @@ def _uniform(z: Any, xp: Any) -> Any:
 
 
 def _sphere(z: Any, xp: Any) -> Any:
-    return z / xp.sqrt(xp.sum(z * z, axis=tuple(range(1 - z.ndim, 0)), keepdims=True))
+    norm = xp.sqrt(xp.sum(z * z, axis=tuple(range(1 - z.ndim, 0)), keepdims=True))
+    return z / xp.where(norm > 0, norm, 1)  # zeros stand for samples while shapes are found out
 
 
 def _orthogonal(z: Any, xp: Any) -> Any:
