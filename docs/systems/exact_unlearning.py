@@ -10,7 +10,8 @@ def draw(axes):
     for k, lr in enumerate(retain.lr.values):
         axes[0].semilogy(retain.step, retain.distance.sel(lr=lr).mean("seed"), color=f"C{k}", label=f"retained data, rate {lr:g}")
         axes[0].semilogy(match.step, match.distance.sel(lr=lr).mean("seed"), "--", color=f"C{k}", label=f"matching, rate {lr:g}")
-    axes[0].set(xlabel="step", ylabel="distance to the oracle's outputs", title="forgetting the class 3")
+    axes[0].set(xlabel="step", ylabel="distance to the oracle's outputs", ylim=(1e-7, 2), title="forgetting the class 3")
+    axes[0].legend(frameon=False, fontsize=8, loc="upper right", ncol=2)
     half = retain.step >= retain.step[-1] / 2
     level, rates = retain.distance.isel(step=half).mean(["seed", "step"]), np.geomspace(retain.lr[0], retain.lr[-1], 50)
     axes[1].loglog(retain.lr, level, "o", color="C0", label="retained data")

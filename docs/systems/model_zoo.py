@@ -14,3 +14,5 @@ def draw(axes):
     axes[0].set(xlabel="learning rate (temperature)", ylabel="training loss", title="load and temperature")
     axes[1].set(xlabel="learning rate (temperature)", ylabel="mean barrier between seeds", xscale="log", title="curves join wide networks")
     axes[1].set_yscale("symlog", linthresh=0.05)
+    axes[1].set_ylim(-0.005, 100)
+    axes[1].legend(frameon=False, fontsize=8, loc="upper left", ncol=2)

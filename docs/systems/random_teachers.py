@@ -4,7 +4,7 @@ import thalweg
 
 
 def draw(axes):
-    runs = thalweg.run("random_teacher", settings=["seeds=8", "student.steps=600", "student.record.every=50"])["student/adam"].to_dataset()
+    runs = thalweg.run("random_teacher", settings=["seeds=12", "student.record.every=25"])["student/adam"].to_dataset()
     for k, (structured, name) in enumerate(((1, "digits"), (0, "noise"))):
         run = runs.sel(structured=structured)
         axes[0].semilogy(run.step, run.loss.mean("seed"), color=f"C{k}", label=name)

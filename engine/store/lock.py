@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ...specs.errors import StoreError
 from .location import PARTIAL, aside, filesystem, has_metadata, path_of, reached, real, remote
-from .replace import settle
 
 
 @contextmanager
@@ -32,6 +31,8 @@ def locked(target: "str | Path | None") -> Iterator[None]:
         raise StoreError(f"{target}: {_why_not_locked(file, error)}") from None
     try:
         if any(map(os.path.lexists, aside(target)[1:])):
+            from .replace import settle
+
             with reached(target, "written"):
                 settle(target)
         yield
