@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 import gc
 import io
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,16 @@ app = typer.Typer(
 )
 for name, module in modules().items():
     app.command(name)(load(name, module))
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Simulate optimizers on landscapes: YAML studies in, labelled trajectories out."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        say(f"thalweg {version_of('thalweg')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -180,11 +180,11 @@ def test_links_to_sources_lead_to_the_whole_doi(monkeypatch):
 def test_the_reference_has_a_meaning_for_every_field(registry, monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     from generate.fields import table
-    from generate.meanings import meaning
+    from thalweg.engine.text.meanings import meaning
 
     for owner in [Study, *(registry.load(kind) for kind in registry.kinds())]:
         missing = [name for name in owner.model_fields if name != "kind" and not meaning(owner, name)]
-        assert not missing, f"{owner.__name__}: give {missing} a description=, or a line in docs/generate/meanings.py"
+        assert not missing, f"{owner.__name__}: give {missing} a description=, or a line in engine/text/meanings.py"
         assert table(owner).count("\n") >= 1 or len(owner.model_fields) <= 1
 
 

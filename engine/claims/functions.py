@@ -6,16 +6,7 @@ past NaN, and a claim fails where they look past a diverged run, or where it cou
 all of them leave diverged runs out. A condition is false of NaN. `min`, `max`, `argmin` over 'seed' are facts about these very seeds; all
 other reductions of 'seed' estimate something.
 
-    mean median min max std var sum (x, dims)   quantile(x, q, dims)   fraction(condition, dims): of all runs, diverged ones too
-    argmin argmax (x, dim): the coordinate there          at_argmin(y, x, dim): y where x is smallest
-    initial final (x)   at(x, step)   head tail (x, f): records of the first, last fraction f of the steps; of what a probe stored, all
-    these and first_time_... go along probe_step
-    first_time_below first_time_above (x, level): a step, infinity if never   time_to_stay_below(x, level, records): below from then
-    on, or for so many records
-    slope(y, x, dim): least squares   correlation(x, y, dims)   diff cumsum (x, dim)   norm(x, dims)   dot(x, y, dim)
-    fit(y, x, dim, form, number), vertex(y, dim): argmin between the values, convexity(y, dim): fit.py
-    shift(x, k): the value k records before, NaN at the start
-    component(x, k): the k-th along the last dimension   select(x, lr=0.1)   or_inf(x): NaN becomes infinity
+CALLS below has every function with what it gives; `thalweg show NAME` prints it.
 """
 
 import functools
@@ -248,3 +239,69 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: elementwise(getattr(np, name)) for name in ("sign", "floor", "minimum", "maximum", "isfinite")},
     "where": conditional,
 }
+
+OVER = "over the dimensions named (a text or a list of texts); over all if none are named"
+ENTRY = "of every entry"
+CALLS: Mapping[str, str] = {
+    **{
+        name: f"{name}(x, dims): {words} {OVER}"
+        for name, words in {
+            "mean": "the mean",
+            "median": "the median",
+            "min": "the smallest value",
+            "max": "the largest value",
+            "sum": "the sum",
+            "std": "the standard deviation (n - 1)",
+            "var": "the variance (n - 1)",
+        }.items()
+    },
+    "quantile": f"quantile(x, q, dims): the q-quantile, linear between order statistics, {OVER}",
+    "fraction": f"fraction(condition, dims): the share for which a condition holds, of all runs, diverged ones too, {OVER}",
+    "argmin": "argmin(x, dim): the coordinate at which x is smallest",
+    "argmax": "argmax(x, dim): the coordinate at which x is largest",
+    "at_argmin": "at_argmin(y, x, dim): y where x is smallest",
+    "initial": "initial(x): the first record, or the first step that a probe looked at",
+    "final": "final(x): the last record, or the last step that a probe looked at",
+    "at": "at(x, step): the record of this step",
+    "head": "head(x, fraction): the records of the first fraction of the steps",
+    "tail": "tail(x, fraction): the records of the last fraction of the steps",
+    "first_time_below": "first_time_below(x, level): the first recorded step at which x is below the level, infinity if never",
+    "first_time_above": "first_time_above(x, level): the first recorded step at which x is above the level, infinity if never",
+    "time_to_stay_below": "time_to_stay_below(x, level, records=0): the step from which x stays below, to the end or for so many records",
+    "slope": "slope(y, x, dim): the slope of the least-squares line of y over x",
+    "fit": "fit(y, x, dim, form='line', number): a number of a least-squares line, power law or parabola (in log x); engine/claims/fit.py",
+    "vertex": "vertex(y, dim): where y is lowest between the values of a dimension, by a parabola through the lowest and its neighbours",
+    "convexity": "convexity(y, dim): the smallest second divided difference; convex where it is not negative",
+    "correlation": "correlation(x, y, dims): Pearson's correlation, over one dimension or several",
+    "shift": "shift(x, k): the value k records before, NaN at the start",
+    "diff": "diff(x, dim): differences of neighbours along a dimension",
+    "cumsum": "cumsum(x, dim): running sums along a dimension",
+    "norm": f"norm(x, dims): the root of the sum of squares {OVER}",
+    "dot": "dot(x, y, dim): the sum of products along a dimension",
+    "component": "component(x, k): the k-th entry along the last dimension",
+    "select": "select(x, lr=0.1): x at this value of a swept field",
+    "or_inf": "or_inf(x): x, infinity where it is NaN",
+    "or_zero": "or_zero(x): x, 0 where it is NaN",
+    **{
+        name: f"{name}(x): {words} {ENTRY}"
+        for name, words in {
+            "abs": "the absolute value",
+            "sqrt": "the square root",
+            "exp": "the exponential",
+            "log": "the natural logarithm",
+            "log10": "the logarithm to base 10",
+            "sin": "the sine",
+            "cos": "the cosine",
+            "tan": "the tangent",
+            "tanh": "the hyperbolic tangent",
+            "arctan": "the arcus tangent",
+            "sign": "-1, 0 or 1: the sign",
+            "floor": "the largest whole number not above it,",
+            "isfinite": "whether it is neither NaN nor infinite,",
+        }.items()
+    },
+    "minimum": "minimum(x, y): the smaller of two, entry by entry",
+    "maximum": "maximum(x, y): the larger of two, entry by entry",
+    "where": "where(condition, x, y): x where the condition holds, y elsewhere",
+}
+"""Every function as it is called, and what it gives."""

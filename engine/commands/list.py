@@ -36,7 +36,7 @@ def list(
         for title, units in (_systems(paper) if name == "studies" else {name: known[name]()}).items():
             names = Column(title, [*units], name=True, styles=["bold"] * len(units))
             console().print(Table([names, Column("", [*units.values()], text=True)], title=title, headings=False))
-    say("next: thalweg new NAME, thalweg run STUDY, thalweg verify SYSTEM")
+    say("next: thalweg new NAME, thalweg show NAME, thalweg run STUDY, thalweg verify SYSTEM")
 
 
 def _units(registry: str) -> Any:

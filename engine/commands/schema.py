@@ -4,7 +4,7 @@ import json
 
 
 def schema() -> None:
-    """Print the JSON Schema of a study, for editors that complete and check YAML."""
-    from ...specs.study import Study
+    """Print the JSON Schema of a study file, for editors that complete and check YAML."""
+    from ...specs.schema import file_schema
 
-    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}, indent=2))
+    print(json.dumps(file_schema(), indent=2))

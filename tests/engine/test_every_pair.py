@@ -53,6 +53,8 @@ def grounds():
     made = {}
     for name, path in gallery().items():
         data = read_yaml(path.read_bytes(), name).data
+        if "stages" in data:
+            continue
         land, init = small(data["landscape"]), data.get("init")
         init = (
             {key: value if key in ("at", "mean") else one_value(value) for key, value in init.items()} if isinstance(init, dict) else init

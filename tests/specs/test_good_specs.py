@@ -2,7 +2,9 @@
 
 import jsonschema
 import pytest
-from thalweg.specs.load import gallery, load_study, read_yaml
+from thalweg.specs.load import gallery, load, load_study, read_yaml
+from thalweg.specs.schema import file_schema
+from thalweg.specs.stages import Stages
 from thalweg.specs.study import Study
 
 EXAMPLE = """
@@ -60,7 +62,12 @@ def test_the_whole_format_loads(example):
 
 @pytest.mark.parametrize("name", ["example", *gallery()])
 def test_a_study_survives_json(name, example):
-    study = load_study(example if name == "example" else name)
+    loaded = load(example if name == "example" else name)
+    for study in [stage.study for stage in loaded.stages] if isinstance(loaded, Stages) else [loaded]:
+        survives_json(study)
+
+
+def survives_json(study):
     assert Study.model_validate(study.model_dump(mode="json")) == study
     assert Study.model_validate_json(study.model_dump_json()) == study
 
@@ -83,7 +90,7 @@ def test_settings_change_one_value(example, setting, read, wanted):
 
 
 def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not(example):
-    schema = Study.model_json_schema()
+    schema = file_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     texts = [EXAMPLE, *(path.read_text() for path in gallery().values())]
@@ -95,5 +102,9 @@ def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not(example):
         {**data, "steps": "many"},
         {**data, "precision": "float16"},
         {k: v for k, v in data.items() if k != "steps"},
+        {"name": "s", "stages": []},
+        {"name": "s", "stages": [{"name": "a", "form": "b"}]},
+        {"name": "s", "stages": [{"name": "a", "keep": "all"}]},
+        {"stages": [{"name": "a"}]},
     ):
         assert list(validator.iter_errors(wrong))

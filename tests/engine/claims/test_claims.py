@@ -10,11 +10,12 @@ from thalweg.engine import api
 from thalweg.engine.api import verify_study
 from thalweg.engine.claims import functions
 from thalweg.engine.claims.evaluate import Results
-from thalweg.engine.claims.trial import try_claims
+from thalweg.engine.claims.trial import try_claims, try_claims_across
 from thalweg.engine.claims.verdict import verify
 from thalweg.specs.claim import FUNCTIONS, parse_claim
 from thalweg.specs.errors import SpecError, StoreError
-from thalweg.specs.load import gallery, load_study
+from thalweg.specs.load import gallery, load, load_study
+from thalweg.specs.stages import Stages
 
 STUDY = {
     "name": "made",
@@ -331,4 +332,5 @@ def test_a_claim_that_cannot_be_evaluated_is_told_before_anything_runs(monkeypat
 
 @pytest.mark.parametrize("name", gallery())
 def test_the_bundled_claims_fit_what_their_studies_record(name):
-    try_claims(load_study(name))
+    study = load(name)
+    (try_claims_across if isinstance(study, Stages) else try_claims)(study)
