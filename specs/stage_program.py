@@ -31,6 +31,10 @@ class Program(StageFile):
         if not isinstance(listed, list) or not listed:
             self.fail(("stages",), "stages: must be a list of at least one stage")
         self.stop()
+        for one in listed:
+            for key, value, _, _ in self.settings:
+                if isinstance(one, dict) and key == f"{one.get('name')}.at":
+                    one["at"] = copy.deepcopy(value)
         for k, one in enumerate(listed):
             self.check_keys(k, one)
         self.check_file(data)
@@ -88,6 +92,8 @@ class Program(StageFile):
             return
         for key, value, shown, place in self.settings:
             head, _, rest = key.partition(".")
+            if rest == "at" and head == one["name"]:
+                continue  # which the stage has since the file was read
             if rest and head in (name, one["name"]):
                 self.change(source, rest, value, shown, place)
             elif head not in self.heads():

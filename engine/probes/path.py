@@ -23,6 +23,8 @@ TAKEN = (
     "alpha",
     "point",
     "pair",
+    "first",
+    "second",
     "done",
 )
 OF_BEZIER = ("curve_steps", "curve_lr")

@@ -64,6 +64,17 @@ def test_settings_count_for_one_stage_and_those_that_take_over_from_it_or_for_al
     assert quick[0].study.steps == 40
 
 
+def test_a_setting_says_where_a_stage_leaves_the_other(tmp_path):
+    text = HEAD + "- {name: b, from: common, at: 30, steps: 200}\n"
+    found = stages_of(tmp_path, text, settings=["steps=8", "common.record.state=[2,4]", "b.at=[2,4]"]).stages
+    assert found[0].study.record.state == (2, 4)
+    assert found[1].study.branch.steps == (2, 4)
+    with pytest.raises(SpecError, match=r"stages\[1\].at: common has no states of step 4"):
+        stages_of(tmp_path, text, settings=["b.at=4"])
+    with pytest.raises(SpecError, match=r"stages\[0\].at: belongs to `from`, and the stage is from none"):
+        stages_of(tmp_path, text, settings=["common.at=4"])
+
+
 def test_repetitions_begin_where_the_one_before_ended_with_formulas_of_k(tmp_path):
     text = (
         HEAD + '- {name: anneal, from: common, repeat: 3, set: {sgd.lr: "10**-k"}, steps: 20}\n- {name: last, from: anneal, steps: 200}\n'

@@ -242,6 +242,7 @@ def test_units_that_are_none_are_told(monkeypatch):
 DRAWN = {**STUDY, "landscape": {"kind": "linear_teacher"}, "init": {"kind": "fan_in"}}
 CHANGING = {**STUDY, "landscape": {"kind": "expression", "value": "t*sum(x**2)", "variables": {"x": [2]}}}
 SWEPT = {**STUDY, "landscape": {"kind": "rosenbrock", "b": [1.0, 10.0]}}
+FIRST = {**STUDY, "landscape": {**STUDY["landscape"], "observables": {"first": "u"}}}
 WRONG = [
     (STUDY, {"between": "sead"}, "between: sgd has no dimension 'sead'; did you mean 'seed'"),
     ({**STUDY, "seeds": 1}, {}, "between: sgd has one seed; there is nothing to compare it with"),
@@ -259,6 +260,7 @@ WRONG = [
     (STUDY, {"curve": "bezier", "curvature": 2}, "curvature: is of segments; leave it out"),
     (STUDY, {"observables": ["gap"]}, "observables: there is no observable 'gap'; the landscape has none"),
     (NET, {"observables": ["accuracy_"]}, "observables: there is no observable 'accuracy_'; did you mean 'accuracy'"),
+    (FIRST, {"observables": ["first"]}, "observables: 'first' is the name of something that a path stores"),
     (STUDY, {"align": "permutation"}, "align: expression has no hidden units"),
     (STUDY, {"align": "permutations"}, "align"),
     (STUDY, {"at": [3]}, r"at: sgd has no stored parameters of step 3 \(stored: 0, 2, 4\)"),
