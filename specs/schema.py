@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .stage_file import STAGE, WHOLE
+from .stage_file import STAGE
 from .study import Study
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,8 +26,20 @@ def file_schema() -> dict[str, Any]:
     shared = study.pop("$defs", {})
     fields = study["properties"]
     own = {key: {**STAGE_VALUES[key], "description": meaning} for key, meaning in STAGE.items()}
-    stage = {"type": "object", "properties": {**fields, **own}, "required": ["name"], "additionalProperties": False}
+    inner = with_stage_names(fields)
+    stage = {"type": "object", "properties": {**inner, **own}, "required": ["name"], "additionalProperties": False}
     stages = {"type": "array", "items": stage, "minItems": 1, "description": "the stages, in the order in which they run"}
-    whole = {**fields, **{key: fields[key] for key in WHOLE if key in fields}, "stages": stages}
+    claim = shared["Claim"]
+    claim = {**claim, "properties": {**claim["properties"], "stage": {"type": "string", "description": "the stage that the claim is of"}}}
+    whole = {**inner, "claims": {**fields["claims"], "items": claim}, "stages": stages}
     staged = {"type": "object", "properties": whole, "required": ["name", "stages"], "additionalProperties": False}
     return {"$schema": DRAFT, "$defs": shared, "anyOf": [study, staged]}
+
+
+def with_stage_names(schema: Any) -> Any:
+    """The schema in which a start may be mixed of other stages by their names, and not of `fresh` and stores alone."""
+    if isinstance(schema, dict):
+        if schema.get("const") == "fresh":
+            return {"type": "string", "description": "a stage, or fresh"}
+        return {key: with_stage_names(value) for key, value in schema.items()}
+    return [with_stage_names(value) for value in schema] if isinstance(schema, list) else schema

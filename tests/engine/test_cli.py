@@ -105,7 +105,9 @@ def test_list_shows_formulas_with_brackets(tmp_path):
 
 def test_schema_is_json(tmp_path):
     schema = json.loads(thalweg("schema", cwd=tmp_path).stdout)
-    assert {"name", "landscape", "optimizers", "steps"} <= set(schema["properties"])
+    single, staged = schema["anyOf"]
+    assert {"name", "landscape", "optimizers", "steps"} <= set(single["properties"])
+    assert {"from", "at", "uses", "landscape"} <= set(staged["properties"]["stages"]["items"]["properties"])
 
 
 @pytest.mark.parametrize(
