@@ -18,7 +18,6 @@ from ...specs.compatibility import every_start
 from ...specs.errors import SpecError
 from ...specs.init import FanIn, File, Mix, Normal, Orthogonal, Solution, Sphere, Uniform
 from ...specs.noise import NoNoise
-from ...specs.stages import Stages
 from ...specs.status import Status
 from ...specs.study import Study
 from .evaluate import Results
@@ -246,14 +245,3 @@ def lines(verdicts: list[Verdict]) -> Iterator[list[str]]:
         name = v.name + (f" [{v.at}]" if v.at else "") + (f" ({v.reason})" if v.reason else "")
         numbers = [f"{v.margin:.2g}", f"{v.tolerance:.2g}", str(v.points)]
         yield [v.verdict, name, f"{v.measured:.5g}", v.relation, f"{v.expected:.5g}", *numbers]
-
-
-def markdown(study: Study | Stages, verdicts: list[Verdict]) -> str:
-    """The verdicts as a section of a Markdown page."""
-    from ..text.escape import for_markdown
-
-    source = for_markdown(study.source) or "none"
-    head = [f"## {for_markdown(study.title or study.name)}", "", f"`thalweg verify {study.name}`. Source: {source}.", ""]
-    rows = ["| | claim | measured | | expected | margin | tolerance | points |", "|---|---|---:|---|---:|---:|---:|---:|"]
-    rows += ["| " + " | ".join([verdict, for_markdown(claim), *numbers]) + " |" for verdict, claim, *numbers in lines(verdicts)]
-    return "\n".join([*head, *rows, ""])

@@ -32,37 +32,49 @@ def verify(
     resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, start those that are missing.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
     allow_none: Annotated[bool, typer.Option("--allow-none", help="A study without claims is no error.")] = False,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as a Markdown page, too.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the results to a file, too: JSON if it ends in .json, JUnit's XML if in .xml, else Markdown."
+        ),
+    ] = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="What is printed: table, markdown, json or junit.")] = "table",
 ) -> None:
     """Run studies and check their claims; exits with 1 unless all pass, with 2 where a study has none."""
     import time
 
-    from ...specs.errors import SpecError, StoreError
+    from ...specs.errors import SpecError, StoreError, suggest
     from ..api import verify_study
-    from ..claims.verdict import FAILED, PASSED, UNDECIDED, markdown
+    from ..claims.formats import FORMATS, SUFFIXES
+    from ..claims.verdict import FAILED, PASSED, UNDECIDED
     from ..text.whole_file import write_whole
 
+    if format != "table" and format not in FORMATS:
+        raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: table, {', '.join(FORMATS)})")
     if report and not report.absolute().parent.is_dir():
         raise StoreError(f"--report {report}: there is no folder {report.absolute().parent}")
-    terminal, verdicts, pages = console(), [], ["# Claims, and what was measured", ""]
+    terminal, judged = console(), []
     studies, without_claims = members(specs), []
     for spec in studies:
         began = time.perf_counter()
-        study, judged = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
-        verdicts += judged
-        if judged:
-            pages.append(markdown(study, judged))
-            terminal.print(table(study, judged))
-        else:
+        study, verdicts = verify_study(spec, settings or (), quick, place(spec, out), executor=executor, overwrite=overwrite, resume=resume)
+        took = time.perf_counter() - began
+        judged.append((study, verdicts, took))
+        if not verdicts:
             without_claims.append(study.name)
-            say(f"{study.name}: has no claims")
-        terminal.print(f"{duration(time.perf_counter() - began)}\n", style="dim")
+            say(f"{study.name}: has no claims", error=format != "table")
+        elif format == "table":
+            terminal.print(table(study, verdicts))
+        if format == "table":
+            terminal.print(f"{duration(took)}\n", style="dim")
     if report:
-        write_whole(report, "\n".join(pages))
-    counts = {name: sum(v.verdict == name for v in verdicts) for name in (PASSED, UNDECIDED, FAILED)}
-    say(
-        f"{', '.join(f'{n} {name}' for name, n in counts.items())}; next: {following(studies[-1], out, specs if quick else None, settings or [])}"
-    )
+        write_whole(report, FORMATS[SUFFIXES.get(report.suffix, "markdown")](judged))
+    if format != "table":
+        print(FORMATS[format](judged), end="")
+    every = [verdict for _, verdicts, _ in judged for verdict in verdicts]
+    counts = {name: sum(v.verdict == name for v in every) for name in (PASSED, UNDECIDED, FAILED)}
+    found = ", ".join(f"{n} {name}" for name, n in counts.items())
+    say(f"{found}; next: {following(studies[-1], out, specs if quick else None, settings or [])}", error=format != "table")
     if without_claims and not allow_none and specs != ["all"]:
         raise SpecError(f"{', '.join(without_claims)}: nothing to verify, there are no claims; write `claims:`, or give --allow-none")
     if counts[FAILED] or (counts[UNDECIDED] and not quick):

@@ -8,7 +8,8 @@ import xarray
 from rich.console import Console
 from scipy.stats import binomtest, quantile_test
 from thalweg.engine.api import verify_study
-from thalweg.engine.claims.verdict import FAILED, PASSED, UNDECIDED, is_random, markdown, verify
+from thalweg.engine.claims.formats import markdown
+from thalweg.engine.claims.verdict import FAILED, PASSED, UNDECIDED, is_random, verify
 from thalweg.engine.cli import app
 from thalweg.engine.commands.verify import table
 from thalweg.specs.errors import SpecError
@@ -336,6 +337,6 @@ def test_what_a_study_says_is_shown_as_it_stands():
     assert r"a [b=1] [/b] | x * <b>\x1b[31m" in out.getvalue()
     assert "[red]c[/red]" in out.getvalue()
     assert "\x1b" not in out.getvalue()
-    page = markdown(study, found)
+    page = markdown([(study, found, 0.0)])
     assert r"## a \[b=1\] \[/b\] \| x \* &lt;b&gt;\\x1b\[31m" in page
     assert r"| passed | \[red\]c\[/red\]" in page
