@@ -1,4 +1,5 @@
-"""Build the wheel, compare its files with the tree, and run a study from it in an empty folder. Run by `make wheel`."""
+"""Build the source distribution and from it the wheel, check both, compare the wheel's files with the tree, and run a study from it in an empty
+folder. Run by `make wheel`."""
 
 import os
 import subprocess
@@ -25,7 +26,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-        subprocess.run([*pip, "wheel", "--no-deps", "-w", str(work / "dist"), str(ROOT)], check=True)
+        subprocess.run([sys.executable, "-m", "build", "--outdir", str(work / "dist"), str(ROOT)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *map(str, (work / "dist").iterdir())], check=True)
         wheel = next((work / "dist").glob("*.whl"))
         names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
         assert names == expected(), f"missing: {sorted(expected() - names)}; unexpected: {sorted(names - expected())}"
