@@ -35,6 +35,9 @@ QUIET = {
 }
 """Settings of Dask for local processes: no profiler that samples them 100 times a second, fewer looks at themselves. As they come, two idle workers
 and their scheduler take a tenth of a core, so set, a third of that (docs/stores.md)."""
+ANY_PORT = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
+"""A local scheduler without a dashboard still serves its own pages: at port 8787, with a warning where another cluster has that, unless told
+another port; 0 is any free one."""
 AHEAD = 4
 """Tasks handed to the scheduler for every thread of its workers, so that ten thousand shards do not wait in its memory."""
 LEAST = 100
@@ -169,7 +172,7 @@ def cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         return
     with config.set(QUIET):
         try:
-            local = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)  # type: ignore[arg-type]
+            local = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, silence_logs=50, **ANY_PORT)  # type: ignore[arg-type]
         except KeyboardInterrupt:
             atexit.unregister(close_clusters)  # of workers that are still starting it fails, at length; they end with this process
             raise

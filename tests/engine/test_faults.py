@@ -395,7 +395,9 @@ def test_s3_and_a_server_that_goes_away(bucket, monkeypatch):
 def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
     distributed = pytest.importorskip("distributed")
     study = {**STUDY, "steps": 400} if kill else STUDY
-    with distributed.LocalCluster(n_workers=3 if kill else 2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        n_workers=3 if kill else 2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         if kill:
             import threading
 
@@ -431,7 +433,7 @@ def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
 def test_an_adaptive_cluster_grows_from_nothing(tmp_path):
     """All nine shards wait while there is no worker yet: by what waits the cluster knows how far to grow."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster:
         with ThreadPoolExecutor(1) as pool:
             made = pool.submit(thalweg.run, STUDY, tmp_path / "s.zarr", scheduler=cluster.scheduler_address)
             deadline = time.monotonic() + 60
