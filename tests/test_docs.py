@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from helpers.repetitions import few
 from thalweg.engine.cli import app
 from thalweg.specs.load import gallery
 from thalweg.specs.program.draws import KINDS as DRAWS
@@ -92,7 +93,11 @@ def quick_runs(monkeypatch):
     monkeypatch.setattr(thalweg, "run", run, raising=False)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+LONG = ("stages.md", "planes.md", "features.md", "paths.md", "spectra.md")
+"""Pages that take longer than the others; `make verify` runs them."""
+
+
+@pytest.mark.parametrize("page", few(PAGES, keep=lambda page: page.name not in LONG), ids=lambda p: p.name)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_a_page_shows_runs(page, tmp_path, monkeypatch, quick_runs):
     monkeypatch.chdir(tmp_path)

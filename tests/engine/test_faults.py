@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import thalweg
+from helpers.repetitions import few
 from thalweg.engine.cli import app, main
 from thalweg.engine.executors.memory import of_shard
 from thalweg.engine.runner import threads
@@ -29,7 +30,6 @@ from typer.testing import CliRunner
 CLI = [sys.executable, "-m", "thalweg.engine.cli"]
 OTHERS = pytest.mark.filterwarnings("ignore")
 """Dask and moto leave sockets open and warn of their own affairs."""
-KILLS = 50 if os.environ.get("THALWEG_VERIFY") else 6
 STUDY = {
     "name": "s",
     "landscape": {"kind": "rosenbrock", "dim": 4},
@@ -52,21 +52,22 @@ def damaged(path):
     return sum(len(f.damaged) for f in examine(path))
 
 
-def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
-    """Every shard said to be complete is whole after every kill, and every store that gets finished is the same; 50 kills with
-    THALWEG_VERIFY=1. A kill comes up to a second after the lock is taken: while the arrays are made, while runs are computed or written."""
+@pytest.mark.parametrize("most", few([3, 50 if os.environ.get("THALWEG_VERIFY") else 6], keep=[3]))
+def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path, most):
+    """Every shard said to be complete is whole after every kill, and every store that gets finished is the same; `make verify` kills 6 times, and
+    50 with THALWEG_VERIFY=1. A kill comes up to a second after the lock is taken: while the arrays are made, while runs are computed or written."""
     settings, out = ["seeds=300", "steps=3000", "record.every=300"], tmp_path / "cut.zarr"
     spec = ["run", "river_valley", *(f"--set={setting}" for setting in settings)]
     command = [*CLI, *spec, "--executor", "array", "--out", out.name, "--resume"]
     whole = thalweg.run("river_valley", settings=settings, executor="array")
     rng, kills, finished = random.Random(0), 0, 0
-    while kills < KILLS or not finished:
+    while kills < most or not finished:
         (tmp_path / ".cut.zarr.lock").unlink(missing_ok=True)
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        while kills < KILLS and process.poll() is None and not (tmp_path / ".cut.zarr.lock").exists():
+        while kills < most and process.poll() is None and not (tmp_path / ".cut.zarr.lock").exists():
             time.sleep(0.002)
         try:
-            _, said = process.communicate(timeout=rng.uniform(0.0, 1.0) ** 2 if kills < KILLS else 300)
+            _, said = process.communicate(timeout=rng.uniform(0.0, 1.0) ** 2 if kills < most else 300)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -78,12 +79,12 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path):
         assert_same(thalweg.open_run(out), whole)
         assert not [*out.rglob("*.partial")]
         finished += 1
-        if kills < KILLS:
+        if kills < most:
             shutil.rmtree(out)
     assert not [path.name for path in tmp_path.iterdir() if path != out]
 
 
-@pytest.mark.parametrize("after", [0, 3, 7])
+@pytest.mark.parametrize("after", few([0, 3, 7], keep=[3]))
 def test_a_full_disk_ends_the_run_with_one_line_and_resuming_finishes_it(tmp_path, monkeypatch, after):
     out, written, honest = tmp_path / "s.zarr", [0], Store.write
 
@@ -113,7 +114,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-@pytest.mark.parametrize("after", [0, 4])
+@pytest.mark.parametrize("after", few([0, 4], keep=[4]))
 def test_a_disk_that_others_fill_up_ends_the_run_and_resuming_finishes_it(small_disk, monkeypatch, after):
     """The operating system's own ENOSPC, from whichever of the store's calls meets it first."""
     out, other, written, honest = small_disk / "s.zarr", small_disk / "other", [0], Store.write
@@ -167,7 +168,10 @@ SMALL = {**STUDY, "seeds": 20}
 """For what does not depend on how many shards there are."""
 
 
-@pytest.mark.parametrize("lost", ["zarr.json", "sgd", "adam", "adam/status", "adam/loss adam/params adam/last_step adam/status"])
+HALF_MADE = ["zarr.json", "sgd", "adam", "adam/status", "adam/loss adam/params adam/last_step adam/status"]
+
+
+@pytest.mark.parametrize("lost", few(HALF_MADE, keep=[HALF_MADE[0], HALF_MADE[-1]]))
 def test_a_store_cut_off_while_its_arrays_were_made_is_finished(tmp_path, lost):
     out = tmp_path / "s.zarr"
     thalweg.run(SMALL, out)
@@ -374,9 +378,10 @@ def bucket(monkeypatch):
 
 
 @OTHERS
-def test_s3_and_a_server_that_goes_away(bucket, monkeypatch):
-    url = "s3://runs/s.zarr"
-    assert_same(thalweg.run(STUDY, url), thalweg.run(STUDY))
+@pytest.mark.parametrize("seeds", few([20, STUDY["seeds"]], keep=[20]))
+def test_s3_and_a_server_that_goes_away(bucket, monkeypatch, seeds):
+    url, study = "s3://runs/s.zarr", {**STUDY, "seeds": seeds}
+    assert_same(thalweg.run(study, url), thalweg.run(study))
     assert damaged(url) == 0
     honest = threads.ShardRun.write
 
@@ -386,12 +391,12 @@ def test_s3_and_a_server_that_goes_away(bucket, monkeypatch):
 
     monkeypatch.setattr(threads.ShardRun, "write", last)
     with pytest.raises(StoreError, match="the server went away; what is complete is kept"):
-        thalweg.run(STUDY, url, overwrite=True)
+        thalweg.run(study, url, overwrite=True)
     monkeypatch.undo()
 
 
 @OTHERS
-@pytest.mark.parametrize("kill", [False, True])
+@pytest.mark.parametrize("kill", few([False, True], keep=[True]))
 def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
     distributed = pytest.importorskip("distributed")
     study = {**STUDY, "steps": 400} if kill else STUDY

@@ -7,13 +7,17 @@ import sys
 import time
 
 import numpy as np
+import pytest
 import thalweg
+from helpers.repetitions import few
 
 CLI = [sys.executable, "-m", "thalweg.engine.cli"]
 
 
-def test_an_interrupted_run_says_how_to_finish_it(tmp_path):
-    spec = ["run", "river_valley", "--set", "seeds=400", "--set", "steps=3000", "--set", "record.every=500"]
+@pytest.mark.parametrize("seeds", few([60, 400], keep=[60]))
+def test_an_interrupted_run_says_how_to_finish_it(tmp_path, seeds):
+    settings = [f"seeds={seeds}", "steps=3000", "record.every=500"]
+    spec = ["run", "river_valley", *(f"--set={setting}" for setting in settings)]
     command = [*CLI, *spec, "--executor", "array", "--threads", "2", "--out", "cut.zarr"]
     # a shell's background jobs ignore Ctrl-C, and so would a process they start
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,7 +35,6 @@ def test_an_interrupted_run_says_how_to_finish_it(tmp_path):
     assert resume == ["thalweg", "run", "cut.zarr", "--executor", "array", "--threads", "2", "--resume"]
     finished = subprocess.run([*CLI, *resume[1:]], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert finished.returncode == 0, finished.stderr
-    settings = ["seeds=400", "steps=3000", "record.every=500"]
     found = thalweg.open_run(tmp_path / "cut.zarr")
     whole = thalweg.run("river_valley", settings=settings, executor="array")
     for group in whole.children:

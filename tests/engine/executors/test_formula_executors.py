@@ -4,11 +4,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.formulas import POINTS, TEXTS, separate
+from helpers.repetitions import few
 from numba import njit
 from thalweg.engine import run
 from thalweg.engine.executors.codegen.disk_cache import load
@@ -40,17 +42,13 @@ def in_a_kernel(parsed, x, p, uniform):
 
 
 @pytest.mark.parametrize(
-    ("precision", "uniform"),
-    [
-        ("float32", True),
-        ("float64", False),
-        pytest.param("float32", False, marks=pytest.mark.full),
-        pytest.param("float64", True, marks=pytest.mark.full),
-    ],
+    ("precision", "uniform", "every"),
+    few(product(("float32", "float64"), (True, False), (4, 1)), keep=[("float32", True, 4), ("float64", False, 4)]),
 )
-def test_values_and_gradients_are_the_same_in_both(precision, uniform):
-    """Every formula in a variable of its own; a kernel's gradient and observables at once."""
-    formula = separate(TEXTS)
+def test_values_and_gradients_are_the_same_in_both(precision, uniform, every):
+    """Every formula in a variable of its own, or each fourth; a kernel's gradient and observables at once."""
+    texts = TEXTS[::every]
+    formula = separate(texts)
     names = formula.variables
     parsed = parse(formula)
     x = np.tile(np.resize(np.array(POINTS, precision), LANES), (len(names), 1))
@@ -60,7 +58,7 @@ def test_values_and_gradients_are_the_same_in_both(precision, uniform):
         c, numbers = calculus(formula), {"k": p[0]}
         slopes, values = c.value_and_grad(x.T, numbers, np)[1].T, c.observe(x.T, numbers, np)
     tolerance, rounding = {"float32": (2e-5, 3e-7), "float64": (1e-13, 4e-16)}[precision]
-    for k, text in enumerate(TEXTS):
+    for k, text in enumerate(texts):
         wanted = values[f"o{k}"]
         np.testing.assert_allclose(seen[k], wanted, rtol=tolerance, atol=rounding, err_msg=text)
         known = np.isfinite(wanted)  # elsewhere the run has ended
@@ -91,13 +89,18 @@ REDUCED = ["sqrt(sum(x[i]**2))", "sqrt(prod(x[i]))", "sin(sqrt(sum(x[i]**2)))**2
            "sum(x[i]**i) + sqrt(x[0]**2 + sum(abs(x[i])))", "sum((x[i]**2)**(x[i+1]**2+1) + (x[i+1]**2)**(x[i]**2+1))"]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["prod(sqrt(abs(x[i])))", "prod(sqrt(x[i]))", "x[0]*prod(sqrt(x[i]))", "sqrt(prod(sqrt(x[i])))", "prod(abs(x[i])**0.5)**2",
-                                  "sum(sqrt(x[i]))*x[1]", "x[0]*sum(x[i]**2)", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sum(x[i]**0.3)**2", "x[0]*sum(sqrt(x[i]))", "sqrt(prod(x[i]) + 1)", "sin(sum(i))*sum(x[i]) + sum(2.0)", "cos(pi/3) + sin(7)*x[0]*prod(2.0)", "sqrt(sum(sqrt(x[i])))"])  # fmt: skip
+BESIDE = ["prod(sqrt(abs(x[i])))", "prod(sqrt(x[i]))", "x[0]*prod(sqrt(x[i]))", "sqrt(prod(sqrt(x[i])))", "prod(abs(x[i])**0.5)**2",
+                                  "sum(sqrt(x[i]))*x[1]", "x[0]*sum(x[i]**2)", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sum(x[i]**0.3)**2", "x[0]*sum(sqrt(x[i]))", "sqrt(prod(x[i]) + 1)", "sin(sum(i))*sum(x[i]) + sum(2.0)", "cos(pi/3) + sin(7)*x[0]*prod(2.0)", "sqrt(sum(sqrt(x[i])))"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", few(BESIDE, keep=["prod(sqrt(abs(x[i])))", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sqrt(sum(sqrt(x[i])))"])
+)
 def test_reductions_with_roots_or_components_beside_them(text):
     check_reduced(text)
 
 
-@pytest.mark.parametrize("text", REDUCED)
+@pytest.mark.parametrize("text", few(REDUCED, keep=["sqrt(sum(x[i]**2))", "prod(x[i]**i)", "max(sum(x[i]), prod(x[i]))"]))
 def test_sums_and_products_too(text):
     assert not np.isnan(check_reduced(text)[:, 0]).any()
 
@@ -116,7 +119,7 @@ def check_reduced(text):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install 'thalweg[test]'")
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", few(["float32", "float64"], keep=["float32"]))
 def test_the_source_for_a_cuda_device_too(precision):
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
     command, tests = [sys.executable, "-m", "helpers.formulas_simulated", precision], Path(__file__).parents[2]

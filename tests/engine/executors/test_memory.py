@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import thalweg
+from helpers.repetitions import few
 from thalweg.engine.executors.choose import choose
 from thalweg.engine.executors.memory import of_shard
 from thalweg.specs.errors import SpecError
@@ -106,7 +107,7 @@ KINDS = {
         "record": LAST,
     },
 }
-QUICK = ("fused", "fused network", "fused statistics", "array", "array matrices", "array network", "array hessian")
+QUICK = ("fused", "array", "array network")
 """What `make test` measures; `make verify` measures all."""
 CHILD = """
 import json, sys, tempfile, thalweg
@@ -133,7 +134,7 @@ def small(spec, fused):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks are read in /proc")
-@pytest.mark.parametrize("kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.full) for kind in KINDS])
+@pytest.mark.parametrize("kind", few(KINDS, keep=QUICK))
 def test_peaks_are_as_foretold(kind):
     spec, executor = {"name": "m", **KINDS[kind]}, kind.split()[0]
     given = json.dumps([spec, small(spec, executor == "fused"), executor])

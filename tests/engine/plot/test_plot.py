@@ -1,12 +1,14 @@
 """Pictures: every kind in every format for studies of several shapes, and what is refused."""
 
 import sys
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 import thalweg
 import zarr
+from helpers.repetitions import few
 from thalweg.engine.plot import FORMATS, plot
 from thalweg.specs.errors import SpecError, StoreError
 
@@ -52,25 +54,31 @@ def drawn(path):
     assert path.stat().st_size > 5000
 
 
-@pytest.mark.parametrize("name", STUDIES)
+QUICK = ["river", "zipped", "diverged", "one_run"]
+"""Studies that `make test` draws in every kind; `make verify` draws all."""
+
+
+@pytest.mark.parametrize("name", few(STUDIES, keep=QUICK))
 def test_overview_and_loss(name, tmp_path):
     tree = result(name)
     drawn(plot(tree, out=tmp_path / "overview.png"))
     drawn(plot(tree, "loss", tmp_path / "loss.svg"))
 
 
-@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("name", few(FLAT, keep=QUICK))
 def test_landscape(name, tmp_path):
     drawn(plot(result(name), "landscape", tmp_path / "landscape.svg"))
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name != "one_run"])
+@pytest.mark.parametrize("name", few([name for name in STUDIES if name != "one_run"], keep=QUICK[:-1]))
 def test_sweep(name, tmp_path):
     drawn(plot(result(name), "sweep", tmp_path / "sweep.png"))
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("kind", ["overview", "landscape", "loss", "sweep"])
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    few(product(("overview", "landscape", "loss", "sweep"), FORMATS), keep=[("landscape", "svg"), ("loss", "pdf"), ("sweep", "png")]),
+)
 def test_every_format(kind, suffix, tmp_path):
     drawn(plot(result("river"), kind, tmp_path / f"x.{suffix}"))
 

@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+from itertools import product
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
+from helpers.repetitions import few
 from thalweg.engine.comparison import compare, final_loss
 from thalweg.engine.comparison.profiles import ratios_of, rises
 from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
@@ -363,8 +365,10 @@ def test_an_mp4_or_how_to_get_ffmpeg(trees, tmp_path, monkeypatch):
     assert not (tmp_path / "y.mp4").exists()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("kind", ["overview", "landscape", "loss", "sweep", "phase", "profile", "spectrum"])
+EVERY = ["overview", "landscape", "loss", "sweep", "phase", "profile", "spectrum"]
+
+
+@pytest.mark.parametrize(("kind", "theme"), few(product(EVERY, THEMES), keep=[("loss", "dark"), ("sweep", "light"), ("spectrum", "dark")]))
 def test_every_kind_in_every_theme(trees, kind, theme, tmp_path):
     before = dict(mpl.rcParams)
     made = thalweg.plot(trees.valleys, kind, tmp_path / "x.svg", theme=theme).read_text()

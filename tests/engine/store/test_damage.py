@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from itertools import product
 
 import numpy as np
 import pytest
 import thalweg
 import zarr
+from helpers.repetitions import few
 from thalweg.engine.cli import app
 from thalweg.engine.runner.merge import merge
 from thalweg.engine.store import integrity, location
@@ -65,8 +67,7 @@ def one_of_each(out):
     return [name for name in last.values() if name != "zarr.json"]
 
 
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.full)])
-@pytest.mark.parametrize("kind", STUDIES)
+@pytest.mark.parametrize(("kind", "every"), few(product(STUDIES, (9, 1)), keep=[("swarm", 9), ("one seed", 9)]))
 def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every):
     """Each file of the store in turn, chunks of variables, statistics, states and coordinates, metadata of arrays and groups, but the root's."""
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"
@@ -87,8 +88,9 @@ def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every)
         shutil.rmtree(out)
 
 
-@pytest.mark.parametrize("every", [17, pytest.param(1, marks=pytest.mark.full)])
-@pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"a": 1}', b"[", "half"])
+@pytest.mark.parametrize(
+    ("content", "every"), few(product((b"", b"\0" * 40, b'{"a": 1}', b"[", "half"), (17, 1)), keep=[(b"[", 17), ("half", 17)])
+)
 def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content, every):
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"
     study = STUDIES["runs"]
@@ -106,9 +108,10 @@ def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content, 
         shutil.rmtree(out)
 
 
-@pytest.mark.parametrize(
-    "lost", ["sgd/loss/c/0/0/0", "sgd/state/c/1/0/1/0", "adam/params/c/0/0/0", "adam/step/c/0", "sgd/lr/c/0", "sgd/last_step/c/0/0"]
-)
+LOST = ["sgd/loss/c/0/0/0", "sgd/state/c/1/0/1/0", "adam/params/c/0/0/0", "adam/step/c/0", "sgd/lr/c/0", "sgd/last_step/c/0/0"]
+
+
+@pytest.mark.parametrize("lost", few(LOST, keep=["sgd/state/c/1/0/1/0", "adam/step/c/0"]))
 def test_whatever_reads_a_damaged_store_says_so_in_one_line(tmp_path, lost, monkeypatch, capsys):
     import sys
 

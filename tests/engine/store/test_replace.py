@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import thalweg
 import zarr
+from helpers.repetitions import few
 from thalweg.engine.cli import app, main
 from thalweg.engine.store import lock, replace
 from thalweg.engine.store.durable import DurableStore
@@ -133,7 +134,7 @@ restore()
 seen = in_child(lambda: run(new, -1, overwrite=True))
 beside = [k + 1 for k, top in enumerate(seen) if top]  # the store's own folder and those beside it
 inside = [k + 1 for k, top in enumerate(seen) if not top]
-for at in sorted({*beside, *inside[:: max(1, len(inside) // int(sys.argv[4]))]}):
+for at in sorted({*beside[:: int(sys.argv[5])], *inside[:: max(1, len(inside) // int(sys.argv[4]))]}):
     restore()
     killed = in_child(lambda: run(new, at, overwrite=True)) is None
     found = in_child(after, killed)
@@ -143,9 +144,10 @@ for at in sorted({*beside, *inside[:: max(1, len(inside) // int(sys.argv[4]))]})
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-@pytest.mark.parametrize("inside", [2, pytest.param(300, marks=pytest.mark.full)])
-def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, inside):
-    """Every rename, removal, folder and file of the whole run, from the lock to the end."""
+@pytest.mark.parametrize(("inside", "every"), few([(2, 3), (2, 1), (300, 1)], keep=[(2, 3)]))
+def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, inside, every):
+    """Every rename, removal, folder and file of the whole run, from the lock to the end: about as many as this inside the store, and each or every
+    third beside it."""
     (tmp_path / "f").mkdir()
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     command = [
@@ -156,6 +158,7 @@ def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, insid
         json.dumps(OLD),
         json.dumps(NEW),
         str(inside),
+        str(every),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=environment)
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.repetitions import few
 from thalweg.engine import check, run
 from thalweg.specs.errors import SpecError
 from thalweg.specs.load import load_study, parse_study
@@ -129,7 +130,10 @@ def test_wrong_factors_are_one_line(optimizer, line):
 NETWORK = {"kind": "mlp", "data": {"builtin": "blobs"}, "hidden": [5]}
 
 
-@pytest.mark.parametrize("optimizer", [{"kind": "sgd", "momentum": 0.9}, {"kind": "adamw"}, {"kind": "muon", "rest": {"lr": [0.01, 0.02]}}])
+COMPILED = [{"kind": "sgd", "momentum": 0.9}, {"kind": "adamw"}, {"kind": "muon", "rest": {"lr": [0.01, 0.02]}}]
+
+
+@pytest.mark.parametrize("optimizer", few(COMPILED, keep=COMPILED[1:2]))
 def test_compiled_rules_have_the_factors_too(optimizer):
     scaled = {**optimizer, "lr": [0.05, 0.1], "lr_scale": {"W1": [0.5, 2.0], "b2": 3.0}}
     arrays = path(scaled, NETWORK, executor="array")

@@ -1,7 +1,10 @@
 """Numbers that are formulas of the step inside kernels: what the array executor computes, and one reason where a kernel cannot have them."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from helpers.repetitions import few
 from helpers.studies import RIVER, collected, shards
 from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.codegen.number_source import head
@@ -33,9 +36,18 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
-@pytest.mark.parametrize("seeds", [70, 3])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("name", "seeds", "precision"),
+    few(
+        product(RULES, (70, 3), ("float64", "float32")),
+        keep=[
+            *product(("sgld", "swept", "constant in the end"), (70,), ("float64",)),
+            *product(("adam", "compared"), (70,), ("float32",)),
+            *product(("sgd", "swarm"), (3,), ("float64",)),
+            ("sphere", 3, "float32"),
+        ],
+    ),
+)
 def test_the_array_executors_numbers(name, seeds, precision):
     spec = {
         **RIVER,

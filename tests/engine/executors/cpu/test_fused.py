@@ -2,9 +2,11 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
+from helpers.repetitions import few
 from helpers.studies import FORMULAS, RIVER, RULES, SQUARE, SWARM_OPTIONS, SWARMS, collected, example, shards, swarm_of
 from thalweg.engine import check
 from thalweg.engine.executors.array.simulation import Simulation
@@ -33,8 +35,9 @@ def compare(spec, rtol):
             assert worst < rtol, f"{name}: {worst:.1e}"
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize(
+    ("formula", "rule"), few(product(FORMULAS, RULES), keep=lambda formula, rule: rule == "adam" or formula == "rosenbrock")
+)
 def test_every_rule_on_every_formula(formula, rule):
     compare({**RIVER, "landscape": example(formula), "optimizers": [{"kind": rule, "lr": 1e-3}], "record": {"every": 10}}, 1e-9)
 
@@ -44,7 +47,11 @@ def test_every_rule_with_its_numbers_per_lane(rule):
     compare({**RIVER, "seeds": 3, "optimizers": [{"kind": rule, "lr": {"logspace": [1e-4, 1e-2, 30]}}]}, 1e-9)
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+QUICK = ["expression", "rastrigin", "river_valley", "rosenbrock"]
+"""Formulas that `make test` takes where each is costly; `make verify` takes all."""
+
+
+@pytest.mark.parametrize("formula", few(FORMULAS, keep=QUICK))
 def test_every_formula_with_its_numbers_per_lane(formula):
     land = example(formula)
     unit = LANDSCAPES.load(formula).model_validate(land)
@@ -62,16 +69,26 @@ def skip_if_not_fusable(spec):
         pytest.skip(reason)
 
 
-@pytest.mark.parametrize("rule", SWARMS)
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize(
+    ("formula", "rule"),
+    few(product(FORMULAS, SWARMS), keep=lambda formula, rule: formula == "rosenbrock" or (rule == "cbo" and formula in QUICK)),
+)
 def test_every_swarm_on_every_formula(formula, rule):
     spec = {**SQUARE, "landscape": example(formula), "optimizers": [swarm_of(rule)], "seeds": 9, "steps": 20}
     skip_if_not_fusable(spec)
     compare(spec, 1e-7)
 
 
-@pytest.mark.parametrize("seeds", [70, 3])
-@pytest.mark.parametrize("option", SWARM_OPTIONS)
+@pytest.mark.parametrize(
+    ("option", "seeds"),
+    few(
+        product(SWARM_OPTIONS, (70, 3)),
+        keep=[
+            *product(("average", "anisotropic", "more particles", "they diverge"), (70,)),
+            *product(("schedule", "stop early", "every record"), (3,)),
+        ],
+    ),
+)
 def test_every_option_of_swarms(option, seeds):
     given = dict(SWARM_OPTIONS[option])
     study = {key: given.pop(key) for key in ("stop", "record") if key in given}
@@ -131,8 +148,9 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("seeds", [40, 3])
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize(
+    ("option", "seeds"), few(product(OPTIONS, (40, 3)), keep=[*product([*OPTIONS][::2], (40,)), *product([*OPTIONS][1::2], (3,))])
+)
 def test_every_option(option, seeds):
     given = dict(OPTIONS[option])
     wrapper = {key: given.pop(key) for key in ("clip", "average", "schedule") if key in given}
@@ -141,8 +159,13 @@ def test_every_option(option, seeds):
     compare({**RIVER, "seeds": seeds, "optimizers": [optimizer], "precision": "float32", **given}, 2e-3)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3, 65, 300])
-@pytest.mark.parametrize("formula", ["rastrigin", "griewank", "ackley"])
+@pytest.mark.parametrize(
+    ("formula", "dim"),
+    few(
+        product(("rastrigin", "griewank", "ackley"), (1, 2, 3, 65, 300)),
+        keep=[("rastrigin", 1), ("rastrigin", 65), ("griewank", 3), ("ackley", 2)],
+    ),
+)
 def test_any_dimension(formula, dim):
     landscape = {"kind": formula, "dim": dim}
     compare({**RIVER, "landscape": landscape, "seeds": 2, "steps": 20, "optimizers": [{"kind": "adam", "lr": 1e-3}]}, 1e-9)
@@ -199,7 +222,7 @@ def test_sin_far_from_the_origin_is_the_library_s():
     compare({**spec, "optimizers": [{"kind": "sgd", "lr": 0.1}]}, 1e-12)
 
 
-@pytest.mark.parametrize("rule", ["adam", "sgld"])
+@pytest.mark.parametrize("rule", few(["adam", "sgld"], keep=["sgld"]))
 def test_the_distribution_of_the_final_loss_is_the_same_over_long_runs(rule):
     from scipy.stats import ks_2samp
 
@@ -232,8 +255,10 @@ def assembly(source, name):
     return text
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "precision"),
+    few(product(RULES, ("float32", "float64")), keep=[*product(("adam", "lion", "rmsprop", "sgd"), ("float32",)), ("adam", "float64")]),
+)
 def test_every_rule_becomes_vector_code(rule, precision):
     (shard,) = shards({**RIVER, "optimizers": [{"kind": rule}], "precision": precision})
     text = assembly(FusedSimulation(shard).sources.rule, "rule")
@@ -261,7 +286,7 @@ def test_no_quotient_of_a_rule_is_an_unrefined_estimate(rule):
     assert "/" not in simulation(shard, "fused").sources.rule.split("@njit", 1)[1]
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("formula", few(FORMULAS, keep=["expression", "rastrigin", "rosenbrock"]))
 def test_every_formula_becomes_vector_code(formula):
     (shard,) = shards({**RIVER, "landscape": example(formula), "optimizers": ["sgd"], "precision": "float32"})
     made = FusedSimulation(shard).sources

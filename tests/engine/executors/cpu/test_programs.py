@@ -1,8 +1,11 @@
 """Compiled programs against the array executor: every option of a study, how runs end, and bits."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import thalweg
+from helpers.repetitions import few
 from helpers.studies import SWARMS, collected, example, shards
 from helpers.tensor_formulas import DRAWN, STREAM
 from thalweg.engine import check, plan
@@ -106,21 +109,33 @@ def compare(spec, rtol):
             assert worst < rtol, f"{name}: {worst:.1e}"
 
 
-@pytest.mark.parametrize("precision", TOLERANCE)
-@pytest.mark.parametrize("option", OPTIONS)
+QUICK = {
+    **dict.fromkeys(("minibatch", "student_t", "reshuffled", "landscape swept, minibatch", "some steps"), "float64"),
+    **dict.fromkeys(("drawn for every seed", "new samples"), "float32"),
+    **dict.fromkeys(("clip by norm", "ema", "weight decay", "momentum"), "float64"),
+    "cosine": "float32",
+    "random numbers of its own": "float32",
+}
+"""The precision in which `make test` tries an option; `make verify` tries all in both."""
+
+
+@pytest.mark.parametrize(
+    ("option", "precision"), few(product(OPTIONS, TOLERANCE), keep=lambda option, precision: QUICK.get(option) == precision)
+)
 def test_every_option_of_a_study(option, precision):
     compare({**STUDY, **OPTIONS[option], "precision": precision}, TOLERANCE[precision])
 
 
-@pytest.mark.parametrize("precision", TOLERANCE)
-@pytest.mark.parametrize("option", OPTIMIZER_OPTIONS)
+@pytest.mark.parametrize(
+    ("option", "precision"), few(product(OPTIMIZER_OPTIONS, TOLERANCE), keep=lambda option, precision: QUICK.get(option) == precision)
+)
 def test_every_option_of_an_optimizer(option, precision):
     fields = OPTIMIZER_OPTIONS[option]
     record = EVERYTHING if "average" in fields else {"every": 8}
     compare({**with_optimizer(**fields), "record": record, "precision": precision}, TOLERANCE[precision])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, keep=["bigram", "matrix_quadratic", "outlier_network"]))
 def test_every_landscape(kind):
     compare(
         {
@@ -134,7 +149,13 @@ def test_every_landscape(kind):
     )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OPTIMIZERS.kinds() if kind not in SWARMS])
+@pytest.mark.parametrize(
+    "kind",
+    few(
+        [kind for kind in OPTIMIZERS.kinds() if kind not in SWARMS],
+        keep=["adam", "adagrad", "curl_descent", "lion", "muon", "nadam", "rmsprop", "sgd", "sgld", "spherical_langevin"],
+    ),
+)
 def test_every_optimizer(kind):
     spec = {**STUDY, "optimizers": [{"kind": kind, "lr": [1e-3, 1e-2], **STABLE.get(kind, {})}]}
     try:
@@ -144,9 +165,13 @@ def test_every_optimizer(kind):
     compare(spec, 1e-9)
 
 
-@pytest.mark.parametrize("precision", TOLERANCE)
+SQUARE = [{"kind": "shampoo"}, {"kind": "fismo"}, {"kind": "muon", "method": "polar"}, {"kind": "soap", "eps": 1e-2}]
+
+
 @pytest.mark.parametrize(
-    "fields", [{"kind": "shampoo"}, {"kind": "fismo"}, {"kind": "muon", "method": "polar"}, {"kind": "soap", "eps": 1e-2}], ids=str
+    ("fields", "precision"),
+    few(product(SQUARE, TOLERANCE), keep=lambda fields, precision: (fields["kind"], precision) == ("muon", "float64")),
+    ids=str,
 )
 def test_optimizers_that_decompose_square_matrices(fields, precision):
     """With observables that do, too."""
@@ -161,12 +186,16 @@ def test_optimizers_that_decompose_square_matrices(fields, precision):
     compare(spec, {"float64": 1e-8, "float32": 1e-3}[precision])
 
 
-def test_observables_of_muon_conditioning():
+@pytest.mark.parametrize("kind", few(["muon", "fismo"], keep=["muon"]))
+def test_observables_of_muon_conditioning(kind):
     land = {"kind": "matrix_quadratic", "rotation_seed": 0, "left": [1.0, 100.0], "right": [1.0, 100.0]}
     names = LANDSCAPES.load("matrix_quadratic")().observable_names
     spec = {**STUDY, "landscape": land, "noise": "none", "zip": [["landscape.left", "landscape.right"]]}
-    optimizers = [{"kind": "muon", "method": "polar", "scale": "none", "lr": [0.01, 0.1]}, {"kind": "fismo", "beta": 0.95, "mu": 1e-3}]
-    compare({**spec, "optimizers": optimizers, "steps": 30, "record": {"every": 5, "variables": ["loss", "params", *names]}}, 1e-8)
+    fields = {"muon": {"method": "polar", "scale": "none", "lr": [0.01, 0.1]}, "fismo": {"beta": 0.95, "mu": 1e-3}}[kind]
+    compare(
+        {**spec, "optimizers": [{"kind": kind, **fields}], "steps": 30, "record": {"every": 5, "variables": ["loss", "params", *names]}},
+        1e-8,
+    )
 
 
 def test_what_lapack_does_is_no_reason_to_compile():
@@ -271,8 +300,10 @@ WITH_NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("precision", TOLERANCE)
-@pytest.mark.parametrize("noise", WITH_NUMBERS)
+@pytest.mark.parametrize(
+    ("noise", "precision"),
+    few(product(WITH_NUMBERS, TOLERANCE), keep=product(("minibatch", "gaussian", "reshuffled", "own numbers"), ("float64",))),
+)
 def test_bits_depend_on_neither_calls_nor_threads_nor_neighbours(noise, precision, monkeypatch):
     spec = {**SPLIT, **WITH_NUMBERS[noise], "precision": precision}
     (shard,) = shards(spec)
