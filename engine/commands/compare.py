@@ -19,6 +19,9 @@ def compare(
     field: Annotated[
         str, typer.Option(metavar="NAME", help="A swept hyperparameter, for the views sensitivity and fit; lr if not given.")
     ] = "",
+    value: Annotated[str, typer.Option(metavar="NAME", help="Compare by another recorded variable than the loss.")] = "loss",
+    best: Annotated[str, typer.Option(metavar="min|max", help="Which is better; max for names that end in accuracy, else min.")] = "",
+    by: Annotated[str, typer.Option(metavar="NAME", help="Choose hyperparameters by this variable; by default --value.")] = "",
     format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,
 ) -> None:
@@ -33,7 +36,7 @@ def compare(
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")
     trees = [open_run(store) for store in stores]
-    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target, field=field)
+    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target, field=field, value=value, best=best, by=by)
     if format == "table" and out is None:
         console().print(table(made))
         further = further_view(made) if len({json.loads(tree.attrs.get("study", "{}")).get("root_seed") for tree in trees}) == 1 else ""

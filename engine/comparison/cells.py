@@ -24,7 +24,11 @@ def choices(dataset: Any) -> str:
     """How hyperparameters were chosen, in words."""
     if "chosen" not in dataset:
         return ""
-    return rule({str(name): str(way) for name, way in zip(dataset["optimizer"].values, dataset["chosen"].values, strict=True)})
+    text = rule({str(name): str(way) for name, way in zip(dataset["optimizer"].values, dataset["chosen"].values, strict=True)})
+    highest, by, value = dataset.attrs.get("best") == "max", dataset.attrs.get("by", "loss"), dataset.attrs.get("value", "loss")
+    text = text.replace("the lowest median final loss", f"the {'highest' if highest else 'lowest'} median final {by}")
+    text = text.replace("counted as infinite", "counted as worst") if highest else text
+    return text if value == "loss" else f"final {value}; {text}" if text else f"final {value}"
 
 
 def words(values: Any) -> list[str]:

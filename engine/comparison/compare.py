@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...specs.errors import SpecError
-from .entries import entries
+from .entries import LOSS, Measure, entries
 from .views import VIEWS
 
 
-def compare(*sources: Any, view: str = "final", target: "float | Sequence[float] | None" = None, field: str = "") -> Any:
+def compare(
+    *sources: Any,
+    view: str = "final",
+    target: "float | Sequence[float] | None" = None,
+    field: str = "",
+    value: str = "loss",
+    best: str = "",
+    by: str = "",
+) -> Any:
     """Every optimizer at the best point of its sweep, as an xarray.Dataset; problems in their order, the lowest median first.
 
     `sources` are stores (paths) or opened ones (xarray.DataTree). Hyperparameters are chosen on the seeds with an even number, and
@@ -29,6 +37,9 @@ def compare(*sources: Any, view: str = "final", target: "float | Sequence[float]
     view : the view's name, as `thalweg list views` has it.
     target : a loss to reach or several, for the view targets.
     field : a swept hyperparameter, for the views sensitivity and fit.
+    value : what is compared at the end of the runs: the loss, or another recorded variable with one number a run (views final, pairs, ranks).
+    best : min or max; by default max for variables whose name ends in accuracy, else min.
+    by : the variable on which hyperparameters are chosen, such as a validation accuracy; by default `value`.
 
     Returns
     -------
@@ -51,5 +62,19 @@ def compare(*sources: Any, view: str = "final", target: "float | Sequence[float]
         raise SpecError(f"compare: a field belongs to the views sensitivity and fit, not to {view}")
     if not all(map(math.isfinite, wanted)):
         raise SpecError(f"compare: a target must be a finite number; given: {', '.join(map(str, wanted))}")
+    if best not in ("", "min", "max"):
+        raise SpecError(f"compare: best is {best!r:.40}; it is min or max")
+    largest = best == "max" or (not best and value.endswith("accuracy"))
+    measure = Measure(value, by or value, largest)
+    if measure != LOSS and not hasattr(module, "SIGNED"):
+        raise SpecError(f"compare: the view {view} is about losses; other values are compared by the views {', '.join(of_any_value())}")
     options: dict[str, Any] = {"targets": wanted} if "targets" in takes else {}
-    return module.view(entries(sources), **options, **({"field": field} if field else {})).assign_attrs(view=view)
+    shown = module.view(entries(sources, measure), **options, **({"field": field} if field else {}))
+    if largest:
+        shown = shown.assign({name: -shown[other] for pair in module.SIGNED for name, other in (pair, pair[::-1])})
+    return shown.assign_attrs(view=view, value=value, by=measure.by, best="max" if largest else "min")
+
+
+def of_any_value() -> list[str]:
+    """The views that compare by any variable."""
+    return [name for name in VIEWS.own_kinds() if hasattr(VIEWS.load(name), "SIGNED")]

@@ -15,7 +15,8 @@ from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
 from ..dims import FORKS
 from ..results.best import Best, each_problem, in_words
-from ..results.groups import final_loss, groups, named, sweep_dims, swept_coordinates
+from ..results.groups import final_loss, final_value, groups, named, sweep_dims, swept_coordinates
+from ..results.quantiles import quantile
 from ..results.swept import PROBLEM, swept_field
 
 
@@ -61,14 +62,32 @@ class Entry:
         return self.dataset.isel(self.best.index)
 
 
-def entries(sources: Sequence[Any]) -> list[Entry]:
-    """Every optimizer on every problem of these stores (paths or opened ones): problems in their order, the lowest median first.
+@dataclass(frozen=True)
+class Measure:
+    """What optimizers are compared by: a variable at the end of the runs, and that on which hyperparameters are chosen."""
+
+    value: str = "loss"
+    by: str = "loss"
+    largest: bool = False
+    """Larger is better: values are negated, so that the lowest is the best."""
+
+    def final(self, dataset: Any, variable: str, group: str) -> np.ndarray:
+        """Values of a variable at the end (sweep dims..., seed), lower is better; infinity where diverged, NaN where not finished."""
+        found = final_loss(dataset, group) if variable == "loss" else final_value(dataset, variable, group)
+        return np.where(np.isfinite(found), -found, found) if self.largest else found
+
+
+LOSS = Measure()
+
+
+def entries(sources: Sequence[Any], measure: Measure = LOSS) -> list[Entry]:
+    """Every optimizer on every problem of these stores (paths or opened ones): problems in their order, the best median first.
 
     Raises StoreError for a path that is no store, SpecError where no loss was recorded or nothing was given.
     """
     if not sources:
         raise SpecError("compare: give at least one store")
-    return arranged([one for name, tree in named(tuple(sources)) for one in of_store(name, tree)])
+    return arranged([one for name, tree in named(tuple(sources)) for one in of_store(name, tree, measure)])
 
 
 def arranged(found: list[Entry]) -> list[Entry]:
@@ -83,12 +102,12 @@ def arranged(found: list[Entry]) -> list[Entry]:
     return labelled(found)
 
 
-def of_store(name: str, tree: Any) -> Iterator[Entry]:
+def of_store(name: str, tree: Any, measure: Measure = LOSS) -> Iterator[Entry]:
     """The entries of one store."""
-    return of_groups(name, json.loads(tree.attrs.get("study", "{}")), groups(tree))
+    return of_groups(name, json.loads(tree.attrs.get("study", "{}")), groups(tree), measure)
 
 
-def of_groups(name: str, attributes: dict[str, Any], datasets: Mapping[str, Any]) -> Iterator[Entry]:
+def of_groups(name: str, attributes: dict[str, Any], datasets: Mapping[str, Any], measure: Measure = LOSS) -> Iterator[Entry]:
     """The entries of some groups of a store, of which swept fields may be held at a value; `attributes` is the study as plain data."""
     try:
         study = Study.model_validate(attributes) if attributes else None
@@ -96,12 +115,16 @@ def of_groups(name: str, attributes: dict[str, Any], datasets: Mapping[str, Any]
         study = None
     for group, dataset in datasets.items():
         dims = sweep_dims(dataset)
-        final = final_loss(dataset, group)
+        final = measure.final(dataset, measure.value, group)
+        chooses = final if measure.by == measure.value else measure.final(dataset, measure.by, group)
         dataset = dataset.assign({key: dataset[key].transpose(*dims, "seed").load() for key in ("status", "last_step") if key in dataset})
         seeds = np.asarray(dataset["seed"].values)
-        for at, best in each_problem(dataset, group, final):
+        for at, best in each_problem(dataset, group, chooses):
             here = dataset.isel(at)
             own = final[tuple(at.get(dim, slice(None)) for dim in dims)]
+            if chooses is not final:
+                q25, median, q75 = map(float, quantile(own[tuple(best.index.values())][best.reports], (0.25, 0.5, 0.75)))
+                best = replace(best, q25=q25, median=median, q75=q75)
             fields = {key: swept_field(here[key]) for key in (*swept_coordinates(dataset), *map(str, here.coords)) if here[key].ndim == 0}
             values = {key: here[key].values.item() for key, (owner, _) in fields.items() if owner}
             shared = {key: value for key, value in values.items() if fields[key][0] in PROBLEM}

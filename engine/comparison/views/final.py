@@ -12,11 +12,13 @@ from ..cells import choices, counts, number, problem_column, words
 from ..entries import Entry
 
 CONFIDENCE = 0.95
+SIGNED = (("median", "median"), ("low", "high"), ("q25", "q75"))
+"""Numbers that change sign, and places, where larger values are better."""
 
 
 def view(found: Sequence[Entry], confidence: float = CONFIDENCE) -> Any:
     """An xarray.Dataset along `optimizer`: median, low, high (the interval of the median), q25, q75 of the final loss at the best point
-    over the seeds that report; `best`, that point in words; `seeds`, how many reported; `chosen`, how the point was; the numbers of runs,
+    over the seeds that report; `best`, that point in words; `edge`, the fields whose best value is an end of their sweep; `seeds`, how many reported; `chosen`, how the point was; the numbers of runs,
     and of those finished, diverged, stopped and unfinished, in all and `..._at_best`."""
     import xarray
 
@@ -35,7 +37,18 @@ def row(one: Entry, confidence: float) -> dict[str, Any]:
     made: dict[str, Any] = {"median": best.median, "low": low, "high": high, "q25": best.q25, "q75": best.q75}
     made |= {"best": best.text if best.known else "", "seeds": int(one.done.sum()), "chosen": one.best.chosen, "runs": status.size}
     made |= endings(status)
+    made["edge"] = ", ".join(at_the_edge(one))
     return made | {f"{key}_at_best": count for key, count in best.counts.items()}
+
+
+def at_the_edge(one: Entry) -> list[str]:
+    """The swept numbers, of three values or more, whose best value is the smallest or the largest of the sweep."""
+    found = []
+    for dim, at in one.best.index.items():
+        values = one.dataset[dim].values
+        if values.dtype.kind in "iuf" and len(values) >= 3 and one.best.known and values[at] in (values.min(), values.max()):
+            found.append(str(dim))
+    return found
 
 
 def columns(dataset: Any) -> list[Column]:
@@ -64,4 +77,6 @@ def note(dataset: Any) -> list[str]:
     """What is said below the table."""
     missing, total = int(dataset["unfinished"].sum()), int(dataset["runs"].sum())
     left = f"{missing:,} of {total:,} runs are not finished and left out; finish them with thalweg run --resume"
-    return [choices(dataset), f"interval: {dataset.attrs.get('interval', '')}", left if missing else ""]
+    edges = [f"{label}: {edge}" for label, edge in zip(dataset["optimizer"].values, dataset["edge"].values, strict=True) if str(edge)]
+    wider = f"the best is at the edge of the sweep, which may be too narrow ({'; '.join(edges)}); thalweg widen STORE says how to go on"
+    return [choices(dataset), wider if edges else "", f"interval: {dataset.attrs.get('interval', '')}", left if missing else ""]

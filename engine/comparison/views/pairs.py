@@ -17,6 +17,8 @@ from ...text.tables import Column
 from ..cells import chance, counts, number, problem_column, words
 from ..entries import Entry, by_problem
 
+SIGNED = (("difference", "difference"),)
+
 
 def view(found: Sequence[Entry]) -> Any:
     """Every two optimizers on every problem, as an xarray.Dataset along `pair`: the names `first` (the lower median) and `second`,
@@ -90,4 +92,6 @@ def columns(dataset: Any) -> list[Column]:
 
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
-    return [f"{dataset.attrs['test']}, on the final losses of the seeds that both report; {dataset.attrs['correction']}"]
+    return [
+        f"{dataset.attrs['test']}, on the final {'losses' if dataset.attrs.get('value', 'loss') == 'loss' else dataset.attrs['value']} of the seeds that both report; {dataset.attrs['correction']}"
+    ]

@@ -16,6 +16,9 @@ from ..cells import chance, left_out, words
 from ..entries import Entry, on_all
 from ..profiles import shared_seeds
 
+SIGNED = ()
+"""Ranks are of values of which the lowest is the best, and have no sign."""
+
 
 def view(found: Sequence[Entry], alpha: float = 0.05) -> Any:
     """Average ranks by median final loss (1 is best, ties share) over the problems, as an xarray.Dataset along `optimizer`: `rank`,
