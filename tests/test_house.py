@@ -85,6 +85,7 @@ def test_folders_stay_small():
             ROOT / "engine": 8,
             ROOT / "optimizers": 40,
             ROOT / "engine" / "plot": 40,
+            ROOT / "engine" / "commands": 40,
             ROOT / "specs": 60,
             ROOT / "specs" / "landscapes": 60,
             ROOT / "specs" / "functions": 200,
