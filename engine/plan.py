@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -359,6 +360,16 @@ class Plan:
     def __repr__(self) -> str:
         groups = ", ".join(group.name for group in self.groups)
         return f"Plan({self.study.name}: {self.runs:,} run{'s' * (self.runs != 1)} in {groups}, {bytes_for_people(self.bytes)})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a row for each group."""
+        heads = "".join(f"<th>{head}</th>" for head in ("group", "dimensions", "runs", "optimizer steps", "disk, before compression"))
+        rows = [f"<caption>{escape(self.study.title or self.study.name)}</caption><tr>{heads}</tr>"]
+        for group in self.groups:
+            dims = " x ".join(f"{dim.name} {dim.size}" for dim in group.dims) + f" x seed {self.study.seeds}" * bool(group.dims)
+            cells = (group.name, dims or f"seed {self.study.seeds}", f"{group.runs:,}", f"{group.work:,}", bytes_for_people(group.bytes))
+            rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+        return f"<table>{''.join(rows)}</table>"
 
     @property
     def runs(self) -> int:

@@ -50,6 +50,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 ORDER = (
     "engine.commands engine.cli",
+    "engine.public",
     "engine.api engine.accessor",
     "engine.plot engine.report",
     "engine.comparison",

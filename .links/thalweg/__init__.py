@@ -19,6 +19,10 @@ _PUBLIC = {
     "run": "thalweg.engine.api",
     "open_run": "thalweg.engine.api",
     "check": "thalweg.engine.api",
+    "verify": "thalweg.engine.public",
+    "branch": "thalweg.engine.public",
+    "merge": "thalweg.engine.public",
+    "differ": "thalweg.engine.public",
     "compare": "thalweg.engine.comparison",
     "plot": "thalweg.engine.plot",
     "report": "thalweg.engine.report",
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from .engine.api import check, load_study, open_run, run
     from .engine.comparison import compare
     from .engine.plot import plot
+    from .engine.public import branch, differ, merge, verify
     from .engine.report import report
     from .specs.errors import SpecError
     from .specs.study import Study

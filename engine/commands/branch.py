@@ -12,7 +12,7 @@ from ._terminal import interrupted
 
 def branch(
     store: Annotated[str, typer.Argument(metavar="STORE", help="A store with states: record: {state: [STEPS]}.")],
-    at: Annotated[int, typer.Option(min=0, metavar="STEP", help="The step to go on from.")],
+    at: Annotated[int, typer.Option(min=0, metavar="STEP", help="The step to continue from.")],
     settings: Settings = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="PLACE", help="The new store; by default NAME_atSTEP.zarr here.")
@@ -23,7 +23,7 @@ def branch(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Go on from a stored step under changed settings, on the same noise: --set sgd.schedule=cosine asks 'what if'."""
+    """Continue from a stored step with changed settings, on the same noise, as --set sgd.schedule=cosine."""
     from ..api import run_to_store
     from ..runner.branch import branched
     from ..runner.options import RunOptions

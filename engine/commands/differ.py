@@ -14,7 +14,7 @@ def differ(
     second: Annotated[str, typer.Argument(metavar="GROUP")],
     rtol: Annotated[float, typer.Option(help="What counts as a difference, relative to a variable's largest value.")] = 1e-6,
 ) -> None:
-    """Say at which step two groups of a store part: two optimizers, or two conventions of one."""
+    """Find the first step at which two groups of a store differ: two optimizers, or two conventions of one."""
     from ..api import open_run
     from ..comparison.first_difference import differ as differ_runs
 
