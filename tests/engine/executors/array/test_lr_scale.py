@@ -1,5 +1,7 @@
 """Factors on the learning rates of single variables."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from helpers.repetitions import few
@@ -45,8 +47,14 @@ def test_the_rate_enters_decoupled_decay():
         np.testing.assert_allclose(last, first * (1 - rate * 0.5) ** 10, rtol=1e-12)
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
-@pytest.mark.parametrize("kind", OPTIMIZERS.kinds())
+SOME = ["adagrad", "adam", "adamw", "cbo", "curl_descent", "lion", "muon", "radam", "sgd", "soap", "spherical_sgd"]
+"""Rules of every family, for `make test`."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "precision"),
+    few(product(OPTIMIZERS.kinds(), ("float64", "float32")), keep=[*product(SOME, ("float64",)), ("adam", "float32")]),
+)
 def test_all_variables_scaled_is_another_rate(kind, precision):
     """For every rule: the rate doubled for all variables is twice the rate; factors of 1 change no bit."""
     optimizer: dict = {"kind": kind, "lr": 0.03125}

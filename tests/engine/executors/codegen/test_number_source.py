@@ -41,8 +41,8 @@ RULES = {
     few(
         product(RULES, (70, 3), ("float64", "float32")),
         keep=[
-            *product(("sgld", "swept", "constant in the end"), (70,), ("float64",)),
-            *product(("adam", "compared"), (70,), ("float32",)),
+            *product(("sgld", "constant in the end"), (70,), ("float64",)),
+            ("adam", 70, "float32"),
             *product(("sgd", "swarm"), (3,), ("float64",)),
             ("sphere", 3, "float32"),
         ],

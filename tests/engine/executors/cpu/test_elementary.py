@@ -2,10 +2,12 @@
 
 import os
 import re
+from itertools import product
 
 import mpmath
 import numpy as np
 import pytest
+from helpers.repetitions import few
 from helpers.whole_arrays import apply
 from thalweg.engine.executors.cpu.elementary import float32 as single
 from thalweg.engine.executors.cpu.elementary import float64 as double
@@ -110,8 +112,10 @@ def exactly(name, x):
         return [getattr(mpmath, {"arctan": "atan", **NAMES}.get(name, name))(mpmath.mpf(float(v))) for v in x]
 
 
-@pytest.mark.parametrize("dtype", PRECISIONS)
-@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    few(product(BOUNDS, PRECISIONS), keep=lambda name, dtype: dtype == np.float32 or name in ("exp", "log", "sin", "tanh")),
+)
 def test_every_function_is_accurate(name, dtype):
     x = points(name, dtype)
     x = x[x > (-1 if name == "log1p" else 0)] if name in POSITIVE else x

@@ -36,7 +36,10 @@ def compare(spec, rtol):
 
 
 @pytest.mark.parametrize(
-    ("formula", "rule"), few(product(FORMULAS, RULES), keep=lambda formula, rule: rule == "adam" or formula == "rosenbrock")
+    ("formula", "rule"),
+    few(
+        product(FORMULAS, RULES), keep=[*product(("ackley", "canyon", "expression", "opposing_signals"), ("adam",)), ("rosenbrock", "sgld")]
+    ),
 )
 def test_every_rule_on_every_formula(formula, rule):
     compare({**RIVER, "landscape": example(formula), "optimizers": [{"kind": rule, "lr": 1e-3}], "record": {"every": 10}}, 1e-9)
