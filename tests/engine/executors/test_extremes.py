@@ -140,7 +140,7 @@ def test_formulas_from_extreme_starts(formula, precision):
         agree({**spec, "init": {"kind": "point", "at": start}})
 
 
-@rules(("adagrad", "float32"), ("lion", "float64"), ("sgd", "float32"), ("sgd", "float64"), ("spherical_sgd", "float64"))
+@rules(("lion", "float64"), ("sgd", "float32"), ("spherical_sgd", "float64"))
 def test_gradients_that_are_no_numbers(kind, precision):
     """At 0 the gradient of sqrt(x) is infinite and the value is not; log(x) y is neither a number nor finite. Momenta of 0 are no way round."""
     more = [

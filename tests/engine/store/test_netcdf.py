@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
+from helpers.repetitions import few
 from thalweg.engine.api import verify_study
 from thalweg.engine.report import report
 
@@ -28,7 +29,7 @@ STUDIES = {
 }
 
 
-@pytest.mark.parametrize("kind", STUDIES)
+@pytest.mark.parametrize("kind", few(STUDIES, keep=["runs", "statistics"]))
 def test_a_store_becomes_a_netcdf_file_and_comes_back(tmp_path, kind):
     """In memory, from disk, after verify, and one whose root attributes an earlier version wrote as mappings and truth values."""
     import zarr
