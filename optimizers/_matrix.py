@@ -17,7 +17,7 @@ from .base import RuleOptimizer
 
 
 class Rest(AdamW):
-    """AdamW for the blocks that are no matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping, average and
+    """AdamW for parameters that are not matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping, average and
     factors on lr are those of the whole optimizer."""
 
     lr: Swept[NonNegative] = 3e-4
@@ -34,7 +34,7 @@ class Rest(AdamW):
 
 
 class MatrixOptimizer(RuleOptimizer):
-    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Blocks that are no matrices go by AdamW, `rest`; a landscape
+    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Parameters that are not matrices are updated by AdamW, `rest`; a landscape
     without a matrix is refused.
 
     States are shaped as x; those in `square` are (..., rows, rows) (axis 0) or (..., cols, cols) (axis 1) and start at the identity.
@@ -61,7 +61,7 @@ class MatrixOptimizer(RuleOptimizer):
 
     def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
         rest = [name for name, shape in blocks.items() if len(shape) != 2]
-        return {"rest": f"AdamW moves the blocks that are no matrices: {', '.join(rest)}"} if rest else {}
+        return {"rest": f"AdamW updates the parameters that are not matrices: {', '.join(rest)}"} if rest else {}
 
 
 def transposed(a: Any) -> Any:

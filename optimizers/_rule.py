@@ -25,7 +25,7 @@ SCALE = "lr_scale"
 @dataclass(frozen=True, eq=False)
 class Part:
     """A block of the flat point that moves by a rule of its own, or all of it: where it lies, its shape, and whose rule it is. `owner` is the path of
-    that optimizer's fields: ("rest",) of the blocks that are no matrices. `scaled` are its variables and their sizes, in order, each with whether
+    that optimizer's fields: ("rest",) of the parameters that are not matrices. `scaled` are its variables and their sizes, in order, each with whether
     its learning rate has a factor of its own; () where none has."""
 
     optimizer: RuleOptimizer

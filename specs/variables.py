@@ -1,7 +1,7 @@
 """What a run stores at its recorded steps. Every variable is an object that knows what all others ask about it: the text that people read,
 its own dimensions, who makes it, whether it is stored without being named, and why a study may not ask for it.
 
-There are three sources: what the engine has of every run (`ENGINE`), the landscape's observables, and the diagnostics, a file each in
+There are three sources: what the engine has of every run (`ENGINE`), the landscape's observables, and the diagnostics, each a file of
 specs/diagnostics/. A plug-in's diagnostic gives way to an observable of the same name, so installing one changes no study.
 """
 

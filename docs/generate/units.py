@@ -111,7 +111,7 @@ def ending(cls: type[Any]) -> list[str]:
     module = sys.modules[cls.__module__]
     name = cls.__module__.removeprefix("thalweg.").replace(".", "/") + ".py"
     source = [f"Source: {link(cls.source)}."] if getattr(cls, "source", "") else []
-    return [*source, "## The whole of it", f"`{name}`:", code(inspect.getsource(module), "python")]
+    return [*source, "## Source code", f"`{name}`:", code(inspect.getsource(module), "python")]
 
 
 def overview(registry: Any, name: str) -> str:

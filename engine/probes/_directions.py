@@ -116,7 +116,7 @@ def principal(path: Any, count: int) -> tuple[Any, Any]:
 
 def normalized(view: View, d: Any, how: Normalize) -> Any:
     """Directions (rows, seeds, directions, dim) with the lengths of the parameters: of every block (`layer`), or of every filter of a matrix, its columns,
-    which are the weights into one unit (`filter`). Blocks that are no matrices, such as biases, stay where they are with `filter`: 0, as with its authors.
+    which are the weights into one unit (`filter`). Parameters that are not matrices, such as biases, stay where they are with `filter`: 0, as with its authors.
     With `none` every direction has length 1. Source: Li et al. 2018, arXiv:1712.09913, section 4."""
     if how == "none":
         return unit(d)

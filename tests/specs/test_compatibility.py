@@ -141,7 +141,7 @@ def test_the_rest_rule_is_said_and_its_rate_can_be_swept(tmp_path):
     study = {**BASE, "landscape": BLOBS, "init": {"kind": "normal"}, "optimizers": [{"kind": "muon", "rest": {"lr": rates}}], "steps": 4}
     tree = run(study, tmp_path / "out.zarr")
     group = tree["muon"]
-    assert group.attrs["rest"] == "AdamW moves the blocks that are no matrices: b"
+    assert group.attrs["rest"] == "AdamW updates the parameters that are not matrices: b"
     assert group.loss.dims == ("rest.lr", "seed", "step")
     plain = run({**study, "optimizers": ["muon"]})["muon"]
     np.testing.assert_array_equal(group.params_b.sel({"rest.lr": 3e-4}).values, plain.params_b.values)

@@ -1,4 +1,4 @@
-"""AdamW for the blocks that are no matrices, beside an optimizer of matrices."""
+"""AdamW for the parameters that are not matrices, beside an optimizer of matrices."""
 
 import numpy as np
 import pytest
