@@ -55,6 +55,8 @@ FUNCTIONS = (
         "tan",
         "tanh",
         "arctan",
+        "arcsin",
+        "arccos",
         "sign",
         "floor",
         "minimum",

@@ -235,7 +235,10 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "select": select,
     "or_inf": lambda x: x.where(~np.isnan(x), np.inf),
     "or_zero": lambda x: x.where(~np.isnan(x), 0.0),
-    **{name: elementwise(getattr(np, name)) for name in ("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "tanh", "arctan")},
+    **{
+        name: elementwise(getattr(np, name))
+        for name in ("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "tanh", "arctan", "arcsin", "arccos")
+    },
     **{name: elementwise(getattr(np, name)) for name in ("sign", "floor", "minimum", "maximum", "isfinite")},
     "where": conditional,
 }
@@ -294,7 +297,9 @@ CALLS: Mapping[str, str] = {
             "cos": "the cosine",
             "tan": "the tangent",
             "tanh": "the hyperbolic tangent",
-            "arctan": "the arcus tangent",
+            "arctan": "the inverse of the tangent",
+            "arcsin": "the inverse of the sine",
+            "arccos": "the inverse of the cosine",
             "sign": "-1, 0 or 1: the sign",
             "floor": "the largest whole number not above it,",
             "isfinite": "whether it is neither NaN nor infinite,",
