@@ -128,5 +128,5 @@ def upper(found: list[Any]) -> str:
     limits = [(m.le, "≤") for m in found if isinstance(m, Le)] + [(m.lt, "<") for m in found if isinstance(m, Lt)]
     if not limits:
         return ""
-    value, sign = min(limits)
-    return f"{sign} {value:,}" if value < 10**12 else f"{sign} {value:.3g}"
+    value, sign = min((float(value), sign) for value, sign in limits)  # type: ignore[arg-type]
+    return f"{sign} {value:,.15g}" if value < 10**12 else f"{sign} {value:.3g}"
