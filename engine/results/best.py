@@ -27,7 +27,7 @@ CHOICES = {
 """What is said where a best point is shown without numbers over seeds."""
 RULES = {
     HELD_OUT: f"{CHOICES[HELD_OUT]}, diverged runs counted as infinite; numbers are those of the odd seeds",
-    NO_CHOICE: "nothing was swept; all seeds are used",
+    NO_CHOICE: "nothing was swept, all seeds are used",
     SAME_RUNS: f"{CHOICES[SAME_RUNS]}, chosen and reported on the same runs, which flatters",
 }
 """What is said where numbers of a best point are shown."""
@@ -141,7 +141,7 @@ def rule(chosen: Mapping[str, str]) -> str:
     """How the points of these optimizers were chosen and which seeds report, in words: one sentence, or one for each way with its optimizers.
 
     >>> rule({"sgd": SAME_RUNS, "adam": NO_CHOICE, "muon": NO_CHOICE}).split("; ")[1]
-    'nothing was swept; all seeds are used (adam, muon)'
+    'nothing was swept, all seeds are used (adam, muon)'
     """
     ways: dict[str, list[str]] = {}
     for name, way in chosen.items():
