@@ -60,3 +60,13 @@ def test_studies_of_a_paper():
     assert "river" not in shown.output
     assert "no bundled study" in str(CliRunner().invoke(app, ["list", "studies", "--paper", "9999.9"]).exception)
     assert "only studies are of papers" in str(CliRunner().invoke(app, ["list", "probes", "--paper", "2301.00437"]).exception)
+
+
+def test_a_system_may_have_a_study_without_claims(monkeypatch):
+    """Unless it is named itself, it is no error."""
+    from thalweg.engine import api
+    from thalweg.specs.load import load_study
+
+    monkeypatch.setattr(api, "verify_study", lambda spec, *_, **__: (load_study(spec), []))
+    assert CliRunner().invoke(app, ["verify", "examples"]).exit_code == 0
+    assert "nothing to verify" in str(CliRunner().invoke(app, ["verify", "digits_softmax"]).exception)

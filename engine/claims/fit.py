@@ -154,14 +154,15 @@ def convexity(y: Any, dim: str) -> Any:
     import xarray
 
     y, at = along(y, dim, 3), logarithms(y[dim])
+    return xarray.apply_ufunc(least_second_difference, at, y, input_core_dims=[[dim], [dim]])
 
-    def smallest(at: np.ndarray, y: np.ndarray) -> np.ndarray:
-        order = np.argsort(at)
-        at, y = at[order], y[..., order]
-        slopes = np.diff(y, axis=-1) / np.diff(at)
-        return np.min(2 * np.diff(slopes, axis=-1) / (at[2:] - at[:-2]), axis=-1)
 
-    return xarray.apply_ufunc(smallest, at, y, input_core_dims=[[dim], [dim]])
+def least_second_difference(at: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The smallest second divided difference of y (..., n) over at (n,), which needs no order."""
+    order = np.argsort(at)
+    at, y = at[order], y[..., order]
+    slopes = np.diff(y, axis=-1) / np.diff(at)
+    return np.min(2 * np.diff(slopes, axis=-1) / (at[2:] - at[:-2]), axis=-1)
 
 
 def along(y: Any, dim: str, least: int) -> Any:

@@ -26,7 +26,7 @@ def list(
     known: dict[str, Any] = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics", "probes")} | {
         "functions": _functions,
         "schedules": _schedules,
-        "studies": None,
+        "studies": _systems,
         "views": _views,
         "pictures": _pictures,
     }

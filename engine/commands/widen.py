@@ -18,6 +18,7 @@ def widen(
     A sweep goes on by the ratio of its last two values (by their difference where they are not positive), in the direction of the best.
     """
     from ...specs.errors import SpecError
+    from ...specs.load import gallery
     from ..api import open_run
     from ..comparison.entries import entries
     from ..store.staged import stage_names
@@ -38,7 +39,7 @@ def widen(
     for key, values in found.items():
         say(f"{key}: the best value is at the edge; next {', '.join(f'{v:.6g}' for v in values)}")
     say(
-        f"next: {command('run', f'{name}.yaml', *settings, '--out', wider)}, then {command('merge', store, wider, '--out', f'{name}-merged.zarr')}"
+        f"next: {command('run', name if name in gallery() else f'{name}.yaml', *settings, '--out', wider)}, then {command('merge', store, wider, '--out', f'{name}-merged.zarr')}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....specs.errors import SpecError
-from ...claims.fit import between
+from ...claims.fit import between, least_second_difference
 from ...results.quantiles import quantile
 from ...text.tables import Column
 from ..cells import choices, counts, number, words
@@ -40,7 +40,6 @@ def view(found: Sequence[Entry], field: str = "lr") -> Any:
             f"fit: no optimizer sweeps {field} in three positive numbers or more; sweep it, e.g. {field}: {{logspace: [1.0e-3, 1.0e-1, 9]}}"
         )
     data = {key: ("row", np.array([row[key] for row in rows])) for key in rows[0]}
-    data["chosen"] = ("row", np.array([found[0].best.chosen] * len(rows)))
     return xarray.Dataset(data, attrs={"field": field, "resamples": RESAMPLES})
 
 
@@ -63,7 +62,7 @@ def laws(solver: str, entries: list[Entry], field: str) -> list[dict[str, Any]]:
     lowest = np.array([np.min(y, axis=-1) for y in curves])
     edge = sum(not x.min() < one[0] < x.max() for x, one in zip(at, best, strict=True))
     convex = sum(is_convex(x, y[0]) for x, y in zip(at, curves, strict=True))
-    common = {"optimizer": solver, "problems": len(entries), "edge": edge, "convex": convex}
+    common = {"optimizer": solver, "problems": len(entries), "edge": edge, "convex": convex, "chosen": entries[0].best.chosen}
     rows = []
     for quantity, logs in ((field, best), ("loss", np.log(np.where(lowest > 0, lowest, np.nan)))):
         value = np.exp(logs.mean(0)) if quantity == field or np.isfinite(logs[:, 0]).all() else lowest.mean(0)
@@ -98,8 +97,9 @@ def medians(one: Entry, field: str) -> tuple[np.ndarray, np.ndarray]:
 def is_convex(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether y is convex over x. Infinity at an end counts as above everything."""
     finite = np.isfinite(y)
-    slopes = np.diff(y[finite]) / np.diff(x[finite])
-    return bool((np.diff(slopes) >= 0).all()) and bool(np.diff(np.flatnonzero(finite)).max(initial=1) == 1)
+    if np.diff(np.flatnonzero(finite)).max(initial=1) > 1:
+        return False
+    return bool(finite.sum() < 3 or least_second_difference(x[finite], y[finite]) >= 0)
 
 
 def regression(axes: list[np.ndarray], y: np.ndarray) -> tuple[np.ndarray, float]:
@@ -111,8 +111,8 @@ def regression(axes: list[np.ndarray], y: np.ndarray) -> tuple[np.ndarray, float
     good = np.isfinite(y).all(0)
     coefficients = np.where(good, np.linalg.pinv(design) @ np.where(good, y, 0.0), np.nan)
     left, about_mean = y[:, 0] - design @ coefficients[:, 0], y[:, 0] - y[:, 0].mean()
-    spread = float((about_mean**2).sum())
-    return coefficients[1:], 1 - float((left**2).sum()) / spread if spread > 0 and len(y) > len(axes) + 1 else np.nan
+    total = float((about_mean**2).sum())
+    return coefficients[1:], 1 - float((left**2).sum()) / total if total > 0 and len(y) > len(axes) + 1 else np.nan
 
 
 def columns(dataset: Any) -> list[Column]:
