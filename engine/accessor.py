@@ -36,9 +36,9 @@ from ..specs.errors import SpecError
 from ..specs.status import Status
 from ..specs.study import Study
 from .comparison.running_time import first_steps, running_time, spent, wilson
-from .results.best import each_problem, positions
+from .results.best import each_problem, highest_is_best, positions, to_minimise
 from .results.curves import over_seeds
-from .results.groups import final_loss, final_value, needs_loss, opened, sweep_dims, swept_coordinates
+from .results.groups import final_loss, needs_loss, opened, sweep_dims, swept_coordinates
 from .results.landscape_grid import changing, grid, heights
 from .results.swept import swept_field
 from .results.trajectories import extent, names_of
@@ -73,11 +73,8 @@ class GroupAccessor:
         dimensions stay. Raises SpecError for a variable that was not stored, or has not one number a run and step.
         """
         data = self.dataset
-        highest = by.endswith("accuracy") if highest is None else highest
-        final = final_loss(data) if by == "loss" else final_value(data, by)
-        if highest:
-            final = np.where(np.isposinf(final), np.inf, -final)
-        found = list(each_problem(data, final=final))
+        highest = highest_is_best(by) if highest is None else highest
+        found = list(each_problem(data, final=to_minimise(data, by, highest)))
         reports = ("seed", found[0][1].reports, {"long_name": "whether the seed reports; the others chose the hyperparameters"})
         return data.isel(positions(data, found)).assign_coords(reports=reports)
 

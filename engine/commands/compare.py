@@ -40,7 +40,13 @@ def compare(
     if format == "table" and out is None:
         console().print(table(made))
         further = further_view(made) if len({json.loads(tree.attrs.get("study", "{}")).get("root_seed") for tree in trees}) == 1 else ""
-        more = command("compare", *stores, "--view", further) if further else ""
+        same = [
+            word
+            for option, given in (("--value", value), ("--best", best), ("--by", by))
+            if given not in ("", "loss")
+            for word in (option, given)
+        ]
+        more = command("compare", *stores, "--view", further, *same) if further else ""
         say(f"next: {', '.join(text for text in (more, to_look_at(stores[0], 'compare')) if text)}")
         return
     text = save(made, format, out)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...specs.errors import SpecError
+from ..results.best import highest_is_best
 from .entries import LOSS, Measure, entries
 from .views import VIEWS
 
@@ -64,7 +65,7 @@ def compare(
         raise SpecError(f"compare: a target must be a finite number; given: {', '.join(map(str, wanted))}")
     if best not in ("", "min", "max"):
         raise SpecError(f"compare: best is {best!r:.40}; it is min or max")
-    largest = best == "max" or (not best and value.endswith("accuracy"))
+    largest = best == "max" or (not best and highest_is_best(value))
     measure = Measure(value, by or value, largest)
     if measure != LOSS and not hasattr(module, "SIGNED"):
         raise SpecError(f"compare: the view {view} is about losses; other values are compared by the views {', '.join(of_any_value())}")

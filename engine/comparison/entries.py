@@ -14,8 +14,8 @@ import numpy as np
 from ...specs.errors import SpecError, ThalwegError
 from ...specs.study import PARTS, Study
 from ..dims import FORKS
-from ..results.best import Best, each_problem, in_words
-from ..results.groups import final_loss, final_value, groups, named, sweep_dims, swept_coordinates
+from ..results.best import Best, each_problem, in_words, to_minimise
+from ..results.groups import groups, named, sweep_dims, swept_coordinates
 from ..results.quantiles import quantile
 from ..results.swept import PROBLEM, swept_field
 
@@ -73,8 +73,7 @@ class Measure:
 
     def final(self, dataset: Any, variable: str, group: str) -> np.ndarray:
         """Values of a variable at the end (sweep dims..., seed), lower is better; infinity where diverged, NaN where not finished."""
-        found = final_loss(dataset, group) if variable == "loss" else final_value(dataset, variable, group)
-        return np.where(np.isfinite(found), -found, found) if self.largest else found
+        return to_minimise(dataset, variable, self.largest, group)
 
 
 LOSS = Measure()

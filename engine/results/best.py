@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .groups import endings, final_loss, problem_dims, sweep_dims, swept_coordinates
+from .groups import endings, final_loss, final_value, problem_dims, sweep_dims, swept_coordinates
 from .quantiles import quantile
 from .swept import is_hyperparameter
 
@@ -69,6 +69,18 @@ class Best:
     def reporting(self, dataset: Any) -> Any:
         """A dataset at the seeds that report."""
         return at_seeds(dataset, self.reports)
+
+
+def highest_is_best(variable: str) -> bool:
+    """Whether larger values of a variable are better, by its name: those of an accuracy."""
+    return variable.endswith("accuracy")
+
+
+def to_minimise(dataset: Any, variable: str, highest: bool, name: str = "") -> np.ndarray:
+    """The last values of a variable (sweep dims..., seed), negated where the highest is the best: the lowest is always the best one. Infinity where
+    diverged, NaN where not finished. Raises SpecError if there is no such variable."""
+    final = final_loss(dataset, name) if variable == "loss" else final_value(dataset, variable, name)
+    return np.where(np.isfinite(final), -final, final) if highest else final
 
 
 def best_point(dataset: Any, name: str = "") -> Best:

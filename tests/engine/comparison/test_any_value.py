@@ -62,6 +62,7 @@ def test_words(store):
     assert "final accuracy; best: the highest median final validation of the even seeds, diverged runs counted as worst" in shown.output
     shown = CliRunner().invoke(app, ["compare", str(store), "--value", "accuracy"], env={"COLUMNS": "200"})
     assert "the best is at the edge of the sweep, which may be too narrow (still: lr; sgd: lr); thalweg widen STORE" in shown.output
+    assert "--view pairs --value accuracy" in shown.output, "what comes next compares by the same"
 
 
 @pytest.mark.parametrize(
