@@ -14,6 +14,7 @@ from .fence import IRREGULAR, confine, regular, set_root
 from .messages import dotted, problems, short, value_at
 from .plain import MAX_BYTES, Key, Source, read_yaml
 from .settings import apply_setting, change, cut, parsed_setting
+from .several import as_stages, is_several
 from .stage_program import Program
 from .stages import Stages, is_staged
 from .study import Study
@@ -71,13 +72,14 @@ def load_study(
     if isinstance(loaded, Study):
         return loaded
     names = ", ".join(stage.name for stage in loaded.stages)
-    raise SpecError(f"{loaded.name}: has stages ({names}); a single study is needed here")
+    raise SpecError(f"{loaded.name}: has {loaded.part}s ({names}); a single study is needed here")
 
 
 def load(
     given: "str | Path | dict[str, Any] | Study | Stages", settings: Iterable[str] = (), quick: bool = False, outside: bool = False
 ) -> "Study | Stages":
-    """As load_study; of a file that has stages, those. A setting KEY=VALUE then counts for all stages, STAGE.KEY=VALUE for one."""
+    """As load_study; of a file that has stages, those. A setting KEY=VALUE then counts for all stages, STAGE.KEY=VALUE for one. A file of several
+    landscapes has a stage for each."""
     settings = [settings] if isinstance(settings, str) else list(settings)
     path = None
     own: dict[Key, type[Unit]] = {}
@@ -88,7 +90,8 @@ def load(
     else:
         path = find_study(given)
         source = read_yaml(read_bytes(path), str(given) if path.suffix in (".yaml", ".yml") and path == Path(given) else path.name)
-    if is_staged(source.data):
+    settings = with_landscape(source, settings)
+    if is_staged(source.data) or is_several(source.data):
         return load_stages(source, settings, quick, path.parent.resolve() if path is not None else None, outside)
     changes = source.data.get("quick") if quick else None
     for key, value in changes.items() if isinstance(changes, dict) else ():
@@ -117,6 +120,9 @@ def load_stages(source: Source, settings: list[str], quick: bool, folder: Path |
         place = source.at(("quick", key))
         changes.append((str(key), value, f"{place}: quick.{key}", place))
     changes += map(parsed_setting, settings)
+    several = is_several(source.data)
+    if several:
+        source, changes = as_stages(source, changes)
 
     def made(stage: Source, names: Iterable[str]) -> Study:
         if folder is not None:
@@ -125,7 +131,17 @@ def load_stages(source: Source, settings: list[str], quick: bool, folder: Path |
                 confine(stage, folder, tuple(names))
         return validate(stage)
 
-    return Program(source, changes, made).expand()
+    return Program(source, changes, made, "landscape" if several else "stage").expand()
+
+
+def with_landscape(source: Source, settings: list[str]) -> list[str]:
+    """The settings that are left once those of the whole landscape are made, which may be a list: of a study that then has several."""
+    whole = [setting for setting in settings if setting.partition("=")[0].strip() == "landscape"]
+    if not whole or is_staged(source.data):
+        return settings
+    for setting in whole:
+        apply_setting(source, setting)
+    return [setting for setting in settings if setting not in whole]
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,7 +1,8 @@
-"""The JSON Schema of a study file: of a single study, or of one with stages."""
+"""The JSON Schema of a study file: of a single study, of one with several landscapes, or of one with stages."""
 
 from typing import Any
 
+from .several import LABEL, OWN
 from .stage_file import STAGE
 from .study import Study
 
@@ -21,7 +22,8 @@ STAGE_VALUES: dict[str, dict[str, Any]] = {
 
 
 def file_schema() -> dict[str, Any]:
-    """The schema: a study, or a mapping with `stages`, each of which has any of a study's fields and the keys of a stage."""
+    """The schema: a study, one whose `landscape` is a list, or a mapping with `stages`, each of which has any of a study's fields and the keys of a
+    stage."""
     study = Study.model_json_schema()
     shared = study.pop("$defs", {})
     fields = study["properties"]
@@ -33,7 +35,18 @@ def file_schema() -> dict[str, Any]:
     claim = {**claim, "properties": {**claim["properties"], "stage": {"type": "string", "description": "the stage that the claim is of"}}}
     whole = {**inner, "claims": {**fields["claims"], "items": claim}, "stages": stages}
     staged = {"type": "object", "properties": whole, "required": ["name", "stages"], "additionalProperties": False}
-    return {"$schema": DRAFT, "$defs": shared, "anyOf": [study, staged]}
+    return {"$schema": DRAFT, "$defs": shared, "anyOf": [study, several(study, shared["Claim"]), staged]}
+
+
+def several(study: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a study whose `landscape` is a list. An entry that has settings of its own may have any fields beside them."""
+    fields = study["properties"]
+    own = {"kind": {"type": "string"}, LABEL: {"type": "string", "description": "the landscape's name, by default its kind"}}
+    entry = {"type": "object", "properties": own | {key: fields[key] for key in OWN}, "required": ["kind"]}
+    land = {"type": "array", "items": {"anyOf": [fields["landscape"], entry]}, "minItems": 1, "description": "the functions to minimise"}
+    claim = {**claim, "properties": {**claim["properties"], "landscape": {"type": "string", "description": "the one that the claim is of"}}}
+    required = [key for key in study["required"] if key != "steps"]
+    return {**study, "properties": {**fields, "landscape": land, "claims": {**fields["claims"], "items": claim}}, "required": required}
 
 
 def with_stage_names(schema: Any) -> Any:

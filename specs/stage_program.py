@@ -17,11 +17,17 @@ from .sweep import Sweep
 
 
 class Program(StageFile):
-    """Makes stages of a file's data, one after the other; `make` checks a stage's data and returns its Study."""
+    """Makes stages of a file's data, one after the other; `make` checks a stage's data and returns its Study. `part` is what each is called."""
 
-    def __init__(self, source: Source, settings: Iterable[tuple[str, Any, str, str]], make: Callable[[Source, Iterable[str]], Study]):
+    def __init__(
+        self,
+        source: Source,
+        settings: Iterable[tuple[str, Any, str, str]],
+        make: Callable[[Source, Iterable[str]], Study],
+        part: str = "stage",
+    ):
         super().__init__(source)
-        self.make, self.settings = make, list(settings)
+        self.make, self.settings, self.part = make, list(settings), part
         self.sources: dict[str, Source] = {}
 
     def expand(self) -> Stages:
@@ -59,7 +65,9 @@ class Program(StageFile):
             self.check_named(part)
         self.stop()
         claims = read_claims(self, data.get("claims", []))
-        return Stages(self.text("name") or "stages", self.text("title"), self.text("source"), tuple(self.stages.values()), claims)
+        return Stages(
+            self.text("name") or "stages", self.text("title"), self.text("source"), tuple(self.stages.values()), claims, self.part
+        )
 
     def add(self, k: int, name: str, one: dict[str, Any], origin: Any, repetition: int | None) -> None:
         """Make one stage, or one repetition of it."""
@@ -101,7 +109,9 @@ class Program(StageFile):
         try:
             study = self.make(source, self.stages)
         except SpecError as error:
-            self.problems += error.problems if self.source.places else [f"{p.removesuffix(': ')} (stage {name})" for p in error.problems]
+            self.problems += (
+                error.problems if self.source.places else [f"{p.removesuffix(': ')} ({self.part} {name})" for p in error.problems]
+            )
             return
         self.sources[name] = source
         self.stages[name] = Stage(name, study, origin or "", tuple(dict.fromkeys([*needs, *names_of_stores(study)])))

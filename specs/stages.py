@@ -6,7 +6,7 @@ of the file. Each stage becomes a Study of its own, in which the other stages' n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .claim import Claim
@@ -50,16 +50,18 @@ class Stages:
     stages: tuple[Stage, ...]
     claims: tuple[Claim, ...] = ()
     """Claims across stages."""
+    part: str = "stage"
+    """What each is: a stage, or a landscape of a study of several."""
 
     def upto(self, name: str) -> "Stages":
         """The same up to this stage. Raises SpecError if there is none of that name."""
         names = [stage.name for stage in self.stages]
         if name not in names:
-            raise SpecError(f"--stage {name}: there is no such stage{suggest(name, names)} (known: {', '.join(names)})")
+            raise SpecError(f"--stage {name}: there is no such {self.part}{suggest(name, names)} (known: {', '.join(names)})")
         wanted = {name}
         for stage in reversed(self.stages):
             wanted |= {*stage.needs} if stage.name in wanted else set()
-        return Stages(self.name, self.title, self.source, tuple(s for s in self.stages if s.name in wanted))
+        return replace(self, stages=tuple(s for s in self.stages if s.name in wanted), claims=())
 
 
 def in_words(steps: Sequence[int]) -> str:

@@ -23,7 +23,7 @@ def command(*words: object) -> str:
 
 
 def to_look_at(store: object, *but: str) -> str:
-    """The commands that can show what is in a store, without those in `but`; where there is none, the one that checks it.
+    """The commands that can show what is in a store, or a list of stores, without those in `but`; where there is none, the one that checks it.
 
     Without a loss nothing can be compared, and what was not recorded cannot be drawn; a page needs plotly, and a picture the study's units.
     """
@@ -33,6 +33,10 @@ def to_look_at(store: object, *but: str) -> str:
     from ..store.open import stored_study
     from ..store.staged import stage_names
 
+    if isinstance(store, list):
+        if len(store) > 1:
+            return ", ".join(command(name, *store) for name in ("compare", "plot") if name not in but)
+        (store,) = store
     if stage_names(store):  # type: ignore[arg-type]
         names = [name for name in ("compare", "plot", *(["report"] if find_spec("plotly") else [])) if name not in but]
         return ", ".join(command(name, store) for name in names) or command("check", store)

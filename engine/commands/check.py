@@ -154,7 +154,7 @@ def tree_of_stages(stages: "Stages", device: str) -> "tuple[Tree, list[Totals]]"
         nodes[stage.name] = nodes.get(stage.origin, tree).add(line(f" {stage.whence}", stage.name))
         totals.append(describe(nodes[stage.name], planned, device, plan(alone(stage.study))))
     if stages.claims:
-        tree.add(line(f"{len(stages.claims)} claims across stages"))
+        tree.add(line(f"{len(stages.claims)} claims across {stages.part}s"))
     return tree, totals
 
 

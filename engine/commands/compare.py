@@ -9,9 +9,15 @@ import typer
 
 from ._say import command, say, to_look_at
 
+PICTURES = ("png", "svg", "pdf")
+"""Suffixes of --out that make a picture."""
+
 
 def compare(
-    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")],
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="STORE...", help="One or more stores; a study is run first, into NAME.zarr here, or finished there."),
+    ],
     view: Annotated[
         str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, performance, data, ...: thalweg list views.")
     ] = "",
@@ -23,7 +29,10 @@ def compare(
     best: Annotated[str, typer.Option(metavar="min|max", help="Which is better; max for names that end in accuracy, else min.")] = "",
     by: Annotated[str, typer.Option(metavar="NAME", help="Choose hyperparameters by this variable; by default --value.")] = "",
     format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal; .png, .svg, .pdf: a picture of it."),
+    ] = None,
 ) -> None:
     """Compare the optimizers of one or more stores, each at hyperparameters chosen on other seeds than those that report."""
     from ...specs.errors import SpecError, suggest
@@ -35,9 +44,13 @@ def compare(
 
     if format not in FORMATS:
         raise SpecError(f"--format {format}: there is no such format{suggest(format, FORMATS)} (known: {', '.join(FORMATS)})")
+    drawn = out is not None and out.suffix.lower().lstrip(".") in PICTURES
+    view = view or ("targets" if target else "final")
+    kind = kind_of_picture(view, {"--format": format != "table", "--best": best, "--by": by, "--field": field}) if drawn else ""
+    stores = [stored(store) for store in stores]
     trees = [open_run(store) for store in stores]
-    made = compare_runs(*trees, view=view or ("targets" if target else "final"), target=target, field=field, value=value, best=best, by=by)
-    if format == "table" and out is None:
+    made = compare_runs(*trees, view=view, target=target, field=field, value=value, best=best, by=by)
+    if format == "table" and (out is None or drawn):
         console().print(table(made))
         further = further_view(made) if len({json.loads(tree.attrs.get("study", "{}")).get("root_seed") for tree in trees}) == 1 else ""
         same = [
@@ -47,7 +60,11 @@ def compare(
             for word in (option, given)
         ]
         more = command("compare", *stores, "--view", further, *same) if further else ""
-        say(f"next: {', '.join(text for text in (more, to_look_at(stores[0], 'compare')) if text)}")
+        if drawn:
+            from ..plot import plot
+
+            say(f"drew {plot(trees, kind, out, value=None if value == 'loss' else value)}")
+        say(f"next: {', '.join(text for text in (more, to_look_at(stores, 'compare')) if text)}")
         return
     text = save(made, format, out)
     if out:
@@ -56,9 +73,53 @@ def compare(
         print(text, end="")
 
 
+def stored(given: str) -> str:
+    """The store at this path; a study is run first, into NAME.zarr here, and one that was begun there is finished."""
+    from ..store.lock import is_store
+
+    if is_store(given) or not is_study(given):
+        return given
+    from ...specs.load import load
+    from ..api import run
+
+    study = load(given)
+    target = f"{study.name}.zarr"
+    run(study, target, resume=True, progress=True)
+    return target
+
+
+def is_study(given: str) -> bool:
+    """Whether this is the name of a bundled study, or of a YAML file."""
+    from ...specs.load import gallery
+
+    return Path(given).suffix in (".yaml", ".yml") or given in gallery()
+
+
+def kind_of_picture(view: str, given: dict[str, Any]) -> str:
+    """The kind of picture that shows a view. Raises SpecError if there is none, or for an option that a picture does not take."""
+    from ...specs.errors import SpecError
+    from ..comparison import VIEWS
+
+    if view not in VIEWS.kinds():
+        return ""  # which compare refuses
+    kinds = {name: made.PICTURE for name in VIEWS.own_kinds() if hasattr(made := VIEWS.load(name), "PICTURE")}
+    if view not in kinds:
+        raise SpecError(
+            f"compare: there is no picture of the view {view} (there is one of {', '.join(kinds)}); end --out in .csv, .json or .tex"
+        )
+    for name, value in given.items():
+        if value:
+            raise SpecError(f"compare: {name} belongs to tables; a picture takes none")
+    return kinds[view]
+
+
 def further_view(made: Any) -> str:
     """What to look at after a view, of stores that share their random numbers, where their runs are enough for that; '' where they are not."""
     view = made.attrs["view"]
+    if view == "final" and min(found := Counter(made["problem"].values.tolist()).values()) > 1 < len(found):
+        return "problems"
+    if view == "problems":
+        return "ranks" if made.sizes["problem"] > 1 and made.sizes["optimizer"] > 2 and made.attrs["ranked"] > 1 else ""
     if view == "final":
         return "pairs" if max(Counter(made["problem"].values.tolist()).values()) > 1 and made["seeds"].values.min() > 0 else ""
     if view == "pairs":

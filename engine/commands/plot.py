@@ -12,8 +12,14 @@ KINDS = ", ".join(found.name for found in pkgutil.iter_modules([str(Path(__file_
 
 
 def plot(
-    store: Annotated[str, typer.Argument(metavar="STORE")],
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help=f"{KINDS}; by default overview; of a store of stages, stages.")] = "auto",
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STORE... [KIND]",
+            help=f"One or more stores, and the kind: {KINDS}; by default overview; stages for a store of stages, problems for several landscapes "
+            "or stores.",
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg, .pdf; .gif or .mp4 move. By default STORE.png.")
     ] = None,
@@ -41,10 +47,21 @@ def plot(
     from ..plot import default_suffix
     from ..plot import plot as draw
 
+    stores, kind = stores_and_kind(stores)
+    store = stores[0]
     target_ = out or store.rstrip("/").removesuffix(".zarr") + default_suffix(kind)
     options = {"value": value, "x": x, "y": y, "line": line, "seeds": seeds, "target": target, "groups": group, "at": _held(at)}
-    drawn = draw(store, kind, target_, theme=theme, **options)  # type: ignore[arg-type]
-    say(f"drew {drawn}; next: {to_look_at(store, 'plot')}")
+    drawn = draw(stores if len(stores) > 1 else store, kind, target_, theme=theme, **options)  # type: ignore[arg-type]
+    say(f"drew {drawn}; next: {to_look_at(stores, 'plot')}")
+
+
+def stores_and_kind(given: list[str]) -> tuple[list[str], str]:
+    """The stores, and the kind of picture: the last word, if there are several and it is a word that is no store."""
+    from ..store.lock import is_store
+
+    *stores, last = given
+    kind = stores and not is_store(last) and not any(sign in last for sign in "/\\:") and not last.endswith(".zarr")
+    return (stores, last) if kind else (given, "auto")
 
 
 def _held(given: list[str] | None) -> dict[str, float] | None:

@@ -23,8 +23,8 @@ def widen(
     from ..comparison.entries import entries
     from ..store.staged import stage_names
 
-    if stage_names(store):
-        raise SpecError(f"{store}: is a store of stages; name one, as {store.rstrip('/')}/STAGE")
+    if names := stage_names(store):
+        raise SpecError(f"{store}: has several parts, each of which is a store; name one, as {store.rstrip('/')}/{names[0]}")
     tree = open_run(store)
     name = str(json.loads(tree.attrs["study"])["name"])
     found: dict[str, list[float]] = {}

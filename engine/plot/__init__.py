@@ -2,7 +2,7 @@
 
 A kind is a module with `draw(picture)`, which returns a Matplotlib figure, and OPTIONS, the names of the options it takes (_picture.py
 has them all). A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. One that draws stores of stages states
-STAGED, the class of what it starts from; all others draw one stage. Other packages plug in through the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
+STAGED, and one that draws several stores, or several landscapes, ACROSS, the class of what it starts from; all others draw one store. Other packages plug in through the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
 """
 
 import json
@@ -43,9 +43,10 @@ def plot(
     groups: Sequence[str] | None = None,
     at: Mapping[str, float] | None = None,
 ) -> Path:
-    """Draw a store (a path or an opened one) into `out`, by default NAME.png here; the suffix says how (png, svg, pdf; gif, mp4 move).
+    """Draw a store (a path or an opened one), or a list of stores, into `out`, by default NAME.png here; the suffix says how (png, svg, pdf; gif and
+    mp4 are animated).
 
-    `kind` is a file of this folder; auto is stages for a store of stages, else animate for .gif and .mp4, else overview. `theme` is light or
+    `kind` is a file of this folder; auto is problems for several stores or landscapes, stages for a store of stages, else animate for .gif and .mp4, else overview. `theme` is light or
     dark. `value`: what is drawn, a variable or an expression of the claims' language, by default the loss. `x`, `y`: swept fields, or expressions of one. `line`: a theory
     line, where this expression of the swept fields is 0, or its sides are equal. `seeds`: single runs drawn. `target`: the loss that counts
     as converged. `groups`: which optimizers. `at`: swept fields held at a value. Returns the path.
@@ -53,12 +54,18 @@ def plot(
     Raises SpecError for an unknown kind or suffix, an option the kind does not take, or what the store does not hold; StoreError if it
     cannot be read or written.
     """
-    from ._picture import Options, Picture
+    from ._picture import Options
     from ._theme import theme as named
 
     options = Options(value, x, y, line, seeds, target, tuple(groups) if groups else None, dict(at) if at else None)
     target_ = Path(out) if out is not None else None
-    if kind == "auto" and _stages(source):
+    sources = list(source) if isinstance(source, (list, tuple)) else [source]
+    if not sources:
+        raise SpecError("plot: give at least one store")
+    parts = [_parts(one) for one in sources]
+    if kind == "auto" and (len(sources) > 1 or parts[0][0] == "landscape"):
+        kind = "problems"
+    elif kind == "auto" and parts[0][1]:
         kind = "stages"
     chosen = _kind(kind, target_)
     for name in options.given():
@@ -67,8 +74,8 @@ def plot(
             raise SpecError(f"plot: {kind} takes no {name}{suggest(name, chosen.OPTIONS)} (it takes: {', '.join(chosen.OPTIONS)})")
     if seeds is not None and seeds < 1:
         raise SpecError(f"plot: seeds {seeds}: at least 1")
-    _fitting(chosen, source)
-    picture: Any = getattr(chosen, "STAGED", Picture)(source, named(theme), options)
+    _fitting(chosen, sources, parts)
+    picture = prepared(chosen, sources, named(theme), options)
     target_ = target_ or Path(f"{picture.study.name}.{getattr(chosen, 'FORMATS', FORMATS)[0]}")
 
     import matplotlib as mpl
@@ -81,31 +88,48 @@ def plot(
     return target_
 
 
+def prepared(chosen: Any, sources: Sequence[Any], theme: Any, options: Any) -> Any:
+    """What this kind of picture draws: these stores with the options."""
+    from ._picture import Picture
+
+    if hasattr(chosen, "ACROSS"):
+        return chosen.ACROSS(sources, theme, options)
+    return getattr(chosen, "STAGED", Picture)(sources[0], theme, options)
+
+
 def default_suffix(kind: str) -> str:
     """The first format of a kind, with a dot; .png for what is no kind."""
     formats = getattr(PICTURES.load(kind), "FORMATS", FORMATS) if kind in PICTURES.kinds() else FORMATS
     return f".{formats[0]}"
 
 
-def _stages(source: Any) -> list[str]:
-    """The names of a store's stages; none if it has none. Raises StoreError if it is no store."""
+def _parts(source: Any) -> tuple[str, list[str]]:
+    """What the parts of a store are, stage or landscape, and their names; none if it has none. Raises StoreError if it is no store."""
     from ..store.open import open_root
 
     attributes = open_root(source).attrs if isinstance(source, (str, Path)) else source.attrs
-    return [str(one["name"]) for one in json.loads(str(attributes.get("stages", "[]")))]
+    return str(attributes.get("part", "stage")), [str(one["name"]) for one in json.loads(str(attributes.get("stages", "[]")))]
 
 
-def _fitting(chosen: Any, source: Any) -> None:
+def _fitting(chosen: Any, sources: Sequence[Any], parts: Sequence[tuple[str, list[str]]]) -> None:
     """Raises SpecError where a kind draws one stage and the store has several, or the other way round."""
-    kind, stages = chosen.__name__.rpartition(".")[2], _stages(source)
-    if stages and not hasattr(chosen, "STAGED"):
-        store = str(source).rstrip("/") if isinstance(source, (str, Path)) else "STORE"
+    kind, (part, names) = chosen.__name__.rpartition(".")[2], parts[0]
+    if hasattr(chosen, "ACROSS"):
+        return
+    several = [name for name in PICTURES.kinds() if hasattr(PICTURES.load(name), "ACROSS")]
+    if len(sources) > 1:
+        raise SpecError(f"plot: {kind} draws one store, here are {len(sources)}; {', '.join(several)} draw several")
+    if hasattr(chosen, "STAGED"):
+        if not names or part == "landscape":
+            other = "has several landscapes; choose problems" if names else "has none; choose loss"
+            raise SpecError(f"plot: {kind} draws a study of stages, and this store {other}")
+    elif names:
+        store = str(sources[0]).rstrip("/") if isinstance(sources[0], (str, Path)) else "STORE"
+        others = "stages" if part == "stage" else ", ".join(several)
         raise SpecError(
-            f"plot: {kind} draws one stage, and the store has several; name one: {', '.join(f'{store}/{name}' for name in stages)}, "
-            "or draw all with the kind stages"
+            f"plot: {kind} draws one {part}, and the store has several; name one: {', '.join(f'{store}/{name}' for name in names)}, "
+            f"or draw all with {others}"
         )
-    if not stages and hasattr(chosen, "STAGED"):
-        raise SpecError(f"plot: {kind} draws a study of stages, and this store has none; choose loss")
 
 
 def _kind(kind: str, out: Path | None) -> Any:

@@ -36,6 +36,8 @@ WORDS = {
 }
 """Plain words for names that many studies have."""
 LINES = {"runs": "median of", "quantiles": "median of", "mean": "mean of", "fraction": "of", "expression": "over"}
+DECADES = 1e-40
+"""A logarithmic axis reaches down to the largest value times this: what is smaller is rounding."""
 WHAT = dict.fromkeys(("runs", "quantiles"), "median and 25-75 % of") | {"mean and standard deviation": "mean and standard deviation of"}
 """What a band is, in words, without and with edges."""
 
@@ -109,7 +111,7 @@ def draw_band(axes: Any, x: np.ndarray, found: Band, colour: str, style: str, ma
 
 
 def scale_values(axes: Any, drawn: Sequence[np.ndarray], room: bool = False) -> None:
-    """A logarithmic y axis where all is positive and spans a decade; symmetric logarithm where signs differ and sizes too; else linear."""
+    """A logarithmic y axis where all is positive and spans a decade, down to DECADES of the largest; symmetric logarithm where signs differ and sizes too; else linear."""
     axes.grid(True)
     axes.set_axisbelow(True)
     values = np.concatenate([*drawn, np.empty(0)])
@@ -119,6 +121,11 @@ def scale_values(axes: Any, drawn: Sequence[np.ndarray], room: bool = False) -> 
     positive, size = values[values > 0], np.abs(values[values != 0])
     if values.min() >= 0 and positive.size and np.log10(positive.max()) - np.log10(positive.min()) > 1:
         axes.set_yscale("log")
+        axes.margins(y=0.14 if room else 0.05)
+        if positive.min() < positive.max() * DECADES:
+            axes.set_autoscaley_on(False)  # before the axis looks at the data
+            axes.set_ylim(positive.max() * DECADES, positive.max() * DECADES**-0.05)
+        return
     elif values.min() < 0 and size.max() / np.median(size) > 30:
         from matplotlib.ticker import SymmetricalLogLocator
 

@@ -77,6 +77,7 @@ class Picture:
         self.title = str(tree.attrs.get("title") or self.study.name)
         self.theme, self.options = theme, options
         self.tree, self.all = tree, groups(tree)
+        self.labels = list(self.all)
         self.groups = {name: held(self.all, name, options.at or {}) for name in chosen(self.all, options.groups)}
         for field in options.at or {}:
             if not any(field in dataset.coords and dataset[field].ndim == 0 for dataset in self.groups.values()):
@@ -105,10 +106,10 @@ class Picture:
         return {key: dataset for key, dataset in found.items() if not names or key[1] in names}
 
     def colour(self, name: str) -> str:
-        return self.theme.colour(list(self.all).index(name))
+        return self.theme.colour(self.labels.index(name))
 
     def style(self, name: str) -> str:
-        return self.theme.style(list(self.all).index(name))
+        return self.theme.style(self.labels.index(name))
 
     def results(self, datasets: Mapping[str, Any] | None = None, seeds: np.ndarray | None = None) -> Results:
         """These groups (by default all drawn), at some seeds (by default all), as the language of claims sees them."""

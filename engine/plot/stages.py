@@ -5,21 +5,21 @@ those at which the trunk is best. A stage that begins anew with the parameters o
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...specs.errors import SpecError, suggest
+from ...specs.errors import SpecError
 from ...specs.sweep import Sweep
 from ..claims.evaluate import Results
 from ..results.best import at_seeds
-from ..results.groups import children_of, opened, swept_coordinates
+from ..results.groups import children_of, opened
 from ..results.staged import Fork, forks, heads, leaves_anew, swept_besides
 from ..store.staged import stages_in
+from ._across import pictures_of
 from ._axes import draw_band, legend, new_figure, scale_steps, scale_values, statistic, words
-from ._picture import Options, Picture
+from ._picture import Options
 from ._theme import STYLES, Theme
 from ._values import lines
 
@@ -36,30 +36,9 @@ class StagedPicture:
         self.study = stages_in(tree.attrs, source if isinstance(source, (str, Path)) else "plot")
         self.title = self.study.title or self.study.name
         self.theme, self.options = theme, options
-        begun = children_of(tree)
-        self.pictures = {name: Picture(child, theme, replace(options, at=None, groups=None)) for name, child in begun.items()}
-        self._choose()
-
-    def _choose(self) -> None:
-        """Keep the optimizers that are drawn, at the values that swept fields are held at. Raises SpecError for what no stage has."""
-        options, stages = self.options, self.pictures.items()
-        labels = list(dict.fromkeys(label for _, picture in stages for label in picture.all))
-        swept = list(dict.fromkeys(key for _, picture in stages for dataset in picture.all.values() for key in swept_coordinates(dataset)))
-        for name in options.groups or ():
-            if name not in labels:
-                raise SpecError(f"plot: there is no group '{name}'{suggest(name, labels)} (known: {', '.join(labels)})")
-        for name in options.at or {}:
-            if name not in swept:
-                raise SpecError(f"plot: at {name}: is not swept{suggest(name, swept)} (swept: {', '.join(swept) or 'nothing'})")
+        self.pictures = pictures_of(children_of(tree), theme, options)
+        labels = list(dict.fromkeys(label for picture in self.pictures.values() for label in picture.all))
         self.labels = [label for label in labels if not options.groups or label in options.groups]
-        for name, picture in stages:
-            groups = tuple(label for label in picture.all if label in self.labels)
-            own = {key for dataset in picture.all.values() for key in swept_coordinates(dataset)}
-            at = {key: value for key, value in (options.at or {}).items() if key in own}
-            tree = picture.tree
-            self.pictures[name] = Picture(tree, self.theme, replace(options, at=at or None, groups=groups or None))
-            if not groups:
-                self.pictures[name].groups = {}
 
 
 STAGED = StagedPicture

@@ -121,8 +121,17 @@ def needs_loss(dataset: Any, name: str = "") -> None:
         raise SpecError(f"{name or 'this group'}: has no loss of every run and step, which the steps to a target need: {why} and run again")
 
 
+def has_landscapes(tree: Any) -> bool:
+    """Whether an opened store is one of several landscapes."""
+    return tree.attrs.get("part") == "landscape"
+
+
 def named(sources: tuple[Any, ...]) -> list[tuple[str, Any]]:
-    """The stores with a name each: the study's, or where two share it, numbered. A store of stages is as many stores."""
-    trees = [tree for source in sources for tree in stages_of(opened(source))]
-    names = [str(json.loads(tree.attrs.get("study", "{}")).get("name", "study")) for tree in trees]
+    """The stores with a name each: the study's, or where two share it, numbered. A store of stages is as many stores; one of several landscapes,
+    too, which are called as they are there."""
+    names, trees = [], []
+    for tree in map(opened, sources):
+        for label, one in (children_of(tree) if has_stages(tree) else {"": tree}).items():
+            names.append(label if has_landscapes(tree) else str(json.loads(one.attrs.get("study", "{}")).get("name", "study")))
+            trees.append(one)
     return [(name if names.count(name) == 1 else f"{name}#{k + 1}", tree) for k, (name, tree) in enumerate(zip(names, trees, strict=True))]

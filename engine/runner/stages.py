@@ -64,7 +64,7 @@ def check_stages(stages: Stages) -> list[Plan]:
             plans[stage.name] = plan(stage.study)
             check_stage(stage, plans)
         except (SpecError, StoreError) as error:
-            problems += [f"stage {stage.name}: {problem}" for problem in getattr(error, "problems", (str(error),))]
+            problems += [f"{stages.part} {stage.name}: {problem}" for problem in getattr(error, "problems", (str(error),))]
             if stage.name not in plans:
                 break
     if problems:

@@ -122,7 +122,9 @@ def study_in(attributes: Mapping[str, Any], target: Any) -> dict[str, Any]:
     """The study in a store's root attributes, as plain data. Raises StoreError if it is none."""
     if "stages" in attributes:
         names = [str(one["name"]) for one in json.loads(str(attributes["stages"]))]
-        raise StoreError(f"{target}: has stages, each of which is a store; name one: {', '.join(f'{target}/{name}' for name in names)}")
+        raise StoreError(
+            f"{target}: has {attributes.get('part', 'stage')}s, each of which is a store; name one: {', '.join(f'{target}/{name}' for name in names)}"
+        )
     try:
         study = json.loads(str(attributes["study"]))
     except (KeyError, ValueError):

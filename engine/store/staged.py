@@ -51,6 +51,7 @@ def attributes(stages: Stages) -> dict[str, Any]:
         "thalweg_version": OWN_VERSION,
         "stages": json.dumps(listed),
         "claims_across": json.dumps([claim.model_dump(mode="json") for claim in stages.claims]),
+        "part": stages.part,
         "name": stages.name,
         "title": stages.title or stages.name,
         "source": stages.source,
@@ -87,12 +88,12 @@ def resume(target: "str | Path", stages: Stages) -> None:
     wanted = {stage.name: stage.study.model_dump(mode="json") for stage in stages.stages}
     if [*wanted] != [*begun]:
         raise StoreError(
-            f"{target}: holds other stages: {', '.join(begun)}, and not {', '.join(wanted)}; choose another --out, or --overwrite"
+            f"{target}: holds other {stages.part}s: {', '.join(begun)}, and not {', '.join(wanted)}; choose another --out, or --overwrite"
         )
     for name, study in wanted.items():
         if differing := differing_fields(begun[name], study):
             raise StoreError(
-                f"{target}: holds another study, its stage {name} differs in: {', '.join(differing)}; choose another --out, or --overwrite"
+                f"{target}: holds another study, its {stages.part} {name} differs in: {', '.join(differing)}; choose another --out, or --overwrite"
             )
 
 
@@ -123,7 +124,7 @@ def stages_in(attributes: Mapping[str, Any], target: Any) -> Stages:
         reason = f": {str(error).splitlines()[0]}" if isinstance(error, SpecError) else ""
         raise StoreError(f"{target}: the stages in its attributes cannot be read here{reason}") from None
     name, title, source = (str(attributes.get(key, "")) for key in ("name", "title", "source"))
-    return Stages(name, title, source, tuple(made), claims)
+    return Stages(name, title, source, tuple(made), claims, str(attributes.get("part", "stage")))
 
 
 def stage_names(target: "str | Path") -> list[str]:

@@ -14,6 +14,8 @@ from ..entries import Entry
 CONFIDENCE = 0.95
 SIGNED = (("median", "median"), ("low", "high"), ("q25", "q75"))
 """Numbers that change sign, and places, where larger values are better."""
+PICTURE = "problems"
+"""The kind of picture that shows it."""
 
 
 def view(found: Sequence[Entry], confidence: float = CONFIDENCE) -> Any:

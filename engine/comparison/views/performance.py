@@ -11,6 +11,8 @@ from ..entries import Entry
 from ..profiles import ACCURACIES, fractions, profile, profile_columns, profile_note, step_ratios
 
 RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0, np.inf)
+PICTURE = "profile"
+"""The kind of picture that shows it."""
 
 
 def view(found: Sequence[Entry], accuracies: Sequence[float] = ACCURACIES, ratios: Sequence[float] = RATIOS) -> Any:

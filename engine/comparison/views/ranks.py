@@ -18,6 +18,8 @@ from ..profiles import shared_seeds
 
 SIGNED = ()
 """Ranks are of values of which the lowest is the best, and have no sign."""
+PICTURE = "ranks"
+"""The kind of picture that shows it."""
 
 
 def view(found: Sequence[Entry], alpha: float = 0.05) -> Any:

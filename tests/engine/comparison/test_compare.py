@@ -196,7 +196,15 @@ def test_every_view_in_every_format(view, river, tmp_path):
     frame = pandas.read_csv(io.StringIO(save(made, "csv", tmp_path / "made.csv")))
     assert (tmp_path / "made.csv").read_text() == save(made, "csv")
     assert len(found["rows"]) == len(frame)
-    name = {"final": "median", "targets": "ert", "sensitivity": "median", "pairs": "p", "ranks": "p", "fit": "value"}.get(view, "solved")
+    name = {
+        "final": "median",
+        "targets": "ert",
+        "sensitivity": "median",
+        "pairs": "p",
+        "ranks": "p",
+        "problems": "rank",
+        "fit": "value",
+    }.get(view, "solved")
     np.testing.assert_allclose(frame[name], made[name].values.ravel(), rtol=1e-12)
     latex = save(made, "latex").splitlines()
     rows = [line for line in latex if line.endswith(r" \\")]

@@ -9,11 +9,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import thalweg
-import xarray
 from helpers.repetitions import few
-from thalweg.engine.comparison import compare, final_loss
-from thalweg.engine.comparison.profiles import ratios_of, rises
-from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, profile, spectrum, sweep
+from thalweg.engine.comparison import final_loss
+from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, prepared, spectrum, sweep
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
 from thalweg.engine.plot._theory_line import stretched
@@ -70,7 +68,8 @@ def pictured(tree, theme="light", **options):
 def drawn(tree, kind, theme="light", **options):
     """The visible panels of a picture."""
     with mpl.rc_context(THEMES[theme].settings()):
-        figure = PICTURES.load(kind).draw(pictured(tree, theme, **options))
+        chosen = PICTURES.load(kind)
+        figure = chosen.draw(prepared(chosen, [tree], THEMES[theme], Options(**options)))
     return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
 
 
@@ -90,7 +89,9 @@ def test_the_folder_is_the_registry():
         "overview",
         "phase",
         "plane",
+        "problems",
         "profile",
+        "ranks",
         "spectrum",
         "stages",
         "sweep",
@@ -242,56 +243,6 @@ def test_the_fine_grid_of_a_line_reaches_half_a_cell_beyond():
     fine = stretched(np.array([1.0, 10.0, 100.0]))
     np.testing.assert_allclose(fine[[0, -1]], [10**-0.5, 10**2.5])
     assert stretched(np.array([0.0, 0.5, 1.0]))[0] == 0
-
-
-def test_profiles(trees):
-    ratios, shares = rises(ratios_of(np.array([[1.0, 2.0], [3.0, 1.0], [np.inf, 5.0], [np.inf, np.inf]])), 1.0)
-    assert list(ratios) == [1, 2, 3]
-    assert shares.T.tolist() == [[0.25, 0.25, 0.5], [0.5, 0.75, 0.75]]
-    left, right = drawn(trees.valleys, "profile")
-    costs, _ = profile.instances(pictured(trees.valleys))
-    assert costs.shape == (4, 2)  # the odd seeds of two problems
-    for k, colour in enumerate(THEMES["light"].colours[:2]):
-        assert lines(left, colour)[0].get_ydata()[-1] == np.isfinite(costs[:, k]).mean()
-        done = lines(right, colour)[0]
-        assert np.interp(30, done.get_xdata()[:-1], done.get_ydata()[:-1]) <= (costs[:, k] <= 60).mean()
-    (axes,) = drawn(trees.valleys, "profile", value="final_loss")
-    assert "final loss" in axes.get_xlabel()
-    costs, _ = profile.instances(pictured(trees.valleys, value="final_loss"))
-    best = [problem.bests()["adam"].index for problem in pictured(trees.valleys).problems()]
-    adam = trees.valleys["adam"].to_dataset()
-    np.testing.assert_array_equal(costs[:, 1], np.concatenate([final_loss(adam.isel(b=k, **at))[1::2] for k, at in enumerate(best)]))
-
-
-def step_at(line, x):
-    """The value of a step curve at a place."""
-    return line.get_ydata()[np.searchsorted(line.get_xdata()[:-1], x, side="right") - 1]
-
-
-@pytest.mark.parametrize("at", [{}, {"b": 100.0}])
-def test_a_profile_shows_what_the_table_says(trees, at):
-    held = xarray.DataTree.from_dict({name: node.to_dataset().sel(at) for name, node in trees.valleys.children.items()})
-    held.attrs = trees.valleys.attrs
-    table, data = compare(held, view="performance"), compare(held, view="data")
-    left, right = drawn(trees.valleys, "profile", at=at or None)
-    for name, colour in zip(("sgd", "adam"), THEMES["light"].colours, strict=False):
-        (one,) = lines(left, colour)
-        for ratio in (1.0, 1.5, 2.0, 4.0, np.inf):
-            assert step_at(one, ratio) == table.solved.sel(optimizer=name, accuracy=1e-3, ratio=ratio)
-        (one,) = lines(right, colour)
-        for budget in data.budget.values:
-            assert step_at(one, budget) == data.solved.sel(optimizer=name, accuracy=1e-3, budget=budget)
-
-
-def test_a_profile_to_a_loss_counts_every_reported_instance(trees):
-    costs, about = profile.instances(pictured(trees.valleys, target=0.5, groups=("adam",)))
-    wanted = []
-    for problem in pictured(trees.valleys).problems():
-        best = problem.bests()["adam"]
-        first = problem.groups["adam"].thalweg.reach(0.5).isel(best.index).values
-        wanted += first[1::2].tolist()
-    assert costs.ravel().tolist() == wanted
-    assert about["instances"] == len(wanted) == 4
 
 
 def test_curves_of_stored_statistics_are_of_all_seeds_and_say_so(trees):

@@ -17,7 +17,7 @@ from rich.console import Console
 from thalweg.engine.cli import app
 from thalweg.engine.commands._say import to_look_at
 from thalweg.engine.comparison import best_point, compare, final_loss
-from thalweg.engine.plot import _axes, phase
+from thalweg.engine.plot import PICTURES, _axes, phase, prepared
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
 from thalweg.engine.report.page_data import payload
@@ -145,9 +145,8 @@ def test_of_a_thinned_sweep_the_page_still_has_the_best_of_every_problem():
 
 
 def draw(tree, kind, **options):
-    import importlib
-
-    return importlib.import_module(f"thalweg.engine.plot.{kind}").draw(Picture(tree, THEMES["light"], Options(**options)))
+    chosen = PICTURES.load(kind)
+    return chosen.draw(prepared(chosen, [tree], THEMES["light"], Options(**options)))
 
 
 def texts(figure):
