@@ -135,6 +135,8 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "plane": (of_page("digits_planes", "planes.md"), "plane", {}),
     "features": (of_page("digits_features", "features.md"), "features", {"value": MEASURES}),
     "stages": (FORKS, "stages", {}),
+    "problems": (of_page("suite", "problems.md"), "problems", {}),
+    "ranks": (of_page("suite", "problems.md"), "ranks", {}),
     "barrier": (SEEDS, "barrier", {}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..specs.errors import SpecError, StoreError
 from ..specs.load import load, load_study
+from ..specs.session import sources
 from ..specs.stages import Stages
 from ..specs.study import Study
 from .claims.stages import verify_stages
@@ -156,6 +157,8 @@ def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, pr
     planned = with_runs_at_once(
         planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"}
     )
+    if (workers or options.scheduler) and (own := sources(study)):
+        raise SpecError(f"{', '.join(own)}: is of this session alone, and other processes lack it; leave out workers, or make it a package")
     if options.scheduler is None and not any(executor.device == "cuda" for executor in executors.values()):
         check_memory(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..specs.optimizer import Optimizer
 from ..specs.reserved import reserved
-from ..specs.study import PARTS, Study
+from ..specs.study import PARTS, WHOLE_PARTS, Study
 from ..specs.sweep import Sweep
 
 FORKS = ("branch", "study")
@@ -26,7 +26,7 @@ class Dim:
     @property
     def forks(self) -> bool:
         """Whether runs along it are forks of the same ones: with other noise, or begun at other steps. Their points have one size."""
-        return all(owner in FORKS for owner, _, _ in self.sweeps)
+        return all(owner in FORKS and path[0] not in WHOLE_PARTS for owner, path, _ in self.sweeps)
 
     @property
     def size(self) -> int:
@@ -34,9 +34,14 @@ class Dim:
 
 
 def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
-    """The dimensions of an optimizer's group: shared sweeps (landscape, init, noise) first, then its own, in the study's order."""
+    """The dimensions of an optimizer's group: shared sweeps (landscape, init, noise) first, then its own, in the study's order. Whole parts of
+    which several were given belong to the study."""
     owners: list[tuple[str, Any]] = [(n, study.start() if n == "init" else getattr(study, n)) for n in PARTS]
-    found = [
+    owners = [(name, part) for name, part in owners if name not in study.swept_parts()]
+    found: list[tuple[str, str, tuple[str, ...], Sweep, bool]] = [
+        (name, "study", (name,), sweep, True) for name, sweep in study.swept_parts().items()
+    ]
+    found += [
         (f"{optimizer.name if owner == 'optimizer' else owner}.{'.'.join(path)}", owner, path, sweep, structural)
         for owner, part in [*owners, ("optimizer", optimizer)]
         for path, (sweep, structural) in part.swept().items()
@@ -46,6 +51,8 @@ def group_dims(study: Study, optimizer: Optimizer) -> tuple[Dim, ...]:
     own = {*study.landscape.observable_names, *study.landscape.blocks}
 
     def label(owner: str, path: tuple[str, ...]) -> str:
+        if owner == "study":
+            return path[0]
         if path[0] in ("rest", "lr_scale"):  # a rule's own fields have the plain names
             return ".".join(path)
         if not (lasts.count(path[-1]) > 1 or path[-1] in own or reserved(path[-1])):

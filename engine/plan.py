@@ -22,7 +22,7 @@ from ..specs.init import Init
 from ..specs.landscapes.base import Landscape
 from ..specs.noise import Noise
 from ..specs.study import PARTS, Study
-from ..specs.sweep import NumberFormula, Sweep
+from ..specs.sweep import NumberFormula, Sweep, resolved, values_of
 from ..specs.variables import Variable, recorded
 from .dims import FORKS, Dim, group_dims
 from .text.sizes import bytes_for_people
@@ -83,6 +83,11 @@ class Group:
         return math.prod(self.shape)
 
     @property
+    def precision(self) -> str:
+        """Of the numbers that are stored: where several are swept, the highest."""
+        return max(values_of(self.study.precision))
+
+    @property
     def work(self) -> int:
         """Optimizer steps of all runs; of forks those after the step at which each begins."""
         begins = self.study.branch.steps if self.study.branch else (0,)
@@ -107,7 +112,7 @@ class Group:
     @cached_property
     def formulas(self) -> dict[str, dict[tuple[str, ...], NumberFormula]]:
         """Numbers that are written as formulas: owner -> path -> formula."""
-        owners = {"init": self.study.start(), "noise": self.study.noise, "optimizer": self.optimizer}
+        owners = {"init": self.study.start(), "noise": resolved(self.study.noise), "optimizer": self.optimizer}
         return {name: found for name, owner in owners.items() if (found := owner.formulas())}
 
     @cached_property
@@ -199,13 +204,13 @@ class Group:
     @cached_property
     def step_chunk(self) -> int:
         """Record steps a chunk holds, so that a shard's block stays within BLOCK_BYTES."""
-        per_step = max(1, min(self.at_once, math.prod(self.chunk)) * self.values_per_record * np.dtype(self.study.precision).itemsize)
+        per_step = max(1, min(self.at_once, math.prod(self.chunk)) * self.values_per_record * np.dtype(self.precision).itemsize)
         return max(1, min(len(self.steps), BLOCK_BYTES // per_step))
 
     @property
     def bytes(self) -> int:
         """Uncompressed size of everything stored."""
-        itemsize = np.dtype(self.study.precision).itemsize
+        itemsize = np.dtype(self.precision).itemsize
         if not self.statistics:
             states = len(self.state_steps) * self.iterate_size * (2 + len(self.optimizer.state))
             return self.runs * ((len(self.steps) * self.values_per_record + states) * itemsize + 16)
@@ -220,8 +225,8 @@ class Group:
             yield Shard(self, tuple(slice(a, min(a + c, n)) for a, c, n in zip(corner, self.chunk, self.shape, strict=True)))
 
     def structures(self) -> Iterator["Shard"]:
-        """Shards that stand for all: the first, or every one where structure is swept."""
-        yield from self.shards() if any(dim.structural for dim in self.dims) else [next(self.shards())]
+        """Shards that stand for all: the first, or every one where structure is swept, each with one of every part."""
+        yield from (shard.resolved for shard in (self.shards() if any(dim.structural for dim in self.dims) else [next(self.shards())]))
 
 
 @dataclass(frozen=True)
@@ -267,19 +272,23 @@ class Shard:
 
     @cached_property
     def resolved(self) -> "Shard":
-        """This shard in a study in which runs are forked at one step, with one noise: what is simulated. Its records are the last ones of the
-        group's."""
+        """This shard in a study in which every part is one, and runs are forked at one step: what is simulated. Its records are the last ones of
+        the group's."""
         study = self.group.study
         swept = dict(study.branch.swept()) if study.branch else {}
         found = {(owner, path): value for owner, path, value in self.structure() if owner in FORKS}
-        changed: dict[str, Any] = {}
+        of_study = {path[0]: value for (owner, path), value in found.items() if owner == "study"}
+        changed: dict[str, Any] = {name: value for name, value in of_study.items() if isinstance(getattr(study, name), Sweep)}
         if study.branch and swept:
             changed["branch"] = study.branch.replace({path: found["branch", path] for path in swept})
-        if isinstance(study.noise_seed, Sweep):
-            changed["noise_seed"] = found["study", ("noise_seed",)]
-        if not changed:
+        optimizer = self.group.optimizer
+        parts = [path for path, (sweep, _) in optimizer.swept().items() if sweep.of_parts]
+        own = {path: value for owner, path, value in self.structure() if owner == "optimizer" and path in parts}
+        if not changed and not own:
             return self
-        return dataclasses.replace(self, group=dataclasses.replace(self.group, study=study.model_copy(update=changed)))
+        optimizer = optimizer.replace(own) if own else optimizer
+        group = dataclasses.replace(self.group, study=study.model_copy(update=changed), optimizer=optimizer)
+        return dataclasses.replace(self, group=group)
 
     @property
     def unseen(self) -> int:
@@ -293,13 +302,14 @@ class Shard:
 
     def parts(self) -> Parts:
         """The specs with structural sweeps resolved to this shard's values."""
-        study = self.group.study
-        owners: dict[str, Any] = {**{name: getattr(study, name) for name in PARTS}, "optimizer": self.group.optimizer}
+        group = self.resolved.group
+        study = group.study
+        owners: dict[str, Any] = {**{name: getattr(study, name) for name in PARTS}, "optimizer": group.optimizer}
         owners["init"] = study.start()
         for owner, path, value in self.structure():
             if owner in owners:
                 owners[owner] = owners[owner].replace({path: value})
-        for owner, found in self.group.formulas.items():
+        for owner, found in group.formulas.items():
             known = {path: formulas.constant(formula, owners["landscape"], study.steps) for path, formula in found.items()}
             if known := {path: value for path, value in known.items() if value is not None}:
                 owners[owner] = owners[owner].replace(known)
@@ -330,10 +340,10 @@ class Shard:
 
     def _formulas(self) -> dict[str, dict[tuple[str, ...], NumberFormula]]:
         """The formulas that have no one value in this shard."""
-        if not self.group.formulas:
+        if not self.resolved.group.formulas:
             return {}
         parts = self.parts()
-        return {owner: found for owner in self.group.formulas if (found := getattr(parts, owner).formulas())}
+        return {owner: found for owner in self.resolved.group.formulas if (found := getattr(parts, owner).formulas())}
 
     def named(self) -> dict[str, Any]:
         """What formulas may name of this shard's landscape: numbers, and arrays (points,)."""

@@ -79,7 +79,7 @@ class Spec(BaseModel):
         raise AttributeError(f"{name}: a part of a study does not change; make another with replace({{('{name}',): value}})")
 
     def swept(self) -> dict[tuple[str, ...], tuple[Sweep, bool]]:
-        """Every swept field below this spec: path -> (its values, whether they are structural)."""
+        """Every swept field below this spec (a number, a choice, or a whole part): path -> (its values, whether they are structural)."""
         return {path: (value, structural) for path, value, structural in self.fields() if isinstance(value, Sweep)}
 
     def formulas(self) -> dict[tuple[str, ...], NumberFormula]:
@@ -91,7 +91,7 @@ class Spec(BaseModel):
         for name, info in type(self).model_fields.items():
             value = getattr(self, name)
             marker = next((m for m in info.metadata if isinstance(m, SweepMarker)), None)
-            if marker:
+            if marker and (isinstance(value, Sweep) or not marker.parts):
                 yield (name,), value, marker.structural
             elif isinstance(value, Spec):
                 yield from (((name, *path), v, s) for path, v, s in value.fields())
@@ -122,6 +122,12 @@ class Unit(Spec):
 
     kind: str
     summary: ClassVar[str] = ""
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The fields that are not as by default, without the kind."""
+        fields = type(self).model_fields
+        return {k: v for k in fields if k != "kind" and (v := getattr(self, k)) != fields[k].get_default(call_default_factory=True)}
 
     @classmethod
     def describe(cls) -> str:

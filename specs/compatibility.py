@@ -31,8 +31,9 @@ def problems(study: "Study") -> Iterator[str]:
 def remarks(study: "Study", optimizer: "Optimizer") -> dict[str, str]:
     """What an optimizer does not act on though the study is sound, by the name of an attribute of its group in the store."""
     made = optimizer.remarks(study.landscape.blocks)
-    if disturbs(study.noise) and not optimizer.sees_gradients:
-        made["noise"] = f"{study.noise.kind} noise is in gradients, which {optimizer.name} does not see"
+    kinds = [noise.kind for noise in values_of(study.noise) if disturbs(noise)]
+    if kinds and not optimizer.sees_gradients:
+        made["noise"] = f"{' or '.join(kinds)} noise is in gradients, which {optimizer.name} does not see"
     return made
 
 

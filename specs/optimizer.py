@@ -12,7 +12,7 @@ from .clip import AnyClip
 from .names import normal_names
 from .reserved import folder_problem
 from .schedule import AnySchedule, Constant
-from .sweep import Swept
+from .sweep import Parts, Sweep, Swept
 
 
 class Optimizer(Unit):
@@ -22,9 +22,9 @@ class Optimizer(Unit):
         default=None, description="name of the group in the store; by default the kind"
     )
     lr_scale: dict[str, Swept[NonNegative]] = Field(default={}, description="factors on lr by variable: {W2: 0.1}; 1 for the others")
-    schedule: AnySchedule = Field(default=Constant(), description="factor on lr over the steps")
-    clip: AnyClip | None = Field(default=None, description="clipping of the gradient before the rule sees it")
-    average: AnyAverage | None = Field(default=None, description="average of the iterates, kept and recorded beside them")
+    schedule: Parts[AnySchedule] = Field(default=Constant(), description="factor on lr over the steps")
+    clip: Parts[AnyClip | None] = Field(default=None, description="clipping of the gradient before the rule sees it")
+    average: Parts[AnyAverage | None] = Field(default=None, description="average of the iterates, kept and recorded beside them")
 
     source: ClassVar[str] = ""
     sees_gradients: ClassVar[bool] = True
@@ -39,6 +39,15 @@ class Optimizer(Unit):
     @classmethod
     def _as_formulas_read_them(cls, names: Any) -> Any:
         return normal_names(names)
+
+    @field_validator("average")
+    @classmethod
+    def _all_or_none(cls, average: Any) -> Any:
+        if isinstance(average, Sweep) and None in average.values:
+            raise ValueError(
+                "null among several averages, which would store different variables; give another optimizer without an average"
+            )
+        return average
 
     @field_validator("label")
     @classmethod

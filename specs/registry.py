@@ -63,6 +63,8 @@ class Registry(Choice):
     def __init__(self, folder: str, noun: str):
         self.folder, self.noun = folder, noun
         self._paths: dict[str, str] = {}
+        self.session: dict[str, tuple[type[Any], str]] = {}
+        """Classes that were registered in this session (session.py), with their source text, by kind."""
 
     def modules(self) -> dict[str, str]:
         """kind -> module that defines it, the folder's own first, then plug-ins in name order."""
@@ -82,9 +84,11 @@ class Registry(Choice):
         return [name for name in names if name != "base" and not name.startswith("_")]
 
     def kinds(self) -> list[str]:
-        return sorted(self.modules())
+        return sorted({*self.modules(), *self.session})
 
     def load(self, kind: str) -> type[Any]:
+        if kind in self.session:
+            return self.session[kind][0]
         if kind not in self.modules():
             raise LookupError(f"there is no {self.noun} '{kind:.60}'{suggest(kind, self.kinds())} (known: {', '.join(self.kinds())})")
         path = self.modules()[kind]

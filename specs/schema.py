@@ -1,5 +1,7 @@
 """The JSON Schema of a study file: of a single study, of one with several landscapes, or of one with stages."""
 
+import json
+from collections import Counter
 from typing import Any
 
 from .several import LABEL, OWN
@@ -8,6 +10,8 @@ from .study import Study
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 STEPS: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}
+SHARED = 120
+"""Characters from which on a part that occurs twice has a definition."""
 ANY_MAPPING: dict[str, Any] = {"type": "object"}
 STAGE_VALUES: dict[str, dict[str, Any]] = {
     "name": {"type": "string", "minLength": 1},
@@ -35,7 +39,50 @@ def file_schema() -> dict[str, Any]:
     claim = {**claim, "properties": {**claim["properties"], "stage": {"type": "string", "description": "the stage that the claim is of"}}}
     whole = {**inner, "claims": {**fields["claims"], "items": claim}, "stages": stages}
     staged = {"type": "object", "properties": whole, "required": ["name", "stages"], "additionalProperties": False}
-    return {"$schema": DRAFT, "$defs": shared, "anyOf": [study, several(study, shared["Claim"]), staged]}
+    return with_definitions({"$schema": DRAFT, "$defs": shared, "anyOf": [study, several(study, shared["Claim"]), staged]})
+
+
+def with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema in which what occurs several times is written once, in $defs."""
+    count: Counter[str] = Counter()
+
+    def counted(part: Any) -> Any:
+        if isinstance(part, dict):
+            count[text_of(part)] += 1
+            if count[text_of(part)] > 1:
+                return
+        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            counted(inner)
+
+    made, names = schema.get("$defs", {}), {}
+
+    def shared(part: Any, whole: bool = False) -> Any:
+        if isinstance(part, list):
+            return [shared(inner) for inner in part]
+        if not isinstance(part, dict):
+            return part
+        text = text_of(part)
+        if whole or count[text] < 2 or len(text) < SHARED or not {"type", "anyOf", "properties"} & {*part}:
+            return {key: shared(inner) for key, inner in part.items()}
+        if text not in names:
+            title = str(part.get("title") or "part").replace(" ", "")
+            names[text] = title if title not in made else f"{title}{len(made)}"
+            made[names[text]] = {}
+            made[names[text]] = {key: shared(inner) for key, inner in part.items()}
+        return {"$ref": f"#/$defs/{names[text]}"}
+
+    texts: dict[int, str] = {}
+
+    def text_of(part: Any) -> str:
+        if id(part) not in texts:
+            texts[id(part)] = json.dumps(part, sort_keys=True)
+        return texts[id(part)]
+
+    counted(schema)
+    for name in list(made):
+        made[name] = shared(made[name], whole=True)
+    body = {key: shared(value, whole=True) for key, value in schema.items() if key != "$defs"}
+    return {"$schema": body.pop("$schema"), "$defs": made, **body}
 
 
 def several(study: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from .errors import SpecError, suggest
+from .messages import short
 from .plain import Key, Source
 from .study import Study
 
@@ -42,7 +43,7 @@ def as_stages(source: Source, settings: list[Setting]) -> tuple[Source, list[Set
     for k, entry in enumerate(listed):
         label = label_of(entry)
         if label is None:
-            fail(("landscape", k), f"landscape[{k}]: must be the kind of a landscape, or a mapping with its kind, given {entry!r:.60}")
+            fail(("landscape", k), f"landscape[{k}]: must be the kind of a landscape, or a mapping with its kind, given {short(entry)}")
         elif why := why_no_label(label, data):
             fail(("landscape", k), f"landscape[{k}]: {why}")
         elif names.setdefault(label.casefold(), k) != k:
@@ -62,7 +63,7 @@ def as_stages(source: Source, settings: list[Setting]) -> tuple[Source, list[Set
     if isinstance(claims, list):
         made["claims"] = [renamed(claim) for claim in claims]
     places = {moved: place for path, place in source.places.items() for moved in where(path, len(listed))}
-    return Source(source.name, made, places), [(of_stage(key, labels), *rest) for key, *rest in settings]
+    return Source(source.name, made, places), [(of_stage(key, labels), value, shown, place) for key, value, shown, place in settings]
 
 
 def label_of(entry: Any) -> str | None:

@@ -1,7 +1,7 @@
 """A study: one landscape, one start, one kind of noise, some optimizers, how long, and what to store."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -13,7 +13,7 @@ from .compatibility import PARTS, problems
 from .dump import plain, to_yaml
 from .errors import SpecError, suggest
 from .formulas import problems as wrong_formulas
-from .init import AnyInit, ByVariable, Init
+from .init import AnyInit, ByVariable, Init, Mix
 from .landscapes.base import Landscape
 from .messages import dotted
 from .messages import problems as what_is_wrong
@@ -24,10 +24,15 @@ from .probe import Probe, claimed
 from .probe import problems as wrong_probes
 from .record import Record, Stop
 from .registry import LANDSCAPES, OPTIMIZERS, PROBES
-from .sweep import NoFormulas, Structural, Sweep
+from .sweep import NoFormulas, Parts, Structural, Sweep, resolved, values_of
 from .variables import NO_VARIABLE, known, recorded, why_not
 
 MAX_SEEDS = 100_000_000
+MAX_VARIANTS = 10_000
+WHOLE_PARTS = ("init", "noise", "precision")
+"""Of which several may be given, each a dimension of its own."""
+Check = tuple[Callable[[], "Iterable[str] | None"], tuple[str, ...]]
+"""(a check, the parts that it looks at); it raises ValueError, or gives all problems that it finds."""
 
 
 class _InWords(type(Spec)):
@@ -48,8 +53,8 @@ class Study(Spec, metaclass=_InWords):
     source: str = Field(default="", description="the paper or page that the study is from")
     description: str = Field(default="", description="free text")
     landscape: Annotated[Landscape, LANDSCAPES, NoFormulas()] = Field(description="the function to minimise")
-    init: AnyInit | None = Field(default=None, description="where runs start; by default where the landscape says")
-    noise: AnyNoise = Field(default=NoNoise(), description="noise in the gradient that optimizers see")
+    init: Parts[AnyInit | None] = Field(default=None, description="where runs start; by default where the landscape says")
+    noise: Parts[AnyNoise] = Field(default=NoNoise(), description="noise in the gradient that optimizers see")
     optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...] = Field(description="at least one; each is a group of the store")
     zip: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = Field(
         default=(), description="lists of swept fields that vary together, along one dimension: [[landscape.sharpness, sgd.lr]]"
@@ -65,7 +70,7 @@ class Study(Spec, metaclass=_InWords):
     steps: Annotated[Count, Field(le=10**10)] = Field(description="updates of every run")
     branch: Branch | None = Field(default=None, description="begin with the states that another study has stored")
     record: Record = Field(default=Record(), description="what is stored, and at which steps")
-    precision: Literal["float32", "float64"] = Field(default="float64", description="of everything that is computed and stored")
+    precision: Parts[Literal["float32", "float64"]] = Field(default="float64", description="of everything that is computed and stored")
     stop: Stop = Field(default=Stop(), description="when a run ends early")
     probes: tuple[Annotated[Probe, PROBES], ...] = Field(default=(), description="looks at the stored parameters after the runs")
     claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
@@ -98,12 +103,20 @@ class Study(Spec, metaclass=_InWords):
             raise ValueError(f"two optimizers are called '{twice[0]}'; give each a `label` of its own")
         return optimizers
 
+    @field_validator("init")
+    @classmethod
+    def _all_or_none(cls, init: Any) -> Any:
+        if isinstance(init, Sweep) and any(isinstance(one, Mix) for one in init.values):
+            raise ValueError("a mix of stored starts cannot be one of several; give it a stage of its own")
+        return init
+
     @model_validator(mode="after")
     def _parts_fit(self, info: ValidationInfo) -> "Study":
         """Everything that is wrong between the parts; `leave_out` in the context are parts that are wrong by themselves."""
         without = set((info.context or {}).get("leave_out", ()))
         wrong: list[str] = []
-        for check, parts in self._checks():
+        checks = [check for one in self.variants() for check in one._of_parts()] + self._of_the_whole()
+        for check, parts in checks:
             if without.isdisjoint(parts):
                 try:
                     wrong += check() or ()
@@ -113,14 +126,19 @@ class Study(Spec, metaclass=_InWords):
             raise SpecError(list(dict.fromkeys(wrong)))
         return self
 
-    def _checks(self) -> list[tuple[Callable[[], "Iterable[str] | None"], tuple[str, ...]]]:
-        """(check, the parts that it looks at); a check raises ValueError, or gives all its problems."""
+    def _of_parts(self) -> "list[Check]":
+        """The checks of every combination of parts, where several were given of one."""
         return [
             (self._check_components, ("landscape", "init", "noise")),
             (self._check_recorded, ("landscape", "optimizers", "record")),
-            (self._check_zip, ("zip", "optimizers", *PARTS)),
             (lambda: problems(self), ("landscape", "init", "noise", "optimizers", "record", "zip")),
             (lambda: wrong_formulas(self), ("landscape", "init", "noise", "optimizers", "steps", "zip")),
+        ]
+
+    def _of_the_whole(self) -> "list[Check]":
+        """The other checks."""
+        return [
+            (self._check_zip, ("zip", "optimizers", *PARTS)),
             (lambda: wrong_probes(self), ("probes", "landscape", "optimizers", "record", "steps", "branch")),
             (self._check_claims, ("claims", "optimizers", "record", "steps", "probes", *PARTS)),
             (self._check_times, ("record", "steps", "branch")),
@@ -170,9 +188,11 @@ class Study(Spec, metaclass=_InWords):
         made = {(name,) for name in (*stored, *OWN_NAMES)} | claimed(self, optimizer)
         for path, _, _ in optimizer.fields():
             made |= {path} if path[0] == "lr_scale" else {path, path[-1:]}  # the last part of that is the name of a variable
+        made |= {(name,) for name in self.swept_parts()}
         for part in PARTS:
             owner = self.start() if part == "init" else getattr(self, part)
-            made |= {found for path, _, _ in owner.fields() for found in (path, (part, *path), path[-1:])}
+            for one in values_of(owner):
+                made |= {found for path, _, _ in one.fields() for found in (path, (part, *path), path[-1:])}
         return made
 
     def _check_zip(self) -> Iterator[str]:
@@ -205,8 +225,33 @@ class Study(Spec, metaclass=_InWords):
         return to_yaml(plain(self))
 
     def start(self) -> Init:
-        """The study's init, or the landscape's own."""
-        return self.init or self.landscape.start()
+        """The study's init, or the landscape's own; of several the first."""
+        return resolved(self.init) or self.landscape.start()
+
+    def swept_parts(self) -> dict[str, Sweep]:
+        """The parts of which several were given, and the precision, by name: each is a dimension."""
+        return {name: value for name in WHOLE_PARTS if isinstance(value := getattr(self, name), Sweep)}
+
+    def variants(self) -> "list[Study]":
+        """Studies in which every part is one, that have between them every combination of the study's own, and every one of each optimizer's; itself
+        where no part is swept."""
+        own: list[dict[str, Any]] = [{}]
+        for name, sweep in self.swept_parts().items():
+            own = [{**one, name: value} for one in own for value in sweep.values]
+        each = [variants_of(optimizer) for optimizer in self.optimizers]
+        longest = max(map(len, each))
+        if own == [{}] and longest == 1:
+            return [self]
+        if len(own) * longest > MAX_VARIANTS:
+            raise ValueError(f"{len(own) * longest:,} combinations of parts; at most {MAX_VARIANTS:,} are allowed")
+        rows = [tuple(found[min(k, len(found) - 1)] for found in each) for k in range(longest)]
+        return [self.model_copy(update={**one, "optimizers": row}) for one in own for row in rows]
+
+    def with_labels(self, labels: Mapping[str, Any]) -> "Study":
+        """The study with one of its swept parts each: those that the store calls by these labels."""
+        swept = self.swept_parts()
+        found = {name: swept[name].values[swept[name].labels.index(label)] for name, label in labels.items() if name in swept}
+        return self.model_copy(update=found) if found else self
 
     @property
     def first(self) -> int:
@@ -230,9 +275,18 @@ class Study(Spec, metaclass=_InWords):
 
     def sweeps(self) -> dict[str, Sweep]:
         """Every sweep by its dotted name: `landscape.sharpness`, `noise.scale`, `adam.lr`, `adam.schedule.decay`."""
-        parts: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in PARTS if getattr(self, name) is not None]
+        parts: list[tuple[str, Any]] = [(name, getattr(self, name)) for name in PARTS if isinstance(getattr(self, name), Spec)]
         parts += [(o.name, o) for o in self.optimizers]
-        return {".".join((owner, *path)): sweep for owner, part in parts for path, (sweep, _) in part.swept().items()}
+        return self.swept_parts() | {".".join((owner, *path)): sweep for owner, part in parts for path, (sweep, _) in part.swept().items()}
+
+
+def variants_of(optimizer: Optimizer) -> list[Optimizer]:
+    """An optimizer once for each combination of its swept parts: schedules, ways to clip, averages."""
+    made = [optimizer]
+    for path, (sweep, _) in optimizer.swept().items():
+        if sweep.of_parts:
+            made = [one.replace({path: value}) for one in made for value in sweep.values]
+    return made
 
 
 def mixed(root_seed: int, noise_seed: int) -> int:

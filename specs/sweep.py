@@ -1,22 +1,21 @@
-"""Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept, or written as a formula."""
+"""Sweeps: several values where a spec field takes one. `Swept[T]` marks a field that may be swept, or written as a formula.
+
+sweep_forms.py has the forms in which the values are written. In Python also a range or a NumPy array. Where a part stands (`schedule: [constant, {kind: wsd, decay: 0.2}]`) the values are parts.
+"""
 
 import ast
-import math
-import sys
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Any, TypeVar, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args
 
 from pydantic_core import PydanticCustomError, core_schema
 
 from .names import parse_expression
+from .sweep_forms import FORMS, expand, problem
 
 T = TypeVar("T")
-MAX_VALUES = 1_000_000
 MAX_LENGTH = 10_000
 """Characters of a formula."""
-FORMS = ("values", "linspace", "logspace")
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,16 @@ class Sweep:
 
     values: tuple[Any, ...]
     form: dict[str, list[Any]]
+
+    @property
+    def of_parts(self) -> bool:
+        """Whether its values are parts of a study (schedules, kinds of noise), not numbers or words."""
+        return any(hasattr(value, "kind") for value in self.values)
+
+    @cached_property
+    def labels(self) -> tuple[Any, ...]:
+        """What stands for the values in the store: numbers and words themselves, for a part its kind, and what tells it from others of that."""
+        return labels_of(self.values) if self.of_parts else self.values
 
     def __len__(self) -> int:
         return len(self.values)
@@ -76,55 +85,24 @@ def values_of(field: Any) -> tuple[Any, ...]:
     return field.values if isinstance(field, Sweep) else (field,)
 
 
-def spaced(form: str, start: float, stop: float, count: int) -> list[float]:
-    """`count` numbers from `start` to `stop`, evenly spaced (linspace) or with a constant ratio (logspace): the numbers that a person would
-    write. linspace computes exactly with the decimals of its ends and gives the nearest numbers; logspace rounds to 15 digits.
+def comparable(value: Any) -> Any:
+    """A value of a sweep as what can be a key: a part as its text."""
+    return repr(value) if hasattr(value, "kind") else value
 
-    >>> spaced("linspace", 0.1, 0.5, 5), spaced("logspace", 0.01, 1.0, 3)
-    ([0.1, 0.2, 0.3, 0.4, 0.5], [0.01, 0.1, 1.0])
+
+def labels_of(parts: tuple[Any, ...]) -> tuple[str, ...]:
+    """A text for each of some parts, or of None: the kind, where that is not enough also what is not as by default, and at last a number.
+
+    >>> from types import SimpleNamespace as Part
+    >>> labels_of((None, Part(kind="norm", written={"at": 0.1}), Part(kind="norm", written={"at": 1.0}), Part(kind="value", written={})))
+    ('none', 'norm(at=0.1)', 'norm(at=1.0)', 'value')
     """
-    if count == 1:
-        return [start]
-    if form == "linspace":
-        ends = Fraction(repr(start)), Fraction(repr(stop))
-        whole = math.lcm(*(end.denominator for end in ends))
-        a, b = (int(end * whole) for end in ends)
-        inner = [(a * (count - 1 - k) + b * k) / (whole * (count - 1)) for k in range(1, count - 1)]  # of whole numbers, hence exact
-    else:
-        a, b = math.log10(start), math.log10(stop)
-        inner = [float(f"{10 ** (a + (b - a) * k / (count - 1)):.15g}") for k in range(1, count - 1)]
-    return [start, *inner, stop]
-
-
-def _problem(message: str, **context: Any) -> PydanticCustomError:
-    return PydanticCustomError("sweep", message, context)  # type: ignore[arg-type]
-
-
-def expand(form: str, given: Any) -> list[Any]:
-    """The raw values of `{form: given}`; raises PydanticCustomError where the form is wrong."""
-    if not isinstance(given, (list, tuple)):
-        raise _problem(f"{form} takes a list")
-    if form == "values":
-        values = list(given)
-    else:
-        numeric = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in given]
-        if len(given) != 3 or not all(numeric):
-            raise _problem(f"{form} takes [first, last, how many], three numbers")
-        start, stop, count = given
-        if not all(abs(value) <= sys.float_info.max for value in given):  # NaN is no number either
-            raise _problem(f"{form} needs three finite numbers")
-        if count != int(count) or count < 1:
-            raise _problem(f"{form}: 'how many' must be a whole number of at least 1")
-        if count > MAX_VALUES:
-            raise _problem(f"{form} of {count} values; a sweep holds at most {MAX_VALUES}")
-        if form == "logspace" and (start <= 0 or stop <= 0):
-            raise _problem("logspace needs two positive ends")
-        values = spaced(form, float(start), float(stop), int(count))
-    if not values:
-        raise _problem("an empty sweep: give at least one value")
-    if len(values) > MAX_VALUES:
-        raise _problem(f"{len(values)} values; a sweep holds at most {MAX_VALUES}")
-    return values
+    kinds = ["none" if part is None else str(part.kind) for part in parts]
+    made = []
+    for kind, part in zip(kinds, parts, strict=True):
+        said = ", ".join(f"{name}={value}" for name, value in part.written.items()) if kinds.count(kind) > 1 and part is not None else ""
+        made.append(f"{kind}({said})" if said else kind)
+    return tuple(label if made.count(label) == 1 else f"{label}#{k}" for k, label in enumerate(made))
 
 
 FORMULA = {"type": "string", "minLength": 1, "description": "a formula of sizes, parameters, t and steps"}
@@ -145,10 +123,11 @@ class NoFormulas:
 
 
 class SweepMarker:
-    """Lets a field of type T also be a sweep over T. `structural`: its values change shapes or code, not numbers."""
+    """Lets a field of type T also be a sweep over T. `structural`: its values change shapes or code, not numbers. `parts`: they are whole parts of a
+    study, with fields of their own, or None."""
 
-    def __init__(self, structural: bool = False):
-        self.structural = structural
+    def __init__(self, structural: bool = False, parts: bool = False):
+        self.structural, self.parts = structural, parts
 
     def __repr__(self) -> str:
         return f"SweepMarker(structural={self.structural})"
@@ -160,19 +139,27 @@ class SweepMarker:
             self.parse,
             inner,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: value.form if isinstance(value, Sweep) else dump_scalar(value)
+                lambda value: (
+                    {form: [*map(dump_scalar, given)] for form, given in value.form.items()}
+                    if isinstance(value, Sweep)
+                    else dump_scalar(value)
+                )
             ),
         )
         return core_schema.json_or_python_schema(json_schema=wrapped, python_schema=wrapped)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        inner = handler(schema["json_schema"]["schema"])
-        triple = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+        while "json_schema" not in schema:  # inside a field's validator
+            schema = schema["schema"]
+        inner = handler(core_schema.chain_schema([schema["json_schema"]["schema"]]))  # which asks the part for its own schema
+        numbers = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 4}
         many = {"type": "array", "items": inner, "minItems": 1}
         forms: list[dict[str, Any]] = [
             {"type": "object", "properties": {"values": many}, "required": ["values"], "additionalProperties": False}
         ]
-        forms += [{"type": "object", "properties": {form: triple}, "required": [form], "additionalProperties": False} for form in FORMS[1:]]
+        forms += [
+            {"type": "object", "properties": {form: numbers}, "required": [form], "additionalProperties": False} for form in list(FORMS)[1:]
+        ]
         if not self.structural:
             forms.append(FORMULA)
         return {"anyOf": [inner, many, *forms]}
@@ -183,24 +170,36 @@ class SweepMarker:
         if isinstance(given, Sweep):
             form, given = next(iter(given.form.items()))
             given = {form: given}
+        given = as_plain(given)
         if isinstance(given, (list, tuple)):
             form, raw = "values", expand("values", given)
         elif isinstance(given, dict) and len(given) == 1 and next(iter(given)) in FORMS:
             form = next(iter(given))
+            given = {form: as_plain(given[form])}
             raw = expand(form, given[form])
         else:
             return handler(given)
         values = tuple(_element(handler, v, k) for k, v in enumerate(raw))
         if len(set(map(repr, values))) != len(values):
-            raise _problem("a sweep names one value twice; labels must be unique")
+            raise problem("a sweep names one value twice; labels must be unique")
         kept = list(values) if form == "values" else list(given[form])
         return Sweep(values, {form: kept})
 
 
 def _element(handler: Any, value: Any, position: int) -> Any:
     if isinstance(value, (list, tuple)) or (isinstance(value, dict) and set(value) & set(FORMS)):
-        raise _problem("a sweep inside a sweep; list the values flat")
-    return handler(value, position)
+        raise problem("a sweep inside a sweep; list the values flat")
+    made = handler(as_plain(value), position)
+    if hasattr(made, "swept") and made.swept():
+        raise problem("a sweep inside a sweep; give each value of the inner one a part of its own in the list")
+    return made
+
+
+def as_plain(value: Any) -> Any:
+    """A range as a list, and a NumPy array or number as Python's own."""
+    if isinstance(value, range):
+        return list(value)
+    return value.tolist() if hasattr(value, "tolist") and hasattr(value, "dtype") and value.ndim <= 1 else value
 
 
 def dump_scalar(value: Any) -> Any:
@@ -216,6 +215,12 @@ class StructuralValues:
 
 Swept = Annotated[T | Sweep | NumberFormula, SweepMarker()]
 """`Swept[T]`: one number T, a sweep over T whose values become per-run numbers of one batch, or a formula."""
+
+if TYPE_CHECKING:
+    Parts = Annotated[T, "what is simulated has one of each"]
+else:
+    Parts = Annotated[T | Sweep, SweepMarker(structural=True, parts=True)]
+"""`Parts[T]`: one T, a whole part of a study, or a sweep over such parts."""
 
 Structural = Annotated[T | Sweep, SweepMarker(structural=True)]
 """`Structural[T]`: one T, or a sweep over T in which every value is a batch of its own (a size, a flag, a name)."""

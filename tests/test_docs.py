@@ -50,6 +50,8 @@ def small(words: list[str]) -> list[str]:
         return [*words, *SMALL["run"], "--overwrite"]
     if words[0] == "run":
         return [*words, "--quiet", "--overwrite"]
+    if words[0] == "compare" and words[1].endswith(".yaml"):
+        return [*words, *SMALL["run"][:-1]]
     is_study = words[0] == "verify" and not words[-1].endswith(".zarr")
     return [*words, *(SMALL["verify"] if is_study else [])]
 

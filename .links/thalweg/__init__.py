@@ -23,6 +23,8 @@ _PUBLIC = {
     "branch": "thalweg.engine.public",
     "merge": "thalweg.engine.public",
     "differ": "thalweg.engine.public",
+    "optimizer": "thalweg.specs.session",
+    "landscape": "thalweg.specs.session",
     "compare": "thalweg.engine.comparison",
     "plot": "thalweg.engine.plot",
     "report": "thalweg.engine.report",
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .engine.public import branch, differ, merge, verify
     from .engine.report import report
     from .specs.errors import SpecError
+    from .specs.session import landscape, optimizer
     from .specs.study import Study
 
 

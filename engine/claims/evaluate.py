@@ -237,7 +237,8 @@ class Results:
             return self.variable(group, first)
         constants = {"steps": study.steps, "seeds": study.seeds, "dim": study.landscape.size, "pi": math.pi, "e": math.e}
         owners: list[tuple[str, Any]] = [("optimizer", optimizer)]
-        owners += [(part, study.start() if part == "init" else getattr(study, part)) for part in PARTS]
+        parts = [(part, study.start() if part == "init" else getattr(study, part)) for part in PARTS]
+        owners += [(part, one) for part, one in parts if not isinstance(one, Sweep)]
         for length in (None, 1):  # the whole path first, then its last part alone
             for owner, part in owners:
                 rest = tuple(others) if first == owner else name

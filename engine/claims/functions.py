@@ -170,12 +170,16 @@ def component(x: Any, index: int) -> Any:
     return x.isel({last[0]: int(index)}).drop_vars(last, errors="ignore")
 
 
-def select(x: Any, **where: float) -> Any:
+def select(x: Any, **where: "float | str") -> Any:
     for dim, value in where.items():
         dims_of(x, dim)
-        found = np.nonzero(np.isclose(x[dim].values.astype(float), value, rtol=1e-9, atol=0))[0]
+        swept = x[dim].values
+        words = swept.dtype.kind not in "iufb"
+        same = np.array([str(v) == value for v in swept]) if words else np.isclose(swept.astype(float), value, rtol=1e-9, atol=0)  # type: ignore[arg-type]
+        found = np.flatnonzero(same)
         if len(found) != 1:
-            raise SpecError(f"{dim}={value:g} is not one of the values swept ({', '.join(f'{v:g}' for v in x[dim].values[:20])})")
+            known = ", ".join(str(v) if words else f"{v:g}" for v in swept[:20])
+            raise SpecError(f"{dim}={value if isinstance(value, str) else f'{value:g}'} is not one of the values swept ({known})")
         x = x.isel({dim: int(found[0])}).drop_vars(dim)
     return x
 

@@ -20,6 +20,7 @@ from ...specs.init import FanIn, File, Mix, Normal, Orthogonal, Solution, Sphere
 from ...specs.noise import NoNoise
 from ...specs.status import Status
 from ...specs.study import Study
+from ...specs.sweep import values_of
 from .evaluate import Results
 from .intervals import difference, interval, outermost
 
@@ -212,9 +213,10 @@ def diverged_runs(claim: Claim, group: str, results: Results, deviation: Any, wo
 def is_random(study: Study) -> bool:
     """Whether runs of different seeds differ."""
     drawn = (Normal, Uniform, Sphere, FanIn, Orthogonal, Solution)
-    start = any(isinstance(init, drawn) or (isinstance(init, File) and has_rows(init)) for init in every_start(study))
+    starts = [init for one in study.variants() for init in every_start(one)]
+    start = any(isinstance(init, drawn) or (isinstance(init, File) and has_rows(init)) for init in starts)
     in_rules = any("xi" in o.inputs() for o in study.optimizers if isinstance(o, RuleOptimizer))
-    noise = not isinstance(study.noise, NoNoise) and getattr(study.noise, "sampling", "") != "in_order"
+    noise = any(not isinstance(one, NoNoise) and getattr(one, "sampling", "") != "in_order" for one in values_of(study.noise))
     disorder = bool(study.landscapes()[0].disorder(lambda count: np.zeros((1, count))))
     taken = study.branch is not None or isinstance(study.init, Mix) or bool(study.landscape.stored)
     return start or in_rules or disorder or taken or noise

@@ -99,6 +99,7 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
     What it takes in all.
     """
     from ...specs.compatibility import remarks
+    from ...specs.sweep import values_of
     from ..executors.array.rule import why_called
     from ..executors.choose import choose
     from ..executors.cuda.device import runs_at_once
@@ -113,7 +114,8 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
     there = [group for group in plan.groups if choices[group.name].executor.device == "cuda"]
     plan = with_runs_at_once(plan, {group.name: runs_at_once(group) for group in there})
     study = plan.study
-    tree.add(line(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {study.noise.kind}, {study.precision}"))
+    noise, precision = (" or ".join(found) for found in ([one.kind for one in values_of(study.noise)], values_of(study.precision)))
+    tree.add(line(f"landscape {study.landscape.kind}, {study.landscape.size} components, noise {noise}, {precision}"))
     for group in plan.groups:
         sizes = " x ".join([*(f"{d.name} {d.size}" for d in group.dims), f"seed {study.seeds}"])
         length = f"to step {study.steps:,}" if study.branch else f"x {study.steps:,} steps"

@@ -44,10 +44,12 @@ def cite(
 def used(study: "Study") -> Iterator[tuple[str, str]]:
     """(what it is, the text that names its source) of every unit of a study, its own claims included."""
     from ...specs.program.table import FUNCTIONS
+    from ...specs.sweep import values_of
 
     units: list[tuple[str, Any]] = [("landscape", study.landscape), *(("optimizer", one) for one in study.optimizers)]
-    units += [("schedule", one.schedule) for one in study.optimizers] + [("noise", study.noise), ("init", study.start())]
+    units += [("schedule", one.schedule) for one in study.optimizers] + [("noise", study.noise), ("init", study.init or study.start())]
     units += [("average", one.average) for one in study.optimizers] + [("probe", one) for one in study.probes]
+    units = [(noun, unit) for noun, found in units for unit in values_of(found)]
     for noun, unit in units:
         if unit is not None:
             yield f"{noun} {getattr(unit, 'kind', '')}".strip(), inspect.cleandoc(type(unit).__doc__ or "")

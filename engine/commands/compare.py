@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._options import Settings
 from ._say import command, say, to_look_at
 
 PICTURES = ("png", "svg", "pdf")
@@ -18,6 +19,7 @@ def compare(
         list[str],
         typer.Argument(metavar="STORE...", help="One or more stores; a study is run first, into NAME.zarr here, or finished there."),
     ],
+    settings: Settings = None,
     view: Annotated[
         str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, performance, data, ...: thalweg list views.")
     ] = "",
@@ -47,7 +49,9 @@ def compare(
     drawn = out is not None and out.suffix.lower().lstrip(".") in PICTURES
     view = view or ("targets" if target else "final")
     kind = kind_of_picture(view, {"--format": format != "table", "--best": best, "--by": by, "--field": field}) if drawn else ""
-    stores = [stored(store) for store in stores]
+    if settings and not any(map(is_study, stores)):
+        raise SpecError("compare: --set changes studies that are run first, and here are stores alone")
+    stores = [stored(store, settings) for store in stores]
     trees = [open_run(store) for store in stores]
     made = compare_runs(*trees, view=view, target=target, field=field, value=value, best=best, by=by)
     if format == "table" and (out is None or drawn):
@@ -73,7 +77,7 @@ def compare(
         print(text, end="")
 
 
-def stored(given: str) -> str:
+def stored(given: str, settings: list[str] | None) -> str:
     """The store at this path; a study is run first, into NAME.zarr here, and one that was begun there is finished."""
     from ..store.lock import is_store
 
@@ -82,7 +86,7 @@ def stored(given: str) -> str:
     from ...specs.load import load
     from ..api import run
 
-    study = load(given)
+    study = load(given, settings or ())
     target = f"{study.name}.zarr"
     run(study, target, resume=True, progress=True)
     return target

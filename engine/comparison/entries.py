@@ -138,6 +138,7 @@ def on(
     """(key, known minimum, simplex gradients a step) of the problem at these swept values, (owner, path, value) each."""
     if study is None:
         return json.dumps([attributes.get(part) for part in PARTS] + [s for s in swept if s[0] in PROBLEM], default=str), None, 1.0
+    study = study.with_labels({path: value for owner, path, value in swept if owner == "study"})
     parts: dict[str, Any] = {part: study.start() if part == "init" else getattr(study, part) for part in PARTS}
     for owner, path, value in swept:
         if owner in PARTS:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...specs.landscapes._tensor_landscape import ProgramLandscape
 from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
-from ...specs.sweep import values_of
+from ...specs.sweep import Sweep, values_of
 from ..plan import Group
 
 DRAWN = 34
@@ -29,7 +29,15 @@ TANGENT = 8
 
 
 def of_shard(group: Group, executor: str = "array", threads: int = 1) -> int:
-    """Bytes of one shard, or of the part of one that is worked on at a time, on this executor; a kernel's own arrays once a thread."""
+    """Bytes of one shard, or of the part of one that is worked on at a time, on this executor; a kernel's own arrays once a thread. Where several
+    parts are swept, the most."""
+    if any(sweep.of_parts for dim in group.dims for _, _, sweep in dim.sweeps) or isinstance(group.study.precision, Sweep):
+        return max(of_one(shard.resolved.group, executor, threads) for shard in group.structures())
+    return of_one(group, executor, threads)
+
+
+def of_one(group: Group, executor: str, threads: int) -> int:
+    """The same of a group whose parts are one each."""
     runs = min(group.at_once, math.prod(group.chunk))
     seeds = min(runs, group.chunk[-1])
     itemsize = np.dtype(group.study.precision).itemsize

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
-from ...specs.sweep import Sweep
+from ...specs.sweep import Sweep, resolved
 from ..comparison import opened, swept_coordinates
 from ..results.curves import Band
 from ..results.swept import swept_field
@@ -105,7 +105,7 @@ def joined(first: Band, second: Band) -> Band:
 def origin(picture: Picture, point: Any, other: Any, name: str) -> dict[str, int]:
     """Where on the other study's sweeps this point of the branch comes from."""
     study, places = picture.study, {}
-    owners = {"landscape": study.landscape, "noise": study.noise, "init": study.start()}
+    owners: dict[str, Any] = {"landscape": study.landscape, "noise": resolved(study.noise), "init": study.start()}
     owners["optimizer"] = next(o for o in study.optimizers if o.name == name)
     for key in swept_coordinates(other):
         owner, path = swept_field(other[key])

@@ -14,7 +14,7 @@ import numpy as np
 from ...specs.errors import StoreError
 from ...specs.status import Status
 from ...specs.study import PARTS, Study
-from ...specs.sweep import NumberFormula, Sweep
+from ...specs.sweep import NumberFormula, Sweep, comparable
 from ..executors.executor import Executor, Kind
 from ..plan import Group, Shard, plan
 from ..store import location
@@ -76,6 +76,9 @@ def _joined(units: list[Any], name: str, zipped: Any) -> Any:
             raise StoreError(f"{name} is given in one study and not in another")
         if first is None or first == other:
             continue
+        if isinstance(first, Sweep) or isinstance(other, Sweep):
+            first = _values(first, other)
+            continue
         mine, theirs = ({path: value for path, value, _ in unit.fields()} for unit in (first, other))
         differing = {path: (value, theirs[path]) for path, value in mine.items() if path in theirs and theirs[path] != value}
         changes = {path: _values(*pair) for path, pair in differing.items() if not any(isinstance(v, NumberFormula) for v in pair)}
@@ -91,7 +94,7 @@ def _joined(units: list[Any], name: str, zipped: Any) -> Any:
 def _values(a: Any, b: Any) -> Any:
     """The values of both, in increasing order where they are numbers."""
     lists = [v.values if isinstance(v, Sweep) else (v,) for v in (a, b)]
-    every = list(dict.fromkeys(itertools.chain(*lists)))
+    every = list({comparable(value): value for value in itertools.chain(*lists)}.values())
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in every):
         every = sorted(every)
     return every[0] if len(every) == 1 else Sweep(tuple(every), {"values": every})

@@ -149,7 +149,7 @@ def lay_out(root: Any, group: Group, executors: Mapping[str, Any]) -> None:
     vector(target, "step", group.steps, ("step",))
     run_dims, run_shape, chunk = [*sweep_names, "seed"], group.shape, group.chunk
     steps, step_chunk = len(group.steps), group.step_chunk
-    dtype = group.study.precision
+    dtype = group.precision
 
     def array(name: str, dims: list[str], shape: tuple[int, ...], chunks: tuple[int, ...], fill: Any, kind: str, **said: str) -> None:
         target.create_array(
@@ -246,14 +246,14 @@ def lay_out_statistics(target: Any, group: Group, array: Any) -> None:
                 array(f"{name}_{statistic.removesuffix('s')}", [*dims, "step", *own, *last], sizes, chunks, float("nan"), "float64", **said)
     array("count", [*dims, "step"], (*shape, steps), (*chunk, step_chunk), 0, "int64")
     if "loss" in group.recorded:
-        array("final_loss", [*dims, "seed"], group.shape, group.chunk, float("nan"), group.study.precision)
+        array("final_loss", [*dims, "seed"], group.shape, group.chunk, float("nan"), group.precision)
 
 
 def coordinates(target: Any, dim: Dim) -> None:
     """The real values of a sweep as coordinates; zipped sweeps share the dimension."""
     for name, (owner, path, sweep) in zip(dim.names, dim.sweeps, strict=True):
         numeric = all(isinstance(v, (int, float)) for v in sweep.values)
-        values = np.asarray(sweep.values) if numeric else np.asarray([str(v) for v in sweep.values])
+        values = np.asarray(sweep.values) if numeric else np.asarray([str(v) for v in sweep.labels])
         field = ".".join(path)
         vector(target, name, values, (dim.name,), {"long_name": f"{field} of the {owner}", "owner": owner, "field": field})
 

@@ -2,11 +2,13 @@
 
 import functools
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
 from ...specs.errors import SpecError, StoreError
 from ...specs.stored import Stored, Used
+from ...specs.study import WHOLE_PARTS
 from ...specs.sweep import Sweep
 from ..dims import FORKS, Dim
 from ..plan import Group, Shard
@@ -16,7 +18,8 @@ from .part import Part
 
 def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
     """Where the shard's points (points,) lie on this sweep of the other study. Raises SpecError for a point that has none there."""
-    parts, columns, structure = shard.parts(), shard.columns(), {(owner, path): value for owner, path, value in shard.structure()}
+    parts, columns = shard.parts(), shard.columns()
+    structure: dict[tuple[str, tuple[str, ...]], Any] = {(owner, path): value for owner, path, value in shard.structure()}
     study = shard.group.study
     past = {} if study.branch is None else {name: value for name, value in study.branch.past.items() if not isinstance(value, Sweep)}
     past |= {path[-1]: value for (_, path), value in structure.items() if path[0] == "past"}
@@ -26,12 +29,16 @@ def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
         if own in past and owner in (*FORKS, "init"):
             wanted.append([past[own]] * shard.points)
             continue
+        if owner == "study" and path[0] in WHOLE_PARTS:
+            wanted.append([getattr(shard.resolved.group.study, path[0])] * shard.points)
+            continue
         if owner in FORKS:
             if path != ("noise_seed",):
                 raise SpecError(f"{store} has runs that were forked along '{dim.name}', and these runs say of none which they go on from")
             wanted.append([structure.get((owner, path), study.noise_seed)] * shard.points)
             continue
-        fixed = {p: v for p, v, _ in getattr(parts, owner).fields()}
+        fixed = {(name,): getattr(getattr(parts, owner), name) for name in type(getattr(parts, owner)).model_fields}
+        fixed |= {p: v for p, v, _ in getattr(parts, owner).fields()}
         column = columns.get(owner, {}).get(path)
         wanted.append([fixed.get(path)] * shard.points if column is None else column.tolist())
     values = list(zip(*(sweep.values for _, _, sweep in dim.sweeps), strict=True))

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.study import PARTS
+from ...specs.study import PARTS, WHOLE_PARTS
+from ...specs.sweep import comparable
 from ..dims import FORKS, Dim
 from ..plan import Group, Plan, plan
 from .layout import as_stored, laid_out
@@ -29,7 +30,7 @@ class Part:
             return None
         made = []
         for dim in group.dims:
-            values = list(zip(*(sweep.values for _, _, sweep in dim.sweeps), strict=True))
+            values = list(zip(*(map(comparable, sweep.values) for _, _, sweep in dim.sweeps), strict=True))
             have = self.values(mine, dim)
             made.append(np.array([have.get(value, -1) for value in values]))
         return [*made, np.where(np.arange(group.study.seeds) < mine.study.seeds, np.arange(group.study.seeds), -1)]
@@ -38,9 +39,15 @@ class Part:
         """The values of this dimension in the store -> their places; of a field that is not swept here, its one value -> 0."""
         found = next((d for d in mine.dims if d.name == dim.name), None)
         if found is not None:
-            return {value: k for k, value in enumerate(zip(*(s.values for _, _, s in found.sweeps), strict=True))}
+            return {value: k for k, value in enumerate(zip(*(map(comparable, s.values) for _, _, s in found.sweeps), strict=True))}
+        if any(path[0] in WHOLE_PARTS for owner, path, _ in dim.sweeps if owner == "study"):
+            return {tuple(comparable(getattr(mine.study, path[0])) for _, path, _ in dim.sweeps): 0}
         if any(owner in FORKS for owner, _, _ in dim.sweeps):
             return {}
-        owners = {**{name: getattr(mine.study, name) for name in PARTS}, "init": mine.study.start(), "optimizer": mine.optimizer}
-        given = [{path: v for path, v, _ in owners[owner].fields()}[path] for owner, path, _ in dim.sweeps]
-        return {tuple(given): 0}
+        owners = {name: getattr(mine.study, name) for name in PARTS if name not in mine.study.swept_parts()}
+        owners |= {"init": mine.study.start(), "optimizer": mine.optimizer}
+        given = [
+            getattr(owners[owner], path[0]) if s.of_parts else {p: v for p, v, _ in owners[owner].fields()}[path]
+            for owner, path, s in dim.sweeps
+        ]
+        return {tuple(map(comparable, given)): 0}

@@ -13,7 +13,9 @@ from typing import Any
 from ...specs.errors import SpecError, StoreError, ThalwegError
 from ...specs.fence import stores_in
 from ...specs.init import File
+from ...specs.session import sources
 from ...specs.study import Study
+from ...specs.sweep import values_of
 from . import location
 
 FORMAT_VERSION = 1
@@ -36,18 +38,22 @@ def portable(study: Study, target: "str | Path | None") -> dict[str, Any]:
 def provenance(study: Study, target: "str | Path | None" = None) -> dict[str, Any]:
     """Root attributes, text and numbers: the whole study and where, when and with what it ran. `every_chunk` says that a chunk of a complete
     shard that is absent is lost; earlier versions left out those that held nothing."""
-    return {
-        "thalweg_format": FORMAT_VERSION,
-        "thalweg_version": OWN_VERSION,
-        "study": json.dumps(portable(study, target)),
-        "title": study.title or study.name,
-        "source": study.source,
-        "packages": json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()}),
-        "device": f"cpu ({platform.machine()}, {sys.platform})",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": 0,
-        "every_chunk": 1,
-    } | ({"data_sha256": json.dumps(found)} if (found := digests(study)) else {})
+    return (
+        {
+            "thalweg_format": FORMAT_VERSION,
+            "thalweg_version": OWN_VERSION,
+            "study": json.dumps(portable(study, target)),
+            "title": study.title or study.name,
+            "source": study.source,
+            "packages": json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()}),
+            "device": f"cpu ({platform.machine()}, {sys.platform})",
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "complete": 0,
+            "every_chunk": 1,
+        }
+        | ({"session_units": json.dumps(own)} if (own := sources(study)) else {})
+        | ({"data_sha256": json.dumps(found)} if (found := digests(study)) else {})
+    )
 
 
 def plain(value: Any) -> Any:
@@ -70,7 +76,9 @@ def digests(study: Study) -> dict[str, str]:
     made = {}
     if (data := study.landscape.dataset) is not None:
         made["landscape.data"] = data.fingerprint
-    if isinstance(start := study.start(), File):
+    for start in values_of(study.init):
+        if not isinstance(start, File):
+            continue
         path = start.file()
         try:
             made["init"] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -90,6 +98,8 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
             differing = differing_fields(Study.model_validate(stored).model_dump(mode="json"), wanted)
     if differing:
         raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
+    if (begun := plain(root.attrs.get("session_units"))) and begun != sources(study):
+        raise StoreError(f"{target}: was begun with another source text of {', '.join(begun)}; choose another --out, or --overwrite")
     if (begun := plain(root.attrs.get("data_sha256"))) and begun != digests(study):
         raise StoreError(f"{target}: was begun with other data: the content of {', '.join(begun)} has changed; choose another --out")
 

@@ -18,7 +18,7 @@ from thalweg.specs.errors import SpecError
 from thalweg.specs.load import gallery, read_yaml
 from thalweg.specs.noise import NOISES
 from thalweg.specs.registry import OPTIMIZERS
-from thalweg.specs.sweep import FORMS, expand
+from thalweg.specs.sweep_forms import FORMS, expand
 
 NOISE = {"minibatch": {"size": 3}, "online": {"size": 2}}
 WRAPPED = {"schedule": {"kind": "wsd", "warmup": 0.1}, "average": "polyak"}

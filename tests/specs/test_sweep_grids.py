@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thalweg.engine import load_study, run
 from thalweg.engine.claims.verdict import verify
-from thalweg.specs.sweep import spaced
+from thalweg.specs.sweep_forms import spaced
 
 QUADRATIC = {"name": "grid", "landscape": {"kind": "quadratic", "dim": 1, "sharpness": 1.0}, "steps": 3}
 

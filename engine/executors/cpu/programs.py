@@ -51,8 +51,8 @@ def programs_of(group: Group) -> Iterator[Programs]:
 def processor_seconds(group: Group) -> float:
     """Seconds that a group's runs take one processor besides LAPACK, roughly and whatever is known of this machine: the choice of an executor hangs
     on it."""
-    shard = next(group.shards())
-    made = programs(shard)
+    shard = next(group.shards()).resolved
+    group, made = shard.group, programs(shard)
     lapack = step_operations(made, group, "lapack") * SECONDS[group.study.precision]
     return group.runs * group.study.steps * (step_seconds(made, group, shard.parts()) - lapack)
 

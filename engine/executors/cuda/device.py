@@ -126,7 +126,7 @@ def name() -> str:
 def runs_at_once(group: Group) -> int:
     """Runs of a shard so that the arrays of either executor stay within half of the device's free memory, and a record within
     RECORD_BYTES of the host's."""
-    itemsize = np.dtype(group.study.precision).itemsize
+    itemsize = np.dtype(group.precision).itemsize
     states = len(getattr(group.optimizer, "state", ()))
     run = (2 * (8 + states) * group.iterate_size + group.state_size) * itemsize
     return max(1, min(MOST_RUNS, free_memory() // 2 // run, RECORD_BYTES // (group.values_per_record * itemsize or 1)))
