@@ -104,7 +104,8 @@ def run(
     scheduler : text, optional
         The address of a Dask cluster that shares the work.
     progress : bool or Progress, optional
-        True shows what the command line shows, on a terminal or in a notebook; a Progress is told how far the run is.
+        True shows bars, on a terminal or in a notebook, False none; a Progress is told how far the run is. By default bars are shown in a
+        notebook alone.
 
     Returns
     -------
@@ -134,10 +135,12 @@ def run(
         device=device, executor=executor, overwrite=overwrite, resume=resume, threads=threads, workers=workers, scheduler=scheduler
     )
     loaded = load(study, settings)
+    from .runner.notebook_progress import in_notebook
     from .runner.progress_bars import progress as shown
 
     def told(study: Study) -> Any:
-        return shown(study, progress) if isinstance(progress, bool) else nullcontext(progress)
+        wanted = in_notebook() if progress is None else progress
+        return shown(study, wanted) if isinstance(wanted, bool) else nullcontext(wanted)
 
     if isinstance(loaded, Stages):
         check_stages(loaded)

@@ -4,7 +4,9 @@ A study names them like any other kind, in this process. The store notes their s
 package of their own (docs/howto/own_optimizer.md).
 """
 
+import ast
 import inspect
+import linecache
 import re
 import textwrap
 from collections.abc import Callable
@@ -151,7 +153,20 @@ def source_of(made: Any) -> str:
     try:
         return textwrap.dedent(inspect.getsource(made))
     except (OSError, TypeError):
-        return ""
+        return of_notebook(made) if isinstance(made, type) else ""
+
+
+def of_notebook(cls: type[Any]) -> str:
+    """The text of a class of a notebook, whose cells are known by the functions in them alone; empty where it is not kept."""
+    for one in vars(cls).values():
+        function = getattr(one, "__func__", one)
+        if inspect.isfunction(function):
+            text = "".join(linecache.getlines(function.__code__.co_filename))
+            found = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ClassDef) and n.name == cls.__name__]
+            if found:
+                first = min([found[-1].lineno, *(n.lineno for n in found[-1].decorator_list)])
+                return "\n".join(text.splitlines()[first - 1 : found[-1].end_lineno]) + "\n"
+    return ""
 
 
 def name_of(made: Any) -> str:

@@ -1,7 +1,7 @@
 """Pictures of a store, one kind a file: the folder is the registry, and a file that begins with _ is no kind.
 
 A kind is a module with `draw(picture)`, which returns a Matplotlib figure, and OPTIONS, the names of the options it takes (_picture.py
-has them all). A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. One that draws stores of stages states
+has them all). One that can draw its one panel into given axes has `into(axes, picture)`. A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. One that draws stores of stages states
 STAGED, and one that draws several stores, or several landscapes, ACROSS, the class of what it starts from; all others draw one store. Other packages plug in through the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
 """
 
@@ -42,18 +42,50 @@ def plot(
     target: float | None = None,
     groups: Sequence[str] | None = None,
     at: Mapping[str, float] | None = None,
-) -> Path:
-    """Draw a store (a path or an opened one), or a list of stores, into `out`, by default NAME.png here; the suffix says how (png, svg, pdf; gif and
-    mp4 are animated).
+    ax: Any = None,
+) -> Any:
+    """Draw a store, or several, into a file, or into axes of a figure of your own. A notebook shows the picture.
 
-    `kind` is a file of this folder; auto is problems for several stores or landscapes, stages for a store of stages, else animate for .gif and .mp4, else overview. `theme` is light or
-    dark. `value`: what is drawn, a variable or an expression of the claims' language, by default the loss. `x`, `y`: swept fields, or expressions of one. `line`: a theory
-    line, where this expression of the swept fields is 0, or its sides are equal. `seeds`: single runs drawn. `target`: the loss that counts
-    as converged. `groups`: which optimizers. `at`: swept fields held at a value. Returns the path.
+    Parameters
+    ----------
+    source : path, opened store, or a list of these
+        What is drawn.
+    kind : text
+        A file of this folder; auto is problems for several stores or landscapes, stages for a store of stages, else animate for .gif and .mp4, else
+        overview.
+    out : path, optional
+        The picture, by default NAME.png here; the suffix says how it is written: png, svg, pdf, and gif and mp4 for animations.
+    theme : "light" or "dark"
+        Colours of the picture; in axes of your own, of what is drawn in them.
+    value : text, optional
+        What is drawn, a variable or an expression of the claims' language, by default the loss.
+    x, y : text, optional
+        Swept fields, or expressions of one.
+    line : text, optional
+        A theory line: where this expression of the swept fields is 0, or its sides are equal.
+    seeds : int, optional
+        Single runs that are drawn.
+    target : float, optional
+        The loss that counts as converged.
+    groups : list of text, optional
+        Which optimizers, by label; by default all.
+    at : mapping, optional
+        Swept fields held at one of their values.
+    ax : matplotlib.axes.Axes, optional
+        Draw one panel there, and write no file: for the kinds that have one (landscape, loss, ranks, sweep).
 
-    Raises SpecError for an unknown kind or suffix, an option the kind does not take, or what the store does not hold; StoreError if it
-    cannot be read or written.
+    Returns
+    -------
+    The path, or `ax` where that was given.
+
+    Raises
+    ------
+    SpecError
+        The kind or suffix is unknown, the kind does not take an option, or the store does not hold what is to be drawn.
+    StoreError
+        The store cannot be read, or the picture not written.
     """
+    from ._drawn import Drawn
     from ._picture import Options
     from ._theme import theme as named
 
@@ -75,6 +107,14 @@ def plot(
     if seeds is not None and seeds < 1:
         raise SpecError(f"plot: seeds {seeds}: at least 1")
     _fitting(chosen, sources, parts)
+    if ax is not None:
+        if out is not None:
+            raise SpecError("plot: give `out` or `ax`, not both")
+        if not hasattr(chosen, "into"):
+            able = [name for name in PICTURES.kinds() if hasattr(PICTURES.load(name), "into")]
+            raise SpecError(f"plot: {kind} has no single panel for an ax (those that have: {', '.join(able)})")
+        chosen.into(ax, prepared(chosen, sources, named(theme), options))
+        return ax
     picture = prepared(chosen, sources, named(theme), options)
     target_ = target_ or Path(f"{picture.study.name}.{getattr(chosen, 'FORMATS', FORMATS)[0]}")
 
@@ -85,7 +125,7 @@ def plot(
             chosen.film(picture, target_)
         else:
             _save(chosen.draw(picture), picture, target_)
-    return target_
+    return Drawn(target_)
 
 
 def prepared(chosen: Any, sources: Sequence[Any], theme: Any, options: Any) -> Any:

@@ -135,6 +135,15 @@ class Picture:
         return self.study.landscape.replace(fixed) if fixed else self.study.landscape
 
 
+def only_problem(picture: Picture, keep: Collection[str] = ()) -> Problem:
+    """The one problem that a panel of somebody's own figure shows. Raises SpecError if there are several."""
+    problems = picture.problems(keep)
+    if len(problems) > 1:
+        fields = list(problem_fields(next(iter(picture.groups.values())), keep))
+        raise SpecError(f"plot: there are {len(problems)} problems, and one ax shows one; hold the others with at={{'{fields[0]}': ...}}")
+    return problems[0]
+
+
 def spread_out(items: list[Any], most: int = PANELS) -> tuple[list[Any], str]:
     """At most so many of the items at even distances, and a note if some are left out."""
     if len(items) <= most:

@@ -17,7 +17,7 @@ from ..results.landscape_grid import Ground, changing, flat_minima, framed, grou
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._ground import filled
-from ._picture import Picture, Problem, spread_out
+from ._picture import Picture, Problem, only_problem, spread_out
 
 OPTIONS = ("seeds", "groups", "at")
 TRAJECTORIES = 3
@@ -56,6 +56,15 @@ def draw(picture: Picture) -> Any:
     entries = [*handles(picture, shown, points=True), *marks(picture, scenes)]
     legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
     return figure
+
+
+def into(axes: Any, picture: Picture) -> None:
+    """One problem in axes of somebody's own figure, with its legend."""
+    drawable(picture)
+    one = scene(picture, only_problem(picture))
+    on_axes(axes, picture, one)
+    entries = [*handles(picture, [one.problem], points=True), *marks(picture, [one])]
+    axes.legend(handles=entries, fontsize="small", frameon=False)
 
 
 def drawable(picture: Picture) -> list[Problem]:

@@ -25,7 +25,7 @@ from ._axes import (
     why_none,
     words,
 )
-from ._picture import Picture, Problem, spread_out
+from ._picture import Picture, Problem, only_problem, spread_out
 from ._values import lines, single_runs
 
 OPTIONS = ("value", "seeds", "groups", "at")
@@ -43,6 +43,14 @@ def draw(picture: Picture) -> Any:
     outer_labels(panels, columns)
     legend(figure, handles(picture, shown, points=True), [note, *notes(picture, shown)])
     return figure
+
+
+def into(axes: Any, picture: Picture) -> None:
+    """One problem in axes of somebody's own figure, with its legend."""
+    problem = only_problem(picture)
+    on_axes(axes, picture, problem)
+    axes.set_title(plain(title(picture)))
+    axes.legend(handles=handles(picture, [problem], points=True), fontsize="small", frameon=False)
 
 
 def notes(picture: Picture, shown: list[Problem]) -> list[str]:

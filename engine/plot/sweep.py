@@ -30,7 +30,7 @@ from ._axes import (
     why_none,
     words,
 )
-from ._picture import Picture, Problem, spread_out
+from ._picture import Picture, Problem, only_problem, spread_out
 from ._values import axis_of, finals, is_fraction, numeric_fields, shows_best
 
 OPTIONS = ("x", "value", "target", "groups", "at")
@@ -79,6 +79,15 @@ def fields_along(picture: Picture, text: str) -> set[str]:
         known = list(dict.fromkeys(key for dataset in picture.groups.values() for key in numeric_fields(dataset)))
         raise SpecError(f"plot: the axis '{text}' has one value in every group (swept: {', '.join(known) or 'nothing'})")
     return made
+
+
+def into(axes: Any, picture: Picture) -> None:
+    """One problem in axes of somebody's own figure, with its legend."""
+    field = picture.options.x or usual(picture)
+    problem = only_problem(picture, keep=fields_along(picture, field))
+    tuning = any(len(sweep_dims(dataset)) > 1 for dataset in problem.groups.values())
+    on_axes(axes, picture, problem, field, tuning or shows_best(picture))
+    axes.legend(handles=handles(picture, [problem], points=tuning), fontsize="small", frameon=False)
 
 
 def on_axes(axes: Any, picture: Picture, problem: Problem, field: str, choosing: bool) -> bool:

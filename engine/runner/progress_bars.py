@@ -5,6 +5,7 @@ from typing import Any
 from ...specs.text import printable
 from ..progress import Progress
 from ..text.sizes import duration
+from .notebook_progress import in_notebook
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE = 24
@@ -87,24 +88,32 @@ class Live(Progress):
 
 
 class progress:
-    """Shows a run's progress on a terminal; elsewhere nothing. At the end `slowest` says what took most of the time."""
+    """Shows a run's progress on a terminal or in a notebook; elsewhere nothing. At the end `slowest` says what took most of the time."""
 
     def __init__(self, study: Any, wanted: bool):
         from ..text.tables import console
 
         self.study, self.live, self.console = study, None, console(stderr=True)
-        self.wanted = wanted and (self.console.is_terminal or self.console.is_jupyter)
+        self.notebook: Any = None
+        self.wanted = wanted and (self.console.is_terminal or in_notebook())
 
-    def __enter__(self) -> "Live | None":
+    def __enter__(self) -> "Live | Any":
         if not self.wanted:
             return None
         from ..plan import plan
 
+        if in_notebook():
+            from .notebook_progress import NotebookProgress
+
+            self.notebook = NotebookProgress(plan(self.study))
+            return self.notebook
         self.live = Live(plan(self.study), self.console)
         self.live.bars.start()
         return self.live
 
     def __exit__(self, *reason: object) -> None:
+        if self.notebook is not None:
+            self.notebook.draw(last=reason[0] is None)
         if self.live is None:
             return
         self.live.bars.stop()
