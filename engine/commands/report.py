@@ -9,12 +9,16 @@ from ._say import say
 
 
 def report(
-    store: Annotated[str, typer.Argument(metavar="STORE")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="An .html file; by default STORE.html.")] = None,
+    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="An .html file; by default STORE.html; of several stores comparison.html."),
+    ] = None,
 ) -> None:
     """Write a store as one HTML page with interactive figures, which needs no network. Needs the extra `report`."""
     from ..report import report as write
     from ..text.sizes import bytes_for_people
 
-    page = write(store, out or store.rstrip("/").removesuffix(".zarr") + ".html")
+    alone = stores[0] if len(stores) == 1 else ""
+    page = write(alone or stores, out or (alone.rstrip("/").removesuffix(".zarr") or "comparison") + ".html")
     say(f"wrote {page} ({bytes_for_people(page.stat().st_size)}); open it in a browser")

@@ -160,6 +160,7 @@ function drawOptimizers() {
 }
 
 function drawAll() {
+  drawDiagram();
   if (overview) return drawTree();
   drawOptimizers();
   drawLandscape();
@@ -187,6 +188,8 @@ function setUp() {
   element("description").hidden = !data.description;
   setUpTheme();
   setUpStages();
+  setUpResult();
+  setUpFigureData();
   drawTables();
   if (overview) return;
   const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);

@@ -8,33 +8,40 @@ from typing import Any
 
 from ...specs.errors import SpecError
 from ..comparison import opened
-from ..results.groups import has_stages
+from ..results.groups import has_stages, named
 from ..text.whole_file import write_whole
 
 __all__ = ["report"]
 
 SUFFIXES = (".html", ".htm")
-SCRIPTS = ("page.js", "landscape.js", "curves.js", "sweep.js", "probes.js", "stages.js", "tables.js")
+SCRIPTS = ("page.js", "result.js", "figure_data.js", "landscape.js", "curves.js", "sweep.js", "probes.js", "stages.js", "tables.js")
 
 
 def report(store: Any, out: "str | Path | None" = None) -> Path:
-    """Write a store (a path or an opened one) as one HTML page with interactive figures; returns its path, by default NAME.html here.
+    """Write a store (a path or an opened one), or a list of stores, as one HTML page with interactive figures; returns its path, by default NAME.html
+    here.
 
-    The page holds the landscape with trajectories, curves with bands over the seeds, the sweep, the claims with their verdicts, where
+    The page begins with what came out, in a sentence and a table. It holds the landscape with trajectories, curves with bands over the seeds, the sweep, the claims with their verdicts, where
     the store comes from, and the study as YAML; long sweeps and many steps are thinned, and it says so. The page of a store of stages begins
-    with the tree of stages, and has each stage's own page in it.
+    with the tree of stages, and has each stage's own page in it; that of several landscapes or stores begins with their ranks.
 
     Raises SpecError if plotly is not installed or for another suffix; StoreError if the store cannot be read or the page not written.
     """
     if out is not None and Path(out).suffix.lower() not in SUFFIXES:
         raise SpecError(f"{out}: a report is a web page; end the name in .html")
     library = plotly()
-    tree = opened(store)
     from .page_data import payload
-    from .stages import staged_payload
+    from .stages import several_payload, staged_payload
 
-    name = Path(str(store).rstrip("/")).name if isinstance(store, (str, Path)) else ""
-    data = (staged_payload if has_stages(tree) else payload)(tree, name)
+    sources = list(store) if isinstance(store, (list, tuple)) else [store]
+    if not sources:
+        raise SpecError("report: give at least one store")
+    if len(sources) > 1:
+        data = several_payload(dict(named(tuple(sources))))
+    else:
+        tree = opened(sources[0])
+        name = Path(str(sources[0]).rstrip("/")).name if isinstance(sources[0], (str, Path)) else ""
+        data = (staged_payload if has_stages(tree) else payload)(tree, name)
     target = Path(out) if out is not None else Path(f"{data['name']}.html")
     write_whole(target, assemble(data, library))
     return target

@@ -13,6 +13,7 @@ from ..store.open import study_in
 from . import facts, landscapes, swarms, trajectories
 from .curves import Variable, curves, variables
 from .probes import probes
+from .result import result
 from .sweep_points import CURVES, FEWEST_STEPS, MOST_STEPS, Shown, chosen, dims, endings
 from .thinning import plain, thinned
 
@@ -37,6 +38,7 @@ def payload(tree: Any, name: str = "") -> dict[str, Any]:
         "rule": rule({group.name: group.chosen for group in found}) if any(group.chosen != NO_CHOICE for group in found) else "",
         "groups": [described(group, known, steps) for group in found],
         **landscape(study, problem, raw, found, total),
+        "result": result([tree]),
         "probes": probes(tree, found, [str(one.get("name") or one.get("kind")) for one in raw.get("probes", [])]),
         "claims": facts.claims(tree, raw),
         "verified": bool(tree.attrs.get("claims")),

@@ -4,6 +4,7 @@ const stageColour = (k) => (COLOURS[k % COLOURS.length] === "ink" ? ink("ink") :
 const link = (name) => (Object.hasOwn(whole.pages, name) ? make("a", { href: `#${name}`, textContent: name }) : make("span", { textContent: name }));
 
 function drawTree() {
+  if (!whole.lines.length) return;
   const traces = whole.lines.map(({ stage, group, text, colour: k, begins, x, y }) => {
     const name = safe([stage, text, whole.labels.length > 1 ? group : ""].filter(Boolean).join(", "));
     const first = x.map((_, i) => (i === 0 && begins ? 8 : 0));
@@ -45,14 +46,17 @@ function setUpStages() {
     return;
   }
   for (const id of ["optimizers-section", "landscape-section", "curves-section", "sweep-section", "probes-section", "study-section"]) element(id).hidden = true;
-  const head = ["stage", "optimizer", "steps", "runs", "final loss"];
+  const part = whole.part, Part = part[0].toUpperCase() + part.slice(1);
+  element("h-stages").textContent = `${Part}s`;
+  const head = [part, "optimizer", "steps", "runs", "final loss"];
   element("stage-table").replaceChildren(
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { textContent: text, className: ["steps", "final loss"].includes(text) ? "number" : "", scope: "col" })))),
     make("tbody", {}, ...stageRows()),
   );
   element("tree").hidden = !whole.lines.length;
-  element("stages-note").textContent = "Medians over the seeds; where runs fork, the lowest and the highest of the forks. A stage's name leads to its own page.";
+  const forks = part === "stage" ? "; where runs fork, the lowest and the highest of the forks" : "";
+  element("stages-note").textContent = `Medians over the seeds${forks}. A ${part}'s name leads to its own page.`;
   element("stages-notes").replaceChildren(...[whole.unfinished, ...whole.notes].filter(Boolean).map((note) => make("li", { textContent: note })));
-  Plotly.newPlot(element("tree"), [], layout({}), CONFIG);
+  if (whole.lines.length) Plotly.newPlot(element("tree"), [], layout({}), CONFIG);
   drawTree();
 }

@@ -9,15 +9,17 @@ from ...specs.errors import SpecError
 from ...specs.stages import Stage, Stages
 from ...specs.status import Status
 from ..comparison import final_loss, groups
-from ..results.best import at_seeds
+from ..results.best import at_seeds, each_problem
 from ..results.curves import curves
 from ..results.groups import children_of
 from ..results.quantiles import quantile
 from ..results.staged import Fork, forks, heads, swept_besides
+from ..store.open import read_study
 from ..store.provenance import plain as stored
 from ..store.staged import stages_in
 from . import facts
 from .page_data import payload, visible
+from .result import result
 from .thinning import plain, thinned
 
 PAGES = 4_000_000
@@ -28,11 +30,23 @@ NUMBERS = 60_000
 
 def staged_payload(tree: Any, name: str = "") -> dict[str, Any]:
     """The data of the page of an opened store of stages; `name` is what the store is called on it. Raises StoreError, SpecError."""
-    stages = stages_in(tree.attrs, name or "report")
-    begun = children_of(tree)
+    return payload_of(stages_in(tree.attrs, name or "report"), children_of(tree), tree, name)
+
+
+def several_payload(trees: dict[str, Any]) -> dict[str, Any]:
+    """The same of several opened stores by name, each as a part. Raises StoreError, SpecError."""
+    import xarray
+
+    parts = [Stage(name, read_study(tree.attrs, name), "", ()) for name, tree in trees.items()]
+    stages = Stages("comparison", ", ".join(trees), "", tuple(parts), part="store")
+    return payload_of(stages, trees, xarray.DataTree(), "")
+
+
+def payload_of(stages: Stages, begun: dict[str, Any], tree: Any, name: str) -> dict[str, Any]:
+    """The data of the page of these parts, those that were begun; `tree` is their root, and `name` what it is called on the page."""
     datasets = {stage: groups(child) for stage, child in begun.items()}
-    lines, notes = known_forks(stages, datasets)
-    if swept_besides(stages, datasets):
+    lines, notes = known_forks(stages, datasets) if stages.part == "stage" else ([], [])
+    if lines and swept_besides(stages, datasets):
         notes.append("swept fields at the best point of the stage that others leave, in all stages")
     found = claims(tree, stages)
     pages, left, room = {}, [], PAGES
@@ -46,10 +60,12 @@ def staged_payload(tree: Any, name: str = "") -> dict[str, Any]:
         else:
             left.append(stage)
     if left:
-        notes.append(f"stages whose own pages would make this one too long: thalweg report {name or 'STORE'}/{left[0]} writes one")
+        notes.append(f"{stages.part}s whose own pages would make this one too long: thalweg report {name or 'STORE'}/{left[0]} writes one")
     whole = {
         "title": stages.title or stages.name,
         "name": stages.name,
+        "part": stages.part,
+        "result": {} if stages.part == "stage" else result([tree] if stages.part == "landscape" else list(begun.values())),
         "source": stages.source,
         "description": "",
         "tree": [row(stages, stage, datasets.get(stage.name), lines) for stage in stages.stages],
@@ -89,7 +105,9 @@ def row(stages: Stages, stage: Stage, own: dict[str, Any] | None, lines: list[Fo
                 "runs": " x ".join([f"{dim} {n:,}" for dim, n in status.sizes.items() if n > 1] or ["1"]),
                 "count": int(status.size),
                 "ended": [int((status.values == end).sum()) for end in Status],
-                "final": finals(dataset, label, [fork for fork in lines if (fork.stage, fork.group) == (stage.name, label)]),
+                "final": finals(dataset, label, [fork for fork in lines if (fork.stage, fork.group) == (stage.name, label)])
+                if stages.part == "stage"
+                else bests(dataset, label),
             }
         )
     return made
@@ -102,6 +120,16 @@ def finals(dataset: Any, label: str, own: list[Fork]) -> list[Any]:
     except SpecError:
         return []
     medians = [float(quantile(found[tuple(fork.index.values())][fork.reports], 0.5)) for fork in own_order(dataset, own)]
+    known = [value for value in medians if not np.isnan(value)]
+    return [plain(min(known)), plain(max(known))] if known else []
+
+
+def bests(dataset: Any, label: str) -> list[Any]:
+    """The lowest and the highest median final loss at a group's best points, one for each problem; empty where no loss is stored."""
+    try:
+        medians = [best.median for _, best in each_problem(dataset, label)]
+    except SpecError:
+        return []
     known = [value for value in medians if not np.isnan(value)]
     return [plain(min(known)), plain(max(known))] if known else []
 
@@ -136,7 +164,7 @@ def drawn(stages: Stages, datasets: dict[str, dict[str, Any]], lines: list[Fork]
 
 def claims(tree: Any, stages: Stages) -> list[dict[str, Any]]:
     """The claims of all stages, then those across stages, with the verdicts that `thalweg verify` has left in the root."""
-    whose = [stage.name for stage in stages.stages for _ in stage.study.claims] + ["across stages"] * len(stages.claims)
+    whose = [stage.name for stage in stages.stages for _ in stage.study.claims] + [f"across {stages.part}s"] * len(stages.claims)
     kept = stored(tree.attrs.get("claims")) if tree.attrs.get("claims") else None
     if kept and len(kept) == len(whose):
         found = [dict(claim) for claim in kept]
@@ -158,6 +186,8 @@ def unfinished(stages: Stages, datasets: dict[str, dict[str, Any]], name: str) -
 def provenance(tree: Any, stages: Stages, name: str) -> list[list[str]]:
     """Rows (what, value) of the whole store; each stage's own page has the rest."""
     rows = [["store", name]] if name else []
+    if stages.part == "store":
+        return [["stores", f"{len(stages.stages):,}"]]
     rows.append(["thalweg", f"{tree.attrs.get('thalweg_version', '')} (store format {tree.attrs.get('thalweg_format', '?')})"])
     rows += [[key, str(tree.attrs[key])] for key in ("created",) if key in tree.attrs]
-    return [*rows, ["complete", "yes" if tree.attrs.get("complete") else "no"], ["stages", f"{len(stages.stages):,}"]]
+    return [*rows, ["complete", "yes" if tree.attrs.get("complete") else "no"], [f"{stages.part}s", f"{len(stages.stages):,}"]]

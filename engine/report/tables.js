@@ -11,7 +11,7 @@ function drawTables() {
   const head = ["verdict", "claim", "measured", "", "expected", "margin", "tolerance", "points"];
   const rows = data.claims.map((claim) => {
     const text = make("td", { className: "claim", textContent: claim.name });
-    for (const extra of [claim.stage ? `stage ${claim.stage}`.replace("stage across", "across") : "", claim.at ? `worst at ${claim.at}` : "", claim.reason, claim.group ? `group ${claim.group}` : "", claim.source]) {
+    for (const extra of [claim.stage ? `${whole.part || "stage"} ${claim.stage}`.replace(/^\w+ across/, "across") : "", claim.at ? `worst at ${claim.at}` : "", claim.reason, claim.group ? `group ${claim.group}` : "", claim.source]) {
       if (extra) text.append(make("small", { textContent: extra }));
     }
     text.append(make("small", {}, make("code", { textContent: claim.measure || "" })));
@@ -24,9 +24,7 @@ function drawTables() {
   if (overview) return;
   element("yaml").textContent = data.yaml.replace(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`); // what hides
   element("save").addEventListener("click", () => {
-    const url = URL.createObjectURL(new Blob([data.yaml], { type: "application/yaml" }));
-    make("a", { href: url, download: `${data.name}.yaml` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    offer(data.yaml, `${data.name}.yaml`, "application/yaml");
   });
 }
 

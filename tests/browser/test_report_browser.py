@@ -1,5 +1,6 @@
 """The report's page in Chromium: it is quiet, loads nothing, and every control does what it says. `make test-browser` runs these."""
 
+import csv
 import os
 import shutil
 import time
@@ -44,6 +45,14 @@ SWARM = {
     "steps": 40,
     "record": {"variables": ["loss", "params", "swarm"]},
 }
+SEVERAL = {
+    "name": "several",
+    "landscape": ["himmelblau", "beale", {"kind": "rastrigin", "dim": 3}],
+    "init": {"kind": "uniform", "low": -1.0, "high": 1.0},
+    "optimizers": [{"kind": "sgd", "lr": [0.0001, 0.001]}, {"kind": "adam", "lr": [0.01, 0.1]}, "lion"],
+    "seeds": 4,
+    "steps": 30,
+}
 STAGES = {
     "name": "stages",
     "title": EVIL,
@@ -84,8 +93,11 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     return {
         name: thalweg.report(thalweg.run(study), folder / f"{name}.html")
-        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES))
+        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES), ("several", SEVERAL))
     }
+
+
+READY = {"several": "document.querySelectorAll('#diagram img').length > 0"}
 
 
 @pytest.fixture
@@ -108,7 +120,7 @@ def opened(browser, pages):
             "request", lambda request: complaints.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None
         )
         page.goto(Path(pages[name]).as_uri())
-        until(page, f"document.querySelectorAll('#{FIGURES.get(name, 'curves')} .scatterlayer .trace').length > 0")
+        until(page, READY.get(name) or f"document.querySelectorAll('#{FIGURES.get(name, 'curves')} .scatterlayer .trace').length > 0")
         made.append(context)
         return page
 
@@ -344,7 +356,56 @@ def test_the_tree_of_stages_leads_to_their_pages_and_back(opened):
     assert page.locator("#stages-section").is_visible()
 
 
-@pytest.mark.parametrize("name", ["river", "five", "swarm", "stages"])
+def test_several_landscapes_begin_with_their_ranks_and_lead_to_their_pages(opened):
+    page = opened("several")
+    assert page.locator("#result").inner_text().startswith("Over 3 problems ")
+    assert page.locator("#result-table tbody tr").count() == 4
+    assert page.locator("#h-stages").inner_text() == "Landscapes"
+    width = page.evaluate("document.querySelector('#diagram img').naturalWidth")
+    assert width > 100
+    light = page.locator("#diagram img").get_attribute("src")
+    page.locator("#dark").check()
+    assert page.locator("#diagram img").get_attribute("src") != light
+    page.locator("#result-table a", has_text="beale").click()
+    until(page, "document.querySelectorAll('#curves .scatterlayer .trace').length > 0")
+    assert "lowest, with a median loss of" in page.locator("#result").inner_text()
+    assert not page.locator("#diagram").is_visible()
+
+
+def test_the_numbers_of_a_figure_are_saved_as_csv(opened, tmp_path):
+    page = opened("river")
+    for figure in ("curves", "sweep", "landscape"):
+        with page.expect_download() as download:
+            page.locator(f"#{figure} + button.csv").click()
+        download.value.save_as(tmp_path / f"{figure}.csv")
+        rows = list(csv.reader((tmp_path / f"{figure}.csv").open()))
+        assert rows[0] == ["trace", "x", "y", "z"]
+        assert len(rows) > 20
+    drawn = page.evaluate("Array.from(document.getElementById('curves').data.find(t => t.name === 'sgd').y)")
+    rows = [row for row in csv.reader((tmp_path / "curves.csv").open()) if row[0] == "sgd"]
+    saved = [float(row[2]) if row[2] else None for row in rows]
+    assert len(saved) >= len(drawn)
+    assert any(saved[k : k + len(drawn)] == drawn for k in range(len(saved) - len(drawn) + 1))
+
+
+def test_paper_has_the_figures_and_tables_and_no_controls(opened):
+    page = opened("river")
+    page.emulate_media(media="print")
+    assert page.locator("#result-table").is_visible()
+    assert page.locator("#curves").is_visible()
+    for control in ("#variable", "#dark", "#play", "#save", "button.csv >> nth=0"):
+        assert not page.locator(control).is_visible()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+def test_on_a_phone_figures_come_before_controls(opened):
+    page = opened("river", viewport={"width": 360, "height": 740})
+    top = "id => document.getElementById(id).getBoundingClientRect().top"
+    tops = [page.evaluate(top, name) for name in ("result", "landscape", "view", "curves", "variable", "optimizers")]
+    assert tops == sorted(tops)
+
+
+@pytest.mark.parametrize("name", ["river", "five", "swarm", "stages", "several"])
 def test_a_phone_needs_no_sideways_scrolling_and_controls_have_names(opened, name):
     page = opened(name, viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -284,3 +284,24 @@ def test_command(tmp_path):
     assert made.stdout.startswith("wrote a.html (")
     assert made.stdout.endswith("open it in a browser\n")
     assert data_of(tmp_path / "a.html")["name"] == "a"
+
+
+def test_the_result_is_a_sentence_and_the_table_of_compare():
+    study = {"name": "r", "landscape": "himmelblau", "init": "normal", "noise": "gaussian", "seeds": 12, "steps": 40}
+    tree = thalweg.run({**study, "optimizers": [{"kind": "sgd", "lr": [1e-6, 0.01]}, {"kind": "sgd", "label": "still", "lr": 1e-9}]})
+    made, table = payload(tree)["result"], thalweg.compare(tree)
+    first = str(table.optimizer.values[0])
+    assert made["sentence"] == (
+        f"{first} at lr=0.01 ends lowest, with a median loss of {float(table['median'][0]):.4g} over 6 held-out seeds, before still with "
+        f"{float(table['median'][1]):.4g}; the difference is more than chance (p {made['sentence'].rpartition('(p ')[2].removesuffix(').')})."
+    )
+    assert [column["title"] for column in made["table"]][:2] == ["optimizer", "best at"]
+    assert made["table"][0]["cells"] == table.optimizer.values.tolist()
+
+
+def test_the_result_where_nothing_was_chosen_nothing_is_stored_or_all_is_lost():
+    study = {"name": "r", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 5, "seeds": 3}
+    assert payload(thalweg.run(study))["result"]["sentence"].startswith("sgd ends with a median loss of ")
+    assert payload(thalweg.run({**study, "record": {"variables": ["params"]}}))["result"] == {}
+    lost = {**study, "optimizers": [{"kind": "sgd", "lr": 1000.0}]}
+    assert payload(thalweg.run(lost))["result"]["sentence"] == "Every run diverged."

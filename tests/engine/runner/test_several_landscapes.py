@@ -8,6 +8,8 @@ import thalweg
 from thalweg.engine.api import open_run, run, verify_study
 from thalweg.engine.comparison import compare, save
 from thalweg.engine.plot import plot
+from thalweg.engine.report import report
+from thalweg.engine.report.stages import staged_payload
 from thalweg.specs.errors import SpecError, StoreError
 
 STUDY = {
@@ -164,3 +166,23 @@ def test_a_mapping_of_the_whole_runs_in_memory():
     assert list(tree.children) == LABELS
     assert tree["waves"]["lion"].last_step.values.tolist() == [5, 5]
     assert json.loads(tree["waves"].attrs["study"])["seeds"] == 2
+
+
+def test_the_page_begins_with_the_ranks(store, tmp_path):
+    data = staged_payload(open_run(store))
+    assert data["part"] == "landscape"
+    assert data["result"]["sentence"].startswith("Over 4 problems ")
+    assert next(column["title"] for column in data["result"]["table"]) == "problem"
+    assert {*data["result"]["diagram"]} == {"light", "dark"}
+    assert {*data["pages"]} == {*LABELS}
+    own = data["pages"]["waves"]["result"]["sentence"]
+    assert "ends lowest, with a median loss of" in own
+    page = report(store, tmp_path / "zoo.html").read_text(encoding="utf-8")
+    assert "Over 4 problems" in page
+
+
+def test_a_page_of_several_stores(store, tmp_path):
+    page = report([store / "beale", store / "waves"], tmp_path / "two.html").read_text(encoding="utf-8")
+    assert "Over 2 problems" in page
+    with pytest.raises(SpecError, match="give at least one store"):
+        report([], tmp_path / "none.html")
