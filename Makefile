@@ -6,7 +6,7 @@ OUT = out
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 
-.PHONY: demo test test-browser lint types wheel unit claims verify fuzz docs peers bench gpu gpu-check clean
+.PHONY: pictures demo test test-browser lint types wheel unit claims verify fuzz docs peers bench gpu gpu-check clean
 
 .venv/.ok: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -51,6 +51,10 @@ verify: .venv/.ok
 	$(BIN)/python -m pytest -m full -n 2 --dist worksteal tests
 	$(BIN)/thalweg verify all --report docs/claims.md
 	$(BIN)/python docs/fill.py
+
+# The documentation's pictures whose code has changed; takes minutes.
+pictures: .venv/.ok
+	$(BIN)/python docs/pictures.py
 
 # The site, docs/_build/html/index.html; installs Sphinx into its own environment. Warnings are errors.
 docs: .venv-docs/.ok

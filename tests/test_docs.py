@@ -4,6 +4,7 @@ Python blocks of a page share one namespace, YAML blocks with a `name` become NA
 the command line. A block under <!-- not run: REASON --> is left out. `make docs` runs the tutorial and the recipes at full size.
 """
 
+import importlib.util
 import os
 import re
 import shlex
@@ -36,6 +37,14 @@ FENCE = re.compile(r"(<!-- not run: [^>]*-->\s*)?^```(\{code-cell\} ipython3|pyt
 SMALL = {"run": ["--set", "seeds=2", "--set", "steps=40", "--quiet"], "verify": ["--quick"]}
 OTHERS = ("pip", "make", "python3", ".")
 """Commands of shell blocks that set up an environment."""
+
+
+def test_no_picture_is_older_than_the_code_that_draws_it():
+    spec = importlib.util.spec_from_file_location("pictures", DOCS / "pictures.py")
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    assert len(pictures.pictures()) > 30
+    assert not pictures.stale(), "draw them anew: make pictures"
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

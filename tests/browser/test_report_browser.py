@@ -378,11 +378,11 @@ def test_the_numbers_of_a_figure_are_saved_as_csv(opened, tmp_path):
         with page.expect_download() as download:
             page.locator(f"#{figure} + button.csv").click()
         download.value.save_as(tmp_path / f"{figure}.csv")
-        rows = list(csv.reader((tmp_path / f"{figure}.csv").open()))
+        rows = list(csv.reader((tmp_path / f"{figure}.csv").read_text().splitlines()))
         assert rows[0] == ["trace", "x", "y", "z"]
         assert len(rows) > 20
     drawn = page.evaluate("Array.from(document.getElementById('curves').data.find(t => t.name === 'sgd').y)")
-    rows = [row for row in csv.reader((tmp_path / "curves.csv").open()) if row[0] == "sgd"]
+    rows = [row for row in csv.reader((tmp_path / "curves.csv").read_text().splitlines()) if row[0] == "sgd"]
     saved = [float(row[2]) if row[2] else None for row in rows]
     assert len(saved) >= len(drawn)
     assert any(saved[k : k + len(drawn)] == drawn for k in range(len(saved) - len(drawn) + 1))
