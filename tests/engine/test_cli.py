@@ -60,7 +60,7 @@ def test_a_second_run_refuses_to_replace_the_first(tmp_path):
         (("plot", "nothing.zarr"), "no such store"),
         (("run", "--nosuch"), "No such option: --nosuch"),
         (("run", "river_valley", "--threads", "0"), "see: thalweg run --help"),
-        (("plot",), "Missing argument 'STORE'; see: thalweg plot --help"),
+        (("plot",), "Missing argument 'STORE... [KIND]'; see: thalweg plot --help"),
         (("list", "landscape"), "did you mean 'landscapes'?"),
     ],
 )
@@ -105,7 +105,8 @@ def test_list_shows_formulas_with_brackets(tmp_path):
 
 def test_schema_is_json(tmp_path):
     schema = json.loads(thalweg("schema", cwd=tmp_path).stdout)
-    single, staged = schema["anyOf"]
+    single, several, staged = schema["anyOf"]
+    assert several["properties"]["landscape"]["type"] == "array"
     assert {"name", "landscape", "optimizers", "steps"} <= set(single["properties"])
     assert {"from", "at", "uses", "landscape"} <= set(staged["properties"]["stages"]["items"]["properties"])
 

@@ -13,6 +13,8 @@ from ..cells import choices, number, words
 from ..entries import Entry, by_problem
 
 SIGNED = (("median", "median"),)
+LONGEST = 24
+"""Characters of a heading."""
 PICTURE = "problems"
 """The kind of picture that shows it."""
 
@@ -51,8 +53,13 @@ def columns(dataset: Any) -> list[Column]:
         own = dataset.sel(optimizer=name)
         cells = [cell(m, r) for m, r in zip(own["median"].values, own["rank"].values, strict=True)]
         average = float(own["average_rank"])
-        made.append(Column(str(name), [*cells, "-" if np.isnan(average) else f"{average:.2f}"]))
+        made.append(Column(shortened(str(name)), [*cells, "-" if np.isnan(average) else f"{average:.2f}"]))
     return made
+
+
+def shortened(name: str) -> str:
+    """An optimizer's name as a heading, cut where it is long."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 def cell(median: float, rank: float) -> str:
