@@ -41,6 +41,9 @@ def plot(
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Draw N single runs an optimizer.")] = None,
     target: Annotated[float | None, typer.Option(metavar="LOSS", help="The loss that counts as converged.")] = None,
     group: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Draw this optimizer; repeatable; default: all.")] = None,
+    cmap: Annotated[str | None, typer.Option(metavar="NAME", help="A colour map of Matplotlib's, for maps and grounds.")] = None,
+    fps: Annotated[float | None, typer.Option(metavar="N", help="Frames a second of an animation; by default 15.")] = None,
+    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width of an animation; by default 640, of an .mp4 1280.")] = None,
     at: Annotated[list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Hold a swept field at one value; repeatable.")] = None,
 ) -> None:
     """Draw a store: trajectories, loss curves with bands, phase diagrams, sweeps, profiles, spectra, films."""
@@ -51,6 +54,7 @@ def plot(
     store = stores[0]
     target_ = out or store.rstrip("/").removesuffix(".zarr") + default_suffix(kind)
     options = {"value": value, "x": x, "y": y, "line": line, "seeds": seeds, "target": target, "groups": group, "at": _held(at)}
+    options |= {"cmap": cmap, "fps": fps, "size": size}
     drawn = draw(stores if len(stores) > 1 else store, kind, target_, theme=theme, **options)  # type: ignore[arg-type]
     say(f"drew {drawn}; next: {to_look_at(stores, 'plot')}")
 

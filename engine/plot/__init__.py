@@ -42,6 +42,9 @@ def plot(
     target: float | None = None,
     groups: Sequence[str] | None = None,
     at: Mapping[str, float] | None = None,
+    cmap: str | None = None,
+    fps: float | None = None,
+    size: int | None = None,
     ax: Any = None,
 ) -> Any:
     """Draw a store, or several, into a file, or into axes of a figure of your own. A notebook shows the picture.
@@ -71,6 +74,12 @@ def plot(
         Which optimizers, by label; by default all.
     at : mapping, optional
         Swept fields held at one of their values.
+    cmap : text, optional
+        A colour map of Matplotlib's, for maps and for the ground of landscapes and planes.
+    fps : float, optional
+        Frames a second of an animation, by default 15.
+    size : int, optional
+        Pixels across of an animation, by default 640 of a gif and 1280 of an mp4.
     ax : matplotlib.axes.Axes, optional
         Draw one panel there, and write no file: for the kinds that have one (landscape, loss, ranks, sweep).
 
@@ -89,7 +98,7 @@ def plot(
     from ._picture import Options
     from ._theme import theme as named
 
-    options = Options(value, x, y, line, seeds, target, tuple(groups) if groups else None, dict(at) if at else None)
+    options = Options(value, x, y, line, seeds, target, tuple(groups) if groups else None, dict(at) if at else None, cmap, fps, size)
     target_ = Path(out) if out is not None else None
     sources = list(source) if isinstance(source, (list, tuple)) else [source]
     if not sources:
@@ -106,6 +115,10 @@ def plot(
             raise SpecError(f"plot: {kind} takes no {name}{suggest(name, chosen.OPTIONS)} (it takes: {', '.join(chosen.OPTIONS)})")
     if seeds is not None and seeds < 1:
         raise SpecError(f"plot: seeds {seeds}: at least 1")
+    if fps is not None and not 1 <= fps <= 60:
+        raise SpecError(f"plot: fps {fps:g}: from 1 to 60")
+    if size is not None and not 100 <= size <= 4000:
+        raise SpecError(f"plot: size {size}: from 100 to 4,000 pixels")
     _fitting(chosen, sources, parts)
     if ax is not None:
         if out is not None:

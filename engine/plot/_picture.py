@@ -47,6 +47,12 @@ class Options:
     """The optimizers that are drawn, by label; by default all."""
     at: Mapping[str, float] | None = None
     """Swept fields held at one of their values."""
+    cmap: str | None = None
+    """A colour map of Matplotlib's, for maps and grounds."""
+    fps: float | None = None
+    """Frames a second of a film."""
+    size: int | None = None
+    """Pixels across of a film."""
 
     def given(self) -> list[str]:
         """The names of those that are set."""

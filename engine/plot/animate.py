@@ -1,11 +1,14 @@
-"""Trajectories that grow on the landscape, a few seconds long: .gif by Pillow, .mp4 by ffmpeg.
+"""Trajectories on the landscape, animated, with the loss beside them: .gif by Pillow, .mp4 by ffmpeg.
 
-What is drawn is what `landscape` draws, all optimizers at once. An .mp4 needs ffmpeg on the path, or the package imageio-ffmpeg, which
+What is drawn is what `landscape` and `loss` draw, all optimizers at once. Paths fade behind their ends. Of many seeds (--seeds) each is a dot, a cloud
+that moves, and only the first ones have paths. --fps and --size are frames a second and the width in pixels. An .mp4 needs ffmpeg on the path, or the package imageio-ffmpeg, which
 carries one: pip install 'thalweg[video]'.
 """
 
 import shutil
 from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,15 +17,20 @@ import numpy as np
 
 from ...specs.errors import SpecError
 from ..text.whole_file import whole
-from . import landscape
+from . import landscape, loss
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panels_of, plain
 from ._picture import Picture, spread_out
 
-OPTIONS = ("seeds", "groups", "at")
+OPTIONS = ("seeds", "groups", "at", "cmap", "fps", "size")
 FORMATS = ("gif", "mp4")
 FRAMES, RATE, HOLD = 72, 15, 1.5
 """Frames at most, frames a second, and seconds the last one stays."""
-DPI = 80
+TAIL, FADED = 0.2, 0.3
+"""The part of the way so far that is drawn in full behind an end, and how much is left of the colour before it."""
+PATHS = 12
+"""Seeds of an optimizer up to which each has a path; of more, the first three."""
+WIDTHS = {"gif": 640, "mp4": 1280}
+"""Pixels across, where no size is given."""
 SHADES, CLEAR = 64, 255
 """Colours of a .gif beside the theme's own, and the number of the one that is not drawn."""
 
@@ -33,10 +41,12 @@ def film(picture: Picture, target: Path) -> None:
     program = ffmpeg() if moving else None
     figure, frames = scene(picture)
     with whole(target) as part:
+        figure.set_dpi((picture.options.size or WIDTHS["mp4" if moving else "gif"]) / figure.get_figwidth())
+        rate = picture.options.fps or RATE
         if program:
-            write_mp4(figure, frames, part, program)
+            write_mp4(figure, frames, part, program, rate)
         else:
-            write_gif(figure, frames, part, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
+            write_gif(figure, frames, part, rate, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
 
 
 def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
@@ -44,14 +54,26 @@ def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     shown, note = spread_out(landscape.drawable(picture))
-    rows, columns = grid_of(len(shown))
-    figure = new_figure(*((8, 6) if len(shown) == 1 else (5 * columns, 3.8 * rows + 1)))
+    alone = len(shown) == 1 and all("loss" in dataset for dataset in shown[0].groups.values())
+    rows, columns = (1, 2) if alone else grid_of(len(shown))
+    figure = new_figure(*((11, 5.6) if alone else (8, 6) if len(shown) == 1 else (5 * columns, 3.8 * rows + 1)))
     FigureCanvasAgg(figure)
     scenes, moving = [landscape.scene(picture, problem) for problem in shown], []
-    for axes, one in zip(panels_of(figure, len(shown), rows, columns), scenes, strict=True):
+    panels = panels_of(figure, 2 if alone else len(shown), rows, columns)
+    now = None
+    if alone:
+        medians = copy(picture)
+        medians.options = replace(picture.options, seeds=None)
+        loss.on_axes(panels[1], medians, shown[0])
+        panels[1].set_title("loss")
+        now = panels[1].axvline(0, color=picture.theme.ink, lw=0.9, zorder=4)
+    for axes, one in zip(panels, scenes, strict=False):
         landscape.contours(axes, picture, one)
         for name, paths in one.paths.items():
-            moving += [(path, *landscape.follow(axes, picture, name, path)) for path in paths]
+            whole_paths = paths if len(paths) <= PATHS else paths[:3]
+            moving += [Track(axes, picture, name, path) for path in whole_paths]
+            if len(paths) > PATHS:
+                moving.append(Cloud(axes, picture, name, paths))
     entries = [*handles(picture, shown, points=True), *landscape.marks(picture, scenes)]
     legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
     heading = figure.suptitle(plain(picture.title), x=0.01, ha="left")
@@ -64,22 +86,50 @@ def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
     def move() -> Iterator[int]:
         count = len(steps)
         for last in np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int)):
-            for path, line, dot in moving:
-                kept = path[: last + 1]
-                line.set_data(kept[:, 0], kept[:, 1])
-                kept = kept[np.isfinite(kept).all(-1)]
-                dot.set_data(*kept[-1:].T)
+            for one in moving:
+                one.move(int(last))
+            if now is not None:
+                now.set_xdata([steps[last]] * 2)
             heading.set_text(plain(f"{picture.title}: step {steps[last]:,}"))
             yield int(steps[last])
 
     return figure, move()
 
 
-def write_gif(figure: Any, frames: Iterator[int], target: Path, colours: Sequence[str]) -> None:
+class Track:
+    """One path: faded where it is long past, with a dot at its end."""
+
+    def __init__(self, axes: Any, picture: Picture, name: str, path: np.ndarray):
+        self.path = path
+        self.tail, self.dot = landscape.follow(axes, picture, name, path)
+        self.past, *_ = axes.plot([], [], color=picture.colour(name), ls=picture.style(name), lw=0.9, alpha=FADED, zorder=2.8)
+
+    def move(self, last: int) -> None:
+        """Draw it up to this place."""
+        kept = self.path[: last + 1]
+        split = max(0, last - max(3, round(TAIL * last)))
+        self.past.set_data(kept[: split + 1, 0], kept[: split + 1, 1])
+        self.tail.set_data(kept[split:, 0], kept[split:, 1])
+        known = kept[np.isfinite(kept).all(-1)]
+        self.dot.set_data(*known[-1:].T)
+
+
+class Cloud:
+    """Many seeds of one optimizer, a dot each."""
+
+    def __init__(self, axes: Any, picture: Picture, name: str, paths: np.ndarray):
+        self.paths = paths
+        self.dots, *_ = axes.plot([], [], ".", color=picture.colour(name), ms=3.5, alpha=0.55, mew=0, zorder=2.9)
+
+    def move(self, last: int) -> None:
+        """Draw where the seeds are at this place; of those that diverged, nothing."""
+        self.dots.set_data(*self.paths[:, last].T)
+
+
+def write_gif(figure: Any, frames: Iterator[int], target: Path, rate: float, colours: Sequence[str]) -> None:
     """One palette for all frames, each of which stores only what has changed."""
     from PIL import Image
 
-    figure.set_dpi(DPI)
     taken = []
     for _ in frames:
         figure.canvas.draw()
@@ -90,7 +140,7 @@ def write_gif(figure: Any, frames: Iterator[int], target: Path, colours: Sequenc
     images = [Image.fromarray(pixels, "P") for pixels in (shown[0], *unchanged)]
     for image in images:
         image.putpalette(palette.getpalette())
-    times = [round(1000 / RATE)] * (len(images) - 1) + [round(1000 * HOLD)]
+    times = [round(1000 / rate)] * (len(images) - 1) + [round(1000 * HOLD)]
     keep = {"disposal": 1, "transparency": CLEAR, "optimize": False}
     images[0].save(target, format="GIF", save_all=True, append_images=images[1:], duration=times, loop=0, **keep)
 
@@ -107,7 +157,7 @@ def palette_of(image: Any, colours: Sequence[str]) -> Any:
     return made
 
 
-def write_mp4(figure: Any, frames: Iterator[int], target: Path, program: str) -> None:
+def write_mp4(figure: Any, frames: Iterator[int], target: Path, program: str, rate: float) -> None:
     """H.264 in yuv420p, which every player shows."""
     import matplotlib as mpl
     from matplotlib.animation import FFMpegWriter
@@ -115,11 +165,11 @@ def write_mp4(figure: Any, frames: Iterator[int], target: Path, program: str) ->
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(2, "No such file or directory")
     with mpl.rc_context({"animation.ffmpeg_path": program}):
-        writer = FFMpegWriter(fps=RATE, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"])
-        with writer.saving(figure, str(target), DPI * 2):
+        writer = FFMpegWriter(fps=rate, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"])
+        with writer.saving(figure, str(target), figure.get_dpi()):
             for _ in frames:
                 writer.grab_frame()
-            for _ in range(round(RATE * HOLD)):
+            for _ in range(round(rate * HOLD)):
                 writer.grab_frame()
 
 

@@ -19,7 +19,7 @@ from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width
 from ._ground import filled
 from ._picture import Picture, Problem, only_problem, spread_out
 
-OPTIONS = ("seeds", "groups", "at")
+OPTIONS = ("seeds", "groups", "at", "cmap")
 TRAJECTORIES = 3
 """Seeds whose trajectories are drawn, an optimizer; one of each where there are more than three optimizers."""
 GRID = 300
@@ -125,7 +125,7 @@ def contours(axes: Any, picture: Picture, one: Scene) -> None:
     """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
     theme, land, sight = picture.theme, one.problem.landscape, one.ground
     x, y = sight.x, sight.y
-    filled(axes, theme, x, y, sight.height, sight.bottom, "noiseless loss")
+    filled(axes, theme, x, y, sight.height, sight.bottom, "noiseless loss", picture.options.cmap)
     river = one.river()
     if river is not None:
         axes.plot(river[:, 0], river[:, 1], color=theme.ink, ls=RIVER, lw=1.1, zorder=3.5, label="_river")

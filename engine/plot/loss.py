@@ -84,7 +84,9 @@ def on_axes(axes: Any, picture: Picture, problem: Problem) -> None:
         count = picture.options.seeds or 0
         steps, runs = single_runs(picture, every, name, bests[name].index, count) if count else (np.empty(0), [])
         for single in runs:
-            axes.plot(steps, np.where(np.isfinite(single), single, np.nan), color=colour, lw=0.5, alpha=0.6, zorder=2.5)
+            axes.plot(
+                steps, np.where(np.isfinite(single), single, np.nan), color=colour, lw=0.5, alpha=max(0.08, min(0.6, 4 / count)), zorder=2.5
+            )
     if axes.get_autoscaley_on():
         scale_values(axes, drawn)
     scale_steps(axes, picture)

@@ -10,7 +10,7 @@ from . import landscape, loss
 from ._axes import handles, legend, new_figure, plain
 from ._picture import Picture, spread_out
 
-OPTIONS = ("seeds", "groups", "at")
+OPTIONS = ("seeds", "groups", "at", "cmap")
 
 
 def draw(picture: Picture) -> Any:

@@ -16,11 +16,12 @@ from ..results.best import each_problem, positions, report_of
 from ..results.curves import Band, of_values
 from ..results.swept import is_problem
 from ._axes import choice_note, grid_of, is_logarithmic, legend, new_figure, number, outer_labels, panels_of, plain, statistic, words
+from ._ground import colour_map
 from ._picture import Picture, spread_out
 from ._theory_line import theory
 from ._values import axis_of, finals, is_fraction, numeric_fields, shows_best
 
-OPTIONS = ("value", "x", "y", "line", "target", "groups", "at")
+OPTIONS = ("value", "x", "y", "line", "target", "groups", "at", "cmap")
 PANELS = 6
 
 
@@ -186,10 +187,9 @@ def edges(values: np.ndarray) -> np.ndarray:
 
 def scale(picture: Picture, values: np.ndarray) -> tuple[Any, Any]:
     """The colour scale: 0 to 1 for fractions, logarithmic where all is positive over a decade, else between the ends."""
-    from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize, SymLogNorm
 
-    shades, seen = colormaps["cividis"], values[np.isfinite(values)]
+    shades, seen = colour_map(picture.options.cmap or "cividis"), values[np.isfinite(values)]
     if picture.options.value in ("converged", "diverged"):
         return Normalize(0, 1), shades
     if not seen.size:

@@ -15,7 +15,7 @@ from ._picture import PANELS, Picture, Problem, spread_out
 from ._probed import at_best, named, of_kinds
 from .landscape import follow
 
-OPTIONS = ("value", "groups", "at")
+OPTIONS = ("value", "groups", "at", "cmap")
 MARGIN = 1e-3
 """Of the range of heights: how far below the lowest the logarithm begins."""
 AXES = {"random": "random direction", "hessian": "eigenvector", "adam": "Adam's eigenvector", "pca": "principal direction"}
@@ -64,7 +64,7 @@ def on_axes(axes: Any, picture: Picture, group: str, plane: Any) -> None:
     height = np.where(np.isfinite(loss), loss, np.nan)
     low, high = float(np.nanmin(height)), float(np.nanmax(height))
     bottom = 0.0 if 0 <= low < MARGIN * high else low - MARGIN * (high - low)
-    filled(axes, picture.theme, x, y, height, bottom, "loss")
+    filled(axes, picture.theme, x, y, height, bottom, "loss", picture.options.cmap)
     follow(axes, picture, group, plane["trajectory"].values)
     axes.plot(0, 0, "o", mfc="none", mec=picture.theme.ink, ms=12, mew=1.3, zorder=6)
     for k, set_label in enumerate((axes.set_xlabel, axes.set_ylabel)):

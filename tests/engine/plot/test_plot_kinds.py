@@ -1,7 +1,5 @@
 """What is in the pictures: the data drawn, the words on the axes, the panels; colours; films; and what is refused."""
 
-import importlib
-import shutil
 from itertools import product
 from types import SimpleNamespace
 
@@ -11,11 +9,11 @@ import pytest
 import thalweg
 from helpers.repetitions import few
 from thalweg.engine.comparison import final_loss
-from thalweg.engine.plot import PICTURES, animate, kinds, landscape, phase, prepared, spectrum, sweep
+from thalweg.engine.plot import PICTURES, kinds, landscape, phase, prepared, spectrum, sweep
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
 from thalweg.engine.plot._theory_line import stretched
-from thalweg.specs.errors import SpecError, StoreError
+from thalweg.specs.errors import SpecError
 from thalweg.specs.registry import LANDSCAPES
 
 VALLEYS = {
@@ -282,38 +280,14 @@ def test_spectra_and_the_hessian(trees):
     assert [list(line.get_xdata()) for line in axes.get_lines()] == [[1, 2]] * 2
 
 
-def test_a_film_grows_and_keeps_the_colours(trees, tmp_path, monkeypatch):
-    from PIL import Image
-
-    monkeypatch.setattr(animate, "FRAMES", 6)
-    figure, frames = animate.scene(pictured(trees.still))
-    path = lines(figure.axes[0], THEMES["light"].colours[1])[0]
-    lengths = [len(path.get_xdata()) for _ in frames]
-    assert lengths == [1, 5, 9, 13, 17, 21]
-    target = thalweg.plot(trees.still, out=tmp_path / "x.gif")
-    with Image.open(target) as film:
-        assert film.n_frames == 6
-        shown = []
-        for k in (1, 5):
-            film.seek(k)
-            shown.append(np.asarray(film.convert("RGB")).reshape(-1, 3))
-    assert (shown[0] != shown[1]).any()
-    for colour in THEMES["light"].colours[:2]:
-        assert (shown[1] == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(-1).sum() > 20
-    with pytest.raises(StoreError, match="cannot be written"):
-        thalweg.plot(trees.still, out=tmp_path / "none" / "x.gif")
-
-
-def test_an_mp4_or_how_to_get_ffmpeg(trees, tmp_path, monkeypatch):
-    if shutil.which("ffmpeg") or importlib.util.find_spec("imageio_ffmpeg"):
-        monkeypatch.setattr(animate, "FRAMES", 4)
-        made = thalweg.plot(trees.still, out=tmp_path / "x.mp4").read_bytes()
-        assert made[4:8] == b"ftyp"
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
-    with pytest.raises(SpecError, match=r"install ffmpeg, or pip install 'thalweg\[video\]'; a \.gif needs neither"):
-        thalweg.plot(trees.still, out=tmp_path / "y.mp4")
-    assert not (tmp_path / "y.mp4").exists()
+@pytest.mark.parametrize("kind", ["landscape", "phase"])
+def test_another_colour_map(trees, kind, tmp_path):
+    plain_, other = (
+        thalweg.plot(trees.valleys, kind, tmp_path / f"{cmap}.png", groups=["adam"], cmap=cmap).read_bytes() for cmap in (None, "magma")
+    )
+    assert plain_ != other
+    with pytest.raises(SpecError, match="no colour map 'magna'; did you mean 'magma'"):
+        thalweg.plot(trees.valleys, kind, tmp_path / "x.png", groups=["adam"], cmap="magna")
 
 
 EVERY = ["overview", "landscape", "loss", "sweep", "phase", "profile", "spectrum"]
@@ -334,6 +308,7 @@ def test_every_kind_in_every_theme(trees, kind, theme, tmp_path):
         ("loss", {"theme": "drak"}, "no theme 'drak'; did you mean 'dark'"),
         ("loss", {"x": "lr"}, r"loss takes no x \(it takes: value"),
         ("loss", {"seeds": 0}, "at least 1"),
+        ("loss", {"fps": 5}, r"loss takes no fps"),
         ("loss", {"groups": ["adm"]}, "no group 'adm'; did you mean 'adam'"),
         ("loss", {"at": {"bb": 1.0}}, r"at bb: is not swept; did you mean 'b'\? \(swept"),
         ("loss", {"at": {"b": 3.0}}, r"at b=3: is not one of the values swept \(1, 100\)"),
