@@ -102,18 +102,21 @@ def on_axes(axes: Any, picture: Picture, one: Scene) -> None:
     """The landscape and the whole paths."""
     contours(axes, picture, one)
     for name, paths in one.paths.items():
-        for path in paths:
-            follow(axes, picture, name, path)
+        for k, path in enumerate(paths):
+            follow(axes, picture, name, path, faint=k > 0)
     if not any(best.known for best in one.bests.values()):
         say(axes, 0.92, why_none(one.bests.values()))
 
 
-def follow(axes: Any, picture: Picture, name: str, path: np.ndarray) -> tuple[Any, Any]:
-    """One path with its start and its end; returns the line and the dot at the end."""
+def follow(axes: Any, picture: Picture, name: str, path: np.ndarray, faint: bool = False) -> tuple[Any, Any]:
+    """One path with its start and its end, faint behind that of the first seed; returns the line and the dot at the end."""
     from matplotlib.patheffects import Normal, Stroke
 
-    halo = [Stroke(linewidth=2.6, foreground=picture.theme.paper, alpha=0.8), Normal()]
-    line, *_ = axes.plot(path[:, 0], path[:, 1], color=picture.colour(name), ls=picture.style(name), lw=1.2, path_effects=halo, zorder=3)
+    looks: dict[str, Any] = {"lw": 0.7, "alpha": 0.35, "zorder": 2.7}
+    if not faint:
+        halo = [Stroke(linewidth=2.6, foreground=picture.theme.paper, alpha=0.8), Normal()]
+        looks = {"lw": 1.2, "path_effects": halo, "zorder": 3}
+    line, *_ = axes.plot(path[:, 0], path[:, 1], color=picture.colour(name), ls=picture.style(name), **looks)
     kept = path[np.isfinite(path).all(-1)]
     paper = {"mec": picture.theme.paper, "mew": 0.8}
     dot, *_ = axes.plot(*kept[-1:].T, "o", color=picture.colour(name), ms=5.5, zorder=5, **paper)
