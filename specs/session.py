@@ -46,6 +46,7 @@ def optimizer(cls: type[Any]) -> type[Any]:
     >>> study = {"name": "mine", "landscape": "himmelblau", "optimizers": ["square_root_step"], "steps": 5}
     >>> thalweg.run(study)["square_root_step"].loss.sizes["step"]
     6
+    >>> forget()
     """
     if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
         raise SpecError(f"thalweg.optimizer: {name_of(cls)} is no subclass of thalweg.optimizers.base.Optimizer or one of its kinds")
@@ -86,6 +87,7 @@ def landscape(
     >>> study = {"name": "mine", "landscape": {"kind": "bowl", "steep": [1.0, 2.0]}, "init": {"kind": "point", "at": 1.0}, "optimizers": ["sgd"], "steps": 5}
     >>> thalweg.run(study)["sgd"].loss.isel(step=0, seed=0).values.tolist()
     [3.0, 6.0]
+    >>> forget()
     """
     if made is None:
         return lambda function: landscape(function, dim=dim, grad=grad, kind=kind)
@@ -138,6 +140,12 @@ def registered(registry: Registry, cls: type[Any], kind: str | None = None, sour
         source = source or text
     registry.session[name] = (cls, source if source is not None else source_of(cls))
     return cls
+
+
+def forget() -> None:
+    """Forget all classes and functions of this session."""
+    LANDSCAPES.session.clear()
+    OPTIMIZERS.session.clear()
 
 
 def sources(study: Any) -> dict[str, str]:

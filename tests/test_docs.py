@@ -23,6 +23,7 @@ from thalweg.specs.program.node import MAX_NODES
 from thalweg.specs.program.read import CONSTANTS, MAX_LENGTH, MAX_PARTS, WORDS_OF_CALLS
 from thalweg.specs.program.table import FUNCTIONS
 from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+from thalweg.specs.session import forget
 from thalweg.specs.study import Study
 from typer.testing import CliRunner
 
@@ -106,6 +107,12 @@ def quick_runs(monkeypatch):
 
 LONG = ("stages.md", "planes.md", "features.md", "paths.md", "spectra.md")
 """Pages that take longer than the others; `make verify` runs them."""
+
+
+@pytest.fixture(autouse=True)
+def _own_session():
+    yield
+    forget()
 
 
 @pytest.mark.parametrize("page", few(PAGES, keep=lambda page: page.name not in LONG), ids=lambda p: p.name)

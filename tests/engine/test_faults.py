@@ -434,6 +434,7 @@ def test_a_worker_of_another_version_refuses(tmp_path, monkeypatch):
     assert f"was begun with thalweg {thalweg.__version__}" in said
 
 
+@pytest.mark.full
 @OTHERS
 def test_an_adaptive_cluster_grows_from_nothing(tmp_path):
     """All nine shards wait while there is no worker yet: by what waits the cluster knows how far to grow."""

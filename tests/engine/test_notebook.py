@@ -73,11 +73,9 @@ except thalweg.SpecError as error:
 }
 
 
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def shown_by(folder):
     """What each cell has shown: type -> data, the last of each type."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text.strip()) for text in CELLS.values()])
-    folder = tmp_path_factory.mktemp("notebook")
     try:
         NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     except CellExecutionError as error:
@@ -92,48 +90,63 @@ def outputs(tmp_path_factory):
     return shown
 
 
-def test_a_plan_is_a_table(outputs):
+def a_plan_is_a_table(outputs):
     html = outputs["plan"]["text/html"]
     assert "<table>" in html
     assert "lr 5" in html
 
 
-def test_a_run_has_bars_and_then_says_how_long_it_took(outputs):
+def a_run_has_bars_and_then_says_how_long_it_took(outputs):
     assert "book: 320 runs in" in outputs["run"]["text/html"]
     assert "stderr" not in outputs["run"]
 
 
-def test_comparisons_and_verdicts_are_tables(outputs):
+def comparisons_and_verdicts_are_tables(outputs):
     assert "xarray.Dataset" in outputs["compare"]["text/html"]
     assert "<table>" in outputs["verify"]["text/html"]
     assert "passed" in outputs["verify"]["text/html"]
     assert "passed" in outputs["verify"]["text/plain"]
 
 
-def test_pictures_show(outputs):
+def pictures_show(outputs):
     assert len(outputs["plot"]["image/png"]) > 10_000
     assert outputs["svg"]["image/svg+xml"].lstrip().startswith("<?xml")
     assert len(outputs["axes"]["image/png"]) > 10_000
 
 
-def test_a_study_prints_as_yaml(outputs):
+def a_study_prints_as_yaml(outputs):
     text = outputs["yaml"]["stdout"]
     assert text.startswith("name: book\n")
     assert "claims:" in text
 
 
-def test_runs_are_continued_joined_and_told_apart(outputs):
+def runs_are_continued_joined_and_told_apart(outputs):
     assert outputs["branch"]["text/plain"] == "4"
     assert outputs["merge"]["text/plain"] == "['adam', 'lion', 'rmsprop', 'sgd']"
     assert "step" in outputs["differ"]["text/plain"]
 
 
-def test_a_class_and_a_function_of_the_notebook_run_and_are_noted(outputs):
+def a_class_and_a_function_of_the_notebook_run_and_are_noted(outputs):
     noted = outputs["own"]["stdout"]
     assert "class Signed(ElementwiseOptimizer)" in noted
     assert "def bowl(x)" in noted
     assert "xarray.Dataset" in outputs["own"]["text/html"]
 
 
-def test_a_mistake_is_one_line(outputs):
+def a_mistake_is_one_line(outputs):
     assert outputs["error"]["stdout"].startswith("study: stepz: unknown key 'stepz'; did you mean 'steps'?")
+
+
+def test_a_notebook_shows_what_it_should(tmp_path):
+    outputs = shown_by(tmp_path)
+    for check in (
+        a_plan_is_a_table,
+        a_run_has_bars_and_then_says_how_long_it_took,
+        comparisons_and_verdicts_are_tables,
+        pictures_show,
+        a_study_prints_as_yaml,
+        runs_are_continued_joined_and_told_apart,
+        a_class_and_a_function_of_the_notebook_run_and_are_noted,
+        a_mistake_is_one_line,
+    ):
+        check(outputs)

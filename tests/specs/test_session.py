@@ -10,15 +10,14 @@ from thalweg.optimizers.base import ElementwiseOptimizer
 from thalweg.specs.base import Count, NonNegative
 from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.landscapes.base import FormulaLandscape
-from thalweg.specs.registry import LANDSCAPES, OPTIMIZERS
+from thalweg.specs.session import forget
 from thalweg.specs.sweep import Structural, Swept
 
 
 @pytest.fixture(autouse=True)
 def _own_session():
     yield
-    LANDSCAPES.session.clear()
-    OPTIMIZERS.session.clear()
+    forget()
 
 
 def study(landscape, optimizer="sgd", **more):
@@ -136,7 +135,7 @@ def test_the_store_has_the_source_and_is_not_finished_by_another(tmp_path):
     thalweg.landscape(changed, dim=3, grad=slope, kind="bowl")
     with pytest.raises(StoreError, match="was begun with another source text of bowl"):
         thalweg.run(study("bowl"), tmp_path / "a.zarr", resume=True)
-    LANDSCAPES.session.clear()
+    forget()
     assert thalweg.open_run(tmp_path / "a.zarr")["sgd"].loss.sizes["step"] == 9
     assert thalweg.compare(tmp_path / "a.zarr").sizes["optimizer"] == 1
 

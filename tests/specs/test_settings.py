@@ -190,6 +190,7 @@ def test_aliases_and_merged_mappings_are_values_of_their_own():
     assert source.data["a"]["c"] == source.data["d"]["c"] == [2]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("most", few([20_000, plain.MAX_NODES], keep=[20_000]))
 def test_long_study_files_take_time_in_proportion(monkeypatch, most):
     """The study's own values too, though as many as are allowed take a quarter of a minute."""

@@ -162,6 +162,7 @@ def test_one_study_is_needed_where_there_are_several_landscapes():
         load_study({"name": "zoo", "landscape": ["beale", "ackley"], "optimizers": ["sgd"], "steps": 5})
 
 
+@pytest.mark.full
 def test_the_schema_takes_it():
     validator = jsonschema.Draft202012Validator(file_schema())
     validator.validate(read_yaml(STUDY.encode(), "zoo.yaml").data)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from helpers.repetitions import few
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -100,7 +101,10 @@ def test_a_class_that_is_no_part_is_refused_in_one_line():
 # --- YAML
 
 
-@pytest.mark.parametrize("name", [name for name in gallery() if not isinstance(load(name), Stages)])
+SINGLE = [name for name in gallery() if not isinstance(load(name), Stages)]
+
+
+@pytest.mark.parametrize("name", few(SINGLE, keep=SINGLE[::5]))
 def test_every_bundled_study_is_the_same_after_writing_and_reading(name):
     study = load_study(name)
     text = study.to_yaml()

@@ -228,6 +228,7 @@ def test_what_is_no_table_is_one_line(path, content, words):
     assert any(word in line for word in words.split("|"))
 
 
+@pytest.mark.full
 def test_wide_and_long_tables_take_time_in_proportion(path, monkeypatch):
     began = time.process_time()
     wide = ",".join(f"c{k}" for k in range(100_000))

@@ -39,6 +39,7 @@ def test_authors_and_notes():
     assert found["2410_23232"]["author"].startswith("Georgiev and Rinberg and Park")
 
 
+@pytest.mark.full
 def test_every_source_of_the_gallery_is_read():
     for name in gallery():
         assert CliRunner().invoke(app, ["cite", name]).exit_code == 0, name

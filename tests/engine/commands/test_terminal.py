@@ -73,6 +73,7 @@ def test_a_starter_study_runs_and_its_claim_holds(tmp_path, monkeypatch):
     assert not (tmp_path / "bad name.yaml").exists()
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_starter_network_runs_unchanged_and_its_claim_holds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

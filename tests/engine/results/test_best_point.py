@@ -155,15 +155,18 @@ def texts(figure):
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [
-        ("loss", {}),
-        ("sweep", {}),
-        ("sweep", {"x": "b"}),
-        ("phase", {"groups": ("adam",)}),
-        ("profile", {}),
-        ("landscape", {}),
-        ("overview", {}),
-    ],
+    few(
+        [
+            ("loss", {}),
+            ("sweep", {}),
+            ("sweep", {"x": "b"}),
+            ("phase", {"groups": ("adam",)}),
+            ("profile", {}),
+            ("landscape", {}),
+            ("overview", {}),
+        ],
+        keep=lambda kind, options: kind in ("profile", "overview") or bool(options),
+    ),
 )
 def test_every_picture_says_what_is_best_by_what(tree, kind, options):
     assert EVEN in texts(draw(tree, kind, **options))

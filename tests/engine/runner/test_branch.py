@@ -31,6 +31,7 @@ def assert_continues(whole, branch, at):
             np.testing.assert_array_equal(found[variable].values, expected[variable].values, err_msg=f"{name} {variable}")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(["sgld", "muon", "radam"], keep=["radam"]))
 def test_an_unchanged_branch_of_compiled_programs_too(kind, tmp_path):
     study = {**STUDY, **OVER_TENSORS, "optimizers": [{"kind": kind, "lr": [0.01, 0.1], "average": "polyak", "schedule": "cosine"}]}

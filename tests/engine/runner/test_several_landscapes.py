@@ -126,8 +126,7 @@ def test_an_optimizer_that_did_not_run_on_a_problem_has_no_rank_there(store, tmp
     assert "average over the 4 of 5 with all of them" in save(made, "table")
 
 
-@pytest.mark.parametrize("kind", ["auto", "problems", "ranks", "profile"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("kind", "theme"), [("auto", "dark"), ("ranks", "light"), ("profile", "dark")])
 def test_pictures_of_all_landscapes(kind, theme, store, tmp_path):
     assert plot(store, kind, tmp_path / "picture.png", theme=theme).stat().st_size > 10_000
 

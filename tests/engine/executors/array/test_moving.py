@@ -103,7 +103,7 @@ def test_a_swept_size_gives_each_its_own():
 
 
 @BOTH
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("precision", few(["float64", "float32"], keep=["float32"]))
 def test_a_rate_that_is_the_schedule_has_its_bits(executor, precision):
     """lr c(t) as a formula against the schedule: linear, c = 1 - (t - 1) / steps (1 - floor)."""
     given = {"precision": precision, "executor": executor, "noise": {"kind": "gaussian", "scale": 0.1}}

@@ -122,6 +122,7 @@ def test_another_process_compiles_meanwhile_or_this_one_does(folder, before, hit
     assert done.stdout.split() == ["9.0", hits]
 
 
+@pytest.mark.full
 def test_a_driver_compiled_without_what_is_linked_finds_it(folder):
     """The first start of a study, in two processes, gives the bits of the second."""
     if cores() < 2:

@@ -41,10 +41,9 @@ RULES = {
     few(
         product(RULES, (70, 3), ("float64", "float32")),
         keep=[
-            *product(("sgld", "constant in the end"), (70,), ("float64",)),
+            ("constant in the end", 70, "float64"),
             ("adam", 70, "float32"),
-            *product(("sgd", "swarm"), (3,), ("float64",)),
-            ("sphere", 3, "float32"),
+            ("swarm", 3, "float64"),
         ],
     ),
 )

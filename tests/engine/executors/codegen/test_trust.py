@@ -78,7 +78,7 @@ CASES = [
     ("pattern", "how"),
     few(
         [*CASES, ("k_*.sig", "empty"), ("k_*.sig", "code")],
-        keep=[("k_*.py", "code"), ("*.nbi", "code"), ("t_*.json", "other"), ("k_*.sig", "empty")],
+        keep=[("*.nbi", "code"), ("k_*.sig", "empty")],
     ),
 )
 def test_what_was_added_or_lost_is_not_run_but_made_anew(tmp_path, folder, pattern, how):

@@ -225,6 +225,7 @@ def test_sin_far_from_the_origin_is_the_library_s():
     compare({**spec, "optimizers": [{"kind": "sgd", "lr": 0.1}]}, 1e-12)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("rule", few(["adam", "sgld"], keep=["sgld"]))
 def test_the_distribution_of_the_final_loss_is_the_same_over_long_runs(rule):
     from scipy.stats import ks_2samp
