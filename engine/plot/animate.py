@@ -165,7 +165,7 @@ def write_mp4(figure: Any, frames: Iterator[int], target: Path, program: str, ra
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(2, "No such file or directory")
     with mpl.rc_context({"animation.ffmpeg_path": program}):
-        writer = FFMpegWriter(fps=rate, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"])
+        writer = FFMpegWriter(fps=round(rate), codec="h264", extra_args=["-pix_fmt", "yuv420p", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"])
         with writer.saving(figure, str(target), figure.get_dpi()):
             for _ in frames:
                 writer.grab_frame()

@@ -37,7 +37,9 @@ def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
                 raise SpecError(f"{store} has runs that were forked along '{dim.name}', and these runs say of none which they go on from")
             wanted.append([structure.get((owner, path), study.noise_seed)] * shard.points)
             continue
-        fixed = {(name,): getattr(getattr(parts, owner), name) for name in type(getattr(parts, owner)).model_fields}
+        fixed: dict[tuple[str, ...], Any] = {
+            (name,): getattr(getattr(parts, owner), name) for name in type(getattr(parts, owner)).model_fields
+        }
         fixed |= {p: v for p, v, _ in getattr(parts, owner).fields()}
         column = columns.get(owner, {}).get(path)
         wanted.append([fixed.get(path)] * shard.points if column is None else column.tolist())
