@@ -76,9 +76,8 @@ def leads_out(path: Path, folder: Path) -> str | None:
 def set_root(data: Any, folder: Path, stages: Collection[str] = ()) -> None:
     """Tell the parts that name files where relative paths start: at the study's own folder, or from there at the root they give. Absolute, so
     that a store says where its data are, wherever it is finished from. `stages` are names that stand for stores that this study makes itself."""
-    for keys, _ in FILES:
-        unit = _inner(data, keys)
-        if isinstance(unit, dict) and (keys != ("init",) or unit.get("kind") == "file") and isinstance(unit.get("root", ""), str):
+    for keys, _, unit in _units(data):
+        if isinstance(unit, dict) and (keys[0] != "init" or unit.get("kind") == "file") and isinstance(unit.get("root", ""), str):
             unit["root"] = str(folder / unit.get("root", ""))
     for _, unit in stores_in(data):
         if not address(unit["store"]) and unit["store"] not in stages:
@@ -118,11 +117,23 @@ def confine(source: Source, folder: Path, stages: Collection[str] = ()) -> None:
 
 def _named(data: Any, folder: Path) -> Iterator[tuple[Key, str, Path | None]]:
     """(key, place as given, path or None for an address) of every place that a study names."""
-    units = [(keys, name, _inner(data, keys)) for keys, name in FILES] + [(keys, "store", unit) for keys, unit in stores_in(data)]
+    units = [*_units(data), *((keys, "store", unit) for keys, unit in stores_in(data))]
     for keys, name, unit in units:
         place = unit.get(name) if isinstance(unit, dict) else None
         if isinstance(unit, dict) and isinstance(place, str):
             yield (*keys, name), place, None if address(place) else located(str(unit.get("root") or folder), place)
+
+
+def _units(data: Any) -> Iterator[tuple[Key, str, Any]]:
+    """(key, the field that names a file, part) of every part that may name one; of several in a list, each."""
+    for keys, name in FILES:
+        found = _inner(data, keys)
+        if isinstance(found, dict) and {*found} == {"values"}:
+            keys, found = (*keys, "values"), found["values"]
+        if isinstance(found, list):
+            yield from (((*keys, k), name, one) for k, one in enumerate(found))
+        else:
+            yield keys, name, found
 
 
 def _inner(data: Any, keys: Key) -> Any:

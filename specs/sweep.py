@@ -100,7 +100,8 @@ def labels_of(parts: tuple[Any, ...]) -> tuple[str, ...]:
     kinds = ["none" if part is None else str(part.kind) for part in parts]
     made = []
     for kind, part in zip(kinds, parts, strict=True):
-        said = ", ".join(f"{name}={value}" for name, value in part.written.items()) if kinds.count(kind) > 1 and part is not None else ""
+        own = part.written.items() if kinds.count(kind) > 1 and part is not None else ()
+        said = ", ".join(f"{name}={value}" for name, value in own if name != "root")  # which is a folder of this machine
         made.append(f"{kind}({said})" if said else kind)
     return tuple(label if made.count(label) == 1 else f"{label}#{k}" for k, label in enumerate(made))
 

@@ -24,7 +24,7 @@ def in_notebook() -> bool:
 
 
 class NotebookProgress(Progress):
-    """Bars as HTML, with optimizer steps a second and the time that is left; at the end a line that says how long it took."""
+    """Bars as HTML, with the share that is done and the time that is left; at the end a line that says how long it took."""
 
     def __init__(self, planned: Any):
         from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]

@@ -76,14 +76,16 @@ def digests(study: Study) -> dict[str, str]:
     made = {}
     if (data := study.landscape.dataset) is not None:
         made["landscape.data"] = data.fingerprint
-    for start in values_of(study.init):
+    starts = values_of(study.init)
+    for k, start in enumerate(starts):
         if not isinstance(start, File):
             continue
+        name = "init" if len(starts) == 1 else f"init[{k}]"
         path = start.file()
         try:
-            made["init"] = hashlib.sha256(path.read_bytes()).hexdigest()
+            made[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            raise SpecError(f"init.path: cannot read {path}: {error.strerror or error}") from None
+            raise SpecError(f"{name}.path: cannot read {path}: {error.strerror or error}") from None
     return made
 
 
@@ -107,7 +109,9 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
 def differing_fields(stored: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """The fields in which two studies differ, as plain data; where their files lie does not count."""
     for data in (stored, wanted):
-        for unit in ((data.get("landscape") or {}).get("data"), data.get("init")):
+        init = data.get("init")
+        starts = init["values"] if isinstance(init, dict) and isinstance(init.get("values"), list) else [init]
+        for unit in ((data.get("landscape") or {}).get("data"), *starts):
             if isinstance(unit, dict):
                 unit.pop("root", None)
     return sorted(key for key in {*stored, *wanted} if stored.get(key) != wanted.get(key))

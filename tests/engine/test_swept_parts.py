@@ -10,7 +10,7 @@ from thalweg.engine.api import check, open_run, run, verify_study
 from thalweg.engine.comparison import compare
 from thalweg.engine.plan import plan
 from thalweg.engine.report import report
-from thalweg.specs.errors import SpecError
+from thalweg.specs.errors import SpecError, StoreError
 from thalweg.specs.load import load_study, parse_study
 
 STUDY = {
@@ -192,3 +192,36 @@ def test_a_branch_goes_on_from_the_run_with_its_part(tmp_path):
         }
     )["adam"]
     np.testing.assert_array_equal(one.loss.sel(step=20).values, whole.loss.sel(step=20, noise="gaussian", schedule="cosine").values)
+
+
+FILES = """\
+name: files
+landscape: himmelblau
+init: {init}
+optimizers: [sgd]
+steps: 3
+"""
+
+
+@pytest.mark.parametrize("form", ["[normal, {kind: file, path: PLACE}]", "{values: [normal, {kind: file, path: PLACE}]}"])
+def test_files_among_several_starts_lie_in_the_study_s_folder(form, tmp_path):
+    (tmp_path / "own").mkdir()
+    np.save(tmp_path / "secret.npy", np.ones(2))
+    path = tmp_path / "own" / "files.yaml"
+    path.write_text(FILES.format(init=form.replace("PLACE", "../secret.npy")))
+    with pytest.raises(SpecError, match=r"secret.npy lies outside the study's folder"):
+        load_study(path)
+    assert run(load_study(path, outside=True))["sgd"].params.sel(init="file").isel(step=0).values.tolist() == [[1.0, 1.0]]
+
+
+def test_each_file_of_several_starts_is_read_from_the_folder_and_watched(tmp_path):
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        np.save(tmp_path / f"{name}.npy", np.full(2, value))
+    path = tmp_path / "files.yaml"
+    path.write_text(FILES.format(init="[{kind: file, path: a.npy}, {kind: file, path: b.npy}]"))
+    tree = run(path, tmp_path / "out.zarr")
+    assert tree["sgd"].init.values.tolist() == ["file(path=a.npy)", "file(path=b.npy)"]
+    assert tree["sgd"].params.isel(step=0, dim=0, seed=0).values.tolist() == [1.0, 2.0]
+    np.save(tmp_path / "a.npy", np.zeros(2))
+    with pytest.raises(StoreError, match=r"the content of init\[0\], init\[1\] has changed"):
+        run(path, tmp_path / "out.zarr", resume=True)
