@@ -6,19 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import thalweg
+from helpers.picture_studies import STILL
 from PIL import Image
 from thalweg.engine.plot import animate
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
 from thalweg.specs.errors import SpecError, StoreError
-
-STILL = {
-    "name": "still",
-    "landscape": "himmelblau",
-    "init": {"kind": "point", "at": [-0.5, -1.2]},
-    "optimizers": [{"kind": "sgd", "lr": 0.002}, {"kind": "adam", "lr": 0.1}],
-    "steps": 20,
-}
 
 
 @pytest.fixture(scope="module")

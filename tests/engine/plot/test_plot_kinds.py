@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import thalweg
+from helpers.picture_studies import STILL, VALLEYS
 from helpers.repetitions import few
 from thalweg.engine.comparison import final_loss
 from thalweg.engine.plot import PICTURES, kinds, landscape, phase, prepared, spectrum, sweep
@@ -16,18 +17,6 @@ from thalweg.engine.plot._theory_line import stretched
 from thalweg.specs.errors import SpecError
 from thalweg.specs.registry import LANDSCAPES
 
-VALLEYS = {
-    "name": "valleys",
-    "landscape": {"kind": "rosenbrock", "b": [1.0, 100.0]},
-    "noise": {"kind": "gaussian", "scale": 0.3},
-    "optimizers": [
-        {"kind": "sgd", "lr": {"logspace": [1e-4, 0.1, 4]}},
-        {"kind": "adam", "lr": {"logspace": [1e-3, 0.1, 3]}, "beta1": [0.0, 0.9]},
-    ],
-    "seeds": 4,
-    "steps": 60,
-    "record": {"every": 5},
-}
 EDGE = {
     "name": "edge",
     "landscape": {"kind": "quadratic", "dim": 2, "condition": 1.0},
@@ -44,13 +33,6 @@ MATRIX = {
     "seeds": 3,
     "steps": 20,
     "record": {"every": 2, "variables": ["loss", "singular_values", "update_singular_values", "gradient_norm"]},
-}
-STILL = {
-    "name": "still",
-    "landscape": "himmelblau",
-    "init": {"kind": "point", "at": [-0.5, -1.2]},
-    "optimizers": [{"kind": "sgd", "lr": 0.002}, {"kind": "adam", "lr": 0.1}],
-    "steps": 20,
 }
 
 

@@ -5,25 +5,13 @@ import numpy as np
 import pytest
 import thalweg
 import xarray
+from helpers.picture_studies import VALLEYS
 from thalweg.engine.comparison import compare, final_loss
 from thalweg.engine.comparison.profiles import ratios_of, rises
 from thalweg.engine.plot import profile
 from thalweg.engine.plot._across import Across
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
-
-VALLEYS = {
-    "name": "valleys",
-    "landscape": {"kind": "rosenbrock", "b": [1.0, 100.0]},
-    "noise": {"kind": "gaussian", "scale": 0.3},
-    "optimizers": [
-        {"kind": "sgd", "lr": {"logspace": [1e-4, 0.1, 4]}},
-        {"kind": "adam", "lr": {"logspace": [1e-3, 0.1, 3]}, "beta1": [0.0, 0.9]},
-    ],
-    "seeds": 4,
-    "steps": 60,
-    "record": {"every": 5},
-}
 
 
 @pytest.fixture(scope="module")
