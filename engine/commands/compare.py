@@ -109,7 +109,7 @@ def kind_of_picture(view: str, given: dict[str, Any]) -> str:
     kinds = {name: made.PICTURE for name in VIEWS.own_kinds() if hasattr(made := VIEWS.load(name), "PICTURE")}
     if view not in kinds:
         raise SpecError(
-            f"compare: there is no picture of the view {view} (there is one of {', '.join(kinds)}); end --out in .csv, .json or .tex"
+            f"compare: there is no picture of the view {view} (there is one of {', '.join(kinds)}); for a file of its numbers use --format csv, json or latex"
         )
     for name, value in given.items():
         if value:
