@@ -43,6 +43,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter gets its number
+    if not {"--workers", "--scheduler"} & {word.partition("=")[0] for word in sys.argv}:
+        sys.modules.setdefault("dask", None)  # type: ignore[arg-type]  # else xarray imports it where it is installed: 0.8 s for nothing
     try:
         answer()
     finally:

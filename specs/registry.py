@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from .base import Unit
 from .errors import suggest
+from .plugins import plugins
 
 _ROOT = __name__.rpartition(".specs.")[0]
 
@@ -69,12 +70,9 @@ class Registry(Choice):
     def modules(self) -> dict[str, str]:
         """kind -> module that defines it, the folder's own first, then plug-ins in name order."""
         if not self._paths:
-            from importlib.metadata import entry_points
-
-            found = {name: f"{_ROOT}.{self.folder}.{name}" for name in self.own_kinds()}
-            for point in sorted(entry_points(group=f"thalweg.{self.folder.rpartition('.')[2]}"), key=lambda p: p.name):
-                found.setdefault(point.name, point.module)
-            self._paths = found
+            own = {name: f"{_ROOT}.{self.folder}.{name}" for name in self.own_kinds()}
+            others = plugins(f"thalweg.{self.folder.rpartition('.')[2]}")
+            self._paths = own | {name: module for name, module in others.items() if name not in own}
         return self._paths
 
     def own_kinds(self) -> list[str]:

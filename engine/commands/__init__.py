@@ -8,8 +8,9 @@ that --help answers at once.
 import importlib
 import pkgutil
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
+
+from ...specs.plugins import plugins
 
 FIRST = ("new", "check", "run", "branch", "compare", "plot", "report", "verify", "differ", "merge", "probe", "list", "schema", "cache")
 """Their order in --help; what is not among them follows."""
@@ -19,9 +20,7 @@ def modules() -> dict[str, str]:
     """Every command and the module that holds it, in the order of --help: the folder's own, then those of plug-ins, in name order."""
     own = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
     found = {name: f"{__name__}.{name}" for name in (*(name for name in FIRST if name in own), *sorted(own - {*FIRST}))}
-    for point in sorted(entry_points(group="thalweg.commands"), key=lambda point: point.name):
-        found.setdefault(point.name, point.module)
-    return found
+    return found | {name: module for name, module in plugins("thalweg.commands").items() if name not in found}
 
 
 def load(name: str, module: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ A forecast knows nothing of runs that diverge or stop early.
 
 import dataclasses
 import heapq
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,10 @@ from .branch import branch_states
 
 PATIENCE = 0.2
 """Seconds for the trials of all groups together, roughly."""
+BRIEF = 1.0
+"""Seconds of a run up to which a rough figure will do: better ones would take longer to find out than they are worth."""
+GLANCE = 10
+"""Steps of the trial that finds it."""
 TRIED = 3
 """Shards of a group that are tried, where a structural sweep makes them differ."""
 TRIAL_NUMBERS = 2**17
@@ -68,7 +73,8 @@ def forecast(plan: Plan, executors: Mapping[str, Executor], threads: int | None 
             samples = spread(group, counts[group.name])
             for k, shard in enumerate(samples):
                 count = counts[group.name] // len(samples) + (k < counts[group.name] % len(samples))
-                whole, alone = tried_out(shard, PATIENCE / len(tried) / len(samples))
+                brief = BRIEF / len(tried) / count
+                whole, alone = tried_out(shard, PATIENCE / len(tried) / len(samples), brief)
                 costs.append((whole / len(parts(next(shard.split()), threads // workers)[0]), whole, count))
                 serial += alone * count
     contended = serial * (CONTENDED - 1) if min(threads, sum(counts[group.name] for group in tried)) > 1 else 0.0
@@ -148,16 +154,19 @@ def compile_time(kernels: Any, known: set[str]) -> float:
     return sum(COMPILED[kind.split()[0]] for kind in new.values())
 
 
-def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
+def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float]:
     """Seconds of a shard on the array executor, and those in which Python lets no other thread work. What operations cost grows evenly from
-    one run to some runs, and from there to all."""
+    one run to some runs, and from there to all. A shard that takes less than `brief` is only glanced at."""
     shard = shard.resolved
     piece = next(shard.split())
     whole, study = piece.points * len(piece.seeds), shard.group.study
     size = shard.parts().landscape.size * max(1, shard.group.particles)
     part, single = cut(shard, max(2, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size))), cut(shard, 1)
-    alone = costs_of(single, patience / 3)
     runs = part.points * len(part.seeds)
+    pieces = -(-shard.points * len(shard.seeds) // whole)
+    if (seconds := pieces * whole / runs * glance(part, patience)) < brief:
+        return seconds, seconds * min(1.0, SMALL / size)
+    alone = costs_of(single, patience / 3)
     if runs > 1 and (first := alone[0] + alone[1] if sum(alone) > patience / 4 else trial(part, 1, 0)) > patience / 4:
         part = cut(shard, int(runs * patience / 4 / first))
         runs = part.points * len(part.seeds)
@@ -166,10 +175,20 @@ def tried_out(shard: Shard, patience: float) -> tuple[float, float]:
         each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
     else:  # a run takes so long that the time Python takes itself does not count
         each = [whole * a for a in alone]
-    pieces = -(-shard.points * len(shard.seeds) // whole)
     times = (1, study.steps - study.first, len(shard.group.steps))
     seconds, python = (pieces * sum(t * cost for t, cost in zip(times, costs, strict=True)) for costs in (each, alone))
     return seconds, min(seconds, python * min(1.0, SMALL / size))
+
+
+def glance(part: Shard, patience: float) -> float:
+    """Seconds of these runs, too many rather than too few: all their steps are as slow as the first ones, a record among which is."""
+    study = part.group.study
+    steps = study.steps - study.first
+    if steps <= GLANCE or trial(part, 1, 0) > patience:
+        return math.inf
+    first = trial(part, 1, 0)
+    records = math.ceil(GLANCE * min(1.0, len(part.group.steps) / steps))
+    return first + max(0.0, trial(part, GLANCE, records) - first) / (GLANCE - 1) * (steps - 1)
 
 
 def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:

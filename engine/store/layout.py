@@ -4,7 +4,6 @@ They are laid out in memory, as files without data, and then written as they are
 holds, and put back where it is lost.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -58,6 +57,7 @@ def documents(plan: Plan, executors: Mapping[str, Any], attributes: Mapping[str,
 
 def put(store: Any, files: Mapping[str, Any]) -> None:
     """Write these files: the root's metadata first, and last those of the groups' `status`, which say that the others are there."""
+    import asyncio
 
     async def write(keys: list[str]) -> None:
         await asyncio.gather(*(store.set(key, files[key]) for key in keys))
@@ -70,6 +70,8 @@ def put(store: Any, files: Mapping[str, Any]) -> None:
 def amiss(store: Any, files: Mapping[str, Any], strict: bool) -> dict[str, str]:
     """Which of these files are not in a store as they must be, and why. Coordinates are compared as numbers, to nine digits, as versions may
     differ in the last ones; without `strict` a missing one may stand for zeros."""
+    import asyncio
+
     from zarr.buffer import default_buffer_prototype
 
     async def read() -> list[Any]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ...specs.errors import StoreError
 
@@ -23,7 +22,11 @@ def remote(target: "str | Path") -> bool:
 def path_of(target: "str | Path") -> Path:
     """The path of a place that is not remote."""
     text = str(target)
-    return Path(url2pathname(urlsplit(text).path) if text.startswith("file://") else text)
+    if text.startswith("file://"):
+        from urllib.request import url2pathname  # slow to import
+
+        text = url2pathname(urlsplit(text).path)
+    return Path(text)
 
 
 def real(target: "str | Path") -> Path:
