@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args
 
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError, ValidationError, core_schema
 
+from .errors import suggest
 from .names import parse_expression
 from .sweep_forms import FORMS, expand, problem
 
@@ -178,6 +179,11 @@ class SweepMarker:
             form = next(iter(given))
             given = {form: as_plain(given[form])}
             raw = expand(form, given[form])
+        elif isinstance(given, dict) and not self.parts:
+            try:
+                return handler(given)
+            except ValidationError:
+                raise problem(no_form(given)) from None
         else:
             return handler(given)
         values = tuple(_element(handler, v, k) for k, v in enumerate(raw))
@@ -185,6 +191,15 @@ class SweepMarker:
             raise problem("a sweep names one value twice; labels must be unique")
         kept = list(values) if form == "values" else list(given[form])
         return Sweep(values, {form: kept})
+
+
+def no_form(given: dict[Any, Any]) -> str:
+    """What is wrong with a mapping that is no form of a sweep."""
+    known = f"write a list such as [1, 2, 4], or a mapping with one of: {', '.join(FORMS)}"
+    if len(given) != 1:
+        return f"is not a sweep ({known})"
+    name = str(next(iter(given)))
+    return f"there is no form of a sweep '{name:.60}'{suggest(name, FORMS)} ({known})"
 
 
 def _element(handler: Any, value: Any, position: int) -> Any:

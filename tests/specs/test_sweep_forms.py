@@ -98,3 +98,17 @@ def test_a_wrong_form_is_refused_in_words(form, given, words):
 def test_every_form_is_in_the_schema():
     text = str(Study.model_json_schema())
     assert all(f"'{form}'" in text for form in FORMS)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"grid": [0.1, 0.2]}, r"there is no form of a sweep 'grid' \(write a list such as \[1, 2, 4\]"),
+        ({"logspce": [0.1, 1, 3]}, "there is no form of a sweep 'logspce'; did you mean 'logspace'"),
+        ({"from": 0.1, "to": 1}, "is not a sweep"),
+        ({}, "is not a sweep"),
+    ],
+)
+def test_a_mapping_that_is_no_form_is_refused_with_the_forms(given, words):
+    with pytest.raises(SpecError, match=rf"optimizers.*lr.*{words}.*loguniform"):
+        study(given)
