@@ -1,12 +1,15 @@
-"""Docstrings as Markdown. They are plain text with `code` in backticks and formulas as one types them."""
+"""Docstrings as Markdown. They are plain text with `code` in backticks, and formulas as one types them, which become mathematics."""
 
 import inspect
 import re
 import textwrap
+from collections.abc import Collection
 from typing import Any
 
+from .mathematics import NoFormula, equations, inline
+
 SPECIAL = re.compile(r"([\\*_\[\]<>#|~$^{}])")
-FORMULA = re.compile(r"^(?P<words>[^:=<]*?): (?P<formula>.*(?:<-|=).*)$", re.DOTALL)
+FORMULA = re.compile(r"^(?P<words>[^=<]*): (?P<formula>.*(?:<-|=).*)$", re.DOTALL)
 SOURCE = re.compile(r"(arXiv:[\w./-]+\d|doi:(?:[^\s,;()]|\([^\s()]*\))*(?:\w|\([^\s()]*\))|https?://[^\s,;)]+[\w/])")
 """Sources in a text. Brackets in a DOI, as in doi:10.1016/0893-6080(90)90029-K, belong to it; one that closes a remark around it does not."""
 
@@ -59,18 +62,33 @@ def code(text: str, language: str = "text") -> str:
 
 
 def markdown(thing: Any, lead: bool = False) -> str:
-    """A docstring as Markdown. With `lead` the formula of its first sentence stands by itself, an equation a line."""
+    """A docstring as Markdown. With `lead` the formula of its first sentence stands by itself, an equation a line, and blocks are formulas, too."""
+    names = getattr(thing, "model_fields", ())
     made = []
     for k, part in enumerate(paragraphs(thing)):
         found = FORMULA.match(part) if lead and k == 0 else None
         if is_block(part):
-            made.append(code(textwrap.dedent(part)))
+            made.append(display(textwrap.dedent(part), names) if lead else code(textwrap.dedent(part)))
         elif found:
             formula, rest = first_sentence(found["formula"])
-            made += [escaped(found["words"]) + ":", code("\n".join(re.split(r"; +(?=[^;]*(?:<-|=))", formula))), escaped(rest)]
+            made += [prose(found["words"], names) + ":", display(formula, names), prose(rest, names)]
         else:
-            made.append(escaped(part))
+            made.append(prose(part, names) if lead else escaped(part))
     return "\n\n".join(part for part in made if part)
+
+
+def prose(text: str, names: Collection[str]) -> str:
+    """Text whose formulas are mathematics."""
+    pieces = [piece for part in re.split(r"(`[^`\n]*`)", text) for piece in ([(part, False)] if part[:1] == "`" else inline(part, names))]
+    return "".join(f"${piece}$" if formula else escaped(piece) for piece, formula in pieces)
+
+
+def display(formula: str, names: Collection[str]) -> str:
+    """Equations by themselves, as mathematics; as they are typed where they are no mathematics."""
+    try:
+        return f"$$\n{equations(formula, names)}\n$$"
+    except NoFormula:
+        return code("\n".join(re.split(r"; +(?=[^;]*(?:<-|=))", formula)))
 
 
 def first_sentence(text: str) -> tuple[str, str]:
