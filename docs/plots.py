@@ -138,6 +138,8 @@ PICTURES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "problems": (of_page("suite", "problems.md"), "problems", {}),
     "ranks": (of_page("suite", "problems.md"), "ranks", {}),
     "barrier": (SEEDS, "barrier", {}),
+    "network": (of_page("digits_planes", "planes.md"), "landscape", {}),
+    "surface": (HIMMELBLAU, "surface", {"cmap": "viridis"}),
     "animate": (HIMMELBLAU, "animate", {"theme": "dark"}),
 }
 

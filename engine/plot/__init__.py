@@ -1,7 +1,7 @@
 """Pictures of a store, one kind a file: the folder is the registry, and a file that begins with _ is no kind.
 
 A kind is a module with `draw(picture)`, which returns a Matplotlib figure, and OPTIONS, the names of the options it takes (_picture.py
-has them all). One that can draw its one panel into given axes has `into(axes, picture)`. A kind of moving pictures has `film(picture, target)` in its place, and states its FORMATS. One that draws stores of stages states
+has them all). One that can draw its one panel into given axes has `into(axes, picture)`. A kind of animations has `film(picture, target)`, in its place or beside it, and states its FORMATS. One that draws stores of stages states
 STAGED, and one that draws several stores, or several landscapes, ACROSS, the class of what it starts from; all others draw one store. Other packages plug in through the entry points thalweg.plot. Matplotlib's pyplot is never imported, and its settings are as they were before.
 """
 
@@ -134,7 +134,7 @@ def plot(
     import matplotlib as mpl
 
     with mpl.rc_context(picture.theme.settings()):
-        if hasattr(chosen, "film"):
+        if hasattr(chosen, "film") and target_.suffix.lower().lstrip(".") not in FORMATS:
             chosen.film(picture, target_)
         else:
             _save(chosen.draw(picture), picture, target_)

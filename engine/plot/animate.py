@@ -37,9 +37,13 @@ SHADES, CLEAR = 64, 255
 
 def film(picture: Picture, target: Path) -> None:
     """Write the film. Raises SpecError if the landscape cannot be drawn or there is no ffmpeg, StoreError if it cannot be written."""
+    write(*scene(picture), picture, target)
+
+
+def write(figure: Any, frames: Iterator[int], picture: Picture, target: Path) -> None:
+    """Write a figure and what moves it on. Raises SpecError if there is no ffmpeg, StoreError if it cannot be written."""
     moving = target.suffix.lower() == ".mp4"
     program = ffmpeg() if moving else None
-    figure, frames = scene(picture)
     with whole(target) as part:
         figure.set_dpi((picture.options.size or WIDTHS["mp4" if moving else "gif"]) / figure.get_figwidth())
         rate = picture.options.fps or RATE
@@ -47,6 +51,11 @@ def film(picture: Picture, target: Path) -> None:
             write_mp4(figure, frames, part, program, rate)
         else:
             write_gif(figure, frames, part, rate, (picture.theme.paper, picture.theme.ink, picture.theme.star, *picture.theme.colours))
+
+
+def frames_of(count: int) -> np.ndarray:
+    """The last of so many points on the paths that each frame shows."""
+    return np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int))
 
 
 def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
@@ -75,17 +84,14 @@ def scene(picture: Picture) -> tuple[Any, Iterator[int]]:
             if len(paths) > PATHS:
                 moving.append(Cloud(axes, picture, name, paths))
     entries = [*handles(picture, shown, points=True), *landscape.marks(picture, scenes)]
-    legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
+    legend(figure, entries, [note, *landscape.plane_notes(scenes), *best_notes(shown, picture.groups, numbers=False)])
     heading = figure.suptitle(plain(picture.title), x=0.01, ha="left")
-    steps = next(iter(shown[0].groups.values()))["step"].values[
-        :: max(1, next(iter(shown[0].groups.values())).sizes["step"] // landscape.STORED)
-    ]
+    steps = scenes[0].steps
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the margins stay as they are
 
     def move() -> Iterator[int]:
-        count = len(steps)
-        for last in np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int)):
+        for last in frames_of(len(steps)):
             for one in moving:
                 one.move(int(last))
             if now is not None:

@@ -1,7 +1,8 @@
 """Trajectories of the first seeds on contours of the noiseless loss, with known minima and the river, where there is one.
 
 The contours are spaced by the logarithm of the height above the lowest point in sight. Every optimizer is at its best point; a study that
-sweeps its landscape, noise or start has a panel for each of their values.
+sweeps its landscape, noise or start has a panel for each of their values. A landscape of more than two components, such as a network, is drawn on a plane:
+along the two principal directions of the trajectories, through the end of the best one. The trajectories are projected onto it.
 """
 
 from dataclasses import dataclass
@@ -13,40 +14,49 @@ from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
-from ..results.landscape_grid import Ground, changing, flat_minima, framed, ground
+from ..results.landscape_grid import Ground, changing, flat_minima, framed, grid, ground
+from ..results.path_plane import PathPlane, path_plane
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
-from ._ground import filled
+from ._ground import filled, less
 from ._picture import Picture, Problem, only_problem, spread_out
 
 OPTIONS = ("seeds", "groups", "at", "cmap")
 TRAJECTORIES = 3
 """Seeds whose trajectories are drawn, an optimizer; one of each where there are more than three optimizers."""
+HEIGHT = "noiseless loss"
 GRID = 300
+PLANE_GRID, WORK = (25, 120), 10**10
+"""Values a side of the grid on a plane, at least and at most, and between them so many that weights times samples times points is about this."""
 RIVER = (0, (5, 3))
 """Its line style, above the trajectories: they hide it where they follow it."""
-STORED = 3000
-"""Points of a trajectory that are drawn; of more, every k-th."""
+STORED, NUMBERS = 3000, 2**24
+"""Points of a trajectory that are drawn, and their numbers in all; of more, every k-th."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A landscape of two components and the paths over it."""
+    """A landscape, of two components or on a plane, and the paths over it."""
 
     problem: Problem
     bests: dict[str, Best]
     paths: dict[str, np.ndarray]
     """Group -> (seeds, steps, 2)."""
     ground: Ground
+    steps: np.ndarray
+    """The steps of the points on the paths of the first optimizer."""
+    plane: PathPlane | None = None
 
     def river(self) -> np.ndarray | None:
         """The river in sight, (points, 2)."""
+        if self.plane:
+            return None
         land = self.problem.landscape
         return land.river(self.ground.x, land.numbers())
 
 
 def draw(picture: Picture) -> Any:
-    """A panel a problem whose landscape has two components. Raises SpecError if none has, or the iterates are not stored."""
+    """A panel for each problem. Raises SpecError if its landscape cannot be drawn, or the iterates are not stored."""
     shown, note = spread_out(drawable(picture))
     rows, columns = grid_of(len(shown))
     figure = new_figure(*((7, 5.8) if len(shown) == 1 else (panel_width(columns) * columns, 3.9 * rows + 1.1)))
@@ -54,7 +64,7 @@ def draw(picture: Picture) -> Any:
     for axes, one in zip(panels_of(figure, len(shown), rows, columns), scenes, strict=True):
         on_axes(axes, picture, one)
     entries = [*handles(picture, shown, points=True), *marks(picture, scenes)]
-    legend(figure, entries, [note, *best_notes(shown, picture.groups, numbers=False)])
+    legend(figure, entries, [note, *plane_notes(scenes), *best_notes(shown, picture.groups, numbers=False)])
     return figure
 
 
@@ -70,11 +80,12 @@ def into(axes: Any, picture: Picture) -> None:
 def drawable(picture: Picture) -> list[Problem]:
     """The problems that can be drawn. Raises SpecError with the reason if there is none."""
     problems = picture.problems()
-    flat = [problem for problem in problems if problem.landscape.size == 2]
-    if not flat:
-        land = problems[0].landscape
-        raise SpecError(f"plot: the landscape {land.kind} has {land.size} components, a picture of it needs 2; choose loss, sweep or phase")
-    for problem in flat:
+    wide = [problem for problem in problems if problem.landscape.size >= 2]
+    if not wide:
+        raise SpecError(
+            f"plot: the landscape {problems[0].landscape.kind} has 1 component, a picture of it needs 2; choose loss, sweep or phase"
+        )
+    for problem in wide:
         land = problem.landscape
         if why := changing(land):
             raise SpecError(f"plot: {why}; choose loss, sweep or phase")
@@ -83,19 +94,46 @@ def drawable(picture: Picture) -> list[Problem]:
             if any(variable not in dataset.data_vars for variable in names):
                 reason = "trajectories need; add params to record.variables and run again"
                 raise SpecError(f"plot: {name} has no params of single runs, which {reason}")
-    return flat
+    return wide
 
 
 def scene(picture: Picture, problem: Problem) -> Scene:
-    """What is drawn of one problem: the first seeds, whether they chose or report."""
+    """What is drawn of one problem: the first seeds, whether they chose or report. Raises SpecError where no run moves, if a plane is to be drawn."""
     bests, land = problem.bests(), problem.landscape
     count = picture.options.seeds or (TRAJECTORIES if len(problem.groups) <= 3 else 1)
-    paths, kept = {}, []
+    stride = stride_of(problem, count * len(bests))
+    paths, fine = {}, {}
     for name, best in bests.items():
         point = problem.groups[name].isel(best.index)
-        paths[name] = paths_of(point, land, count)
-        kept.append(paths[name][point["status"].values[: len(paths[name])] != Status.DIVERGED])
-    return Scene(problem, bests, paths, ground(land, *frame(kept, paths, land), GRID))
+        paths[name] = paths_of(point, land, count, stride)
+        fine[name] = point["status"].values[: len(paths[name])] != Status.DIVERGED
+    plane = None
+    if land.size > 2:
+        order = sorted(bests, key=lambda name: (not np.isfinite(bests[name].median), bests[name].median))
+        plane = path_plane([path for name in order for path in paths[name][fine[name]]])
+        if plane is None:
+            raise SpecError(f"plot: no trajectory on {land.kind} moves, so that there is no plane to draw; choose loss, sweep or phase")
+        paths = {name: plane.project(path) for name, path in paths.items()}
+    low, high = frame([paths[name][fine[name]] for name in paths], paths, land)
+    sight = on_plane(land, plane, low, high) if plane else ground(land, low, high, GRID)
+    steps = next(iter(problem.groups.values()))["step"].values[::stride]
+    return Scene(problem, bests, paths, sight, steps, plane)
+
+
+def on_plane(land: Landscape, plane: PathPlane, low: np.ndarray, high: np.ndarray) -> Ground:
+    """The landscape on a plane between two corners."""
+    side = int(np.clip(np.sqrt(WORK / (land.size * max(1, land.batch_count()))), *PLANE_GRID))
+    x, y = grid(low, high, side)
+    found = plane.heights(land, x, y)
+    height = np.where(np.isfinite(found), found, np.nan)
+    return Ground(x, y, height, [], float(np.nanmin(height)) if np.isfinite(height).any() else 0.0)
+
+
+def plane_notes(scenes: list[Scene]) -> list[str]:
+    """What planes are, for the legend."""
+    if not any(one.plane for one in scenes):
+        return []
+    return ["the plane of the trajectories' principal directions through the end of the best; trajectories are projected onto it"]
 
 
 def on_axes(axes: Any, picture: Picture, one: Scene) -> None:
@@ -128,16 +166,30 @@ def contours(axes: Any, picture: Picture, one: Scene) -> None:
     """Filled contours, logarithmic above the lowest value in sight, minima as stars, the river as a broken line."""
     theme, land, sight = picture.theme, one.problem.landscape, one.ground
     x, y = sight.x, sight.y
-    filled(axes, theme, x, y, sight.height, sight.bottom, "noiseless loss", picture.options.cmap)
+    filled(axes, theme, x, y, sight.height, sight.bottom, HEIGHT, picture.options.cmap)
     river = one.river()
     if river is not None:
         axes.plot(river[:, 0], river[:, 1], color=theme.ink, ls=RIVER, lw=1.1, zorder=3.5, label="_river")
     for minimum in sight.minima:
         size = 10 if minimum.local else 15
         axes.plot(*minimum.at, "*", color=theme.star, mec="black", mew=0.9, ms=size, zorder=4.5)
-    first, second = land.labels or ("x[0]", "x[1]")
+    first, second = axis_names(one)
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), xlabel=plain(first), ylabel=plain(second))
     axes.set_title(plain(f"{land.kind}{f', {one.problem.text}' if one.problem.text else ''}"))
+
+
+def axis_names(one: Scene) -> tuple[str, str]:
+    """The two components, or the directions of a plane."""
+    if one.plane is None:
+        first, second = one.problem.landscape.labels or ("x[0]", "x[1]")
+        return first, second
+    first, second = (f"principal direction {k + 1} ({100 * share:.3g} % of the variance)" for k, share in enumerate(one.plane.share))
+    return first, second
+
+
+def said_height(bottom: float) -> str:
+    """What the height of a landscape is, of which `bottom` is taken away."""
+    return less(HEIGHT, bottom)
 
 
 def marks(picture: Picture, scenes: list[Scene]) -> list[Any]:
@@ -159,9 +211,15 @@ def marks(picture: Picture, scenes: list[Scene]) -> list[Any]:
     return made
 
 
-def paths_of(point: Any, land: Landscape, count: int) -> np.ndarray:
-    """Trajectories of the first seeds at one point of the sweep, (seeds, steps, 2)."""
-    parts, _ = iterates(point.isel(step=slice(None, None, max(1, point.sizes["step"] // STORED))), land.blocks, count)
+def stride_of(problem: Problem, runs: int) -> int:
+    """Every how manyth stored step is drawn of so many runs."""
+    stored = max(dataset.sizes["step"] for dataset in problem.groups.values())
+    return max(1, stored // min(STORED, max(2, NUMBERS // (problem.landscape.size * runs))))
+
+
+def paths_of(point: Any, land: Landscape, count: int, stride: int) -> np.ndarray:
+    """Trajectories of the first seeds at one point of the sweep, at every so manyth stored step, (seeds, steps, components)."""
+    parts, _ = iterates(point.isel(step=slice(None, None, stride)), land.blocks, count)
     return joined(parts or [], land.blocks)
 
 

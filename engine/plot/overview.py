@@ -29,5 +29,5 @@ def draw(picture: Picture) -> Any:
         right.set_title(plain(f"loss{f', {problem.text}' if problem.text else ''}"))
     figure.get_layout_engine().set(wspace=0.06)
     entries = [*handles(picture, shown, points=True), *landscape.marks(picture, scenes)]
-    legend(figure, entries, [note, *loss.notes(picture, shown)])
+    legend(figure, entries, [note, *landscape.plane_notes(scenes), *loss.notes(picture, shown)])
     return figure

@@ -34,6 +34,7 @@ STUDIES = {
         "zip": [["landscape.b", "adam.lr"]],
     },
     "diverged": {**SMALL, "landscape": "rosenbrock", "optimizers": [{"kind": "sgd", "lr": [1.0, 2.0]}]},
+    "random": {**SMALL, "landscape": "tensor_pca", "optimizers": ["spherical_sgd"]},
     "rosenbrock5": {**SMALL, "landscape": {"kind": "rosenbrock", "dim": 5}, "optimizers": [ADAM], "record": {"log": 20}},
     "one_run": {"landscape": "rosenbrock", "optimizers": ["adam"], "steps": 20, "title": "costs $5 and $6"},
     "last_only": {**SMALL, "landscape": "river_valley", "optimizers": [SGD], "record": {"last": True}},
@@ -41,7 +42,7 @@ STUDIES = {
     "one_diverged": {**SMALL, "landscape": "river_valley", "optimizers": [{"kind": "sgd", "label": "lost", "lr": 3.0}, ADAM]},
     "still": {**SMALL, "landscape": "rosenbrock", "noise": {"kind": "none"}, "init": {"kind": "point", "at": 1.0}, "optimizers": [SGD]},
 }
-FLAT = [name for name in STUDIES if name not in ("rosenbrock5", "swept_size")]
+FLAT = [name for name in STUDIES if name not in ("random", "rosenbrock5", "swept_size")]
 
 
 def result(name, **changes):
@@ -159,8 +160,8 @@ def test_errors(tmp_path):
     for bad in ("x.gif", "x"):
         with pytest.raises(SpecError, match=r"\.png, \.svg, \.pdf"):
             plot(tree, "loss", tmp_path / bad)
-    with pytest.raises(SpecError, match="5 components"):
-        plot(tree, "landscape", tmp_path / "x.png")
+    with pytest.raises(SpecError, match="random, another one for every seed"):
+        plot(result("random"), "landscape", tmp_path / "x.png")
     with pytest.raises(SpecError, match="sweeps no numeric field"):
         plot(result("one_run"), "sweep", tmp_path / "x.png")
     with pytest.raises(SpecError, match=r"record\.variables"):

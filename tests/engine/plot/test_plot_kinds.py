@@ -74,6 +74,7 @@ def test_the_folder_is_the_registry():
         "ranks",
         "spectrum",
         "stages",
+        "surface",
         "sweep",
     }
     for kind, said in kinds().items():
@@ -321,7 +322,7 @@ def test_wrong_options_are_one_clear_line(trees, kind, options, words, tmp_path)
 
 def test_what_a_store_lacks_is_said(trees, tmp_path):
     for tree, kind, options, words in (
-        (trees.matrix, "landscape", {}, "components, a picture of it needs 2"),
+        (trees.matrix, "landscape", {}, "no params of single runs"),
         (trees.matrix, "phase", {}, "needs two swept numeric fields"),
         (trees.matrix, "spectrum", {"value": "hessian"}, "no formula"),
         (trees.edge, "profile", {}, "only the last step is stored"),

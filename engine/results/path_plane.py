@@ -1,0 +1,79 @@
+"""The plane of a picture of a landscape with more than two components: through the end of a path, along the two directions in which the paths vary most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MOST = 2**24
+"""Numbers of all paths together that the directions are found from; of longer paths, every k-th point."""
+
+
+@dataclass(frozen=True)
+class PathPlane:
+    """The points `centre` + a `directions[0]` + b `directions[1]`."""
+
+    centre: np.ndarray
+    """(components,)."""
+    directions: np.ndarray
+    """Two orthogonal unit vectors, (2, components)."""
+    share: np.ndarray
+    """The share of the paths' variance along each, (2,)."""
+
+    def project(self, path: np.ndarray) -> np.ndarray:
+        """The nearest points of the plane, (..., components) -> (..., 2): the coordinates (a, b)."""
+        with np.errstate(all="ignore"):
+            return (path - self.centre) @ self.directions.T
+
+    def points(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The points at all a in `x` for one b `y`, (a, components)."""
+        return self.centre + x[:, None] * self.directions[0] + y * self.directions[1]
+
+    def heights(self, land: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The noiseless loss over a grid, (y, x), row by row, so that no more than a row of a network's layers is held at a time."""
+        values = {name: np.full((1, 1), value) for name, value in land.numbers().items()}
+        rows = []
+        with np.errstate(all="ignore"):
+            for b in y:
+                found = np.asarray(land.value(self.points(x, b)[None], values, np), dtype=np.float64)
+                rows.append(np.broadcast_to(found, (1, len(x)))[0])
+        return np.stack(rows)
+
+
+def path_plane(paths: Sequence[np.ndarray]) -> PathPlane | None:
+    r"""The plane of paths (steps, components): their principal directions, through the last finite point of the first path that has one.
+
+    The directions are the first two right singular vectors of $x_t - \bar x$ over the steps of all paths together, of which points that are not
+    finite are left out. Where the paths lie on a line, the second is a fixed direction across it. None where nothing moves.
+
+    Source: Li et al. 2018, arXiv:1712.09913, section 7 (there from the final point of one path; here the mean of all).
+    """
+    finite = [path[np.isfinite(path).all(axis=-1)] for path in paths]
+    finite = [path for path in finite if len(path)]
+    if not finite:
+        return None
+    components = finite[0].shape[-1]
+    every = max(1, -(-sum(map(len, finite)) * components // MOST))
+    points = np.concatenate([path[::every] for path in finite])
+    with np.errstate(all="ignore"):
+        spread = points - points.mean(axis=0)
+        size = float(np.abs(spread).max())
+    if not np.isfinite(size) or size <= 1e-12 * max(1.0, float(np.abs(points).max())):
+        return None
+    _, lengths, vectors = np.linalg.svd(spread / size, full_matrices=False)
+    share = lengths**2 / np.sum(lengths**2)
+    directions = [oriented(vectors[0])]
+    if len(lengths) > 1 and lengths[1] > 1e-9 * lengths[0]:
+        directions.append(oriented(vectors[1]))
+    else:
+        across = np.random.default_rng(0).normal(size=components)
+        across -= (across @ directions[0]) * directions[0]
+        directions.append(across / np.linalg.norm(across))
+        share = np.append(share[:1], 0.0)
+    return PathPlane(finite[0][-1].copy(), np.stack(directions), share[:2])
+
+
+def oriented(vector: np.ndarray) -> np.ndarray:
+    """Of the two signs the one with the largest component positive, so that a picture does not turn over with the library."""
+    return vector * np.sign(vector[np.argmax(np.abs(vector))])
