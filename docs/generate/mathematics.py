@@ -48,7 +48,7 @@ GREEK = {
 } | {"eps": r"\varepsilon"}
 LIMITS = {"sum": r"\sum", "prod": r"\prod", "mean": r"\operatorname{mean}", "max": r"\max", "min": r"\min"}
 FUNCTIONS = {name: "\\" + name for name in ["exp", "log", "sin", "cos", "tanh"]} | {
-    name: rf"\operatorname{{{name}}}" for name in ["tr", "sign", "diag", "softmax", "KL", "Polar", "sym", "act"]
+    name: rf"\operatorname{{{name}}}" for name in ["ceil", "tr", "sign", "diag", "softmax", "KL", "Polar", "sym", "act"]
 }
 SIGNS = {
     ">>": r"\gg", "<<": r"\ll", "!=": r"\ne", "-+": r"\mp",

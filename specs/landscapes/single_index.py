@@ -25,7 +25,7 @@ class SingleIndex(Landscape):
     `link` s: he1 ... he4, Hermite polynomials of mean square 1; tanh; relu; absolute; cosine (all four less their mean, mean square 1).
     n `samples`, every seed its own; with 0 samples f is the population's, -sum_j c_j^2 (x.e_0)^j, c_j the Hermite coefficients of s, to
     which online noise adds the sampling. The information exponent is the smallest j >= 1 with c_j != 0. Observable: overlap = x_0 / |x|.
-    Known rates: online SGD needs about d^(k-1) samples for exponent k >= 3 and d log d for k = 2; averaged Langevin dynamics about d^(k/2).
+    Known rates: online SGD needs about d^(k-1) samples for exponent k >= 3 and d log d for k = 2; averaged Langevin dynamics about d^{ceil(k/2)}.
     Source: arXiv:2003.10409 (exponent); arXiv:2603.06028 (averaging).
     """
 

@@ -21,7 +21,7 @@ class TensorPca(Landscape):
 
     k `order`, n `samples`; the planted direction is e_0, which loses nothing as Z is rotation invariant. Every seed has its own Z.
     Observable: overlap = x_0 / |x|. Known rates (samples needed, d the dimension): online SGD and the last iterate of Langevin dynamics
-    d^(k-1), averaged Langevin dynamics and smoothed SGD about d^(k/2). Closed forms for small inverse temperature e of
+    d^(k-1), averaged Langevin dynamics about d^{ceil(k/2)}, smoothed SGD about d^(k/2). Closed forms for small inverse temperature e of
     spherical_langevin, k = 3 (derived): the mean iterate is (6 e / (d (d + 2))) S[I], S[I]_i = sum_a S_aai, whose overlap with e_0 is
     about 1 / sqrt(1 + d (d + 2) / (3 n)). With `smoothing` l > 0, f is its mean over (x + l z) / sqrt(1 + l^2), z uniform on the unit sphere
     across x, in closed form from the tensor's partial traces. Source: arXiv:1411.1076 (model); arXiv:2603.06028 (rates);
