@@ -85,8 +85,12 @@ class Dataset:
         return type(self), (self.x, self.y, self.x_test, self.y_test, self.classes, self.fingerprint)
 
 
+BUILTIN = ("digits", "blobs")
+"""Data without a file."""
+
+
 class Data(Spec):
-    """Samples from scikit-learn (`builtin: digits`), made up (`builtin: blobs`), or from a `file`.
+    """Samples from scikit-learn (`builtin: digits`, or `digits` alone), made up (`blobs`), or from a `file`.
 
     Files: .npz; .csv and .tsv; NetCDF (.nc, .netcdf, .h5); .zarr. The first axis counts the samples. `x` and `y` name the arrays (default
     "x" and "y"); in a CSV file `y` is a column's name or its position from 0, and `x` lists columns, by default all but y. The first line
@@ -112,6 +116,20 @@ class Data(Spec):
         default=None, description="use these samples of the training part alone: 0:100, y == 3, or positions"
     )
     root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        """The bare name of what needs no file: `data: digits`."""
+        if isinstance(given, str):
+            if given not in BUILTIN:
+                raise ValueError(f"must be {' or '.join(BUILTIN)}, or a mapping such as {{file: data.csv}}{suggest(given, BUILTIN)}")
+            return {"builtin": given}
+        return given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(BUILTIN)}, handler(schema)]}
 
     @model_validator(mode="after")
     def _one_source(self):
