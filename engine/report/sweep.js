@@ -122,13 +122,27 @@ function note(...parts) {
   element("sweep-note").textContent = [...parts, "Click on a point to see its curves and trajectories."].filter(Boolean).join(" ");
 }
 
+// A study of phases sweeps two numbers of an optimizer or a problem finely: its page opens with the map of the two finest.
+const FINE = 5;
+function phase() {
+  for (const group of groups) {
+    const fine = group.dims.filter((dim) => dim.fields[0].values.length >= FINE && numeric(dim.fields[0].values));
+    if (fine.length < 2) continue;
+    const finest = [...fine].sort((a, b) => b.fields[0].values.length - a.fields[0].values.length).slice(0, 2).map((dim) => dim.name);
+    return fine.map((dim) => dim.name).filter((name) => finest.includes(name)).reverse();
+  }
+  return null;
+}
+
 function setUpSweep() {
   element("sweep-section").hidden = !dimNames.length;
   if (!dimNames.length) return;
   fill(element("measure"), MEASURES);
+  const map = phase();
   const own = groups.map((group) => group.dims.map((dim) => dim.name).filter((name) => dimNames.includes(name))).find((names) => names.length);
-  fill(element("sweep-x"), dimNames.map((name) => [name, name]), own[own.length - 1]); // the optimizer's own fields come last
-  fill(element("sweep-y"), [["", "nothing else"], ...dimNames.map((name) => [name, name])], "");
+  fill(element("sweep-x"), dimNames.map((name) => [name, name]), map ? map[0] : own[own.length - 1]); // the optimizer's own fields come last
+  fill(element("sweep-y"), [["", "nothing else"], ...dimNames.map((name) => [name, name])], map ? map[1] : "");
+  if (map) element("optimizers-section").before(element("sweep-section"));
   element("sweep-y").closest("label").hidden = dimNames.length < 2;
   for (const id of ["measure", "sweep-x", "sweep-y", "sweep-group", "sweep-scale"]) element(id).addEventListener("change", drawSweep);
   Plotly.newPlot(element("sweep"), [], layout({}), { ...CONFIG, displayModeBar: false });

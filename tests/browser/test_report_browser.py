@@ -68,6 +68,13 @@ STAGES = {
     ],
     "probes": [{"kind": "spectrum", "stage": "fork", "at": [10, 30]}],
 }
+PHASES = {
+    "name": "phases",
+    "landscape": "river_valley",
+    "optimizers": [{"kind": "sgd", "lr": {"logspace": [0.01, 10, 7]}, "momentum": {"linspace": [0, 0.9, 5]}}, "adam"],
+    "seeds": 2,
+    "steps": 20,
+}
 FIGURES = {"stages": "tree"}
 TRACES = "id => JSON.stringify(document.getElementById(id).data.filter(t => t.type !== 'contour' && t.type !== 'surface').map(t => [t.meta, t.x, t.y]))"
 
@@ -93,7 +100,7 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     return {
         name: thalweg.report(thalweg.run(study), folder / f"{name}.html")
-        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES), ("several", SEVERAL))
+        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES), ("several", SEVERAL), ("phases", PHASES))
     }
 
 
@@ -214,6 +221,19 @@ def test_a_click_in_a_map_of_two_fields(opened):
     page.mouse.click(area["x"] + area["width"] * (0.25 + 0.5 * column), area["y"] + area["height"] / 2)
     until(page, "old => JSON.stringify(placesOf(1, state.point[1]).map(String)) !== JSON.stringify(old)", places)
     assert traces(page, "curves") != before
+
+
+def test_a_map_opens_the_page_of_a_study_of_phases(opened):
+    page = opened("phases")
+    sections = page.locator("main > section:visible").evaluate_all("all => all.map(one => one.id)")
+    assert sections[:3] == ["result-section", "sweep-section", "optimizers-section"]
+    assert (page.locator("#sweep-x").input_value(), page.locator("#sweep-y").input_value()) == ("momentum", "lr")
+    (map_,) = page.evaluate("document.getElementById('sweep').data.filter(trace => trace.type === 'heatmap').map(t => [t.x.length, t.y.length])")
+    assert map_ == [5, 7]
+    page = opened("river")  # whose sweeps are coarse
+    assert page.locator("#sweep-y").input_value() == ""
+    sections = page.locator("main > section:visible").evaluate_all("all => all.map(one => one.id)")
+    assert sections.index("sweep-section") > sections.index("curves-section")
 
 
 def test_points_can_be_chosen_with_the_keyboard_alone(opened):
