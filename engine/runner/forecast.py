@@ -8,9 +8,8 @@ A forecast knows nothing of runs that diverge or stop early.
 
 import dataclasses
 import heapq
-import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..cores import cores
 from ..executors.array.threads import parts
 from ..executors.choose import simulation
 from ..executors.executor import Executor
+from ..executors.memory import between
 from ..plan import Group, Plan, Shard
 from .branch import branch_states
 
@@ -28,11 +28,13 @@ PATIENCE = 0.2
 BRIEF = 1.0
 """Seconds of a run up to which a rough figure will do: better ones would take longer to find out than they are worth."""
 GLANCE = 10
-"""Steps of the trial that finds it."""
+"""Steps of the first trial of several, at most."""
 TRIED = 3
 """Shards of a group that are tried, where a structural sweep makes them differ."""
 TRIAL_NUMBERS = 2**17
-"""Numbers in the iterates of a trial: so many that array operations take the time, as in a whole shard."""
+"""Numbers in the iterates of a trial, or between the samples and the gradients: so many that array operations take the time, as in a whole shard."""
+FEW = 8
+"""Runs of a trial at least, where these do not take too long: from one and two runs nothing could be told of many."""
 RECORDS = 2
 """Records of a trial, at least."""
 SMALL = 2**11
@@ -155,56 +157,58 @@ def compile_time(kernels: Any, known: set[str]) -> float:
 
 
 def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float]:
-    """Seconds of a shard on the array executor, and those in which Python lets no other thread work. What operations cost grows evenly from
-    one run to some runs, and from there to all. A shard that takes less than `brief` is only glanced at."""
+    """Seconds of a shard on the array executor, and those in which Python lets no other thread work. What operations cost grows with the runs,
+    evenly where these are so many that Python's own time does not count, else from one run to some, and from there to all. A rough figure will do
+    for a shard that takes less than `brief`."""
     shard = shard.resolved
     piece = next(shard.split())
     whole, study = piece.points * len(piece.seeds), shard.group.study
     size = shard.parts().landscape.size * max(1, shard.group.particles)
-    part, single = cut(shard, max(2, TRIAL_NUMBERS // (size + shard.group.state_size - shard.group.iterate_size))), cut(shard, 1)
-    runs = part.points * len(part.seeds)
     pieces = -(-shard.points * len(shard.seeds) // whole)
-    if (seconds := pieces * whole / runs * glance(part, patience)) < brief:
-        return seconds, seconds * min(1.0, SMALL / size)
-    alone = costs_of(single, patience / 3)
-    if runs > 1 and (first := alone[0] + alone[1] if sum(alone) > patience / 4 else trial(part, 1, 0)) > patience / 4:
-        part = cut(shard, int(runs * patience / 4 / first))
-        runs = part.points * len(part.seeds)
-    some = costs_of(part, 2 * patience / 3) if runs > 1 else alone
-    if runs > 1:
-        each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
-    else:  # a run takes so long that the time Python takes itself does not count
-        each = [whole * a for a in alone]
     times = (1, study.steps - study.first, len(shard.group.steps))
-    seconds, python = (pieces * sum(t * cost for t, cost in zip(times, costs, strict=True)) for costs in (each, alone))
-    return seconds, min(seconds, python * min(1.0, SMALL / size))
+    numbers = max(size + shard.group.state_size - shard.group.iterate_size, between(shard.group, 1))
+    part = cut(shard, max(FEW, TRIAL_NUMBERS // numbers))
+    runs = part.points * len(part.seeds)
+    cold = trial(part, 1, 1)  # which makes and imports what steps and records need once a process
+    if runs > 1 and cold > patience:
+        part = cut(shard, int(runs * patience / cold))
+        runs = part.points * len(part.seeds)
+    some = costs_of(part, 2 * patience / 3, brief * runs / whole / pieces)
+    seconds = pieces * total(times, some)
+    share = min(1.0, SMALL / size)
+    if runs == whole or seconds * whole / runs < brief:
+        return seconds * whole / runs, seconds * whole / runs * share
+    if runs * numbers >= TRIAL_NUMBERS / 2:
+        return seconds * whole / runs, seconds * whole / runs * min(share, SMALL / (whole * numbers))
+    if runs == 1:  # a run takes so long that the time Python takes itself does not count
+        return seconds * whole, seconds * share
+    alone = costs_of(cut(shard, 1), patience / 3, 0.0)
+    each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
+    seconds = pieces * total(times, each)
+    return seconds, min(seconds, pieces * total(times, alone) * share)
 
 
-def glance(part: Shard, patience: float) -> float:
-    """Seconds of these runs, too many rather than too few: all their steps are as slow as the first ones, a record among which is."""
-    study = part.group.study
-    steps = study.steps - study.first
-    if steps <= GLANCE or trial(part, 1, 0) > patience:
-        return math.inf
-    first = trial(part, 1, 0)
-    records = math.ceil(GLANCE * min(1.0, len(part.group.steps) / steps))
-    return first + max(0.0, trial(part, GLANCE, records) - first) / (GLANCE - 1) * (steps - 1)
+def total(times: Sequence[int], costs: Sequence[float]) -> float:
+    """Seconds of so many starts, steps and records."""
+    return sum(count * cost for count, cost in zip(times, costs, strict=True))
 
 
-def costs_of(part: Shard, patience: float) -> tuple[float, float, float]:
-    """Seconds of these runs' start, of a step, and of a record."""
+def costs_of(part: Shard, patience: float, brief: float) -> tuple[float, float, float]:
+    """Seconds of these runs' start, of a step, and of a record; rough ones if all steps take less than `brief`."""
     study = part.group.study
     steps = study.steps - study.first
     if (first := trial(part, 1, 0)) > 2 * patience:
         return 0.0, first, 0.0
-    count, taken = 1, (first := trial(part, 1, 0))  # the first has made what is made once a process
     enough = max(patience / 4, first / 4)  # what all steps but the first should take, so that they stand out from the start
-    while count < steps and taken - first < enough:
+    count = min(steps, int(np.clip(patience / first, 2, GLANCE)))
+    taken = trial(part, count, 0) if count > 1 else first
+    while count < steps and taken - first < enough and (count < GLANCE or (taken - first) / (count - 1) * steps > brief):
         count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - first, 1e-6)))))
         taken = trial(part, count, 0)
     step = max(taken - first, 0.0) / (count - 1) if count > 1 else first
     record = recorded(part, count, min(RECORDS, count), taken)
-    if (many := min(count // 4, len(part.group.steps), int(enough / max(record, 1e-9)))) > RECORDS:
+    many = min(count // 4, len(part.group.steps), int(enough / max(record, 1e-9)))
+    if many > RECORDS and step * steps > brief:
         record = recorded(part, count, many, taken)  # so many cost no more than the steps did
     return max(0.0, first - step), step, record
 
