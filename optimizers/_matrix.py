@@ -17,7 +17,7 @@ from .base import RuleOptimizer
 
 
 class Rest(AdamW):
-    """AdamW for parameters that are not matrices. Its numbers may be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping, average and
+    """AdamW for parameters that are not matrices. Its numbers can be swept: `rest: {lr: [1.0e-4, 1.0e-3]}`. Schedule, clipping, average and
     factors on lr are those of the whole optimizer."""
 
     lr: Swept[NonNegative] = 3e-4
@@ -34,8 +34,8 @@ class Rest(AdamW):
 
 
 class MatrixOptimizer(RuleOptimizer):
-    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Parameters that are not matrices are updated by AdamW, `rest`; a landscape
-    without a matrix is refused.
+    """An optimizer whose rule acts on a matrix: x and g are (..., rows, cols). Parameters that are not matrices are updated by AdamW, `rest`; a
+    landscape without a matrix is refused.
 
     States are shaped as x; those in `square` are (..., rows, rows) (axis 0) or (..., cols, cols) (axis 1) and start at the identity.
     `rest` has the optimizer's schedule.

@@ -12,13 +12,13 @@ from .base import RuleOptimizer
 
 
 class ParticleOptimizer(RuleOptimizer):
-    """Many particles that see the landscape's values alone: the rule has x (..., particles, dim) and f (..., particles, 1).
+    """Many particles that see only the landscape's values: the rule gets x (..., particles, dim) and f (..., particles, 1).
 
-    The run's iterate, which is recorded and whose loss is the run's, is their consensus point; a rule that asks for `loss` has its value
-    (..., 1, 1). `swarm`, all particles, is recorded where `record.variables` names it. At step t the weights have
-    min(alpha alpha_growth^t, alpha_max), which is what a rule gets as `alpha`. With `batch` the consensus is that of so many particles
-    drawn anew at each step (arXiv:1909.09249; all of them, where there are no more); the others' values are infinite in f. Where the
-    noise is minibatch or online, f holds the values on one batch a step, the same for all particles of a run (arXiv:1909.09249), and the
+    The iterate of the run, which is recorded and at which the loss is evaluated, is their consensus point. A rule with an argument `loss` gets its
+    value (..., 1, 1). `swarm` (all particles) is recorded if `record.variables` lists it. At step t the weights use
+    min(alpha alpha_growth^t, alpha_max), which a rule gets as `alpha`. With `batch`, the consensus is taken over that many particles,
+    drawn anew at each step (arXiv:1909.09249), or over all if there are fewer; for the other particles f is infinite. If the
+    noise is minibatch or online, f holds the values on one batch per step, the same for all particles of a run (arXiv:1909.09249), and the
     recorded loss is still that of the whole landscape.
     """
 

@@ -12,8 +12,8 @@ from .base import ElementwiseOptimizer
 class AdaBelief(ElementwiseOptimizer):
     """Adam scaled by the gradient's surprise: v <- b2 v + (1-b2) (g - m)^2 + eps_root;  x <- x - lr m^ / (sqrt(v^) + eps).
 
-    m, m^ and v^ are Adam's, and m is updated before the surprise g - m is taken. eps_root is added into v at every update, as in optax
-    and in the paper, which has one eps for both places. Source: arXiv:2010.07468, Algorithm 2.
+    m, m^ and v^ are those of Adam, and m is updated before the surprise g - m is computed. eps_root is added to v at every update, as in optax
+    and in the paper, which uses the same eps in both places. Source: arXiv:2010.07468, Algorithm 2.
     """
 
     kind: Literal["adabelief"] = "adabelief"

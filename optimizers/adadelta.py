@@ -12,7 +12,7 @@ from .base import ElementwiseOptimizer
 class Adadelta(ElementwiseOptimizer):
     """Steps by d = g sqrt(u + eps) / sqrt(v + eps):  v <- rho v + (1-rho) g^2;  u <- rho u + (1-rho) d^2;  x <- x - lr d.
 
-    u enters d before it is updated. The paper has no learning rate (lr = 1). As in torch, `weight_decay` adds to the gradient,
+    d uses u before it is updated. The paper has no learning rate (lr = 1). As in torch, `weight_decay` adds to the gradient,
     g <- g + weight_decay x. Source: arXiv:1212.5701, Algorithm 1.
     """
 

@@ -10,9 +10,9 @@ from .base import ElementwiseOptimizer
 
 
 class Adagrad(ElementwiseOptimizer):
-    """Divides by the root of the summed squared gradients: s <- s + g^2;  x <- x - lr_t g / (sqrt(s) + eps).
+    """Divides the gradient by the root of the sum of squared gradients: s <- s + g^2;  x <- x - lr_t g / (sqrt(s) + eps).
 
-    lr_t = lr / (1 + (t - 1) lr_decay), and s starts at `initial_accumulator_value`. As in torch, eps stands outside the root and
+    lr_t = lr / (1 + (t - 1) lr_decay), and s starts at `initial_accumulator_value`. As in torch, eps is outside the root and
     `weight_decay` adds to the gradient, g <- g + weight_decay x.
     Source: Duchi, Hazan and Singer 2011, jmlr.org/papers/v12/duchi11a.html (the diagonal form).
     """

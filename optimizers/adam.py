@@ -12,7 +12,7 @@ from .base import ElementwiseOptimizer
 class Adam(ElementwiseOptimizer):
     """Steps by the ratio of running moments: m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;  x <- x - lr m^ / (sqrt(v^) + eps).
 
-    Both moments are corrected for their start at zero: m^ = m / (1 - b1^t), v^ = v / (1 - b2^t). `weight_decay` adds to the gradient,
+    Both moments are corrected for their initialisation at zero: m^ = m / (1 - b1^t), v^ = v / (1 - b2^t). `weight_decay` adds to the gradient,
     g <- g + weight_decay x, as in torch; for decoupled decay see adamw. Source: arXiv:1412.6980, Algorithm 1.
     """
 

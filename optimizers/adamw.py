@@ -12,8 +12,8 @@ from .base import ElementwiseOptimizer
 class AdamW(ElementwiseOptimizer):
     """Adam with decoupled weight decay: x <- (1 - lr weight_decay) x - lr m^ / (sqrt(v^) + eps).
 
-    m^ and v^ are Adam's corrected moments of the gradient alone. The decay is multiplied by the scheduled learning rate, the convention
-    of torch; the paper multiplies it by the schedule's factor only. Source: arXiv:1711.05101, Algorithm 2.
+    m^ and v^ are Adam's corrected moments of the gradient without the decay. The decay is multiplied by the scheduled learning rate, as
+    in torch; the paper multiplies it only by the factor of the schedule. Source: arXiv:1711.05101, Algorithm 2.
     """
 
     kind: Literal["adamw"] = "adamw"

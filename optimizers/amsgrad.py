@@ -12,7 +12,7 @@ from .base import ElementwiseOptimizer
 class AMSGrad(ElementwiseOptimizer):
     """Adam whose second moment never shrinks: u <- max(u, v);  x <- x - lr m^ / (sqrt(u / (1 - b2^t)) + eps).
 
-    m, v and m^ are Adam's. As in torch, the maximum is taken before the correction for the start at zero (the paper corrects neither
+    m, v and m^ are those of Adam. As in torch, the maximum is taken before the correction for the initialisation at zero (the paper corrects neither
     moment), and `weight_decay` adds to the gradient. Source: arXiv:1904.09237, Algorithm 2.
     """
 

@@ -13,9 +13,9 @@ from .base import norm
 class Cbo(ParticleOptimizer):
     """Consensus-based optimization: x_i <- x_i - lambda dt (x_i - c) + sigma sqrt(dt) D_i xi_i, c the consensus, weights exp(-alpha f).
 
-    `noise` isotropic: D_i = |x_i - c|; anisotropic: D_i = diag(x_i - c). `truncate` bounds |x_i - c| in the noise (0: no bound).
-    `convention` sqrt_2dt has sqrt(2 dt) in the noise, as ConsensusBasedX.jl has. With `heaviside` only particles worse than c drift. lr is dt, `drift` is lambda. With c held fixed one step
-    multiplies E|x_i - c|^2 by (1 - lambda dt)^2 + kappa sigma^2 dt, kappa = d (isotropic) or 1 (derived).
+    `noise` isotropic: D_i = |x_i - c|; anisotropic: D_i = diag(x_i - c). `truncate` bounds |x_i - c| in the noise (0: no bound). `convention`
+    sqrt_2dt uses sqrt(2 dt) in the noise, as ConsensusBasedX.jl does. With `heaviside` only particles worse than c drift. lr is dt, and `drift`
+    is lambda. With c fixed, one step multiplies E|x_i - c|^2 by (1 - lambda dt)^2 + kappa sigma^2 dt, kappa = d (isotropic) or 1 (derived).
     Sources: arXiv:1604.05648 (isotropic), arXiv:1909.09249 (anisotropic), arXiv:2310.16610 (truncated noise).
     """
 

@@ -10,11 +10,11 @@ from ._particles import ParticleOptimizer, consensus
 
 
 class CboAdam(ParticleOptimizer):
-    """CBO whose drift goes through Adam's moments: with z_i = x_i - c, m <- beta1 m + (1 - beta1) z, v <- beta2 v + (1 - beta2) z^2,
+    """CBO whose drift is replaced by an Adam step: with z_i = x_i - c, m <- beta1 m + (1 - beta1) z, v <- beta2 v + (1 - beta2) z^2,
 
         x <- x - lr m/(1 - beta1^t) / (sqrt(v/(1 - beta2^t)) + eps) + sigma sigma_decay^t xi
 
-    The noise does not shrink with the swarm; `sigma_decay` below 1 cools it. Source: arXiv:2012.04827.
+    The noise does not shrink with the swarm; `sigma_decay` below 1 reduces it over time. Source: arXiv:2012.04827.
     """
 
     kind: Literal["cbo_adam"] = "cbo_adam"

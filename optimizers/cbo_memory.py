@@ -11,12 +11,12 @@ from .base import norm
 
 
 class CboMemory(ParticleOptimizer):
-    """CBO whose particles remember the best point they have seen, y_i, and whose consensus c is that of the y_i:
+    """CBO in which every particle remembers its best point y_i so far, and the consensus c is that of the y_i:
 
         x_i <- x_i - drift dt (x_i - c) + sigma sqrt(dt) D(x_i - c) xi_i - memory_drift dt (x_i - y_i)
 
-    `noise` isotropic: D(z) = |z|; anisotropic: D(z) = diag(z). lr is dt. The run's recorded iterate is the consensus of the x_i, as of every
-    optimizer of particles. With memory_drift = 0 and values that fall all the time it is CBO. Source: arXiv:2211.12184 (without its
+    `noise` isotropic: D(z) = |z|; anisotropic: D(z) = diag(z). lr is dt. The recorded iterate is the consensus of the x_i, as for every
+    particle optimizer. With memory_drift = 0, and as long as all values decrease, it is CBO. Source: arXiv:2211.12184 (without its
     memory noise and gradient drift).
     """
 

@@ -12,12 +12,12 @@ from .base import norm
 
 
 class CboPolar(ParticleOptimizer):
-    """CBO in which every particle has a consensus of its own, weighted to what is near it, and so finds several minima at once:
+    """CBO with a separate consensus for every particle, in which nearby particles have more weight, so that it can find several minima at once:
 
         c_i = sum_j k_ij w_j x_j / sum_j k_ij w_j,  k_ij = exp(-|x_i - x_j|^2 / (2 kernel^2)),  w_j = exp(-alpha f_j)
         x_i <- x_i - drift dt (x_i - c_i) + sigma sqrt(dt) D(x_i - c_i) xi_i
 
-    For kernel -> infinity it is CBO. Memory grows with particles^2. lr is dt. Source: arXiv:2211.05238.
+    In the limit kernel -> infinity it is CBO. Memory grows with particles^2. lr is dt. Source: arXiv:2211.05238.
     """
 
     kind: Literal["cbo_polar"] = "cbo_polar"

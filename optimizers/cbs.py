@@ -13,9 +13,9 @@ from ._particles import ParticleOptimizer, weights
 class Cbs(ParticleOptimizer):
     """Consensus-based sampling: x_i <- c + b (x_i - c) + sqrt((1 - b^2) / l) C^(1/2) xi_i, b = exp(-dt),
 
-    c and C the mean and covariance of the particles weighted by exp(-alpha f). `mode` sampling: l = 1 / (1 + alpha), for which a Gaussian
+    c and C the mean and covariance of the particles weighted by exp(-alpha f). `mode` sampling: l = 1 / (1 + alpha), so that a Gaussian
     target exp(-f) is stationary (derived: a swarm of covariance S has C = (S^-1 + alpha A)^-1 for f = x^T A x / 2, and (1 + alpha) C = S at
-    S = A^-1); optimize: l = 1, which shrinks onto the minimum. lr is dt. Source: arXiv:2106.02519.
+    S = A^-1); `mode` optimize: l = 1, with which the swarm shrinks to the minimum. lr is dt. Source: arXiv:2106.02519.
     """
 
     kind: Literal["cbs"] = "cbs"

@@ -20,13 +20,13 @@ from .base import VectorOptimizer
 class CurlDescent(VectorOptimizer):
     """Gradient descent with the sign of some neurons' plasticity flipped: x <- x - lr D g, D diagonal with entries +-1.
 
-    `side` presynaptic: `hidden_flips` is the fraction of the rows of the first matrix (synapses that leave the flipped inputs),
-    `readout_flips` of those of the last; postsynaptic: of their columns (synapses that reach the flipped neurons). The first are flipped.
-    `flips` is the same for any block by its name, of the entries of a vector. `signs` are the entries of D themselves, a block each: a
-    number, or a formula over the landscape's sizes that broadcasts to the block, as in {W1: "where(arange(h) < h/4, -1, 1)"}; 0 holds a
-    weight where it is. What both name is multiplied. With `preserve_norm` every block is then brought back to its initial Frobenius norm.
-    As soon as signs mix this is the gradient of no function: the field's Jacobian -D H is symmetric only if D commutes with the Hessian H
-    (derived).
+    With `side` presynaptic, `hidden_flips` is the flipped fraction of the rows of the first matrix (synapses that leave the flipped inputs),
+    and `readout_flips` that of the last matrix. With postsynaptic, they are fractions of the columns (synapses that reach the flipped neurons).
+    The first rows or columns are flipped. `flips` does the same for any block by its name; for a vector, it flips entries. `signs` gives the
+    entries of D directly, for each block: a number, or a formula over the landscape's sizes that broadcasts to the block, as in
+    {W1: "where(arange(h) < h/4, -1, 1)"}; 0 freezes a weight. If both name a block, the factors are multiplied. With `preserve_norm`,
+    every block is then rescaled to its initial Frobenius norm. As soon as signs are mixed, the update is not the gradient of any function: the
+    field's Jacobian -D H is symmetric only if D commutes with the Hessian H (derived).
     Source: arXiv:2510.02765 ('col' and 'row' flips of its code).
     """
 
@@ -35,10 +35,10 @@ class CurlDescent(VectorOptimizer):
     hidden_flips: Structural[Probability] = 0.0
     readout_flips: Structural[Probability] = 0.0
     flips: Annotated[dict[str, Structural[Probability]], StructuralValues()] = Field(
-        default={}, description="by block: fraction of its rows, columns or entries that are flipped"
+        default={}, description="for each block, the fraction of its rows, columns or entries that are flipped"
     )
     signs: Annotated[dict[str, Structural[Real | str]], StructuralValues()] = Field(
-        default={}, description="by block: factors on its steps, a number or a formula over the landscape's sizes"
+        default={}, description="for each block, factors on its steps: a number or a formula over the landscape's sizes"
     )
     side: Structural[Literal["presynaptic", "postsynaptic"]] = "presynaptic"
     preserve_norm: Structural[bool] = False

@@ -18,8 +18,9 @@ class Fismo(MatrixOptimizer):
         R = G^T P^-1 G / m + mu tr(Q)/n I;   Q~ = gamma Q + (1 - gamma) R;   Q <- sym(n Q~ / tr Q~)
         M <- beta M + (1 - beta) P^(-1/2) G Q^(-1/2)
 
-    Polar leaves directions in which M is 0 as they are (_matrix.polar). With gamma = 1 it is Muon (no Nesterov, scale none, the same
-    `method`). Source: arXiv:2601.21750, Algorithm 1; the start of P, Q, M is not stated there, the identity makes the traces right from the first step.
+    Polar maps directions in which M is 0 to 0 (_matrix.polar). With gamma = 1 it is Muon (without Nesterov momentum, `scale: none`, the same
+    `method`). Source: arXiv:2601.21750, Algorithm 1; the initial values of P, Q, M are not stated there; the identity makes the traces right from
+    the first step.
     """
 
     kind: Literal["fismo"] = "fismo"

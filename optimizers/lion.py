@@ -12,7 +12,7 @@ from .base import ElementwiseOptimizer
 class Lion(ElementwiseOptimizer):
     """Steps by the sign of an interpolated momentum: x <- x - lr (sign(b1 m + (1-b1) g) + weight_decay x);  m <- b2 m + (1-b2) g.
 
-    m enters the sign before it is updated, sign(0) = 0, and the weight decay is decoupled. Source: arXiv:2302.06675, Algorithm 2.
+    The sign uses m before it is updated; sign(0) = 0; the weight decay is decoupled. Source: arXiv:2302.06675, Algorithm 2.
     """
 
     kind: Literal["lion"] = "lion"

@@ -12,14 +12,14 @@ from ._matrix import MatrixOptimizer, newton_schulz, polar
 class Muon(MatrixOptimizer):
     """Orthogonalised momentum: M <- beta M + (1 - beta) G;  U = beta M + (1 - beta) G if nesterov else M;  W <- (1 - lr wd) W - lr s O(U).
 
-    `method` newton_schulz: O is `ns_steps` steps of Jordan's iteration, whose singular values lie near 1; polar: exactly the polar
-    factor, 0 in directions in which U is 0. `scale` original: s = sqrt(max(1, rows / cols)); transposed: sqrt(max(1, cols / rows)), for matrices (inputs, outputs);
-    match_rms: 0.2 sqrt(max(rows, cols)), the size of Adam's step; none: 1. `momentum` heavy_ball: M <- beta M + G, U = beta M + G, the
-    same but for eps. `bias_correction` divides by 1 - beta^t (M under nesterov by 1 - beta^(t+1)), which changes nothing but Nesterov's
-    mixture. `eps` is added to the norm that U is divided by, or with `eps_form: clamp` bounds it from below.
+    `method` newton_schulz: O is `ns_steps` steps of Jordan's iteration, with singular values near 1; polar: O is exactly the polar factor, and 0
+    in directions in which U is 0. `scale` original: s = sqrt(max(1, rows / cols)); transposed: sqrt(max(1, cols / rows)), for matrices (inputs,
+    outputs); match_rms: 0.2 sqrt(max(rows, cols)), the size of Adam's step; none: 1. `momentum` heavy_ball: M <- beta M + G, U = beta M + G,
+    which differs only through eps. `bias_correction` divides by 1 - beta^t (with nesterov, M by 1 - beta^(t+1)), which only changes the weights
+    of Nesterov's mixture. U is divided by its norm plus `eps`, or with `eps_form: clamp` by the larger of the two.
 
-    `preset` sets what is not given: keller (the author's code: these defaults), torch (torch.optim.Muon: lr 1e-3, weight_decay 0.1, eps
-    clamps), optax (optax.contrib.muon: bias_correction, eps 1e-8, transposed). Other blocks go by AdamW, `rest`.
+    `preset` sets fields that are not given: keller (the author's code: these defaults), torch (torch.optim.Muon: lr 1e-3, weight_decay 0.1,
+    `eps_form: clamp`), optax (optax.contrib.muon: bias_correction, eps 1e-8, transposed). AdamW updates the other blocks (`rest`).
     Source: https://kellerjordan.github.io/posts/muon/; match_rms: arXiv:2502.16982.
     """
 

@@ -10,11 +10,11 @@ from .base import ElementwiseOptimizer
 
 
 class NAdam(ElementwiseOptimizer):
-    """Adam that looks ahead: x <- x - lr ((1 - mu_t) g / c_t + mu_{t+1} m / c_{t+1}) / (sqrt(v^) + eps).
+    """Adam with Nesterov momentum: x <- x - lr ((1 - mu_t) g / c_t + mu_{t+1} m / c_{t+1}) / (sqrt(v^) + eps).
 
-    m, v and v^ are Adam's; mu_t = b1 (1 - 0.96^(t momentum_decay) / 2). c_t = 1 - mu_1 mu_2 ... mu_t corrects for the start at zero; it
-    is kept as state in the form c <- mu c + 1 - mu, which starts at 0 and loses no digits. `weight_decay` adds to the gradient, as in
-    torch. Source: Dozat 2016, openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+    m, v and v^ are those of Adam; mu_t = b1 (1 - 0.96^(t momentum_decay) / 2). c_t = 1 - mu_1 mu_2 ... mu_t corrects for the initialisation at
+    zero. It is kept as a state in the form c <- mu c + 1 - mu, which starts at 0 and does not lose precision. `weight_decay` adds to the
+    gradient, as in torch. Source: Dozat 2016, openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
     """
 
     kind: Literal["nadam"] = "nadam"

@@ -8,10 +8,10 @@ from .base import VectorOptimizer, unit
 
 
 class PowerIteration(VectorOptimizer):
-    """x <- -g / |g|: of f = -<S, x^(k)> the (tensor) power iteration x <- S[x, ..., x, .] / |S[x, ..., x, .]|.
+    """x <- -g / |g|: for f = -<S, x^(k)>, the (tensor) power iteration x <- S[x, ..., x, .] / |S[x, ..., x, .]|.
 
     `lr` below 1 mixes in the old point, x <- Pi((1 - lr) x - lr g / |g|). For a symmetric matrix (k = 2) it converges to the eigenvector of
-    the largest absolute eigenvalue, the angle's tangent shrinking by |l_2 / l_1| a step. Source: arXiv:1411.1076, section 3 (tensors).
+    the largest absolute eigenvalue; the tangent of the angle shrinks by |l_2 / l_1| per step. Source: arXiv:1411.1076, section 3 (tensors).
     """
 
     kind: Literal["power_iteration"] = "power_iteration"

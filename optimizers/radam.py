@@ -10,11 +10,11 @@ from .base import ElementwiseOptimizer
 
 
 class RAdam(ElementwiseOptimizer):
-    """Adam once its second moment can be trusted: x <- x - lr r m^ sqrt(1 - b2^t) / (sqrt(v) + eps) if rho > 5, else x <- x - lr m^.
+    """Adam with a rectified step size: x <- x - lr r m^ sqrt(1 - b2^t) / (sqrt(v) + eps) if rho > 5, else x <- x - lr m^.
 
-    m, v and m^ are Adam's; r^2 = (rho-4)(rho-2) rho_inf / ((rho_inf-4)(rho_inf-2) rho), rho_inf = 2/(1-b2) - 1, and
-    rho = rho_inf - 2 t b2^t / (1 - b2^t). That difference loses all digits in float32, so rho is computed as 2 q/s - 1, equal to it, from
-    s = sum_{j<t} b2^j and q = sum_{j<t} (j+1) b2^j. As in torch, eps stands beside sqrt(v) and `weight_decay` adds to the gradient.
+    m, v and m^ are those of Adam; r^2 = (rho-4)(rho-2) rho_inf / ((rho_inf-4)(rho_inf-2) rho), rho_inf = 2/(1-b2) - 1, and
+    rho = rho_inf - 2 t b2^t / (1 - b2^t). That difference loses all precision in float32, so rho is computed as 2 q/s - 1, which is equal to it, from
+    s = sum_{j<t} b2^j and q = sum_{j<t} (j+1) b2^j. As in torch, eps is added to sqrt(v) and `weight_decay` adds to the gradient.
     Source: arXiv:1908.03265, Algorithm 2 (whose threshold is 4).
     """
 

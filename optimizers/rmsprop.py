@@ -10,10 +10,10 @@ from .base import ElementwiseOptimizer
 
 
 class RMSprop(ElementwiseOptimizer):
-    """Divides by a running root mean square: v <- alpha v + (1-alpha) g^2;  b <- momentum b + g / (sqrt(v) + eps);  x <- x - lr b.
+    """Divides the gradient by its running root mean square: v <- alpha v + (1-alpha) g^2;  b <- momentum b + g / (sqrt(v) + eps);  x <- x - lr b.
 
-    `centered` uses the running variance v - a^2, with a <- alpha a + (1-alpha) g, in place of v; a variance that rounding makes negative
-    counts as 0. As in torch, eps stands outside the root, the start of v at zero is not corrected for, and `weight_decay` adds to the
+    `centered` uses the running variance v - a^2, with a <- alpha a + (1-alpha) g, instead of v; a variance that is negative due to rounding
+    counts as 0. As in torch, eps is outside the root, v is not corrected for its initialisation at zero, and `weight_decay` adds to the
     gradient. Source: Tieleman and Hinton 2012, Coursera lecture 6.5; centered: arXiv:1308.0850.
     """
 

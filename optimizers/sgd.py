@@ -10,7 +10,7 @@ from .base import ElementwiseOptimizer
 
 
 class SGD(ElementwiseOptimizer):
-    """Steps against the gradient, with momentum: m <- momentum m + (1 - dampening) g;  x <- x - lr m.
+    """Gradient descent with momentum: m <- momentum m + (1 - dampening) g;  x <- x - lr m.
 
     `nesterov` steps by g + momentum m instead of m. As in torch, the first update takes m = g, undampened; dampening has no effect without
     momentum; and `weight_decay` adds to the gradient, g <- g + weight_decay x.

@@ -14,7 +14,7 @@ class SGLD(ElementwiseOptimizer):
 
     With the exact gradient of f this is the unadjusted Langevin algorithm, which samples exp(-f / temperature) up to a bias of order lr:
     on f = k x^2 / 2 its variance is temperature / (k (1 - lr k / 2)). Welling and Teh write lr / 2 where this rule has lr.
-    spherical_langevin has an inverse_temperature e in its place: temperature 1/e there under `convention: sqrt_2dt`, 1/(2 e) by default.
+    spherical_langevin has an inverse_temperature e instead. It corresponds to temperature 1/(2 e) by default, and 1/e with `convention: sqrt_2dt`.
     Source: Welling and Teh 2011, ICML, icml.cc/2011/papers/398_icmlpaper.pdf.
     """
 

@@ -10,9 +10,9 @@ from ._matrix import MatrixOptimizer, powers, transposed
 
 
 class Shampoo(MatrixOptimizer):
-    """Preconditioning on both sides of a matrix: L <- L + G G^T;  R <- R + G^T G;  M <- beta M + (1 - beta) L^(-1/4) G R^(-1/4);  W <- W - lr M.
+    """Preconditions both sides of a matrix: L <- L + G G^T;  R <- R + G^T G;  M <- beta M + (1 - beta) L^(-1/4) G R^(-1/4);  W <- W - lr M.
 
-    L and R start at eps I. With `decay` < 1 they are moving averages, decay L + (1 - decay) G G^T. Other blocks go by AdamW, `rest`.
+    L and R start at eps I. With `decay` < 1 they are moving averages, decay L + (1 - decay) G G^T. AdamW updates the other blocks (`rest`).
     Without momentum and averaging its first step is the polar factor of G (for eps -> 0, derived), the limit that Muon approximates.
     Source: arXiv:1802.09568, Algorithm 1 (beta = 0, decay = 1).
     """

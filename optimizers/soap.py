@@ -15,11 +15,11 @@ class Soap(MatrixOptimizer):
         V <- beta2 V + (1 - beta2) G' * G';   W <- (1 - lr wd) W - lr Q_L [ M'/(1 - beta1^t) / (sqrt(V/(1 - beta2^t)) + eps) ] Q_R^T,
         L <- shampoo_beta L + (1 - shampoo_beta) G G^T, R likewise of G^T G.
 
-    Q_L and Q_R are the eigenvectors of L and R, taken anew at updates 1, 1 + `frequency`, ...; the paper's code follows them by one step of
-    QR iteration instead, and does not move in its first step. Off square matrices with `frequency` above 1 are ill-posed: the larger of L
-    and R is singular at first, its null space has no eigenvectors of its own, and until the next refresh the gradient comes to lie in
-    whichever ones the eigensolver returned, so that rounding, precision and the library decide on the path. Other blocks go by
-    AdamW, `rest`. Source: arXiv:2409.11321, Algorithm 3.
+    Q_L and Q_R are the eigenvectors of L and R, computed anew at updates 1, 1 + `frequency`, ... The paper's code instead tracks them with one
+    step of QR iteration, and skips its first update. For non-square matrices, `frequency` above 1 is ill-posed: the larger of L and R is singular
+    at first, and the eigenvectors in its null space are arbitrary. Until the next refresh the gradient moves into those that the eigensolver
+    returned, so the trajectory depends on rounding, precision and the library. AdamW updates the other blocks (`rest`). Source: arXiv:2409.11321,
+    Algorithm 3.
     """
 
     kind: Literal["soap"] = "soap"

@@ -12,11 +12,11 @@ from .base import VectorOptimizer, unit
 class SphericalLangevin(VectorOptimizer):
     """Langevin dynamics on the unit sphere: x <- Pi(x - lr inverse_temperature P g + sqrt(lr) P xi), P = I - x x^T, Pi(y) = y / |y|.
 
-    `convention` sqrt_dt, that of the source: the noise is sqrt(lr) xi, and an inverse_temperature e samples exp(-2 e f), which is
-    sgld's law at temperature 1/(2 e). sqrt_2dt: the noise is sqrt(2 lr) xi, and e samples exp(-e f), sgld's law at temperature 1/e.
-    The retraction Pi supplies the drift -(d-1)/2 x of spherical Brownian motion, twice that under sqrt_2dt; lr is the time step, and
-    lr <= 0.1/d keeps its error small. At inverse_temperature 0 the stationary law is uniform on the sphere, E (x.v)^2 = 1/d for a unit
-    vector v (derived). Give it an `average` to estimate by the mean iterate. Source: arXiv:2603.06028, Algorithm 1.
+    With `convention` sqrt_dt, that of the source, the noise is sqrt(lr) xi, and an inverse_temperature e samples exp(-2 e f), which is
+    the distribution of sgld at temperature 1/(2 e). With sqrt_2dt, the noise is sqrt(2 lr) xi, and e samples exp(-e f), that of sgld at
+    temperature 1/e. The retraction Pi supplies the drift -(d-1)/2 x of spherical Brownian motion, or twice that with sqrt_2dt. lr is the time
+    step; lr <= 0.1/d keeps the error small. At inverse_temperature 0 the stationary law is uniform on the sphere, E (x.v)^2 = 1/d for a unit
+    vector v (derived). To estimate by the mean iterate, set `average`. Source: arXiv:2603.06028, Algorithm 1.
     """
 
     kind: Literal["spherical_langevin"] = "spherical_langevin"

@@ -12,7 +12,7 @@ from .base import VectorOptimizer, unit
 class SphericalSgd(VectorOptimizer):
     """Gradient descent on the unit sphere: x <- Pi(x - lr P g), P = I - x x^T, Pi(y) = y / |y|.
 
-    With `noise: {kind: online}` each step sees samples never seen before, as in online SGD; with an `average` and minibatches it is the
+    With `noise: {kind: online}` each step sees new samples, as in online SGD. With an `average` and minibatches it is the
     estimator that arXiv:2603.06028 conjectures to be as good as averaged Langevin dynamics. Source: arXiv:2003.10409 (online SGD).
     """
 

@@ -42,10 +42,10 @@ class Ema(Average):
 
 
 class Tail(Average):
-    """Mean of the iterates after the first `start` (up to 1 a fraction of the run, above 1 steps); before, the iterate itself."""
+    """Mean of the iterates after the first `start` (up to 1: a fraction of the run; above 1: steps); before that, the iterate itself."""
 
     kind: Literal["tail"] = "tail"
-    start: Swept[NonNegative] = Field(default=0.5, description="what is left out: up to 1 a fraction of the run, above 1 steps")
+    start: Swept[NonNegative] = Field(default=0.5, description="the part that is left out; up to 1: a fraction of the run, above 1: steps")
 
     lengths = ("start",)
 
@@ -66,8 +66,8 @@ class Polyak(Average):
 
 
 class SecondMoment(Average):
-    """The top eigenvector, of unit length, of the mean of x x^T over all iterates after the start: an estimate up to its sign where the
-    mean iterate vanishes, as on landscapes that are even. Its first component is not negative. Source: arXiv:2603.06028, Algorithm 1."""
+    """The top eigenvector, of unit length, of the mean of x x^T over all iterates after the start: an estimate up to its sign if the
+    mean iterate vanishes, as on even landscapes. Its first component is not negative. Source: arXiv:2603.06028, Algorithm 1."""
 
     kind: Literal["second_moment"] = "second_moment"
 

@@ -20,7 +20,7 @@ class Clip(Unit):
 
 
 class ClipValue(Clip):
-    """Each component to [-at, at]."""
+    """Each component is clipped to [-at, at]."""
 
     kind: Literal["value"] = "value"
 
@@ -30,7 +30,7 @@ class ClipValue(Clip):
 
 
 class ClipNorm(Clip):
-    """The whole gradient scaled down to Euclidean norm `at` where it is longer: g min(1, at / |g|). Source: arXiv:1211.5063."""
+    """The gradient is scaled down to Euclidean norm `at` if it is longer: g min(1, at / |g|). Source: arXiv:1211.5063."""
 
     kind: Literal["norm"] = "norm"
 

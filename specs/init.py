@@ -25,7 +25,7 @@ def _flat(given: Any, info: ValidationInfo) -> Any:
 
 
 Components = Annotated[tuple[Real, ...] | Real, BeforeValidator(_flat)]
-"""One number for all components, or one a component."""
+"""One number for all components, or one number per component."""
 
 
 class Init(Unit):
@@ -33,17 +33,17 @@ class Init(Unit):
 
 
 class Point(Init):
-    """All runs start at one point; one number stands for all components."""
+    """All runs start at the same point; a single number is used for all components."""
 
     kind: Literal["point"] = "point"
-    at: Components = Field(description="one number for all components, or one a component")
+    at: Components = Field(description="one number for all components, or one per component")
 
 
 class Normal(Init):
-    """Independent normal components: mean + std * xi. `mean` may be one number or one a component."""
+    """Independent normal components: mean + std * xi. `mean` is one number, or one number per component."""
 
     kind: Literal["normal"] = "normal"
-    mean: Components = Field(default=0.0, description="one number for all components, or one a component")
+    mean: Components = Field(default=0.0, description="one number for all components, or one per component")
     std: Swept[NonNegative] = Field(default=1.0, description="standard deviation")
 
 
@@ -62,10 +62,10 @@ class Uniform(Init):
 
 
 class Sphere(Init):
-    """Uniform on the sphere of `radius` around the origin."""
+    """Uniform on the sphere of radius `radius` around the origin."""
 
     kind: Literal["sphere"] = "sphere"
-    radius: Swept[Positive] = Field(default=1.0, description="of the sphere")
+    radius: Swept[Positive] = Field(default=1.0, description="radius of the sphere")
 
 
 class FanIn(Init):
@@ -76,28 +76,28 @@ class FanIn(Init):
 
 
 class Orthogonal(Init):
-    """For networks: each matrix `gain` times one with orthonormal columns, or rows where it is wide, uniform by Haar's measure; every vector
-    zero. A tensor of more axes counts as a matrix of its first axis by all others. Source: arXiv:1312.6120."""
+    """For networks: each matrix is `gain` times a Haar-distributed one with orthonormal columns (rows if it is wide), and every vector is
+    zero. A tensor with more axes counts as a matrix of its first axis by all others. Source: arXiv:1312.6120."""
 
     kind: Literal["orthogonal"] = "orthogonal"
-    gain: Swept[NonNegative] = Field(default=1.0, description="singular values of each matrix")
+    gain: Swept[NonNegative] = Field(default=1.0, description="the singular values of each matrix")
 
 
 class Solution(Init):
-    """At the solution the landscape itself has planted (a teacher's weights), plus normal numbers of this standard deviation."""
+    """The solution that the landscape has planted (such as a teacher's weights), plus normal noise with standard deviation `std`."""
 
     kind: Literal["solution"] = "solution"
-    std: Swept[NonNegative] = Field(default=0.0, description="standard deviation of what is added to the solution")
+    std: Swept[NonNegative] = Field(default=0.0, description="standard deviation of the noise that is added to the solution")
 
 
 class File(Init):
-    """Starts read from an .npy or .npz file (array `key`): shape (dim,) or (seeds, dim). A relative path starts at `root`,
-    which the loader sets to the study's folder."""
+    """Starts read from an .npy or .npz file (array `key`): shape (dim,) or (seeds, dim). A relative path is relative to `root`,
+    which the loader sets to the folder of the study."""
 
     kind: Literal["file"] = "file"
     path: str = Field(description="an .npy or .npz file")
     key: str | None = Field(default=None, description="the array in an .npz file")
-    root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
+    root: str | None = Field(default=None, description="the folder for relative paths; the loader sets it")
 
     def file(self) -> Path:
         """Where the file is. Raises SpecError for what is no file that can be read to its end."""
@@ -112,19 +112,21 @@ class File(Init):
 
 
 class Mix(Init):
-    """A sum of stored parameters, each times its weight: sum_k weights[k] of[k].
+    """A weighted sum of stored parameters: sum_k weights[k] of[k].
 
-    `of` are parameters that other studies have stored (in a study of stages, the names of stages), and `fresh`, the landscape's own start.
+    `of` lists parameters that other studies have stored (in a study with stages, the names of stages), and `fresh`, the landscape's default start.
     Weights are numbers, or formulas of `parameters`, which can be swept: `weights: ["1 - a", "a"], parameters: {a: [0, 0.5, 1]}`. Several steps
     `at` are a dimension.
     """
 
     kind: Literal["mix"] = "mix"
-    of: Annotated[tuple[Stored | Literal["fresh"], ...], Field(min_length=1)] = Field(description="what is added up")
-    weights: tuple[Real | str, ...] = Field(default=(1.0,), description="one for each: a number, or a formula of `parameters`")
+    of: Annotated[tuple[Stored | Literal["fresh"], ...], Field(min_length=1)] = Field(description="the parameters to add")
+    weights: tuple[Real | str, ...] = Field(
+        default=(1.0,), description="one for each entry of `of`: a number, or a formula of `parameters`"
+    )
     parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
     at: Structural[Index | None] = Field(
-        default=None, description="the step of all stored parameters that name none; by default their last"
+        default=None, description="the step of stored parameters that do not name one; default: their last"
     )
     past: Annotated[dict[str, Structural[Real]], StructuralValues()] = Field(
         default={}, description="where the stored runs were begun, if that is swept: the dimension's name -> its values"
@@ -148,8 +150,8 @@ class Mix(Init):
 
 
 class ByVariable(Init):
-    """A start for each variable by its name, written as a mapping: {W1: {kind: fan_in}, b1: {kind: point, at: 0}}. Variables that are not
-    named start as the landscape says. Each takes its own part of the random numbers that one start for all would take."""
+    """A separate start for each variable, written as a mapping: {W1: {kind: fan_in}, b1: {kind: point, at: 0}}. Variables that are not
+    listed have the landscape's default start. Each uses its own part of the random numbers that a common start would use."""
 
     kind: Literal["by_variable"] = "by_variable"
     of: dict[str, Init]

@@ -22,12 +22,12 @@ class NoNoise(Noise):
 class Gaussian(Noise):
     """g + scale * xi, xi standard normal, independent over components, steps and seeds.
 
-    `components` multiplies each component's scale: [1, 4] makes the second direction four times as noisy.
+    `components` multiplies the scale of each component: [1, 4] makes the second direction four times as noisy.
     """
 
     kind: Literal["gaussian"] = "gaussian"
     scale: Swept[NonNegative] = Field(default=1.0, description="standard deviation of a component")
-    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one a component")
+    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one per component")
 
 
 class StudentT(Noise):
@@ -36,31 +36,31 @@ class StudentT(Noise):
 
     kind: Literal["student_t"] = "student_t"
     scale: Swept[NonNegative] = Field(default=1.0, description="scale parameter of a component")
-    df: Swept[Positive] = Field(default=3.0, description="degrees of freedom: fewer, heavier tails")
-    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one a component")
+    df: Swept[Positive] = Field(default=3.0, description="degrees of freedom; fewer mean heavier tails")
+    components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one per component")
 
 
 Sampling = Literal["replacement", "reshuffle", "shuffle_once", "in_order"]
 
 
 class Minibatch(Noise):
-    """The gradient over `size` samples a step. For landscapes made of data.
+    """The gradient over `size` samples per step, for landscapes on data.
 
-    `sampling`: replacement, each drawn anew from all; reshuffle, all samples once an epoch, every epoch in a new random order (random
-    reshuffling); shuffle_once, in one random order for all epochs; in_order, in that of the data. Every seed has its own orders. Where `size`
-    does not divide the number of samples, those that are left at the end of an epoch are not seen in it. Source: arXiv:2006.05988.
+    `sampling`: replacement draws each sample anew from all; reshuffle uses all samples once per epoch, in a new random order for every epoch
+    (random reshuffling); shuffle_once uses one random order for all epochs; in_order uses the order of the data. Every seed has its own random
+    orders. If `size` does not divide the number of samples, the remaining ones are skipped in that epoch. Source: arXiv:2006.05988.
     """
 
     kind: Literal["minibatch"] = "minibatch"
-    size: Structural[Count] = Field(default=32, description="samples a step")
-    sampling: Structural[Sampling] = Field(default="replacement", description="how a step's samples are chosen")
+    size: Structural[Count] = Field(default=32, description="samples per step")
+    sampling: Structural[Sampling] = Field(default="replacement", description="how the samples of a step are chosen")
 
 
 class Online(Noise):
-    """The gradient over `size` samples drawn at each step from the landscape's own distribution, never to come again."""
+    """The gradient over `size` new samples per step, drawn from the landscape's own distribution."""
 
     kind: Literal["online"] = "online"
-    size: Structural[Count] = Field(default=1, description="samples a step")
+    size: Structural[Count] = Field(default=1, description="samples per step")
 
 
 SAMPLED = (Minibatch, Online)

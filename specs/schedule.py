@@ -46,7 +46,7 @@ class Schedule(Unit):
     """Base: a warm-up, then `after`."""
 
     warmup: Swept[NonNegative] = Field(
-        default=0.0, description="length of the linear warm-up: up to 1 a fraction of the run, above 1 steps"
+        default=0.0, description="length of the linear warm-up; up to 1: a fraction of the run, above 1: steps"
     )
 
     def factor(self, t: Any, steps: int, p: dict[str, Any]) -> Any:
@@ -82,7 +82,7 @@ class Constant(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from 1 to `floor` over all that follows the warm-up."""
+    """Half a cosine from 1 to `floor` over all steps after the warm-up."""
 
     kind: Literal["cosine"] = "cosine"
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
@@ -92,7 +92,7 @@ class Cosine(Schedule):
 
 
 class Linear(Schedule):
-    """A straight line from 1 to `floor` over all that follows the warm-up."""
+    """A straight line from 1 to `floor` over all steps after the warm-up."""
 
     kind: Literal["linear"] = "linear"
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
@@ -102,11 +102,11 @@ class Linear(Schedule):
 
 
 class Wsd(Schedule):
-    """Warm-up, stable, decay: c = 1 until the last `decay` steps, which fall to `floor` in the given shape."""
+    """Warm-up, stable, decay: c = 1 until the last `decay` steps, over which it decreases to `floor` in the given shape."""
 
     kind: Literal["wsd"] = "wsd"
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the run, above 1 steps")
-    shape: Structural[Shape] = Field(default="linear", description="of the decay")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay; up to 1: a fraction of the run, above 1: steps")
+    shape: Structural[Shape] = Field(default="linear", description="shape of the decay")
     floor: Swept[Probability] = Field(default=0.0, description="the smallest factor, lr_min / lr")
 
     def after(self, t, warm, steps, p):
@@ -117,12 +117,13 @@ class Wsd(Schedule):
 class HarmonicDecay(Schedule):
     """c = 1 until the last `decay` steps, then 1 / (2 + rate k) at the k-th of them, k = 0, 1, ...
 
-    With rate = lr k, k the curvature across a river, it is the fastest way to shed the hill loss of SGD that is stationary at a constant
-    rate; after K steps the hill loss is c^2 / (2 (2/lr + (K - 1) k)), c the gradient noise (derived). Source: arXiv:2410.05192 (the form).
+    With rate = lr k, where k is the curvature across a river, it reduces the hill loss of SGD fastest, starting from the stationary state at a
+    constant rate. After K steps the hill loss is c^2 / (2 (2/lr + (K - 1) k)), with c the gradient noise (derived). Source: arXiv:2410.05192 (the
+    form).
     """
 
     kind: Literal["harmonic_decay"] = "harmonic_decay"
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the run, above 1 steps")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay; up to 1: a fraction of the run, above 1: steps")
     rate: Swept[Positive] = Field(default=0.5, description="the best is lr k, k the curvature across the river")
 
     def after(self, t, warm, steps, p):
@@ -131,17 +132,17 @@ class HarmonicDecay(Schedule):
 
 
 class WsdS(Schedule):
-    """WSD-S: at each checkpoint decay, then resume the stable phase from the decayed iterate; one branch, no rewind.
+    """WSD-S: decay before each checkpoint, then resume the stable phase from the decayed iterate, in one branch without rewinding.
 
-    `checkpoints` are steps of the run at which a decay ends: with 50 among them update 49, counted from 0, has the smallest factor and
-    update 50 the full rate. The end of the run is one more; those that lie beyond it do not count. The first cycle begins with the run,
-    so its decay does not begin before the warm-up is over.
+    `checkpoints` are steps of the run at which a decay ends. With 50 among them, update 49 (counted from 0) has the smallest factor, and
+    update 50 the full rate. The end of the run is also a checkpoint; checkpoints beyond it are ignored. The first cycle begins with the run,
+    and its decay does not begin before the end of the warm-up.
     """
 
     kind: Literal["wsd_s"] = "wsd_s"
     checkpoints: tuple[Count, ...] = Field(description="increasing steps at which a decay ends")
-    decay: Swept[Positive] = Field(default=0.1, description="length of the decay: up to 1 a fraction of the cycle, above 1 steps")
-    shape: Structural[Shape] = Field(default="inverse", description="of the decay")
+    decay: Swept[Positive] = Field(default=0.1, description="length of the decay; up to 1: a fraction of the cycle, above 1: steps")
+    shape: Structural[Shape] = Field(default="inverse", description="shape of the decay")
     floor: Swept[Probability] = Field(default=0.1, description="the smallest factor, lr_min / lr")
 
     @model_validator(mode="after")
@@ -160,9 +161,9 @@ class WsdS(Schedule):
 
 
 class CyclicCosine(Schedule):
-    """The cosine on each interval between checkpoints, restarting at 1 from the end weights; `checkpoints` as in wsd_s.
+    """A cosine on each interval between checkpoints, which restarts at 1 and keeps the weights; `checkpoints` as in wsd_s.
 
-    The first interval begins when the warm-up ends, as does a later one that the warm-up reaches into.
+    The first interval begins at the end of the warm-up, and so does a later interval if the warm-up extends into it.
     """
 
     kind: Literal["cyclic_cosine"] = "cyclic_cosine"

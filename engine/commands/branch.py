@@ -15,15 +15,15 @@ def branch(
     at: Annotated[int, typer.Option(min=0, metavar="STEP", help="The step to continue from.")],
     settings: Settings = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="PLACE", help="The new store; by default NAME_atSTEP.zarr here.")
+        str | None, typer.Option("--out", "-o", metavar="PLACE", help="The new store; default: NAME_atSTEP.zarr in this folder.")
     ] = None,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; default: one per core.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted branch, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Continue from a stored step with changed settings, on the same noise, as --set sgd.schedule=cosine."""
+    """Continue runs from a stored step with changed settings and the same noise, e.g. --set sgd.schedule=cosine."""
     from ..api import run_to_store
     from ..runner.branch import branched
     from ..runner.options import RunOptions

@@ -8,9 +8,9 @@ from ._say import say
 
 
 def cache(
-    action: Annotated[str, typer.Argument(metavar="[clear]", help="clear empties the cache; without it, it is shown.")] = "",
+    action: Annotated[str, typer.Argument(metavar="[clear]", help="clear empties the cache; by default, the cache is shown.")] = "",
 ) -> None:
-    """Show or clear the compiled kernels kept on disk."""
+    """Show or clear the compiled kernels on disk."""
     from ...specs.errors import SpecError
     from ..executors.codegen import disk_cache as kernels
     from ..text.sizes import bytes_for_people

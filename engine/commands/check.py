@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
 
 def check(
-    spec: Annotated[str, typer.Argument(metavar="SPEC|STORE", help="A study, bundled or a path; or a store, all of which is then read.")],
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC|STORE", help="A study (a path or a bundled name), or a store, which is then read completely.")
+    ],
     settings: Settings = None,
     outside: Outside = False,
     device: Annotated[str, typer.Option(help="Plan for auto, cpu or cuda.")] = "auto",
-    repair: Annotated[bool, typer.Option("--repair", help="Of a store: have `run --resume` compute damaged shards again.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="For a store: mark damaged shards, so that `run --resume` computes them again.")
+    ] = False,
 ) -> None:
-    """Validate a study and print its plan (nothing runs, nothing is written); or verify that a store is whole."""
+    """Validate a study and print its plan without running it, or verify that a store is complete and undamaged."""
     from ..store.lock import is_store
 
     if is_store(spec):

@@ -23,10 +23,10 @@ VERBATIM = ("eprint", "doi", "url")
 
 
 def cite(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=studies, help="A study, bundled or a path.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", autocompletion=studies, help="A study: a path or a bundled name.")],
     settings: Settings = None,
 ) -> None:
-    """Print BibTeX for a study: the paper that it follows, and those of its landscape, optimizers, functions and probes."""
+    """Print BibTeX for the sources of a study: its paper, and those of its landscape, optimizers, functions and probes."""
     from ...specs.load import load
     from ...specs.stages import Stages
 

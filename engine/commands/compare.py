@@ -17,26 +17,26 @@ PICTURES = ("png", "svg", "pdf")
 def compare(
     stores: Annotated[
         list[str],
-        typer.Argument(metavar="STORE...", help="One or more stores; a study is run first, into NAME.zarr here, or finished there."),
+        typer.Argument(metavar="STORE...", help="One or more stores, or studies, which are first run or finished in NAME.zarr."),
     ],
     settings: Settings = None,
-    view: Annotated[
-        str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, performance, data, ...: thalweg list views.")
-    ] = "",
+    view: Annotated[str, typer.Option("--view", "-v", help="final (the default), targets, ecdf, ...; thalweg list views shows all.")] = "",
     target: Annotated[list[float] | None, typer.Option(metavar="LOSS", help="A loss to reach, for the view targets; repeatable.")] = None,
     field: Annotated[
-        str, typer.Option(metavar="NAME", help="A swept hyperparameter, for the views sensitivity and fit; lr if not given.")
+        str, typer.Option(metavar="NAME", help="A swept hyperparameter, for the views sensitivity and fit; default: lr.")
     ] = "",
-    value: Annotated[str, typer.Option(metavar="NAME", help="Compare by another recorded variable than the loss.")] = "loss",
-    best: Annotated[str, typer.Option(metavar="min|max", help="Which is better; max for names that end in accuracy, else min.")] = "",
-    by: Annotated[str, typer.Option(metavar="NAME", help="Choose hyperparameters by this variable; by default --value.")] = "",
+    value: Annotated[str, typer.Option(metavar="NAME", help="The recorded variable to compare.")] = "loss",
+    best: Annotated[
+        str, typer.Option(metavar="min|max", help="The better direction; default: max for names that end in accuracy, else min.")
+    ] = "",
+    by: Annotated[str, typer.Option(metavar="NAME", help="Choose hyperparameters by this variable; default: that of --value.")] = "",
     format: Annotated[str, typer.Option("--format", "-f", help="table, csv, latex or json.")] = "table",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write there, not to the terminal; .png, .svg, .pdf: a picture of it."),
+        typer.Option("--out", "-o", metavar="FILE", help="Write to a file, not to the terminal; .png, .svg or .pdf for a picture."),
     ] = None,
 ) -> None:
-    """Compare the optimizers of one or more stores, each at hyperparameters chosen on other seeds than those that report."""
+    """Compare the optimizers of one or more stores at their best hyperparameters, chosen on half of the seeds and reported on the rest."""
     from ...specs.errors import SpecError, suggest
     from ..api import open_run
     from ..comparison import compare as compare_runs

@@ -12,9 +12,9 @@ def differ(
     store: Annotated[str, typer.Argument(metavar="STORE")],
     first: Annotated[str, typer.Argument(metavar="GROUP")],
     second: Annotated[str, typer.Argument(metavar="GROUP")],
-    rtol: Annotated[float, typer.Option(help="What counts as a difference, relative to a variable's largest value.")] = 1e-6,
+    rtol: Annotated[float, typer.Option(help="The smallest difference that counts, relative to the variable's largest value.")] = 1e-6,
 ) -> None:
-    """Find the first step at which two groups of a store differ: two optimizers, or two conventions of one."""
+    """Find the first step at which two groups of a store differ, such as two optimizers or two conventions of one optimizer."""
     from ..api import open_run
     from ..comparison.first_difference import differ as differ_runs
 

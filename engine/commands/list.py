@@ -12,12 +12,12 @@ def list(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="landscapes, optimizers, diagnostics, probes, functions, studies, schedules, views or pictures; all if left out.",
+            help="landscapes, optimizers, diagnostics, probes, functions, studies, schedules, views or pictures; default: all.",
         ),
     ] = "",
-    paper: Annotated[str, typer.Option(metavar="ARXIV", help="Only studies of this paper, as 2410.05192 or part of its `source`.")] = "",
+    paper: Annotated[str, typer.Option(metavar="ARXIV", help="Only studies of this paper: 2410.05192, or part of the `source`.")] = "",
 ) -> None:
-    """List landscapes, optimizers, studies and all else that a study can name."""
+    """List landscapes, optimizers, studies and everything else that a study can name."""
     from ...specs.errors import SpecError, suggest
     from ..text.tables import Column, Table, console
 

@@ -9,12 +9,14 @@ from ._terminal import interrupted
 
 
 def merge(
-    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Stores of one study: other seeds, sweep values or optimizers.")],
+    stores: Annotated[
+        list[str], typer.Argument(metavar="STORE...", help="Stores of one study with different seeds, swept values or optimizers.")
+    ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="PLACE", help="The new store.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; default: one per core.")] = None,
 ) -> None:
-    """Join stores of one study; runs that none of them has are computed."""
+    """Join stores of one study, and compute the runs that none of them has."""
     from ..runner.merge import merge as join
 
     try:

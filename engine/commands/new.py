@@ -11,11 +11,11 @@ from ._say import command, say
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name, and NAME.yaml the file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the study; the file is NAME.yaml.")],
     like: Annotated[str | None, typer.Option(metavar="STUDY", autocompletion=bundled, help="Begin with a copy of a bundled study.")] = None,
     network: Annotated[bool, typer.Option("--network", help="Begin with a network on data: a formula over named tensors.")] = False,
 ) -> None:
-    """Write a commented starter study, to be changed."""
+    """Write a commented starter study for you to change."""
     from ...specs.errors import SpecError, StoreError
     from ...specs.load import parse_study
     from ..text.whole_file import write_whole

@@ -16,17 +16,19 @@ def plot(
         list[str],
         typer.Argument(
             metavar="STORE... [KIND]",
-            help=f"One or more stores, and the kind: {KINDS}; by default overview; stages for a store of stages, problems for several landscapes "
+            help=f"One or more stores, and the kind: {KINDS}; default: overview, stages for a store of stages, problems for several landscapes "
             "or stores.",
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg, .pdf; .gif or .mp4 move. By default STORE.png.")
+        Path | None, typer.Option("--out", "-o", metavar="PATH", help=".png, .svg, .pdf; animated: .gif, .mp4. Default: STORE.png.")
     ] = None,
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
     value: Annotated[
         str | None,
-        typer.Option(metavar="EXPRESSION", help="What is drawn, as in claims; final_loss, converged, diverged; default: the loss."),
+        typer.Option(
+            metavar="EXPRESSION", help="What to draw: an expression as in claims, final_loss, converged or diverged; default: the loss."
+        ),
     ] = None,
     x: Annotated[
         str | None, typer.Option("--x", metavar="FIELD", help="The swept field along the x axis, or an expression of one.")
@@ -35,18 +37,18 @@ def plot(
     line: Annotated[
         str | None,
         typer.Option(
-            metavar="EXPRESSION", help="A theory line in a phase diagram, e.g. 'lr*sharpness == 2'; an expression alone is 0 there."
+            metavar="EXPRESSION", help="A theoretical line in a phase diagram: 'lr*sharpness == 2', or an expression that is 0 on it."
         ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="Draw N single runs an optimizer.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Draw N single runs per optimizer.")] = None,
     target: Annotated[float | None, typer.Option(metavar="LOSS", help="The loss that counts as converged.")] = None,
-    group: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Draw this optimizer; repeatable; default: all.")] = None,
-    cmap: Annotated[str | None, typer.Option(metavar="NAME", help="A colour map of Matplotlib's, for maps and grounds.")] = None,
-    fps: Annotated[float | None, typer.Option(metavar="N", help="Frames a second of an animation; by default 15.")] = None,
-    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width of an animation; by default 640, of an .mp4 1280.")] = None,
-    at: Annotated[list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Hold a swept field at one value; repeatable.")] = None,
+    group: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="Draw only this optimizer; repeatable.")] = None,
+    cmap: Annotated[str | None, typer.Option(metavar="NAME", help="A colour map of Matplotlib, for maps and contours.")] = None,
+    fps: Annotated[float | None, typer.Option(metavar="N", help="Frames per second of an animation; default: 15.")] = None,
+    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width of an animation; default: 640, for .mp4 1280.")] = None,
+    at: Annotated[list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Fix a swept field at one value; repeatable.")] = None,
 ) -> None:
-    """Draw a store: trajectories, loss curves with bands, phase diagrams, sweeps, profiles, spectra, films."""
+    """Draw a store: trajectories, loss curves with bands, phase diagrams, sweeps, profiles, spectra, animations."""
     from ..plot import default_suffix
     from ..plot import plot as draw
 

@@ -10,15 +10,17 @@ from ._terminal import interrupted
 
 
 def probe(
-    store: Annotated[str, typer.Argument(metavar="STORE", help="A complete store with params, or states: record: {state: [STEPS]}.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A complete store with params or states (record: {state: [STEPS]}).")],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="The kind of probe (thalweg list probes).")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A field, e.g. at=all; repeatable.")] = None,
-    name: Annotated[str | None, typer.Option(help="Its name in the store; by default the kind.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Pieces computed at a time; by default one a core.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the probe, e.g. at=all; repeatable.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The name of the probe in the store; default: the kind.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Pieces computed at a time; default: one per core.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a probe of this name.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at the landscape where the runs of a store went, and store what is seen beside them."""
+    """Analyse the landscape at the stored parameters of finished runs, and store the results beside the runs."""
     from ...specs.errors import SpecError
     from ...specs.plain import read_text
     from ..runner.added_probe import add_probe

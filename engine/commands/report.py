@@ -12,10 +12,10 @@ def report(
     stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="One or more stores.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="An .html file; by default STORE.html; of several stores comparison.html."),
+        typer.Option("--out", "-o", metavar="FILE", help="An .html file; default: STORE.html, for several stores comparison.html."),
     ] = None,
 ) -> None:
-    """Write a store as one HTML page with interactive figures, which needs no network. Needs the extra `report`."""
+    """Write a store as one HTML page with interactive figures that works offline. Needs the extra `report`."""
     from ..report import report as write
     from ..text.sizes import bytes_for_people
 

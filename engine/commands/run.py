@@ -14,20 +14,24 @@ def run(
     spec: Spec,
     settings: Settings = None,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", metavar="PLACE", help="A path or URL (s3://...); by default NAME.zarr here.")
+        str | None, typer.Option("--out", "-o", metavar="PLACE", help="A path or URL (s3://...); default: NAME.zarr in this folder.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; by default one a core.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Local processes that share the shards (Dask).")] = None,
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster that does, tcp://host:8786.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards simulated at a time; default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes to run the shards (Dask).")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask cluster to run the shards, e.g. tcp://host:8786.")
+    ] = None,
     outside: Outside = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish an interrupted store, or start it.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing store.")] = False,
-    stage: Annotated[str | None, typer.Option(metavar="NAME", help="Of a study of stages: this one and those it needs.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For a study with stages: run only this stage and those it needs.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run a study and store its trajectories; `run STORE --resume` finishes a store by the study it holds."""
+    """Run a study and store its trajectories; `run STORE --resume` finishes an interrupted store."""
     from ...specs.errors import SpecError
     from ...specs.load import load
     from ...specs.stages import Stages

@@ -26,11 +26,11 @@ def show(
         typer.Argument(
             metavar="NAME",
             autocompletion=known,
-            help="A kind of landscape, optimizer, schedule, start, noise, ..., a function of formulas or of claims.",
+            help="A kind of landscape, optimizer, schedule, start, noise, ..., or a function of formulas or claims.",
         ),
     ],
 ) -> None:
-    """Show what a kind is: formula, fields with bounds and defaults, source, an example and the studies that use it."""
+    """Describe a kind: formula, fields with bounds and defaults, source, an example, and the studies that use it."""
     from ...specs.errors import SpecError, suggest
 
     found = list(everything_called(name))

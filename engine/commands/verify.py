@@ -22,25 +22,23 @@ def verify(
         typer.Argument(
             metavar="SPEC...",
             autocompletion=studies_and_systems,
-            help="Studies (paths or bundled names), systems (folders of bundled ones), `all`, or stores.",
+            help="Studies (paths or bundled names), systems (folders of bundled studies), `all`, or stores.",
         ),
     ],
     settings: Settings = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Each study's own smaller version; 'undecided' is then no failure.")] = False,
-    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs there, as NAME.zarr.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Run the small version of each study; 'undecided' is then no failure.")] = False,
+    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Keep the runs in this folder, as NAME.zarr.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stores in --out.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, start those that are missing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted stores in --out, and create missing ones.")] = False,
     executor: Annotated[str, typer.Option(help="auto, fused or array.")] = "auto",
-    allow_none: Annotated[bool, typer.Option("--allow-none", help="A study without claims is no error.")] = False,
+    allow_none: Annotated[bool, typer.Option("--allow-none", help="Do not treat a study without claims as an error.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the results to a file, too: JSON if it ends in .json, JUnit's XML if in .xml, else Markdown."
-        ),
+        typer.Option(metavar="FILE", help="Also write the results to a file: .json for JSON, .xml for JUnit XML, otherwise Markdown."),
     ] = None,
-    format: Annotated[str, typer.Option("--format", "-f", help="What is printed: table, markdown, json or junit.")] = "table",
+    format: Annotated[str, typer.Option("--format", "-f", help="The format to print: table, markdown, json or junit.")] = "table",
 ) -> None:
-    """Run studies and check their claims; exits with 1 unless all pass, with 2 where a study has none."""
+    """Run studies and check their claims; the exit code is 0 if all pass, 2 if a study has none, else 1."""
     import time
 
     from ...specs.errors import SpecError, StoreError, suggest

@@ -10,12 +10,12 @@ from ._say import command, say
 
 
 def widen(
-    store: Annotated[str, typer.Argument(metavar="STORE", help="A store whose best values may lie at the edge of their sweep.")],
-    more: Annotated[int, typer.Option("--more", min=1, max=20, help="How many values to go on by.")] = 3,
+    store: Annotated[str, typer.Argument(metavar="STORE", help="A store whose best values may be at the edge of their sweep.")],
+    more: Annotated[int, typer.Option("--more", min=1, max=20, help="How many values to add.")] = 3,
 ) -> None:
-    """Say how to go on where a best hyperparameter is the smallest or largest of its sweep; nothing runs.
+    """Propose how to extend a sweep whose best value is its smallest or largest, without running it.
 
-    A sweep goes on by the ratio of its last two values (by their difference where they are not positive), in the direction of the best.
+    The sweep is extended in the direction of the best value, with the ratio of its last two values (or their difference if they are not positive).
     """
     from ...specs.errors import SpecError
     from ...specs.load import gallery

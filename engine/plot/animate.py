@@ -1,8 +1,8 @@
 """Trajectories on the landscape, animated, with the loss beside them: .gif by Pillow, .mp4 by ffmpeg.
 
-What is drawn is what `landscape` and `loss` draw, all optimizers at once. Paths fade behind their ends. Of many seeds (--seeds) each is a dot, a cloud
-that moves, and only the first ones have paths. --fps and --size are frames a second and the width in pixels. An .mp4 needs ffmpeg on the path, or the package imageio-ffmpeg, which
-carries one: pip install 'thalweg[video]'.
+The picture shows what `landscape` and `loss` draw, with all optimizers at once. Trajectories fade behind their current points. With many seeds
+(--seeds), each seed is a moving dot, and only the first ones have trajectories. --fps and --size are the frames per second and the width in pixels.
+An .mp4 needs ffmpeg on the PATH, or the package imageio-ffmpeg, which contains it: pip install 'thalweg[video]'.
 """
 
 import shutil

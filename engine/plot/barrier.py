@@ -1,7 +1,7 @@
-"""Paths between runs: the loss along them, and the barrier over the steps, or over the steps at which runs were forked.
+"""Paths between runs: the loss along them, and the barrier against the step, or against the step at which runs were forked.
 
-What probes of kind path stored: lines are medians over the pairs (and seeds) with the band from 25 to 75 %, thin lines mean barriers. `value` names
-the probes that are drawn, with commas; of several each has a line style of its own. Every optimizer is at the best point of its sweep.
+The data come from probes of kind path. Lines are medians over the pairs (and seeds) with the band from 25 to 75 %; thin lines are mean barriers.
+`value` names the probes to draw, separated by commas; each has its own line style. Every optimizer is at the best point of its sweep.
 """
 
 from dataclasses import dataclass

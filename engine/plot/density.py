@@ -1,7 +1,7 @@
-"""Spectral densities: what a `spectrum` probe has stored, a column an optimizer and a row a step, on a logarithmic scale.
+"""Spectral densities that a `spectrum` probe has stored, with one column per optimizer and one row per step, on a logarithmic scale.
 
 Each eigenvalue, or Lanczos node with its weight, is broadened by a Gaussian, and the density is the mean over the seeds (Ghorbani, Krishnan & Xiao
-2019, arXiv:1901.10159). Triangles mark the eigenvalues that stand apart. `value` names the probe, by default the first of this kind.
+2019, arXiv:1901.10159). Triangles mark the eigenvalues that stand apart. `value` names the probe; the default is the first of this kind.
 """
 
 from typing import Any

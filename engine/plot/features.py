@@ -1,7 +1,7 @@
-"""Measures of features, kernels and intervals over the steps, as probes stored them: median and the band from 25 to 75 %.
+"""Measures of features, kernels and intervals that probes have stored, against the step: the median and the band from 25 to 75 %.
 
-A panel for every measure, each optimizer at its best point. `value` names those wanted, with commas: a probe, `kernel`, or one of its arrays,
-`kernel.change`; arrays of other probes, too, that are one number a point.
+There is a panel for every measure, with each optimizer at its best point. `value` chooses measures, separated by commas: a probe (`kernel`) or one
+of its arrays (`kernel.change`). It can also name arrays of other probes that have one number per point.
 """
 
 from textwrap import fill

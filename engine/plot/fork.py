@@ -1,6 +1,6 @@
-"""A branch and the study it left: curves over the steps, the other study's going on thin and dashed beside the branch's.
+"""A branch and the study it branched from: curves against the step, with those of the original study thin and dashed beside the branch.
 
-`thalweg branch` makes such stores. Every optimizer is at the best point of the branch's sweep, and the other study at the same point.
+`thalweg branch` makes such stores. Every optimizer is at the best point of the branch's sweep; the original study is at the same point.
 """
 
 from typing import Any

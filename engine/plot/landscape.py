@@ -1,8 +1,8 @@
 """Trajectories of the first seeds on contours of the noiseless loss, with known minima and the river, where there is one.
 
-The contours are spaced by the logarithm of the height above the lowest point in sight. Every optimizer is at its best point; a study that
-sweeps its landscape, noise or start has a panel for each of their values. A landscape of more than two components, such as a network, is drawn on a plane:
-along the two principal directions of the trajectories, through the end of the best one. The trajectories are projected onto it.
+The contours are spaced by the logarithm of the height above the lowest visible point. Every optimizer is at its best point; a study that sweeps
+its landscape, noise or start has a panel for each of their values. A landscape of more than two components, such as a network, is drawn on a
+plane along the two principal directions of the trajectories, through the end of the best one. The trajectories are projected onto it.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Curves over the steps: the loss, or any recorded value, as the median over the seeds with the band from 25 to 75 %.
+"""Curves against the step: the loss, or any recorded value, as the median over the seeds with the band from 25 to 75 %.
 
 Every optimizer is at the best point of its sweep; a study that sweeps its landscape, noise or start has a panel for each of their values.
 """

@@ -1,7 +1,7 @@
-"""A map over two swept fields, phase diagram and heat map in one: by default the median final loss, with the best point marked.
+"""A phase diagram or heat map over two swept fields: by default the median final loss, with the best point marked.
 
-A value may be a fraction of runs (diverged, converged) or any expression over the results; `line` draws where theory has the boundary. A
-panel for each optimizer that sweeps both fields, and each value of the landscape, the noise and the start that lies on neither axis. Other
+A value can be a fraction of runs (diverged, converged) or any expression over the results; `line` draws a theoretical boundary. There is a
+panel for each optimizer that sweeps both fields, and for each value of the landscape, the noise and the start that is on neither axis. Other
 hyperparameters are at each panel's best point.
 """
 

@@ -1,7 +1,7 @@
-"""The loss on a plane through stored points, with the trajectory on it, as the probe `plane` stored them.
+"""The loss on a plane through stored points with the trajectory on it, as stored by the probe `plane`.
 
-A panel for every optimizer at its best point, at the last step looked at, of one optimizer a panel a step; the first seed of each. `value` names the
-probe where there are several planes.
+There is a panel for every optimizer at its best point, at the last probed step; with a single optimizer, one panel per step. The seed is the first.
+`value` names the probe if there are several planes.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """A panel for each problem of one or several stores: the loss of every optimizer, or any recorded value, as in the kind loss.
 
-The default of several stores, and of a store of several landscapes. On each problem an optimizer is at the best point of its own sweep.
+The default for several stores, and for a store of several landscapes. On each problem an optimizer is at the best point of its own sweep.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Performance profiles: on which fraction of the instances an optimizer is within a factor of the best one (left), or done at all (right).
+"""Performance profiles: the fraction of instances on which an optimizer is within a factor of the best one (left), and that it solves at all (right).
 
-They are those of `thalweg compare --view performance` at the accuracy 0.001. An instance is one seed of one problem, of the seeds that
-report, and every optimizer is at its best point for the problem. The cost is the number of steps to come down to f_L + 0.001 (f_0 - f_L),
-f_0 the loss at the start and f_L the lowest that any optimizer reached on the instance, or to --target; with `--value final_loss` it is the
+The numbers are those of `thalweg compare --view performance` at the accuracy 0.001. An instance is one reported seed of one problem,
+and every optimizer is at its best point for the problem. The cost is the number of steps to reach f_L + 0.001 (f_0 - f_L), or --target, with
+f_0 the loss at the start and f_L the lowest loss of any optimizer on the instance. With `--value final_loss` the cost is the
 final loss, and there is one panel. Sources: Dolan and More 2002, doi:10.1007/s101070100263 (profiles); More and Wild 2009,
 doi:10.1137/080724083 (the target, and data profiles: the right panel).
 """

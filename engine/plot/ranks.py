@@ -1,5 +1,5 @@
-"""A critical-difference diagram: the average rank of each optimizer on an axis, 1 the best; bars join optimizers that Nemenyi's test cannot tell
-apart.
+"""A critical-difference diagram: the average rank of each optimizer on an axis, where 1 is best; bars join optimizers that Nemenyi's test cannot
+distinguish.
 
 The numbers are those of `thalweg compare --view ranks`. Source: Demsar 2006, JMLR 7:1, section 3.2.2.
 """

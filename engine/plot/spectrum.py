@@ -1,7 +1,7 @@
-"""Spectra and curvature: recorded singular values and diagnostics over the steps, and the Hessian's eigenvalues at the end points.
+"""Spectra and curvature: recorded singular values and diagnostics against the step, and the Hessian's eigenvalues at the end points.
 
-A panel for every diagnostic that is stored (record.variables: singular_values, update_singular_values, hessian_top, kernel_min, ...) and,
-where the landscape is a formula, one for the exact Hessian at the last stored iterates. `value` names those wanted, with commas.
+There is a panel for every stored diagnostic (record.variables: singular_values, update_singular_values, hessian_top, kernel_min, ...) and,
+if the landscape is a formula, one for the exact Hessian at the last stored iterates. `value` chooses some of them, separated by commas.
 """
 
 from typing import Any

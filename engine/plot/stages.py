@@ -1,7 +1,7 @@
-"""The stages of a study as a tree: curves over the steps on one axis, forks leaving the trunk at their steps, a colour a stage.
+"""The stages of a study as a tree: curves on one step axis, with forks leaving the trunk at their steps and one colour per stage.
 
-The default of stores of stages. Lines are medians over the seeds, with the band from 25 to 75 % where a stage has few of them; hyperparameters are
-those at which the trunk is best. A stage that begins anew with the parameters of another is drawn from where it took them.
+The default for stores of stages. Lines are medians over the seeds, with the band from 25 to 75 % if a stage has few lines. The hyperparameters are
+those at which the trunk is best. A stage that takes over only the parameters of another is drawn from the step at which it took them.
 """
 
 from collections.abc import Mapping

@@ -57,20 +57,21 @@ class Compared(Probe):
     A subclass gives `own_arrays` and `compare`."""
 
     between: str = Field(
-        default="seed", description="what is compared: seed, step, group, or another dimension of the runs, such as noise_seed or a sweep"
+        default="seed",
+        description="the dimension to compare along: seed, step, group, or another dimension of the runs, such as noise_seed or a sweep",
     )
     pairs: Literal["all", "consecutive", "first"] = Field(
-        default="all", description="all pairs, each with the next, or the first with every other"
+        default="all", description="which pairs: all, each run with the next, or the first with every other"
     )
     align: Literal["none", "permutation"] = Field(
-        default="none", description="permutation: the second's hidden units are put in the order that fits the first's best"
+        default="none", description="permutation: permute the hidden units of the second run to match those of the first"
     )
     matching: Literal["weights", "activations"] = Field(default="weights", description="what the hidden units are matched by")
-    hidden: tuple[str, ...] = Field(default=(), description="names of the sizes of hidden units; by default all that there are")
+    hidden: tuple[str, ...] = Field(default=(), description="names of the sizes of hidden units; default: all")
     activations: tuple[str, ...] = Field(
-        default=(), description="definitions whose last axes are hidden units, one of each, to match by activations"
+        default=(), description="definitions whose last axis is a layer of hidden units, one for each layer, to match by activations"
     )
-    turns: Count = Field(default=100, description="most passes over the layers when matching by weights")
+    turns: Count = Field(default=100, description="maximum number of passes over the layers when matching by weights")
 
     # who is compared
 

@@ -21,7 +21,7 @@ MOST = 2000
 
 
 class Features(Probe):
-    """Measures of named features F, a row for every sample and a column for every feature: rank, spectral decay, neural collapse, linear probe.
+    """Measures of named features F (a row per sample, a column per feature): rank, spectral decay, neural collapse, linear probe.
 
     - `effective_rank`: `rankme` = exp(-sum p log p) with p_k = s_k / sum s, s the singular values of F (Garrido et al. 2023, arXiv:2210.02885, without its
       1e-7), and `effective_rank`, the same of the eigenvalues of the covariance of F (Roy & Vetterli 2007).
@@ -36,13 +36,15 @@ class Features(Probe):
     """
 
     kind: Literal["features"] = "features"
-    features: str = Field(description="the features: a definition, `hidden(X)`, or another part of the formula with a row for every sample")
+    features: str = Field(
+        description="the features: a definition such as `hidden(X)`, or another part of the formula with a row for every sample"
+    )
     measure: tuple[Measure, ...] = Field(default=("effective_rank",), description="what is measured: " + ", ".join(MEASURES), min_length=1)
     labels: str = Field(default="y", description="the labels, a part of the formula, for collapse and linear_probe")
-    head: str | None = Field(default=None, description="the last layer's weights, (features, classes) or turned, for nc3")
-    fit: tuple[Count, Count] | None = Field(default=None, description="first and last rank of the power law, from 1; by default all")
+    head: str | None = Field(default=None, description="the weights of the last layer, (features, classes) or transposed, for nc3")
+    fit: tuple[Count, Count] | None = Field(default=None, description="first and last rank of the power law, counted from 1; default: all")
     ridge: NonNegative = Field(default=1.0, description="the penalty of the linear probe")
-    on: Literal["train", "test"] = Field(default="train", description="the samples, but for linear_probe")
+    on: Literal["train", "test"] = Field(default="train", description="the samples, except for linear_probe")
 
     @field_validator("measure", mode="before")
     @classmethod

@@ -15,23 +15,27 @@ MOST = 10_001
 
 
 class Interval(Probe):
-    """Loss at x + s d, stored parameters x pushed by s along a unit vector d: the gradient, the last update, random vectors, the top eigenvector.
+    """Loss at x + s d for stored parameters x and a unit vector d: the gradient, the last update, random vectors, or the top eigenvector.
 
-    `reach` is a radius, which has `points` pushes from -reach to reach, or a list of pushes. `update` is the way from the stored step before; `random`
-    vectors, `draws` of them, are every seed's own and the same at all its steps; `top` is the eigenvector of the largest eigenvalue of the Hessian, exact up to
-    200 components, else from `nodes` steps of Lanczos' method. Stored are `loss`; `sharpness` = max over s of loss(s) - loss(0); `worst`, the push there (0 if
-    no push is worse), and along the gradient `ascent` = f(x + r g/|g|) - f(x) with r the largest push, the one step of ascent of SAM, which is its
-    estimate of the worst loss within the radius r. Where the gradient or the update is 0 there is no direction, and NaN is stored.
-    Source: Foret, Kleiner, Mobahi & Neyshabur 2021, arXiv:2010.01412.
+    `reach` is a radius, with `points` values of s (the coordinate `push`) from -reach to reach, or a list of values. `update` is the displacement
+    from the previous stored step. `random` draws `draws` vectors per seed, the same at all steps. `top` is the eigenvector of the largest
+    eigenvalue of the Hessian, exact up to 200 components, else from `nodes` steps of Lanczos' method. The probe stores `loss`; `sharpness` = max
+    over s of loss(s) - loss(0); `worst`, the s at which it occurs (0 if no s has a larger loss); and along the gradient `ascent` = f(x + r g/|g|)
+    - f(x), with r the largest s: SAM's single ascent step, its estimate of the worst loss within the radius r. If the gradient or the update is 0
+    there is no direction, and NaN is stored. Source: Foret, Kleiner, Mobahi & Neyshabur 2021, arXiv:2010.01412.
     """
 
     kind: Literal["interval"] = "interval"
-    along: Literal["gradient", "update", "random", "top"] = Field(default="gradient", description="what parameters are pushed along")
-    reach: Positive | tuple[Real, ...] = Field(default=0.05, description="the farthest push, or a list of pushes")
-    points: Count = Field(default=11, description="pushes from -reach to reach, of a reach that is a number", le=MOST)
-    draws: Count | None = Field(default=None, description="random vectors; by default 1")
+    along: Literal["gradient", "update", "random", "top"] = Field(
+        default="gradient", description="the direction in which parameters are moved"
+    )
+    reach: Positive | tuple[Real, ...] = Field(default=0.05, description="the largest displacement, or a list of displacements")
+    points: Count = Field(default=11, description="number of displacements from -reach to reach, if reach is a number", le=MOST)
+    draws: Count | None = Field(default=None, description="number of random vectors; default: 1")
     nodes: Count = Field(default=60, description="steps of Lanczos' method")
-    on: Literal["train", "test"] = Field(default="train", description="the samples that the loss is of; directions are those of training")
+    on: Literal["train", "test"] = Field(
+        default="train", description="the samples for the loss; directions are always computed on the training set"
+    )
 
     takes_particles: ClassVar[bool] = False
 

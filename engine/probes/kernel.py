@@ -34,15 +34,13 @@ class Kernel(Probe):
     features: str | None = Field(
         default=None, description="the outputs or features: a definition, `net(X)`, or another part of the formula"
     )
-    outputs: Literal["mean", "full"] = Field(default="mean", description="of several outputs the mean kernel, or that of all pairs")
-    labels: str | None = Field(
-        default=None, description="what the kernel is aligned with, a part of the formula; by default y, if there is one"
-    )
+    outputs: Literal["mean", "full"] = Field(default="mean", description="for several outputs: the mean kernel, or that of all pairs")
+    labels: str | None = Field(default=None, description="the labels for the alignment, a part of the formula; default: y, if there is one")
     since: Index | Literal["first"] = Field(
         default="first", description="the stored step that changes count from; first is every run's own"
     )
     on: Literal["train", "test"] = Field(default="train", description="the samples")
-    matrix: bool = Field(default=False, description="whether the kernel is stored, too")
+    matrix: bool = Field(default=False, description="also store the kernel")
 
     # what it stores
 

@@ -12,7 +12,7 @@ from .base import Array, Scene, View
 
 
 class Pairs(Compared):
-    """How alike pairs of runs are: distance and cosine of their parameters, linear CKA of features, disagreement of predictions.
+    """Similarity of pairs of runs: distance and cosine of their parameters, linear CKA of features, disagreement of predictions.
 
     `distance` is |a - b|, `cosine` a.b/(|a| |b|) of the parameters, with `align: permutation` after the second's hidden units are put in the first's
     order; `moved` is then the share of units that this moves. `cka` of the features X and Y (samples, features), their columns' means subtracted:
@@ -22,10 +22,10 @@ class Pairs(Compared):
     """
 
     kind: Literal["pairs"] = "pairs"
-    features: tuple[str, ...] = Field(
-        default=(), description="definitions whose CKA is taken: the first axis is samples, the others are features"
+    features: tuple[str, ...] = Field(default=(), description="definitions for the CKA: the first axis is samples, the others are features")
+    predictions: str = Field(
+        default="", description="the definition of the scores (samples, classes), or of the predicted classes, for the disagreement"
     )
-    predictions: str = Field(default="", description="the definition of the scores (samples, classes), or of the classes, that disagree")
 
     def own_arrays(self, scene: Scene) -> dict[str, Array]:
         made = {"distance": Array(text="distance of the parameters"), "cosine": Array(text="cosine of the parameters")}

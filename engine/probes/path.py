@@ -50,13 +50,17 @@ class Path(Compared):
 
     kind: Literal["path"] = "path"
     curve: Literal["segment", "polygon", "bezier"] = Field(default="segment", description="the kind of path")
-    points: Count = Field(default=21, ge=3, le=10_001, description="points at even distances in alpha, with both ends")
-    through: tuple[Index, ...] = Field(default=(), description="the stored steps that a polygon goes through")
-    curve_steps: Count = Field(default=300, description="steps that train the middle of a Bezier curve")
+    points: Count = Field(default=21, ge=3, le=10_001, description="number of points, evenly spaced in alpha, including both ends")
+    through: tuple[Index, ...] = Field(default=(), description="the stored steps through which a polygon goes")
+    curve_steps: Count = Field(default=300, description="steps of Adam to train the middle of a Bezier curve")
     curve_lr: Positive = Field(default=0.03, description="their learning rate")
-    observables: tuple[str, ...] = Field(default=(), description="observables that are stored along the path, too")
-    ancestor: Index | None = Field(default=None, description="a stored step; the angle between both ways since then is stored")
-    curvature: Index = Field(default=0, description="nodes between neighbouring points for the barrier from curvature; 0 for none")
+    observables: tuple[str, ...] = Field(default=(), description="observables that are also stored along the path")
+    ancestor: Index | None = Field(
+        default=None, description="a stored step; stores the angle between the displacements of both runs since then"
+    )
+    curvature: Index = Field(
+        default=0, description="quadrature nodes between neighbouring points for the barrier from curvature; 0: do not compute it"
+    )
 
     text: ClassVar[str] = "loss along paths"
 

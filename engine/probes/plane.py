@@ -34,12 +34,12 @@ class Plane(Probe):
     axes: Literal["random", "hessian", "pca", "adam"] | tuple[Index | Literal["last"], ...] = Field(
         default="random", description="random, hessian, pca, adam, or two stored steps of the run that the plane passes through"
     )
-    normalize: _directions.Normalize = Field(default="none", description="the lengths of random axes: none, layer or filter")
-    size: Count = Field(default=21, description="points of a side; an odd number has the stored point in the middle", le=MOST)
-    reach: Positive | None = Field(default=None, description="the farthest a and b; by default 1, with pca and with steps 1.25")
+    normalize: _directions.Normalize = Field(default="none", description="how random axes are scaled: none, layer or filter")
+    size: Count = Field(default=21, description="points per side; with an odd number, the stored point is in the middle", le=MOST)
+    reach: Positive | None = Field(default=None, description="the largest a and b; default: 1, but 1.25 with pca and with steps")
     nodes: Count = Field(default=60, description="steps of Lanczos' method")
-    vectors: bool = Field(default=False, description="whether the axes are stored, too, as unit vectors (with normalize as they are)")
-    on: Literal["train", "test"] = Field(default="train", description="the samples that the loss is of")
+    vectors: bool = Field(default=False, description="also store the axes, as unit vectors (with normalize: as scaled)")
+    on: Literal["train", "test"] = Field(default="train", description="the samples for the loss")
 
     takes_particles: ClassVar[bool] = False
 

@@ -36,13 +36,13 @@ class Spectrum(Probe):
     of: Literal["hessian", "gauss_newton", "batch_hessian", "gradient_covariance", "ntk"] = Field(
         default="hessian", description="the matrix; batch_hessian is the Hessian with `on: batch`"
     )
-    method: Literal["exact", "lanczos"] | None = Field(default=None, description="by default exact up to 200 components, else lanczos")
+    method: Literal["exact", "lanczos"] | None = Field(default=None, description="default: exact up to 200 components, else lanczos")
     nodes: Count = Field(default=30, description="steps of Lanczos' method")
-    vectors: Count = Field(default=4, description="random vectors that it begins with")
-    top: Index = Field(default=1, description="how many of the largest eigenvalues are stored")
-    bottom: Index = Field(default=1, description="how many of the smallest eigenvalues are stored")
-    on: Literal["train", "test", "batch"] = Field(default="train", description="the samples that the Hessian is of")
-    batch_size: Count | None = Field(default=None, description="samples of a batch, the same for all points of a seed")
+    vectors: Count = Field(default=4, description="number of random start vectors")
+    top: Index = Field(default=1, description="number of largest eigenvalues to store")
+    bottom: Index = Field(default=1, description="number of smallest eigenvalues to store")
+    on: Literal["train", "test", "batch"] = Field(default="train", description="the samples for the Hessian")
+    batch_size: Count | None = Field(default=None, description="samples per batch, the same ones for all points of a seed")
 
     text: ClassVar[str] = "eigenvalues"
 

@@ -14,10 +14,10 @@ MATRICES = 5
 
 
 class Curl(Diagnostic):
-    """Antisymmetric part of the update field's Jacobian over the Jacobian: |J - J^T|_F / (2 |J|_F).
+    """Relative size of the antisymmetric part of the update field's Jacobian: |J - J^T|_F / (2 |J|_F).
 
-    J is the Jacobian of the noiseless update x_(t+1) - x_t as a function of x_t, the optimizer's state held; exact, by dual numbers through
-    the rule. It is 0 for every gradient, and NaN where J is 0.
+    J is the Jacobian of the noiseless update x_(t+1) - x_t as a function of x_t, with the optimizer's state held fixed. It is exact, computed
+    with dual numbers through the rule. The curl is 0 for every gradient field, and NaN where J is 0.
     """
 
     kind: Literal["curl"] = "curl"

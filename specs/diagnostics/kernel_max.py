@@ -5,7 +5,7 @@ from .base import View
 
 
 class KernelMax(KernelDiagnostic):
-    """Largest eigenvalue of the tangent kernel J D J^T: J are the derivatives of the residuals, D the optimizer's signs."""
+    """Largest eigenvalue of the tangent kernel J D J^T: J is the Jacobian of the residuals, D the diagonal matrix of the optimizer's signs."""
 
     kind: Literal["kernel_max"] = "kernel_max"
     text: ClassVar[str] = "largest eigenvalue of the tangent kernel J D J^T, D the optimizer's signs"

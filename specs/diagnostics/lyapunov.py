@@ -7,8 +7,8 @@ from .base import Diagnostic, View
 class Lyapunov(Diagnostic):
     """Lyapunov exponent: mean logarithmic growth per step of an infinitesimal distance between runs with the same noise.
 
-    It is log(|v_t| / |v_0|) / t, v_t the part of the tangent vector that the iterate has, carried along by the exact derivative of every
-    update; of the state's part too while the iterate has none. -inf where the distance vanishes.
+    It is log(|v_t| / |v_0|) / t, where v_t is the iterate's part of the tangent vector, propagated by the exact derivative of every
+    update (and the state's part, too, as long as the iterate's part is 0). It is -inf where the distance vanishes.
     Source: Benettin et al. 1980, doi:10.1007/BF02128236.
     """
 

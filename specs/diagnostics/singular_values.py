@@ -5,7 +5,7 @@ from .base import View
 
 
 class SingularValues(SingularDiagnostic):
-    """Singular values of the iterate's matrix blocks, one block after the other, each from the largest on."""
+    """Singular values of the iterate's matrix blocks, one block after another, each in decreasing order."""
 
     kind: Literal["singular_values"] = "singular_values"
     text: ClassVar[str] = "singular values of the iterate's matrix blocks"

@@ -5,10 +5,10 @@ from .base import Diagnostic, View
 
 
 class UpdateNorm(Diagnostic):
-    """Euclidean norm of the update that led here, |x_t - x_(t-1)|; NaN at the first step."""
+    """Euclidean norm of the last update, |x_t - x_(t-1)|; NaN at the first step."""
 
     kind: Literal["update_norm"] = "update_norm"
-    text: ClassVar[str] = "Euclidean norm of the update that led here"
+    text: ClassVar[str] = "Euclidean norm of the last update"
 
     def see(self, view: View) -> Any:
         return norm(view.update, view.xp)

@@ -5,10 +5,10 @@ from .base import View
 
 
 class UpdateSingularValues(SingularDiagnostic):
-    """Singular values of the matrix blocks of the update that led here, one block after the other; NaN at the first step."""
+    """Singular values of the matrix blocks of the last update, one block after another; NaN at the first step."""
 
     kind: Literal["update_singular_values"] = "update_singular_values"
-    text: ClassVar[str] = "singular values of the update that led here"
+    text: ClassVar[str] = "singular values of the last update"
 
     def see(self, view: View) -> Any:
         return of_matrices(view.update, view)

@@ -29,32 +29,34 @@ MAX_HELD = 2**24
 
 
 class Tensors(ProgramLandscape):
-    """A formula over named tensors, with data, random parts and sizes of its own.
+    """A formula over named tensors, with data, random arrays and named sizes.
 
-    `variables` are what is optimised: a name and a shape each, made of whole numbers and `sizes`. `data` brings X (n, p), y (n,), X_test,
-    y_test and the sizes n, n_test, p, classes. `parameters` are numbers, `arrays` are written out, `draws` are random once a seed. `define`
-    names parts of the formula, with arguments where the name has them. `observables` are recorded along the trajectory.
+    `variables` are the optimised arrays: a name and a shape for each, made of integers and `sizes`. `data` defines X (n, p), y (n,), X_test,
+    y_test and the sizes n, n_test, p, classes. `parameters` are numbers, `arrays` are constants, and `draws` are drawn once per seed. `define`
+    names parts of the formula, which can have arguments. `observables` are recorded along the trajectory.
 
-    `samples` are random anew at every step of online noise, whose size is `batch`. What is recorded then, and what noise none descends, is the
-    formula `population`, the expected value where it is known, else `value` on `held` samples that are drawn once a seed and that no update
-    sees. Observables that name samples are those of the held-out ones, too.
+    `samples` are drawn anew at every step with online noise, whose size is `batch`. The recorded loss, which noise none descends, is then the
+    formula `population` (the expected value, if it is known), else `value` on `held` samples that are drawn once per seed and that no update
+    sees. Observables that use samples are also evaluated on the held-out ones.
     """
 
     kind: Literal["expression"] = "expression"
-    data: Data | None = Field(default=None, description="brings X, y, X_test, y_test and the sizes n, n_test, p, classes")
-    sizes: Annotated[dict[str, Structural[Count]], StructuralValues()] = Field(default={}, description="named sizes; a list sweeps one")
-    variables: dict[str, tuple[Count | str, ...]] = Field(description="name -> shape, of numbers and sizes; [] is a number")
+    data: Data | None = Field(default=None, description="defines X, y, X_test, y_test and the sizes n, n_test, p, classes")
+    sizes: Annotated[dict[str, Structural[Count]], StructuralValues()] = Field(
+        default={}, description="named sizes; a list sweeps the size"
+    )
+    variables: dict[str, tuple[Count | str, ...]] = Field(description="name -> shape, made of numbers and sizes; [] is a number")
     parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
-    arrays: dict[str, Any] = Field(default={}, description="arrays written out, as lists")
+    arrays: dict[str, Any] = Field(default={}, description="constant arrays, written as lists")
     draws: dict[str, str] = Field(
-        default={}, description="random once a seed: normal(d, d), uniform, sign, sphere, permutation, orthogonal"
+        default={}, description="arrays drawn once per seed: normal(d, d), uniform, sign, sphere, permutation, orthogonal"
     )
     samples: dict[str, str] = Field(
-        default={}, description="random anew at every step of online noise, draws with `batch` in front: normal(batch, d)"
+        default={}, description="arrays drawn anew at every step with online noise; their first axis is `batch`: normal(batch, d)"
     )
     population: Annotated[str, Field(min_length=1)] | None = Field(default=None, description="the expected value over samples, if known")
-    held: Count = Field(default=1024, description="samples a seed that the loss is recorded on where there is no population")
-    uses: dict[str, Used] = Field(default={}, description="parameters that another study has stored, as arrays, frozen")
+    held: Count = Field(default=1024, description="samples per seed on which the loss is recorded if there is no population")
+    uses: dict[str, Used] = Field(default={}, description="frozen arrays: parameters that another study has stored")
     define: dict[str, str] = Field(default={}, description="parts of the formula by name; net(x) has an argument")
     value_: Annotated[str, Field(alias="value", min_length=1, description="the loss")]
     observables: dict[str, str] = Field(default={}, description="formulas that are recorded along the trajectory, by name")

@@ -12,7 +12,7 @@ from .base import FormulaLandscape, Minimum
 class Ackley(FormulaLandscape):
     r"""A rippled plain around a deep, pointed hole: f(x) = -a exp(-b |x| / sqrt(n)) - exp(sum_i cos(c x_i) / n) + a + e, n = dim.
 
-    Global minimum 0 at the origin, where the published function has a kink. Here |x|^2 / n + 1e-30 stands under the root, so that the
+    Global minimum 0 at the origin, where the published function has a kink. Here |x|^2 / n + 1e-30 is under the root, so that the
     gradient at the origin is 0 instead of 0/0; the value changes by less than 1e-14.
     Source: Ackley 1987, doi:10.1007/978-1-4613-1997-9; Surjanovic and Bingham, https://www.sfu.ca/~ssurjano/ackley.html.
     """

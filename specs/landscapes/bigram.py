@@ -19,9 +19,9 @@ from .base import Arrays
 class Bigram(TensorLandscape):
     r"""f(W) = sum_a pi_a KL(p_a || softmax(W_a)): a table of logits W (tokens, vocabulary) learns which token follows which.
 
-    A fraction `certain` of the tokens a has one successor each, the others a law p_a drawn from a Dirichlet distribution of this
-    `concentration` (`table_seed`); token frequencies pi_a fall as (a + 1)^-zipf, certain and uncertain tokens in turn. The entropy of the
-    p_a is left out, so the minimum is 0. Online noise draws pairs (a, b). Observables: certain and uncertain, the two parts of f.
+    A fraction `certain` of the tokens a has a single successor each. The others have a distribution p_a drawn from a Dirichlet distribution
+    with the given `concentration` (`table_seed`). Token frequencies pi_a fall as (a + 1)^-zipf, with certain and uncertain tokens alternating.
+    The entropy of the p_a is left out, so the minimum is 0. Online noise draws pairs (a, b). Observables: certain and uncertain, the two parts of f.
 
     The Hessian's block at the optimum is pi_a (diag p_a - p_a p_a^T): 0 for a certain token (the river), sharp for an uncertain one (the
     hill). For SGD with learning rate h and batches of B (derived): certain = D (1 - 1/n) / (h t), D of them with n tokens, once

@@ -14,7 +14,7 @@ class Canyon(FormulaLandscape):
         f = 25 (1 - exp(-1.4 v^2 e^(-0.002 x^4))) + 0.4 x^2 + 0.2 y^2 + A (2 - cos(0.75 pi x) - cos(0.75 pi y))
             + 4 exp(1 - 2 v^4) max(0, (1 - exp(-9 q^2)) sign q)
 
-    A `ripples`, 1.1625 in the paper's figures and 0.25 in its smooth variant. Global minimum 0 at 0 on [-2, 8]^2. The paper's runs start
+    A is `ripples`: 1.1625 in the paper's figures and 0.25 in its smooth variant. Global minimum 0 at 0 on [-2, 8]^2. The paper's runs start
     at (8, 8). Source: arXiv:2306.09778, code KonstantinRiedl/CBOGlobalConvergenceAnalysis (GrandCanyon3noisy, GrandCanyon3).
     """
 

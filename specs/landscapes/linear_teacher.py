@@ -17,8 +17,8 @@ from .base import Arrays
 class LinearTeacher(TensorLandscape):
     r"""Population loss f = variance/2 |W1 w2 - T1 t2|^2 of the network y = w2^T W1^T x, inputs x ~ N(0, variance I).
 
-    Blocks W1 (inputs, hidden), w2 (hidden, 1). The teacher (T1, t2) has this shape too, its entries uniform with the bound 1/sqrt(inputs)
-    and 1/sqrt(hidden), drawn for every seed; `init: solution` starts there. Observables: error = |W1 w2 - T1 t2|, norm1 and norm2, the
+    Blocks W1 (inputs, hidden), w2 (hidden, 1). The teacher (T1, t2) has the same shapes. Its entries are uniform with the bounds 1/sqrt(inputs)
+    and 1/sqrt(hidden) and drawn for every seed; `init: solution` starts at the teacher. Observables: error = |W1 w2 - T1 t2|, norm1 and norm2, the
     Frobenius norms of the layers. Near a solution the error row r obeys r' = -variance K r under curl descent with signs D1 (inputs) and
     D2 (hidden), K = |w2|^2 D1 + W1 D2 W1^T: the solution is stable iff K is positive definite (derived).
     Source: arXiv:2510.02765 (student and teacher of its figures 3 and 4); K is derived.

@@ -14,7 +14,7 @@ class MatrixFactorization(TensorLandscape):
     r"""f(U, V) = 1/2 |U V^T - M|^2, M diagonal with `rank` singular values from 1 down to 1 / condition, geometrically, then zeros.
 
     Blocks U (rows, width) and V (cols, width); width >= rank reaches 0. All balanced solutions U^T U = V^T V are minima, saddles lie where
-    some directions of M are not learnt; from a small start the singular values of M are learnt one after the other, the largest first.
+    some directions of M are not learnt; from a small start the singular values of M are learnt one after another, the largest first.
     Observables: error = |U V^T - M|, imbalance = |U^T U - V^T V|, which gradient flow conserves. The gradients are R V and R^T U with
     R = U V^T - M. Source: arXiv:1905.13655.
     """

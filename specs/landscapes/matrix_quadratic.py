@@ -20,11 +20,12 @@ Condition = Annotated[Real, Field(ge=1)]
 
 
 class MatrixQuadratic(TensorLandscape):
-    r"""f(W) = 1/2 tr((W - C)^T A (W - C) B), the eigenvalues of A (rows) and B (cols) falling geometrically from 1.
+    r"""f(W) = 1/2 tr((W - C)^T A (W - C) B), where the eigenvalues of A (rows) and B (cols) fall geometrically from 1.
 
-    A and B are diagonal, or with `rotation_seed` have random orthogonal eigenvectors (Haar distributed). cond(A) is `left`, cond(B) `right`; C has `center` on its diagonal, 0 elsewhere. The Hessian's eigenvalues are the products A_i B_j, so
-    its condition number is left * right. Observables: `spectral` and `nuclear`, the largest and the sum of the singular values of
-    W - C, and gradient_nuclear, the sum of the gradient's. Source: derived; the matrix form is Muon's and FISMO's own test bed.
+    A and B are diagonal, or with `rotation_seed` have random orthogonal eigenvectors (Haar distributed). cond(A) is `left`, cond(B) `right`; C
+    has `center` on its diagonal, 0 elsewhere. The Hessian's eigenvalues are the products A_i B_j, so its condition number is left * right.
+    Observables: `spectral` and `nuclear`, the largest and the sum of the singular values of W - C, and gradient_nuclear, the sum of the
+    gradient's. Source: derived; the matrix form is Muon's and FISMO's own test bed.
     """
 
     kind: Literal["matrix_quadratic"] = "matrix_quadratic"

@@ -13,15 +13,15 @@ from .base import FormulaLandscape
 class OpposingSignals(FormulaLandscape):
     r"""Population loss of f(x) = c (b.x_b + o u.x_o) on data with rare, large outliers of two signs; x_b ~ N(0, I), x_o = +-a u or 0.
 
-    The target is strength x_b[0] + kappa |u.x_o|; an outlier comes with probability `rarity`, alpha = rarity a^2. Then exactly (derived)
+    The target is strength x_b[0] + kappa |u.x_o|; an outlier occurs with probability `rarity`, and alpha = rarity a^2. Then exactly (derived)
 
-        loss = 1/2 |c b - strength e_0|^2 + alpha/2 c^2 o^2     (+ kappa^2 alpha / 2, which nothing changes and is left out)
+        loss = 1/2 |c b - strength e_0|^2 + alpha/2 c^2 o^2     (+ kappa^2 alpha / 2, a constant that is left out)
 
     Components: b (`signals` of them), o, c. Observables: sharpness = alpha c^2 (curvature along o), outlier = c o, and the losses of the
     two groups of outliers, loss_plus and loss_minus = 1/2 |c b - strength e_0|^2 + a^2/2 (c o -+ kappa)^2: their difference is linear in
-    c o (they oppose each other), their mean quadratic (a valley). Under gradient flow Q = c^2 - |b|^2 - o^2 is constant, and the sharpness
-    ends at alpha (Q + sqrt(Q^2 + 4 strength^2)) / 2, progressively sharpened; gradient descent with learning rate h then crosses 2/h if
-    that is above it, and comes back below in a spike. Source: after arXiv:2311.04163; the closed forms are derived.
+    c o (they oppose each other), their mean quadratic (a valley). Under gradient flow Q = c^2 - |b|^2 - o^2 is constant, and progressive
+    sharpening ends at alpha (Q + sqrt(Q^2 + 4 strength^2)) / 2. If that is above 2/h, gradient descent with learning rate h crosses 2/h
+    and returns below it in a spike. Source: after arXiv:2311.04163; the closed forms are derived.
     """
 
     kind: Literal["opposing_signals"] = "opposing_signals"

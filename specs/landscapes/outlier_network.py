@@ -19,9 +19,9 @@ from .base import Arrays
 class OutlierNetwork(TensorLandscape):
     r"""f = 1/(2 n) sum_i (y^_i - y_i)^2, y^ = phi(x W1) w2, on inputs (x_b, x_o): x_b ~ N(0, I), x_o = +-a for outliers, else 0.
 
-    The target is strength x_b[0] + kappa |x_o|. A fraction `rarity` of the n `samples` are outliers, in pairs that differ in the sign of
-    x_o alone; alpha = rarity a^2. With one hidden unit and activation linear this is `opposing_signals`, sampled: for n -> infinity its
-    loss is that one's plus kappa^2 alpha / 2 (derived). The network has no biases. Blocks W1 (signals + 1, hidden), the last row of which
+    The target is strength x_b[0] + kappa |x_o|. A fraction `rarity` of the n `samples` are outliers, in pairs that differ only in the sign of
+    x_o; alpha = rarity a^2. With one hidden unit and linear activation this is a sampled version of `opposing_signals`: for n -> infinity its
+    loss is the loss there plus kappa^2 alpha / 2 (derived). The network has no biases. Blocks W1 (signals + 1, hidden), the last row of which
     belongs to x_o, and w2 (hidden, 1). Observables: loss_plus, loss_minus, loss_rest of the three groups (1/2 mean squared error each).
     Source: after arXiv:2311.04163.
     """

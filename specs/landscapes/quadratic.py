@@ -20,7 +20,7 @@ class Quadratic(Landscape):
     The eigenvalues l are `spectrum`, or `dim` numbers from `sharpness` down to `sharpness / condition`, `spacing` log (constant ratio)
     or linear. Q is the identity, or with `rotation_seed` a random orthogonal matrix, Haar distributed. c is `center` in every component.
     Minimum 0 at c if no eigenvalue is negative (otherwise c is a saddle).
-    Gradient descent with learning rate h multiplies the error along eigenvector j by 1 - h l_j a step; it converges iff 0 < h < 2 / max l.
+    Gradient descent with learning rate h multiplies the error along eigenvector j by 1 - h l_j per step; it converges iff 0 < h < 2 / max l.
     Source: textbook (Nesterov 2018, doi:10.1007/978-3-319-91578-4, section 1.2); Q as in Mezzadri, arXiv:math-ph/0609050.
     """
 

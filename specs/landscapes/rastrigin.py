@@ -11,7 +11,7 @@ from .base import FormulaLandscape, Minimum
 class Rastrigin(FormulaLandscape):
     r"""A bowl with a regular grid of local minima: f(x) = sum_i x_i^2 + a (1 - cos(2 pi x_i)).
 
-    Global minimum 0 at the origin; for a = 10 local minima near every point of whole numbers.
+    Global minimum 0 at the origin; for a = 10 there is a local minimum near every integer point.
     Source: Rastrigin 1974; Surjanovic and Bingham, https://www.sfu.ca/~ssurjano/rastr.html.
     """
 

@@ -16,7 +16,7 @@ class RiverValleyEdge(FormulaLandscape):
 
     alpha `alpha`, v `slope`. Observables: river = c, sharpness = alpha c^2 (curvature across the river), hill = alpha/2 c^2 b^2.
     Gradient descent with learning rate h regulates itself (derived): with a little noise on b, the time averages are
-    h alpha c^2 = 2 and b^2 = v sqrt(h / (2 alpha)). Without noise b underflows to 0 and nothing ever holds c back.
+    h alpha c^2 = 2 and b^2 = v sqrt(h / (2 alpha)). Without noise, b underflows to 0 and c grows without limit.
     Source: derived, after arXiv:2410.05192 and arXiv:2311.04163.
     """
 

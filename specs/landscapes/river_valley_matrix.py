@@ -14,9 +14,9 @@ class RiverValleyMatrix(Landscape):
     r"""f(W) = 1/2 sum_ij k_ij (W_ij - a sin(b W_00) [i = j])^2 - s W_00 over all entries but W_00: hills in every direction but one.
 
     The river is the rank-one direction e_0 e_0^T; with `amplitude` a > 0 it bends along the diagonal. k_ij = sharpness c^-((i/(rows - 1) +
-    j/(cols - 1)) / 2), c `condition`, so that hills differ along rows and columns alike. s `slope`, b `frequency`. Unbounded below.
+    j/(cols - 1)) / 2), c `condition`, so that hills differ along both rows and columns. s is `slope`, b `frequency`. Unbounded below.
     Observables: river = W_00 and hill = f + s W_00. For a = 0, SGD with learning rate h and gradient noise c (derived): mean hill loss
-    sum_ij h c^2 / (2 (2 - h k_ij)); an orthogonalised step (Muon) moves all of the matrix's directions alike, river and hills.
+    sum_ij h c^2 / (2 (2 - h k_ij)); an orthogonalised step (Muon) moves equally far in all directions of the matrix, river and hills.
     Source: after arXiv:2410.05192, in matrix form (derived).
     """
 

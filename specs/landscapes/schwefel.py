@@ -11,10 +11,10 @@ AT = 420.9687463599820273118
 
 
 class Schwefel(FormulaLandscape):
-    r"""Deceptive: the best valley lies far from the second best: f(x) = 418.982887 dim - sum_i x_i sin(sqrt|x_i|).
+    r"""A deceptive landscape, whose best valley is far from the second best: f(x) = 418.982887 dim - sum_i x_i sin(sqrt|x_i|).
 
-    Global minimum 0 at (420.9687464, ...) within the usual domain [-500, 500]; unbounded below outside. The constant has all digits here
-    (418.9829 in the literature). |x| + 1e-30 stands under the root, so that the gradient at 0 is 0 instead of 0/0.
+    Global minimum 0 at (420.9687464, ...) within the usual domain [-500, 500]; unbounded below outside. The constant is given with all digits
+    (418.9829 in the literature). |x| + 1e-30 is under the root, so that the gradient at 0 is 0 instead of 0/0.
     Source: Schwefel 1981, Numerical Optimization of Computer Models, Wiley; Surjanovic and Bingham,
     https://www.sfu.ca/~ssurjano/schwef.html.
     """

@@ -22,11 +22,11 @@ TERMS = 24
 class SingleIndex(Landscape):
     r"""f(x) = -(1/n) sum_i y_i s(x.z_i) with y_i = s(e_0.z_i), z ~ N(0, I), x on the unit sphere: the correlation loss of a single-index model.
 
-    `link` s: he1 ... he4, Hermite polynomials of mean square 1; tanh; relu; absolute; cosine (all four less their mean, mean square 1).
-    n `samples`, every seed its own; with 0 samples f is the population's, -sum_j c_j^2 (x.e_0)^j, c_j the Hermite coefficients of s, to
-    which online noise adds the sampling. The information exponent is the smallest j >= 1 with c_j != 0. Observable: overlap = x_0 / |x|.
-    Known rates: online SGD needs about d^(k-1) samples for exponent k >= 3 and d log d for k = 2; averaged Langevin dynamics about d^{ceil(k/2)}.
-    Source: arXiv:2003.10409 (exponent); arXiv:2603.06028 (averaging).
+    `link` s: he1 ... he4, Hermite polynomials of mean square 1; tanh; relu; absolute; cosine (all four with their mean subtracted and mean square
+    1). n is `samples`, which every seed draws anew. With 0 samples f is the population loss -sum_j c_j^2 (x.e_0)^j, with c_j the Hermite
+    coefficients of s, and online noise adds the sampling. The information exponent is the smallest j >= 1 with c_j != 0. Observable: overlap =
+    x_0 / |x|. Known rates: online SGD needs about d^(k-1) samples for exponent k >= 3 and d log d for k = 2; averaged Langevin dynamics about
+    d^{ceil(k/2)}. Source: arXiv:2003.10409 (exponent); arXiv:2603.06028 (averaging).
     """
 
     kind: Literal["single_index"] = "single_index"

@@ -13,7 +13,7 @@ DEEP, SHALLOW = (-2.9035340277711770951, -39.166165703771415464), (2.74680277099
 class StyblinskiTang(FormulaLandscape):
     r"""A double well along every axis: f(x) = 1/2 sum_i x_i^4 - 16 x_i^2 + 5 x_i.
 
-    Global minimum -39.1661657 dim at (-2.9035340, ...); every other choice of -2.9035340 or 2.7468028 a component is a local minimum.
+    Global minimum -39.1661657 dim at (-2.9035340, ...); every other choice of -2.9035340 or 2.7468028 for each component is a local minimum.
     Source: Styblinski and Tang 1990, doi:10.1016/0893-6080(90)90029-K; Surjanovic and Bingham, https://www.sfu.ca/~ssurjano/stybtang.html.
     """
 

@@ -17,9 +17,9 @@ class TeacherNetwork(TwoLayer):
     r"""f = 1/(2 n) sum_i (y^_i - y_i)^2, student y^ = out(phi(x W1) w2), teacher y = out(phi(x T1) t2), x ~ N(0, I/2), n `samples`.
 
     Every seed has its own inputs and teacher, whose entries are uniform with the bounds teacher_range / sqrt(inputs) and
-    teacher_range / sqrt(hidden); `init: solution` starts at it. `activation` phi: linear, tanh, relu, sigmoid; `output` activation: out =
-    phi, as in the paper's code; linear. `backward` is what optimizers get for a gradient: exact; no_output_slope leaves out' away, as the
-    paper's code does; alignment sends the error back through fixed random numbers in place of w2 (feedback alignment, arXiv:1411.0247).
+    teacher_range / sqrt(hidden); `init: solution` starts at the teacher. `activation` phi: linear, tanh, relu, sigmoid; `output` activation: out =
+    phi, as in the paper's code; linear. `backward` is what the optimizers get as the gradient: exact; no_output_slope omits out', as the
+    paper's code does; alignment propagates the error through fixed random numbers instead of w2 (feedback alignment, arXiv:1411.0247).
     Observables: test_error, half the mean squared error on `test_samples` new inputs; alignment, the cosine between what optimizers get
     and the gradient. Source: arXiv:2510.02765 (setting of its figures 5 to 8).
     """

@@ -19,7 +19,7 @@ MAX_ENTRIES = 2**26
 class TensorPca(Landscape):
     r"""f(x) = -<S, x^(k)> with S the symmetric part of e_0^(k) + n^(-1/2) Z, Z standard normal, x on the unit sphere.
 
-    k `order`, n `samples`; the planted direction is e_0, which loses nothing as Z is rotation invariant. Every seed has its own Z.
+    k `order`, n `samples`; the planted direction is e_0 without loss of generality, as Z is rotation invariant. Every seed has its own Z.
     Observable: overlap = x_0 / |x|. Known rates (samples needed, d the dimension): online SGD and the last iterate of Langevin dynamics
     d^(k-1), averaged Langevin dynamics about d^{ceil(k/2)}, smoothed SGD about d^(k/2). Closed forms for small inverse temperature e of
     spherical_langevin, k = 3 (derived): the mean iterate is (6 e / (d (d + 2))) S[I], S[I]_i = sum_a S_aai, whose overlap with e_0 is

@@ -100,7 +100,14 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     return {
         name: thalweg.report(thalweg.run(study), folder / f"{name}.html")
-        for name, study in (("river", RIVER), ("five", FIVE), ("swarm", SWARM), ("stages", STAGES), ("several", SEVERAL), ("phases", PHASES))
+        for name, study in (
+            ("river", RIVER),
+            ("five", FIVE),
+            ("swarm", SWARM),
+            ("stages", STAGES),
+            ("several", SEVERAL),
+            ("phases", PHASES),
+        )
     }
 
 
@@ -228,7 +235,9 @@ def test_a_map_opens_the_page_of_a_study_of_phases(opened):
     sections = page.locator("main > section:visible").evaluate_all("all => all.map(one => one.id)")
     assert sections[:3] == ["result-section", "sweep-section", "optimizers-section"]
     assert (page.locator("#sweep-x").input_value(), page.locator("#sweep-y").input_value()) == ("momentum", "lr")
-    (map_,) = page.evaluate("document.getElementById('sweep').data.filter(trace => trace.type === 'heatmap').map(t => [t.x.length, t.y.length])")
+    (map_,) = page.evaluate(
+        "document.getElementById('sweep').data.filter(trace => trace.type === 'heatmap').map(t => [t.x.length, t.y.length])"
+    )
     assert map_ == [5, 7]
     page = opened("river")  # whose sweeps are coarse
     assert page.locator("#sweep-y").input_value() == ""

@@ -144,6 +144,16 @@ def test_read_once_until_the_file_changes(tmp_path):
         first.x[0] = 1
 
 
+def test_the_name_of_builtin_data_is_short_for_them():
+    assert Data.model_validate("digits") == Data(builtin="digits")
+    land = SoftmaxRegression.model_validate({"data": "blobs"})
+    assert land.model_dump(mode="json")["data"]["builtin"] == "blobs"
+    with pytest.raises(ValidationError, match=r"digits or blobs, or a mapping such as \{file: data.csv\}; did you mean 'digits'"):
+        Data.model_validate("digit")
+    with pytest.raises(ValidationError, match=r"file: data\.csv"):
+        Data.model_validate("mine.csv")
+
+
 def test_builtins():
     digits = Data(builtin="digits", test_fraction=0.2).load()
     assert digits.x.shape == (1438, 64)

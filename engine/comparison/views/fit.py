@@ -1,4 +1,4 @@
-"""Laws of the best hyperparameter: where a learning rate is best between the values swept, and how that and the loss go with the size of the problem."""
+"""Scaling laws: the best learning rate, interpolated between the swept values, and how it and the loss scale with the size of the problem."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """Paired tests between optimizers: seeds share start and noise, so the runs of one seed are pairs.
 
-Wilcoxon's signed-rank test (Wilcoxon 1945, doi:10.2307/3001968) by SciPy, of the hypothesis that the differences of the final losses are
-symmetric about 0; p values of the whole table are corrected by Holm's step-down rule (Holm 1979, Scand. J. Statist. 6:65).
+Wilcoxon's signed-rank test (Wilcoxon 1945, doi:10.2307/3001968), computed by SciPy, of the hypothesis that the differences of the final losses
+are symmetric about 0. The p-values of the whole table are corrected by Holm's step-down rule (Holm 1979, Scand. J. Statist. 6:65).
 """
 
 import warnings

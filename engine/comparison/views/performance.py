@@ -1,4 +1,4 @@
-"""Performance profiles: on which fraction of the instances an optimizer is within a factor of the fastest (Dolan and More 2002,
+"""Performance profiles: the fraction of instances on which an optimizer is within a factor of the fastest (Dolan and More 2002,
 doi:10.1007/s101070100263)."""
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A row for each problem, a column for each optimizer: the median at its best point there and its rank on the problem, 1 the best.
+"""A row for each problem and a column for each optimizer, with the median at its best point and its rank on the problem, where 1 is best.
 
 The last row has the average ranks over the problems on which all of these optimizers ran; --view ranks tests whether they differ.
 """

@@ -1,8 +1,8 @@
 """Average ranks of optimizers across problems, Friedman's test, and Nemenyi's critical difference.
 
-As Demsar 2006 (JMLR 7:1) recommends for several methods on several data sets: Friedman's chi-square by SciPy, Iman and Davenport's F,
-F = (N - 1) chi2 / (N (k - 1) - chi2), and the critical difference CD = q sqrt(k (k + 1) / (6 N)), q the quantile of the studentized
-range for k groups and infinite degrees of freedom, over sqrt(2). Two optimizers differ where their average ranks are at least CD apart.
+Demsar 2006 (JMLR 7:1) recommends these for several methods on several data sets: Friedman's chi-square (by SciPy), Iman and Davenport's
+F = (N - 1) chi2 / (N (k - 1) - chi2), and the critical difference CD = q sqrt(k (k + 1) / (6 N)). Here q is the quantile of the studentized
+range for k groups and infinite degrees of freedom, divided by sqrt(2). Two optimizers differ if their average ranks are at least CD apart.
 """
 
 from collections.abc import Sequence

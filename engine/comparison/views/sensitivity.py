@@ -1,4 +1,4 @@
-"""How exactly a learning rate must be known: the width of the range in which the final loss stays close to the best one."""
+"""How precisely a learning rate must be tuned: the width of the range in which the final loss stays close to the best one."""
 
 from collections.abc import Sequence
 from typing import Any

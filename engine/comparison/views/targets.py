@@ -1,4 +1,4 @@
-"""Steps to a target: expected running time and success rate of every optimizer at its best point (comparison/running_time.py)."""
+"""Steps to reach a target: expected running time and success rate of every optimizer at its best point (comparison/running_time.py)."""
 
 from collections.abc import Sequence
 from typing import Any
