@@ -14,8 +14,8 @@ from ...specs.errors import SpecError
 from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
-from ..results.landscape_grid import Ground, changing, flat_minima, framed, grid, ground
-from ..results.path_plane import PathPlane, path_plane
+from ..results.landscape_grid import Ground, changing, flat_minima, framed, ground
+from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on, path_plane
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._ground import filled, less
@@ -26,8 +26,6 @@ TRAJECTORIES = 3
 """Seeds whose trajectories are drawn, an optimizer; one of each where there are more than three optimizers."""
 HEIGHT = "noiseless loss"
 GRID = 300
-PLANE_GRID, WORK = (25, 120), 10**10
-"""Values a side of the grid on a plane, at least and at most, and between them so many that weights times samples times points is about this."""
 RIVER = (0, (5, 3))
 """Its line style, above the trajectories: they hide it where they follow it."""
 STORED, NUMBERS = 3000, 2**24
@@ -115,18 +113,9 @@ def scene(picture: Picture, problem: Problem) -> Scene:
             raise SpecError(f"plot: no trajectory on {land.kind} moves, so that there is no plane to draw; choose loss, sweep or phase")
         paths = {name: plane.project(path) for name, path in paths.items()}
     low, high = frame([paths[name][fine[name]] for name in paths], paths, land)
-    sight = on_plane(land, plane, low, high) if plane else ground(land, low, high, GRID)
+    sight = ground_on(land, plane, low, high, grid_side(land)) if plane else ground(land, low, high, GRID)
     steps = next(iter(problem.groups.values()))["step"].values[::stride]
     return Scene(problem, bests, paths, sight, steps, plane)
-
-
-def on_plane(land: Landscape, plane: PathPlane, low: np.ndarray, high: np.ndarray) -> Ground:
-    """The landscape on a plane between two corners."""
-    side = int(np.clip(np.sqrt(WORK / (land.size * max(1, land.batch_count()))), *PLANE_GRID))
-    x, y = grid(low, high, side)
-    found = plane.heights(land, x, y)
-    height = np.where(np.isfinite(found), found, np.nan)
-    return Ground(x, y, height, [], float(np.nanmin(height)) if np.isfinite(height).any() else 0.0)
 
 
 def plane_notes(scenes: list[Scene]) -> list[str]:
@@ -183,8 +172,7 @@ def axis_names(one: Scene) -> tuple[str, str]:
     if one.plane is None:
         first, second = one.problem.landscape.labels or ("x[0]", "x[1]")
         return first, second
-    first, second = (f"principal direction {k + 1} ({100 * share:.3g} % of the variance)" for k, share in enumerate(one.plane.share))
-    return first, second
+    return axis_names_of(one.plane)
 
 
 def said_height(bottom: float) -> str:

@@ -43,7 +43,7 @@ function tracks() {
   const found = [];
   for (const g of shown()) {
     const values = data.tracks[g].values;
-    if (values && landOf(g, state.point[g]) === state.land) found.push({ g, seeds: values[state.point[g]].slice(0, Number(element("seeds").value)) });
+    if (values && values[state.point[g]] && landOf(g, state.point[g]) === state.land) found.push({ g, seeds: values[state.point[g]].slice(0, Number(element("seeds").value)) });
   }
   return found;
 }
@@ -125,7 +125,7 @@ function drawLandscape() {
     if (deep) points.z = points.x.map((value, k) => heightAt(land, height, value, points.y[k]));
   }
   const traces = [ground, stars, squares, ...moving(land, height).map(trace)];
-  const [first, second] = data.axes;
+  const [first, second] = land.axes || data.axes;
   const flat = { xaxis: axis(first, { range: land.x, zeroline: false }), yaxis: axis(second, { range: land.y, zeroline: false }), dragmode: "pan" };
   const tall = element("height").value === "log" ? "log10 of the loss above its lowest" : "loss above its lowest";
   const scene = { xaxis: axis(first, { range: land.x }), yaxis: axis(second, { range: land.y }), zaxis: axis(tall), aspectratio: { x: 1.2, y: 1.2, z: 0.6 }, camera: { eye: { x: -1.1, y: -1.5, z: 1.2 }, center: { x: 0, y: 0, z: -0.15 } } };
@@ -138,7 +138,8 @@ function landscapeNote(land) {
   if (land.why) return `No picture: ${land.why}.`;
   const what = new Set(tracks().map(({ g }) => data.tracks[g].what));
   const seeds = Math.max(0, ...tracks().map((track) => track.seeds.length));
-  const parts = [`${data.kind}${land.text ? ` (${land.text})` : ""}. Squares: start, dots: where the slider stands${land.minima.length ? ", stars: minima" : ""}.`];
+  const plane = land.axes ? ", on the plane of the trajectories' principal directions through the end of the best; trajectories are projected onto it" : "";
+  const parts = [`${data.kind}${land.text ? ` (${land.text})` : ""}${plane}. Squares: start, dots: where the slider stands${land.minima.length ? ", stars: minima" : ""}.`];
   if (what.has("seeds")) parts.push(`${seeds === 1 ? "The first seed" : `The first ${seeds} seeds`} of ${data.seeds.toLocaleString("en")}.`);
   for (const other of what) if (other !== "seeds") parts.push(`The line is ${other}; no single runs are stored.`);
   const swarms = particles().map(({ g, ends }) => [ends[0].length, data.swarms[g].stored]);
@@ -146,6 +147,8 @@ function landscapeNote(land) {
   const without = shown().filter((g) => data.swarms[g] && !data.swarms[g].values[state.point[g]]).map((g) => groups[g].name);
   if (without.length) parts.push(`Particles of ${without.join(", ")} are in this page at the best point only.`);
   const elsewhere = shown().filter((g) => landOf(g, state.point[g]) !== state.land).map((g) => groups[g].name);
+  const apart = shown().filter((g) => data.tracks[g].values && !data.tracks[g].values[state.point[g]]).map((g) => groups[g].name);
+  if (apart.length) parts.push(`Trajectories of ${apart.join(", ")} are in this page at the best point only.`);
   if (elsewhere.length) parts.push(`At a point on another landscape: ${elsewhere.join(", ")}.`);
   const none = shown().filter((g) => !data.tracks[g].values).map((g) => groups[g].name);
   if (none.length) parts.push(`No iterates are stored, so there are no trajectories of ${none.join(", ")}; name params in record.variables.`);
@@ -204,7 +207,7 @@ function play(on) {
 }
 
 function setUpLandscape() {
-  const most = pictured ? highest(data.tracks.map((track) => (track.values ? track.values[0].length : 1))) : 1;
+  const most = pictured ? highest(data.tracks.map((track) => Math.max(1, ...(track.values || []).map((point) => (point ? point.length : 1))))) : 1;
   fill(element("seeds"), Array.from({ length: most }, (_, k) => [k + 1, k + 1]), groups.length > 1 ? 1 : most);
   for (const id of ["view", "height", "seeds", "particles"]) {
     element(id).addEventListener("change", drawLandscape);

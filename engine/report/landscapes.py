@@ -1,6 +1,7 @@
-"""The landscapes of a study: one for every combination of its swept fields, with heights on a grid where it has two components."""
+"""The landscapes of a study: one for every combination of its swept fields, with heights on a grid, of two components or on the plane of its best trajectories."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
 from ..results.landscape_grid import changing, flat_minima, framed, ground
+from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on
 from ..results.swept import swept_field
 from ..results.trajectories import corners
 from .sweep_points import Shown
@@ -56,39 +58,51 @@ def resolved(study: Study, paths: list[tuple[str, ...]], place: Place) -> tuple[
     return (study.landscape.replace(values) if values else study.landscape), text
 
 
-def flat(land: Landscape) -> str:
+def unseen(land: Landscape) -> str:
     """Why there is no picture of this landscape; empty if there is one."""
-    if land.size != 2:
-        return f"the landscape {land.kind} has {land.size:,} components; a picture of it needs 2"
+    if land.size < 2:
+        return f"the landscape {land.kind} has 1 component; a picture of it needs 2"
     if land.disorder(lambda count: np.zeros((1, count))):
         return f"every seed has a landscape {land.kind} of its own"
     return changing(land)
 
 
-def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], drawn: Mapping[int, Drawn]) -> list[dict[str, Any]]:
-    """Every landscape in words and, where it can be drawn, its heights around the trajectories `drawn` on it."""
+@dataclass(frozen=True)
+class Seen:
+    """What is drawn on a landscape: the trajectories, and the plane if it has more than two components."""
+
+    drawn: Drawn
+    plane: PathPlane | None = None
+
+
+def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], seen: Mapping[int, Seen]) -> list[dict[str, Any]]:
+    """Every landscape in words and, where it can be drawn, its heights around the trajectories drawn on it."""
     made = []
     drawable = set(spread(len(places), MOST_GRIDS).tolist())
     side = int(np.clip(np.sqrt(HEIGHTS / len(drawable)), COARSEST, FINEST))
     for k, place in enumerate(places):
         land, text = resolved(study, paths, place)
-        why = flat(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
-        made.append({"text": text, "why": why} if why else {"text": text} | described_ground(land, drawn.get(k, []), side))
+        why = unseen(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
+        one = seen.get(k, Seen([]))
+        if not why and land.size > 2 and one.plane is None:
+            why = f"the landscape {land.kind} has {land.size:,} components, and no trajectories are stored of which to draw the plane"
+        made.append({"text": text, "why": why} if why else {"text": text} | described_ground(land, one, side))
     return made
 
 
-def described_ground(land: Landscape, drawn: Drawn, side: int) -> dict[str, Any]:
+def described_ground(land: Landscape, seen: Seen, side: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
-    low, high = frame(drawn, land)
-    sight = ground(land, low, high, side)
-    return {
+    low, high = frame(seen.drawn, land)
+    sight = ground_on(land, seen.plane, low, high, grid_side(land, side)) if seen.plane else ground(land, low, high, side)
+    made = {
         "x": plain(np.array([low[0], high[0]]), 8),
         "y": plain(np.array([low[1], high[1]]), 8),
-        "side": side,
+        "side": len(sight.x),
         "bottom": sight.bottom,
         "above": plain(sight.height - sight.bottom),
         "minima": [{"at": plain(np.array(m.at), 6), "value": plain(m.value), "local": m.local} for m in sight.minima],
     }
+    return made | ({"axes": list(axis_names_of(seen.plane))} if seen.plane else {})
 
 
 def frame(drawn: Drawn, land: Landscape) -> tuple[np.ndarray, np.ndarray]:

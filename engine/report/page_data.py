@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ...specs.study import Study
 from ...specs.text import printable
 from ..results.best import NO_CHOICE, rule
 from ..results.groups import problem_dims
+from ..results.path_plane import path_plane
 from ..store.open import study_in
 from . import facts, landscapes, swarms, trajectories
 from .curves import Variable, curves, variables
@@ -80,25 +82,20 @@ def described(group: Shown, known: dict[str, Variable], steps: np.ndarray) -> di
 
 
 def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: list[Shown], total: int) -> dict[str, Any]:
-    """The landscapes that occur, every point's own, and trajectories if any of them has two components."""
+    """The landscapes that occur, every point's own, and the trajectories on those that can be drawn."""
     if study is None:
         return {"lands": [{"text": "", "why": f"the landscape cannot be computed here: {problem}"}], "axes": [], "kind": ""}
     swept, places, own = landscapes.all_lands(found)
     seeds, most = trajectories.budget(total, raw.get("seeds", 1))
     where = trajectories.steps_of(found[0], most)
-    drawn: dict[int, list[tuple[np.ndarray, bool]]] = {}
-    tracks, particles = [], []
     lands = [landscapes.resolved(study, swept, place)[0] for place in places]
-    if any(not landscapes.flat(land) for land in lands):
-        for group, of_points, share in zip(found, own, swarms.shares(found, len(where)), strict=True):
-            values, what = trajectories.trajectories(group, lands, of_points, seeds, where)
-            tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
-            for at, path in staying(group, values):
-                drawn.setdefault(of_points[at], []).append((path, at == group.best))
-            held = swarms.swarms(group, *share, where)
-            particles.append(swarms.listed(group, held))
-            for at, swarm in held.items():
-                drawn.setdefault(of_points[at], []).append((swarms.corners(swarm), at == group.best))
+    drawn: dict[int, landscapes.Seen] = {}
+    tracks, particles = [], []
+    if any(land.size == 2 and not landscapes.unseen(land) for land in lands):
+        drawn, tracks, particles = flat_tracks(lands, own, found, seeds, where)
+    elif any(land.size > 2 and not landscapes.unseen(land) for land in lands):
+        drawn, tracks = plane_tracks(lands, own, found, seeds, where)
+        particles = [None] * len(found)
     return {
         "kind": study.landscape.kind,
         "axes": list(study.landscape.labels or ("params[0]", "params[1]"))[:2],
@@ -108,6 +105,65 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
         "swarms": particles,
         "trackSteps": found[0].dataset["step"].values[where].tolist(),
     }
+
+
+Tracks = list[dict[str, Any]]
+"""Of every group: what the trajectories are, and those of all its points, None where there are none."""
+
+
+def flat_tracks(
+    lands: list[Landscape], own: list[list[int]], found: list[Shown], seeds: int, where: np.ndarray
+) -> tuple[dict[int, landscapes.Seen], Tracks, list[Any]]:
+    """Trajectories and swarms of all points, on landscapes of two components: (what is drawn on each landscape, for the page, swarms)."""
+    drawn: dict[int, landscapes.Drawn] = {}
+    tracks, particles = [], []
+    for group, of_points, share in zip(found, own, swarms.shares(found, len(where)), strict=True):
+        values, what = trajectories.trajectories(group, lands, of_points, seeds, where)
+        tracks.append({"what": what, "values": None if values is None else [tracks_of(point) for point in values]})
+        for at, path in staying(group, values):
+            drawn.setdefault(of_points[at], []).append((path, at == group.best))
+        held = swarms.swarms(group, *share, where)
+        particles.append(swarms.listed(group, held))
+        for at, swarm in held.items():
+            drawn.setdefault(of_points[at], []).append((swarms.corners(swarm), at == group.best))
+    return {k: landscapes.Seen(paths) for k, paths in drawn.items()}, tracks, particles
+
+
+def plane_tracks(
+    lands: list[Landscape], own: list[list[int]], found: list[Shown], seeds: int, where: np.ndarray
+) -> tuple[dict[int, landscapes.Seen], Tracks]:
+    """Trajectories of each group's best points, on the plane of those on the same landscape: (what is drawn on each landscape, for the page)."""
+    tracks: Tracks = [{"what": "", "values": None} for _ in found]
+    drawn = {}
+    for k, land in enumerate(lands):
+        paths = []
+        for g, group in enumerate(found):
+            for point in trajectories.best_points(group, own[g], k):
+                values, what = trajectories.of_point(group, land, point, seeds, where)
+                if values is not None:
+                    paths.append((last_loss(group, point), g, point, values))
+                    tracks[g]["what"] = what
+        plane = (
+            None
+            if landscapes.unseen(land)
+            else path_plane([path for *_, values in sorted(paths, key=lambda one: one[:3]) for path in values])
+        )
+        if plane is None:
+            continue
+        drawn[k] = landscapes.Seen([(path, True) for *_, values in paths for path in plane.project(values)], plane)
+        for _, g, point, values in paths:
+            tracks[g]["values"] = tracks[g]["values"] or [None] * found[g].count
+            tracks[g]["values"][point] = tracks_of(plane.project(values))
+    return drawn, tracks
+
+
+def last_loss(group: Shown, point: int) -> float:
+    """The last loss of the first seed at a point; infinity where there is none."""
+    if "loss" not in group.dataset:
+        return np.inf
+    at = dict(zip(group.places, np.unravel_index(point, group.shape), strict=True)) if group.places else {}
+    found = float(group.dataset["loss"].isel({**at, "seed": 0, "step": -1}).values)
+    return found if np.isfinite(found) else np.inf
 
 
 def tracks_of(point: np.ndarray) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Trajectories on a two-dimensional landscape: the first seeds at every point shown, or of a store of statistics their middle."""
+"""Trajectories: the first seeds at every point shown, or of a store of statistics their middle; on a plane those of the best points alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,8 @@ from .thinning import thinned
 
 NUMBERS = 160_000
 """Numbers in all trajectories together."""
+WIDEST = 2**25
+"""Numbers of a trajectory, all components at all steps shown, up to which its plane is looked for."""
 SEEDS = 5
 
 
@@ -38,3 +40,19 @@ def trajectories(group: Shown, lands: Sequence[Landscape], of_points: Sequence[i
         if land.size == 2:
             made[here] = joined([part[here] for part in parts], land.blocks)
     return made, what
+
+
+def of_point(group: Shown, land: Landscape, point: int, seeds: int, steps: np.ndarray) -> tuple[np.ndarray | None, str]:
+    """((seeds, steps, components), what they are) at one point; None where the iterates are not stored, or too large."""
+    if land.size * len(steps) > WIDEST:
+        return None, ""
+    at = dict(zip(group.places, np.unravel_index(point, group.shape), strict=True)) if group.places else {}
+    parts, what = iterates(group.dataset.isel({**at, "step": steps}), land.blocks, seeds)
+    return (None if parts is None else joined(parts, land.blocks)), what
+
+
+def best_points(group: Shown, of_points: Sequence[int], land: int) -> list[int]:
+    """The best points of a group on one of the landscapes."""
+    if group.bests is None:
+        return [group.best or 0] if land == of_points[group.best or 0] else []
+    return sorted({best for point, best in enumerate(group.bests) if of_points[point] == land})

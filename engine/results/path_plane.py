@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .landscape_grid import Ground, grid
+
+COARSEST, FINEST, WORK = 25, 120, 10**10
+"""Values along a side of the grid on a plane, at least and at most, and between them so many that weights times samples times points is about this."""
 MOST = 2**24
 """Numbers of all paths together that the directions are found from; of longer paths, every k-th point."""
 
@@ -39,6 +43,11 @@ class PathPlane:
                 found = np.asarray(land.value(self.points(x, b)[None], values, np), dtype=np.float64)
                 rows.append(np.broadcast_to(found, (1, len(x)))[0])
         return np.stack(rows)
+
+
+def grid_side(land: Any, finest: int = FINEST) -> int:
+    """Values along a side of a grid on a plane, fewer the longer the landscape's loss takes."""
+    return int(np.clip(np.sqrt(WORK / (land.size * max(1, land.batch_count()))), COARSEST, finest))
 
 
 def path_plane(paths: Sequence[np.ndarray]) -> PathPlane | None:
@@ -77,3 +86,17 @@ def path_plane(paths: Sequence[np.ndarray]) -> PathPlane | None:
 def oriented(vector: np.ndarray) -> np.ndarray:
     """Of the two signs the one with the largest component positive, so that a picture does not turn over with the library."""
     return vector * np.sign(vector[np.argmax(np.abs(vector))])
+
+
+def ground_on(land: Any, plane: PathPlane, low: np.ndarray, high: np.ndarray, side: int) -> Ground:
+    """The landscape on a plane between two corners, on a grid of so many values a side."""
+    x, y = grid(low, high, side)
+    found = plane.heights(land, x, y)
+    height = np.where(np.isfinite(found), found, np.nan)
+    return Ground(x, y, height, [], float(np.nanmin(height)) if np.isfinite(height).any() else 0.0)
+
+
+def axis_names_of(plane: PathPlane) -> tuple[str, str]:
+    """What the two directions are, in words."""
+    first, second = (f"principal direction {k + 1} ({100 * share:.3g} % of the variance)" for k, share in enumerate(plane.share))
+    return first, second

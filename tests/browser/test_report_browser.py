@@ -36,6 +36,14 @@ RIVER = {
     "steps": 100,
 }
 FIVE = {**RIVER, "title": "five", "claims": [], "landscape": {"kind": "rosenbrock", "dim": [4, 5]}, "record": {"log": 30}}
+RANDOM = {
+    "name": "random",
+    "landscape": {"kind": "tensor_pca", "dim": 5},
+    "optimizers": ["spherical_sgd"],
+    "seeds": 2,
+    "steps": 30,
+    "record": {"variables": ["loss", "params", "overlap"]},
+}
 SWARM = {
     "name": "swarm",
     "landscape": {"kind": "rastrigin", "dim": 2},
@@ -103,6 +111,7 @@ def pages(tmp_path_factory):
         for name, study in (
             ("river", RIVER),
             ("five", FIVE),
+            ("random", RANDOM),
             ("swarm", SWARM),
             ("stages", STAGES),
             ("several", SEVERAL),
@@ -339,10 +348,27 @@ def test_particles_move_with_the_slider_and_can_be_hidden(opened):
     assert not opened("river").locator("#particles").is_visible()
 
 
-def test_a_landscape_without_a_picture_shows_variables_instead(opened):
+def test_a_wide_landscape_is_drawn_on_a_plane(opened):
     page = opened("five")
+    assert "principal directions" in page.locator("#landscape-note").inner_text()
+    titles = page.evaluate("['xaxis', 'yaxis'].map(name => document.getElementById('landscape')._fullLayout[name].title.text)")
+    assert [title.split(" (")[0] for title in titles] == ["principal direction 1", "principal direction 2"]
+    before = traces(page, "landscape")
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    assert traces(page, "landscape") != before
+    page.locator("#view").select_option("surface")
+    until(page, "document.getElementById('landscape').data.some(trace => trace.type === 'surface')")
+    place = page.evaluate("groups[0].dims.findIndex(dim => dim.name === 'lr')")
+    rate = page.locator(f"#point-0-{place}")
+    rate.select_option("0" if rate.input_value() != "0" else "1")
+    assert "at the best point only" in page.locator("#landscape-note").inner_text()
+
+
+def test_a_landscape_without_a_picture_shows_variables_instead(opened):
+    page = opened("random")
     assert page.locator("#h-landscape").inner_text() == "Variables against each other"
-    assert "components" in page.locator("#landscape-note").inner_text()
+    assert "Every seed has a landscape" in page.locator("#landscape-note").inner_text()
     before = traces(page, "landscape")
     page.locator("#plane-y").select_option("params[1]")
     after = traces(page, "landscape")
@@ -434,7 +460,7 @@ def test_on_a_phone_figures_come_before_controls(opened):
     assert tops == sorted(tops)
 
 
-@pytest.mark.parametrize("name", ["river", "five", "swarm", "stages", "several"])
+@pytest.mark.parametrize("name", ["river", "five", "random", "swarm", "stages", "several"])
 def test_a_phone_needs_no_sideways_scrolling_and_controls_have_names(opened, name):
     page = opened(name, viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

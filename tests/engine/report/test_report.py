@@ -305,3 +305,29 @@ def test_the_result_where_nothing_was_chosen_nothing_is_stored_or_all_is_lost():
     assert payload(thalweg.run({**study, "record": {"variables": ["params"]}}))["result"] == {}
     lost = {**study, "optimizers": [{"kind": "sgd", "lr": 1000.0}]}
     assert payload(thalweg.run(lost))["result"]["sentence"] == "Every run diverged."
+
+
+def test_wide_landscapes_are_drawn_on_the_plane_of_their_best_trajectories(tmp_path):
+    study = {
+        **STUDIES["five"],
+        "name": "wide",
+        "optimizers": [{"kind": "sgd", "lr": [1e-4, 1e-3]}, {"kind": "adam", "lr": 0.03}],
+        "seeds": 2,
+    }
+    tree = thalweg.run(study)
+    data = data_of(thalweg.report(tree, tmp_path / "page.html"))
+    (land,) = data["lands"]
+    assert land["axes"][0].startswith("principal direction 1 (")
+    sgd, adam = data["tracks"]
+    assert [point is None for point in sgd["values"]] == [True, False] if data["groups"][0]["best"] == 1 else [False, True]
+    ends = [seed for group, tracks in zip(data["groups"], (sgd, adam), strict=True) for seed in tracks["values"][group["best"]]]
+    assert min(np.hypot(x[-1], y[-1]) for x, y in ends) < 1e-4  # the end of the best is the middle of the plane
+    path = tree["adam"].params.isel(seed=1).values.reshape(-1, 5)
+    drawn = np.array(adam["values"][0][1]).T
+    assert np.all(np.linalg.norm(np.diff(drawn, axis=0), axis=1) <= np.linalg.norm(np.diff(path, axis=0), axis=1)[: len(drawn) - 1] + 1e-3)
+
+
+def test_a_wide_landscape_without_trajectories_says_so(tmp_path):
+    study = {**STUDIES["five"], "name": "wide", "record": {"variables": ["loss"]}}
+    (land,) = data_of(thalweg.report(thalweg.run(study), tmp_path / "page.html"))["lands"]
+    assert "5 components, and no trajectories are stored" in land["why"]
