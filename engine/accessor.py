@@ -54,7 +54,7 @@ class GroupAccessor:
     def __init__(self, dataset: Any, study: Any = None):
         if "status" not in dataset.data_vars or "seed" not in dataset["status"].dims:
             raise SpecError(
-                "thalweg: this dataset is not a group of a thalweg store (it has no `status` along `seed`); take one, tree[name]"
+                "thalweg: this dataset is not a group of a thalweg store (it has no `status` along `seed`); select one: tree[name]"
             )
         self.dataset, self.study = dataset, study
 
@@ -75,7 +75,7 @@ class GroupAccessor:
         data = self.dataset
         highest = highest_is_best(by) if highest is None else highest
         found = list(each_problem(data, final=to_minimise(data, by, highest)))
-        reports = ("seed", found[0][1].reports, {"long_name": "whether the seed reports; the others chose the hyperparameters"})
+        reports = ("seed", found[0][1].reports, {"long_name": "whether the seed is reported; the others chose the hyperparameters"})
         return data.isel(positions(data, found)).assign_coords(reports=reports)
 
     def reach(self, target: "float | Sequence[float]") -> Any:
@@ -130,9 +130,9 @@ class GroupAccessor:
         """
         land, values = self._landscape(study)
         if land.size != 2:
-            raise SpecError(f"on_landscape: the landscape {land.kind} has {land.size} components, a grid needs 2")
+            raise SpecError(f"on_landscape: the landscape {land.kind} has {land.size} components, and a grid needs 2")
         if why := changing(land):
-            raise SpecError(f"on_landscape: {why}; there is no one grid of it")
+            raise SpecError(f"on_landscape: {why}, so there is no single grid of it")
         if any(name not in self.dataset.data_vars for name in names_of(land.blocks)):
             raise SpecError("on_landscape: the group has no params; add params to record.variables and run again")
         low, high = extent(self.dataset, land.blocks)

@@ -161,7 +161,9 @@ def run_to_store(study: Study, out: "str | Path | None", options: RunOptions, pr
         planned, {group.name: runs_at_once(group) for group in planned.groups if executors[group.name].device == "cuda"}
     )
     if (workers or options.scheduler) and (own := sources(study)):
-        raise SpecError(f"{', '.join(own)}: is of this session alone, and other processes lack it; leave out workers, or make it a package")
+        raise SpecError(
+            f"{', '.join(own)}: is defined only in this session, and other processes do not know it; leave out workers, or make it a package"
+        )
     if options.scheduler is None and not any(executor.device == "cuda" for executor in executors.values()):
         check_memory(planned, executors, "--workers" if workers else "--threads", workers or threads or cores())
     if out is None and planned.bytes > available_memory():
@@ -194,7 +196,7 @@ def begun_with(store: Store, wanted: str, out: "str | Path", device: str = "cpu"
     executors = {group.name: choose(group, begun[group.name], device).executor for group in store.plan.groups}
     other = sorted({name for name in begun.values() if wanted not in ("auto", name)})
     if other:
-        raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or --overwrite")
+        raise StoreError(f"{out}: was begun with the {other[0]} executor, which must finish it; leave out --executor, or use --overwrite")
     return executors
 
 

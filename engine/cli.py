@@ -72,7 +72,9 @@ def answer() -> None:
         sys.exit(2)
     except Exception as error:
         if unreadable(error):
-            print("error: a chunk of the store cannot be read; thalweg check STORE says which, and how to make it anew", file=sys.stderr)
+            print(
+                "error: a chunk of the store cannot be read; thalweg check STORE says which, and how to compute it again", file=sys.stderr
+            )
             sys.exit(2)
         if not hasattr(error, "format_message"):
             raise

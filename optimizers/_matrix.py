@@ -48,7 +48,7 @@ class MatrixOptimizer(RuleOptimizer):
     def unfit(self, blocks: Mapping[str, tuple[int, ...]]) -> str | None:
         if any(len(shape) == 2 for shape in blocks.values()):
             return None
-        return f"{self.kind} is for matrices; use a landscape with one, or an optimizer of vectors such as adamw"
+        return f"{self.kind} is for matrices; use a landscape with one, or an optimizer for vectors such as adamw"
 
     def state_numbers(self, blocks: Mapping[str, tuple[int, ...]]) -> int:
         numbers = 0

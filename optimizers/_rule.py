@@ -155,7 +155,7 @@ def updated(optimizer: RuleOptimizer, inputs: Mapping[str, Node], precision: str
             raise Untraceable(f"returns {len(made)} arrays; it must return x and its states ({', '.join(['x', *optimizer.state])})")
         for name, a in zip(("x", *optimizer.state), made, strict=True):
             if broadcast([a.shape, inputs[name].shape]) != inputs[name].shape:
-                raise Untraceable(f"returns {name} of shape {a.shape}, which was given with {inputs[name].shape}")
+                raise Untraceable(f"returns {name} of shape {a.shape}; it was given with shape {inputs[name].shape}")
     except Untraceable as why:
         raise Untraceable(f"{optimizer.kind}: its rule {why}") from None
     except Exception as error:

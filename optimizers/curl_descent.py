@@ -63,7 +63,7 @@ class CurlDescent(VectorOptimizer):
                 if name not in blocks:
                     return f"{field}: there is no block '{name:.60}'{suggest(name, blocks)}"
         if scalar := next((name for name in self.flips if not blocks[name]), None):
-            return f"flips: {scalar} is one number, of which there is no part to flip; use signs"
+            return f"flips: {scalar} is a single number, and part of a number cannot be flipped; use signs"
         try:
             for name, given in self.signs.items():
                 for each in values_of(given):
@@ -75,7 +75,7 @@ class CurlDescent(VectorOptimizer):
         if given and not matrices:
             return f"{' and '.join(given)} flip rows of a matrix; use a landscape with one, or leave them at 0 for gradient descent"
         if len(given) == 2 and matrices == 1:
-            return "its one matrix is the first and the last; give hidden_flips or readout_flips, not both"
+            return "its only matrix is both the first and the last; give hidden_flips or readout_flips, not both"
         return None
 
     def remarks(self, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, str]:

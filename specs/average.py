@@ -45,7 +45,7 @@ class Tail(Average):
     """Mean of the iterates after the first `start` (up to 1: a fraction of the run; above 1: steps); before that, the iterate itself."""
 
     kind: Literal["tail"] = "tail"
-    start: Swept[NonNegative] = Field(default=0.5, description="the part that is left out; up to 1: a fraction of the run, above 1: steps")
+    start: Swept[NonNegative] = Field(default=0.5, description="the part of the run that is left out; up to 1: a fraction, above 1: steps")
 
     lengths = ("start",)
 

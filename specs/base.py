@@ -76,7 +76,7 @@ class Spec(BaseModel):
         if name.startswith("_"):
             super().__setattr__(name, value)
             return
-        raise AttributeError(f"{name}: a part of a study does not change; make another with replace({{('{name}',): value}})")
+        raise AttributeError(f"{name}: parts of a study cannot be changed; make a changed copy with replace({{('{name}',): value}})")
 
     def swept(self) -> dict[tuple[str, ...], tuple[Sweep, bool]]:
         """Every swept field below this spec (a number, a choice, or a whole part): path -> (its values, whether they are structural)."""

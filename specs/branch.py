@@ -17,12 +17,12 @@ class Branch(Spec):
     own.
     """
 
-    store: str = Field(description="the store whose states runs begin with; a relative path starts at the study")
-    at: Structural[Index] = Field(description="the step of those states; several are a dimension `at`")
+    store: str = Field(description="the store whose states the runs begin with; a relative path starts at the study's folder")
+    at: Structural[Index] = Field(description="the step of those states; a list of steps becomes a dimension `at`")
     past: Annotated[dict[str, Structural[Index]], StructuralValues()] = Field(
-        default={}, description="where the other study's runs have left others in turn: the dimension's name -> its steps"
+        default={}, description="if the other study's runs were themselves forked from others: the dimension's name -> its steps"
     )
-    group: str = Field(default="", description="the optimizer whose states they are; by default the one of the same name")
+    group: str = Field(default="", description="the optimizer whose states are used; default: the one with the same name")
 
     def passed_on(self, store: str) -> dict[str, list[int]]:
         """`past` of what goes on from these runs, which are in this store."""

@@ -75,7 +75,7 @@ def power(a: Any, b: Any) -> Any:
     plain = isinstance(a, (int, float)) and isinstance(b, (int, float))
     result = float(a) ** float(b) if plain else a**b
     if isinstance(result, complex):
-        raise ValueError(f"{a}**{b} is no real number")
+        raise ValueError(f"{a}**{b} is not a real number")
     return result
 
 
@@ -120,7 +120,7 @@ def parse_claim(text: str) -> ast.expr:
     for node in nodes:
         _allow(node)
     if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
-        raise ValueError(f"'{text[:40]}' is a name in quotes, which is no number")
+        raise ValueError(f"'{text[:40]}' is a name in quotes, not a number")
     constant(tree)
     return tree
 
@@ -159,7 +159,7 @@ def _finite(node: ast.AST, value: Callable[[], Any]) -> Any:
     except ZeroDivisionError:
         reason = "a division by zero"
     except (ValueError, TypeError):
-        reason = "no real number"
+        reason = "not a real number"
     text = ast.unparse(node)
     raise ValueError(f"'{text if len(text) <= 40 else text[:37] + '...'}' is {reason}")
 
@@ -197,7 +197,7 @@ def _allow(node: ast.AST) -> None:
             if any(k.arg is None for k in keywords):
                 raise ValueError("** is not allowed")
         case ast.Call():
-            raise ValueError(f"'{ast.unparse(node)[:40]}' is not a call of one of the functions")
+            raise ValueError(f"'{ast.unparse(node)[:40]}' is not a call of a function by its name")
         case ast.Constant(value=value):
             if isinstance(value, bool) or not isinstance(value, (int, float, str)):
                 raise ValueError(f"{value!r} is neither a number nor a name in quotes")
@@ -212,10 +212,10 @@ def _allow(node: ast.AST) -> None:
                 raise ValueError(f"the comparison {type(node).__name__} is not allowed")
             for part in ast.iter_child_nodes(node):
                 if isinstance(part, (ast.List, ast.Tuple)) or (isinstance(part, ast.Constant) and isinstance(part.value, str)):
-                    raise ValueError(f"'{ast.unparse(part)[:40]}' is a name in quotes, which is no number to compute with")
+                    raise ValueError(f"'{ast.unparse(part)[:40]}' is a name in quotes, not a number to compute with")
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             if not all(isinstance(e, ast.Constant) and isinstance(e.value, str) for e in elements):
-                raise ValueError("a list holds names of dimensions, in quotes")
+                raise ValueError("a list must hold names of dimensions, in quotes")
         case _:
             raise ValueError(f"'{ast.unparse(node)[:40]}' is not allowed here; combine conditions with & and |")
 
@@ -274,21 +274,23 @@ class Claim(Spec):
     """
 
     name: Annotated[str, Field(min_length=1)] = Field(description="the claim in words")
-    group: Annotated[str | None, Field(description="an optimizer's label; by default the first one's")] = None
+    group: Annotated[str | None, Field(description="an optimizer's label; default: the first one's")] = None
     measure: Annotated[str, Field(min_length=1)] = Field(description="an expression over the results")
     expected: str | Real | None = Field(
         default=None, description="what the measure must equal, within the tolerance: a number or an expression"
     )
-    less_than: str | Real | None = Field(default=None, description="or what it must lie below")
-    greater_than: str | Real | None = Field(default=None, description="or above")
+    less_than: str | Real | None = Field(default=None, description="or: the measure must be below this")
+    greater_than: str | Real | None = Field(default=None, description="or: the measure must be above this")
     where: str | None = Field(default=None, description="a condition on the sweep: the claim is about the points at which it holds")
     rtol: NonNegative = Field(default=0.0, description="tolerance relative to what is expected")
     atol: NonNegative = Field(default=0.0, description="absolute tolerance")
-    confidence: Annotated[Real, Field(gt=0.5, lt=1)] = Field(default=0.99, description="of the verdict, shared out over the points")
-    diverged: Literal["fail", "ignore"] = Field(
-        default="fail", description="whether runs that diverged fail a measure that has no value for them, or are left out"
+    confidence: Annotated[Real, Field(gt=0.5, lt=1)] = Field(
+        default=0.99, description="confidence of the whole verdict, divided among the points"
     )
-    source: str = Field(default="", description="where the prediction is from")
+    diverged: Literal["fail", "ignore"] = Field(
+        default="fail", description="if the measure has no value for diverged runs: fail the claim, or ignore those runs"
+    )
+    source: str = Field(default="", description="where the prediction comes from")
 
     @model_validator(mode="after")
     def _one_comparison(self) -> "Claim":

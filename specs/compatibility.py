@@ -33,7 +33,7 @@ def remarks(study: "Study", optimizer: "Optimizer") -> dict[str, str]:
     made = optimizer.remarks(study.landscape.blocks)
     kinds = [noise.kind for noise in values_of(study.noise) if disturbs(noise)]
     if kinds and not optimizer.sees_gradients:
-        made["noise"] = f"{' or '.join(kinds)} noise is in gradients, which {optimizer.name} does not see"
+        made["noise"] = f"{' or '.join(kinds)} noise acts on gradients, which {optimizer.name} does not use"
     return made
 
 
@@ -53,7 +53,7 @@ def samples(study: "Study") -> Iterator[str]:
     if isinstance(noise, Minibatch) and (without := [s for s in values_of(noise.sampling) if s != "replacement"]):
         size, count = max(values_of(noise.size)), min(land.batch_count() for land in lands)
         if count and size > count:
-            yield f"noise: sampling: {without[0]} takes each sample once an epoch, so size is at most their number, {count}; given: {size}"
+            yield f"noise: sampling: {without[0]} takes each sample once per epoch, so size is at most the number of samples, {count}; given: {size}"
 
 
 def without_samples(landscape: Landscape) -> str:
@@ -68,7 +68,7 @@ def unseen_noise(study: "Study") -> Iterator[str]:
     if disturbs(study.noise) and study.noise.swept() and not any(o.sees_gradients for o in study.optimizers):
         names = ", ".join(o.name for o in study.optimizers)
         field = ".".join(next(iter(study.noise.swept())))
-        yield f"noise: {field} is swept, and {study.noise.kind} noise is in gradients, which no optimizer here sees ({names}); leave it out"
+        yield f"noise: {field} is swept, and {study.noise.kind} noise acts on gradients, which no optimizer here uses ({names}); leave it out"
 
 
 def disturbs(noise: Any) -> bool:
@@ -98,14 +98,14 @@ def clipping(study: "Study") -> Iterator[str]:
     """Clipping needs a gradient."""
     for optimizer in study.optimizers:
         if optimizer.clip is not None and not optimizer.sees_gradients:
-            yield f"optimizers: {optimizer.name}: clip acts on gradients, and {optimizer.kind} sees values alone; leave it out"
+            yield f"optimizers: {optimizer.name}: clip acts on gradients, and {optimizer.kind} uses only values; leave clip out"
 
 
 def starts(study: "Study") -> Iterator[str]:
     """Starts that the landscape does not have, and particles that would start on one point and stay there."""
     init, kind = study.start(), study.landscape.kind
     if any(isinstance(one, Solution) for one in every_start(study)) and type(study.landscape).solution is Landscape.solution:
-        yield f"init: solution: the landscape {kind} plants no solution to start at"
+        yield f"init: solution: the landscape {kind} has no planted solution to start at"
     matrices = any(len(shape) > 1 for land in study.landscapes() for shape in land.blocks.values())
     if isinstance(init, (FanIn, Orthogonal)) and not matrices:
         yield f"init: {init.kind} draws matrices and sets vectors to 0, and {kind} has no matrix; use normal"
@@ -113,10 +113,10 @@ def starts(study: "Study") -> Iterator[str]:
         if name not in study.landscape.places:
             yield f"init.{name}: {no_variable(study.landscape, name)}"
         elif isinstance(one, (FanIn, Orthogonal)) and len(study.landscape.places[name][1]) < 2:
-            yield f"init.{name}: {one.kind} draws matrices, and {name} is none; use normal or point"
+            yield f"init.{name}: {one.kind} draws matrices, and {name} is not one; use normal or point"
     for optimizer in study.optimizers:
         if optimizer.needs_spread_start and all(map(together, every_start(study))):
-            yield f"init: the particles of {optimizer.name} start on one point and would stay there; use normal, uniform or sphere"
+            yield f"init: the particles of {optimizer.name} would all start at one point and stay there; use normal, uniform or sphere"
 
 
 def every_start(study: "Study") -> list[Any]:
@@ -152,11 +152,11 @@ def observables(study: "Study") -> Iterator[str]:
     names = study.landscape.observable_names
     for name in names:
         if reserved(name):
-            yield f"landscape: an observable cannot be called '{name}'; a store or a claim needs the names {listed()}"
+            yield f"landscape: an observable cannot be called '{name}'; stores and claims use the names {listed()} themselves"
         elif why := folder_problem(name):
             yield f"landscape: an observable cannot be called '{name}': {why}"
         elif study.record.stats and any(name.removesuffix(end) in names for end in STATISTICS if name.endswith(end)):
-            yield f"landscape: an observable cannot be called '{name}' where statistics are stored: it is one of another observable"
+            yield f"landscape: an observable cannot be called '{name}' where statistics are stored: it names a statistic of another observable"
     if twice := same_but_for_case(names):
         yield f"landscape: the observables '{twice[0]}' and '{twice[1]}' differ in case only; some file systems cannot tell them apart"
 
@@ -166,9 +166,9 @@ def parameters(study: "Study") -> Iterator[str]:
     names = [path[-1] for path, _, _ in study.landscape.fields() if path[0] == "parameters"]
     for name in names:
         if name in VARIABLES or name in CLAIM_WORDS:
-            yield f"landscape.parameters: none can be called '{name}'; a claim needs the names {', '.join((*VARIABLES, *CLAIM_WORDS))}"
+            yield f"landscape.parameters: none can be called '{name}'; claims use the names {', '.join((*VARIABLES, *CLAIM_WORDS))} themselves"
         elif name in study.landscape.observable_names:
-            yield f"landscape.parameters: '{name}' is the name of an observable, too; a claim could not tell them apart"
+            yield f"landscape.parameters: '{name}' is also the name of an observable; a claim could not tell them apart"
 
 
 def sweeps(study: "Study") -> Iterator[str]:
@@ -182,7 +182,7 @@ def labels(study: "Study") -> Iterator[str]:
     names = [o.name for o in study.optimizers]
     for name in names:
         if name in PARTS:
-            yield f"optimizers: none can be called '{name}', which is a part of the study; give it another `label`"
+            yield f"optimizers: an optimizer cannot be called '{name}', which is a part of the study; give it another `label`"
     if (twice := same_but_for_case(names)) and twice[0] != twice[1]:
         yield f"optimizers: the labels '{twice[0]}' and '{twice[1]}' differ in case only; some file systems cannot tell them apart"
 

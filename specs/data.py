@@ -109,13 +109,13 @@ class Data(Spec):
     )
     y: str | StrictInt | None = Field(default=None, description="the array of outputs, or the CSV column by name or position")
     classes: Annotated[Count, Field(ge=2, le=60)] = Field(default=3, description="of the blobs")
-    standardize: bool = Field(default=True, description="give every column of x mean 0 and standard deviation 1")
-    test_fraction: Fraction = Field(default=0.0, description="share of the samples set aside, always the same ones")
-    limit: Count | None = Field(default=None, description="keep the first rows only")
+    standardize: bool = Field(default=True, description="scale every column of x to mean 0 and standard deviation 1")
+    test_fraction: Fraction = Field(default=0.0, description="share of the samples that is set aside for testing, always the same ones")
+    limit: Count | None = Field(default=None, description="keep only this many rows, the first ones")
     rows: Annotated[str, Field(min_length=1)] | Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(
-        default=None, description="use these samples of the training part alone: 0:100, y == 3, or positions"
+        default=None, description="use only these samples of the training part: 0:100, y == 3, or positions"
     )
-    root: str | None = Field(default=None, description="where relative paths start; the loader sets it")
+    root: str | None = Field(default=None, description="the folder for relative paths; the loader sets it")
 
     @model_validator(mode="before")
     @classmethod
@@ -136,11 +136,11 @@ class Data(Spec):
         if (self.builtin is None) == (self.file is None):
             raise ValueError("give either `builtin` (digits, blobs) or `file` (a path)")
         if self.builtin and (self.x is not None or self.y is not None):
-            raise ValueError(f"`x` and `y` name parts of a file; the builtin '{self.builtin}' has none")
+            raise ValueError(f"`x` and `y` name parts of a file; leave them out with the builtin '{self.builtin}'")
         if self.builtin != "blobs" and "classes" in self.model_fields_set and self.classes != 3:
             raise ValueError("`classes` is a setting of the builtin 'blobs' only")
         if self.file and Path(self.file).suffix.lower() not in (".csv", ".tsv") and not (self._named("x") and self._named("y")):
-            raise ValueError("outside CSV files `x` and `y` are one name each")
+            raise ValueError("`x` and `y` are one name each, except in CSV files")
         if self.x == ():
             raise ValueError("`x` lists no columns")
         return self
@@ -186,7 +186,7 @@ def _state(name: str, path: Path) -> tuple[int, ...]:
         elif path.is_file():
             stats = [path.stat()]
         else:
-            _fail(name, "is a folder; only a .zarr store is one" if path.is_dir() else IRREGULAR)
+            _fail(name, "is a folder; only a .zarr store may be one" if path.is_dir() else IRREGULAR)
     except SpecError:
         raise
     except (OSError, ValueError) as error:
@@ -311,7 +311,7 @@ def _checked(data: Data, name: str, x: np.ndarray, y: np.ndarray) -> Dataset:
     x, y = np.asarray(x), np.asarray(y)
     for key, array, dims in (("x", x, (1, 2)), ("y", y, (1, 2))):
         if array.ndim not in dims:
-            _fail(name, f"{key} has shape {array.shape}; (samples,) or (samples, columns) is needed")
+            _fail(name, f"{key} has shape {array.shape}; it must be (samples,) or (samples, columns)")
         _fits(name, key, array.size)
     if len(x) != len(y):
         _fail(name, f"x has {len(x)} samples and y has {len(y)}; they must have the same number")

@@ -105,7 +105,7 @@ def check_names(formula: Formula) -> None:
         seen.add(name)
     for path, name in observables:
         if name in ("loss", "params", "status", "last_step", "seed", "step"):
-            raise PlacedError(path, f"an observable cannot be called '{name}'; that name is in every store")
+            raise PlacedError(path, f"an observable cannot be called '{name}'; every store already uses that name")
 
 
 @functools.lru_cache(maxsize=256)
@@ -261,12 +261,12 @@ class _Reader:
     def real(self, name: str, a: Node) -> None:
         """Refuse the root, power or logarithm of what is never positive."""
         if not a.is_number and not a.signs & tree.POSITIVE:
-            raise self.fail(f"the {name} of what is never positive is not a finite real number")
+            raise self.fail(f"the {name} of a value that is never positive is not a finite real number")
 
     def on_Compare(self, n: ast.Compare) -> Node:
         kinds = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
         if len(n.ops) != 1 or type(n.ops[0]) not in kinds:
-            raise self.fail("one comparison of the form a < b, a <= b, a > b or a >= b is allowed")
+            raise self.fail("only a single comparison is allowed: a < b, a <= b, a > b or a >= b")
         return tree.compare(kinds[type(n.ops[0])], self.number(n.left), self.number(n.comparators[0]))
 
     def on_Subscript(self, n: ast.Subscript) -> Node:
@@ -304,7 +304,7 @@ class _Reader:
             name = self.short(n.func)
             raise self.fail(f"there is no function '{name}'{suggest(name, FUNCTIONS)} (known: {', '.join(FUNCTIONS)})")
         if n.keywords or any(isinstance(a, ast.Starred) for a in n.args):
-            raise self.fail(f"{n.func.id} takes plain arguments")
+            raise self.fail(f"{n.func.id} takes plain arguments, without names or stars")
         name = n.func.id
         if name in ("sum", "prod"):
             return self.reduction(name, n.args)

@@ -19,7 +19,7 @@ from .plain import Key, Source
 
 FILES: tuple[tuple[Key, str], ...] = ((("landscape", "data"), "file"), (("init",), "path"))
 """Where in a study a file is named: the mapping, and its key. Relative ones start at the mapping's `root`, if it has one."""
-IRREGULAR = "is not a regular file (a device, a pipe or a socket is not read)"
+IRREGULAR = "is not a regular file (devices, pipes and sockets are not read)"
 HOW = "if you trust the study, run it with --allow-outside"
 _HDF5 = b"\x89HDF"
 

@@ -131,8 +131,8 @@ def _wrong(study: "Study", place: str, part: Any, before: Collection[str]) -> It
             yield f"{where}: must be a number or a formula: {error.problem}"
             continue
         if formula.changes and (place == "init" or path[0] in before):
-            what = "a start" if place == "init" else "what a state starts at"
-            yield f"{where}: t is the update, from 1, and {what} is before the first one, in the formula {short(formula.text)}"
+            what = "a start" if place == "init" else "the initial value of a state"
+            yield f"{where}: t counts the updates from 1, and {what} is computed before the first one, in the formula {short(formula.text)}"
         elif wrong := _wrong_value(study, part, path, formula):
             yield f"{where}: {wrong}"
 

@@ -20,7 +20,7 @@ from .sweep import NumberFormula, Structural, StructuralValues, Swept
 def _flat(given: Any, info: ValidationInfo) -> Any:
     if isinstance(given, (list, tuple)) and any(isinstance(entry, (list, tuple)) for entry in given):
         several = "; several starting points: init: {kind: file, path: starts.npy}" if info.field_name == "at" else ""
-        raise PydanticCustomError("components", "takes one number, or a list with one a component{several}", {"several": several})
+        raise PydanticCustomError("components", "takes one number, or a list with one number per component{several}", {"several": several})
     return given
 
 
@@ -122,14 +122,14 @@ class Mix(Init):
     kind: Literal["mix"] = "mix"
     of: Annotated[tuple[Stored | Literal["fresh"], ...], Field(min_length=1)] = Field(description="the parameters to add")
     weights: tuple[Real | str, ...] = Field(
-        default=(1.0,), description="one for each entry of `of`: a number, or a formula of `parameters`"
+        default=(1.0,), description="one weight for each entry of `of`: a number, or a formula of `parameters`"
     )
     parameters: dict[str, Swept[Real]] = Field(default={}, description="numbers by name, each of which can be swept")
     at: Structural[Index | None] = Field(
-        default=None, description="the step of stored parameters that do not name one; default: their last"
+        default=None, description="the step of the stored parameters for which none is given; default: the last"
     )
     past: Annotated[dict[str, Structural[Real]], StructuralValues()] = Field(
-        default={}, description="where the stored runs were begun, if that is swept: the dimension's name -> its values"
+        default={}, description="where the stored runs began, if their study sweeps that: the dimension's name -> its values"
     )
 
     @model_validator(mode="after")
@@ -145,7 +145,7 @@ class Mix(Init):
                     known = f"known: {', '.join(self.parameters)}" if self.parameters else "there are no `parameters`"
                     raise PlacedError(("weights", k), f"there is no parameter '{unknown[0]:.60}' ({known})")
         if used := [name for name in self.parameters if not any(name in NumberFormula(str(w)).names for w in self.weights)]:
-            raise PlacedError(("parameters", used[0]), "is in none of the weights")
+            raise PlacedError(("parameters", used[0]), "is not used in any of the weights")
         return self
 
 
@@ -193,7 +193,7 @@ class Starts(Choice):
         """The start of one variable."""
         init = super().parse(given)
         if isinstance(init, (File, Mix)):
-            what = "a file has the starts" if isinstance(init, File) else "a mix is a start"
+            what = "a file holds the starts" if isinstance(init, File) else "a mix is a start"
             raise PydanticCustomError(
                 "unit_kind", "{what} of all variables together; give it as the `init` of the whole study", {"what": what}
             )

@@ -175,7 +175,7 @@ def validate(source: Source, own: Mapping[Key, type[Unit]] | None = None) -> Stu
     except RecursionError:
         raise SpecError(f"{source.name}: nested too deeply") from None
     lines = [f"{source.at(path)}: {dotted(path)}{': ' if path else ''}{cut(message)}" for path, message in wrong]
-    raise SpecError(lines if len(lines) <= MOST else [*lines[:MOST], f"{source.name}: and {len(lines) - MOST} problems more"])
+    raise SpecError(lines if len(lines) <= MOST else [*lines[:MOST], f"{source.name}: and {len(lines) - MOST} more problems"])
 
 
 def _crossing(data: dict[str, Any], bad: set[str]) -> list[tuple[Key, str]]:

@@ -76,7 +76,7 @@ def short(value: Any) -> str:
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # a number of more digits than Python writes
-        return "a list or mapping with a number of many digits"
+        return "a list or mapping that holds a number of very many digits"
     text = {"None": "null", "True": "true", "False": "false"}.get(text, text)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -162,7 +162,7 @@ def _kind(error: Any) -> str:
 def _of_branches(path: Key, given: Any, branches: dict[str, list[tuple[Key, Any]]]) -> Iterator[tuple[Key, str]]:
     """What is wrong inside a value that is of one of the allowed kinds; else, in one sentence, which kinds those are."""
     if "[key]" in branches:
-        yield path, "is no key here; keys are text"
+        yield path, "cannot be a key here; keys are text"
         return
     inside = next((errors for errors in branches.values() if all(rest for rest, _ in errors)), None)
     if inside is not None:

@@ -36,14 +36,14 @@ def normal_names(given: Any) -> Any:
         other = seen.setdefault(normal(name), name)
         if other != name:
             place = name if isinstance(given, dict) else k
-            raise PlacedError((place,), f"'{other}' and '{name}' are one name to Python's parser ({normal(name)}); rename one of them")
+            raise PlacedError((place,), f"'{other}' and '{name}' are the same name to Python's parser ({normal(name)}); rename one of them")
     return {normal(name): value for name, value in given.items()} if isinstance(given, dict) else type(given)(map(normal, given))
 
 
 def why_no_name(name: str) -> str | None:
     """What is wrong with a name, or None."""
     if name in SYNTAX:
-        return f"'{name}' cannot be a name: it is a word of Python's that formulas may not use as one; choose another"
+        return f"'{name}' cannot be a name: it is a word of Python's syntax; choose another"
     if not name.isidentifier() or name.startswith("_"):
         return f"'{name}' is not a name: use letters, digits and underscores, beginning with a letter"
     return None

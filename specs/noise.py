@@ -26,7 +26,7 @@ class Gaussian(Noise):
     """
 
     kind: Literal["gaussian"] = "gaussian"
-    scale: Swept[NonNegative] = Field(default=1.0, description="standard deviation of a component")
+    scale: Swept[NonNegative] = Field(default=1.0, description="standard deviation of each component")
     components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one per component")
 
 
@@ -35,7 +35,7 @@ class StudentT(Noise):
     the standard deviation is scale * sqrt(df / (df - 2)) for df > 2, infinite else."""
 
     kind: Literal["student_t"] = "student_t"
-    scale: Swept[NonNegative] = Field(default=1.0, description="scale parameter of a component")
+    scale: Swept[NonNegative] = Field(default=1.0, description="scale parameter of each component")
     df: Swept[Positive] = Field(default=3.0, description="degrees of freedom; fewer mean heavier tails")
     components: tuple[NonNegative, ...] | None = Field(default=None, description="factors on the scale, one per component")
 

@@ -19,7 +19,7 @@ class Optimizer(Unit):
     """What a study may say of every optimizer: a label, and the wrappers that compose with every rule."""
 
     label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] | None = Field(
-        default=None, description="name of the group in the store; by default the kind"
+        default=None, description="name of the group in the store; default: the kind"
     )
     lr_scale: dict[str, Swept[NonNegative]] = Field(default={}, description="factors on lr by variable: {W2: 0.1}; 1 for the others")
     schedule: Parts[AnySchedule] = Field(default=Constant(), description="factor on lr over the steps")
@@ -45,7 +45,7 @@ class Optimizer(Unit):
     def _all_or_none(cls, average: Any) -> Any:
         if isinstance(average, Sweep) and None in average.values:
             raise ValueError(
-                "null among several averages, which would store different variables; give another optimizer without an average"
+                "null cannot be one of several averages, since it stores other variables; add a second optimizer without an average"
             )
         return average
 
@@ -53,7 +53,7 @@ class Optimizer(Unit):
     @classmethod
     def _is_a_folder(cls, label: str | None) -> str | None:
         if label and (why := folder_problem(label)):
-            raise ValueError(f"no group of a store can be called '{label[:40]}': {why}")
+            raise ValueError(f"a group of a store cannot be called '{label[:40]}': {why}")
         return label
 
     @property

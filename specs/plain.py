@@ -34,7 +34,7 @@ class Source:
 def read_yaml(raw: bytes, name: str) -> Source:
     """A mapping with places. Refuses duplicate keys, tags, cycles, alias bombs, several documents, and text that is not UTF-8."""
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"{name}: a study of more than {MAX_BYTES} bytes; at most so many are allowed")
+        raise SpecError(f"{name}: the study is too large; at most {MAX_BYTES} bytes are allowed")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -44,7 +44,7 @@ def read_yaml(raw: bytes, name: str) -> Source:
         raise SpecError(f"{name}: the file is empty")
     if not isinstance(source.data, dict):
         what = "a list" if isinstance(source.data, list) else "a single value"
-        raise SpecError(f"{source.at(())}: a study is a mapping of keys to values, this is {what}")
+        raise SpecError(f"{source.at(())}: a study is a mapping of keys to values, and this is {what}")
     return source
 
 
@@ -130,7 +130,7 @@ class _Reader:
     def counted(self, event: Any, size: int) -> None:
         self.count += size
         if self.count > MAX_NODES:
-            self.fail(event, f"more than {MAX_NODES} values, those counted that aliases stand for (an alias bomb?)")
+            self.fail(event, f"more than {MAX_NODES} values, counting those that aliases stand for (an alias bomb?)")
 
     def tag(self, event: Any, kind: str) -> str:
         """What a scalar is: str, int, float, bool, null; a tag that says anything but the obvious is refused."""
@@ -189,7 +189,7 @@ class _Reader:
         if tag not in ("str", "timestamp", "value"):
             self.fail(event, f"the key {event.value[:60] or 'null'} must be a word; put it in quotes")
         if event.anchor:
-            self.fail(event, "a key has no anchor")
+            self.fail(event, "a key cannot have an anchor")
         return self.text(event), False
 
     def sequence(self, events: Iterator[Any], path: Key, depth: int) -> tuple[list[Any], int]:
@@ -215,11 +215,11 @@ class _Reader:
         try:
             return _SCALARS[tag](getattr(self.yaml.constructor, f"construct_yaml_{tag}")(ScalarNode(_TAG + tag, event.value)))
         except (ValueError, KeyError, IndexError):
-            return self.fail(event, f"'{event.value[:60]}' is no {tag}")
+            return self.fail(event, f"'{event.value[:60]}' is not a valid {tag}")
 
     def text(self, event: Any) -> str:
         """Text with JSON's escaped surrogate pairs put together, as in "\\ud83d\\ude00"."""
         try:
             return event.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            return self.fail(event, "half a surrogate pair is no text")
+            return self.fail(event, "half a surrogate pair is not text")

@@ -78,9 +78,9 @@ class Probe(Unit):
     """Base. A subclass gives `arrays` and `look`; everything else has a default."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)] = Field(
-        default="", description="the name of what is stored, in claims too; by default the kind", validate_default=False
+        default="", description="the name of the probe, in the store and in claims; default: the kind", validate_default=False
     )
-    groups: tuple[str, ...] = Field(default=(), description="the optimizers whose runs are looked at, by label; by default all")
+    groups: tuple[str, ...] = Field(default=(), description="labels of the optimizers whose runs are looked at; default: all")
     at: Literal["last", "all"] | tuple[Index | Literal["last"], ...] = Field(
         default="last", description="the stored steps to look at: last, all, or a list of steps"
     )
@@ -177,7 +177,7 @@ def wrong(study: "Study", probe: Probe) -> Iterator[str]:
         if name not in labels:
             yield f"{said}: groups: there is no optimizer '{name:.60}'{suggest(name, labels)} (known: {', '.join(labels)})"
     if study.record.stats:
-        yield f"{said}: looks at the parameters of every run, and the study stores statistics over the seeds; leave out record.stats"
+        yield f"{said}: looks at the parameters of every run, and the study stores only statistics over the seeds; leave out record.stats"
         return
     for optimizer in study.optimizers:
         if probe.looks_at(optimizer) and (why := _why_not(probe, Scene(study, optimizer))):
@@ -189,7 +189,7 @@ def _why_not(probe: Probe, scene: Scene) -> str | None:
     """Why a probe cannot look at this optimizer's runs, in words that follow its name; None if it can."""
     group, stored = scene.optimizer.name, scene.steps
     if not (scene.optimizer.sees_gradients or probe.takes_particles):
-        return f"is of single iterates, and {group} has particles; name others in `groups`"
+        return f"looks at single iterates, and {group} has particles; name other optimizers in `groups`"
     if not stored:
         also = ", or steps to record.state" * scene.optimizer.sees_gradients
         return f"looks at stored parameters, and {group} stores none; add params to record.variables{also}"

@@ -48,15 +48,13 @@ class Record(Spec):
 
     `compression`: lz4 is fast, zstd smaller, none the fastest where the disk has room. All are lossless."""
 
-    every: Count | None = Field(default=None, description="store every so many steps")
-    log: Count | None = Field(default=None, description="store so many steps, evenly spaced in the logarithm")
+    every: Count | None = Field(default=None, description="interval between stored steps")
+    log: Count | None = Field(default=None, description="store this many steps, evenly spaced on a logarithmic scale")
     at: Annotated[tuple[Index, ...], Field(min_length=1)] | None = Field(default=None, description="store these steps")
-    last: bool = Field(default=False, description="store the last step alone")
-    variables: tuple[Asked, ...] | None = Field(
-        default=None, description="what is stored; by default loss, params, observables and averages"
-    )
-    stats: tuple[Statistic, ...] = Field(default=(), description="store these statistics over the seeds in place of every run")
-    over: Literal["seed"] = Field(default="seed", description="the dimension that statistics are taken over")
+    last: bool = Field(default=False, description="store only the last step")
+    variables: tuple[Asked, ...] | None = Field(default=None, description="what is stored; default: loss, params, observables and averages")
+    stats: tuple[Statistic, ...] = Field(default=(), description="store these statistics over the seeds instead of every run")
+    over: Literal["seed"] = Field(default="seed", description="the dimension over which statistics are taken")
     state: tuple[Index, ...] = Field(default=(), description="store the whole state of the runs at these steps, for `thalweg branch`")
     compression: Literal["lz4", "zstd", "none"] = Field(default="lz4", description="lossless: lz4 is fast, zstd smaller")
     quantiles: Annotated[tuple[Probability, ...], Field(min_length=1)] = Field(
@@ -74,11 +72,11 @@ class Record(Spec):
         if any(b <= a for a, b in zip(self.state, self.state[1:], strict=False)):
             raise ValueError("state: its steps must increase")
         if self.state and self.stats:
-            raise ValueError("state: states of runs are not stored where only statistics are; leave out `stats`")
+            raise ValueError("state: where only statistics are stored, states of runs cannot be; leave out `stats`")
         if any(b <= a for a, b in zip(self.quantiles, self.quantiles[1:], strict=False)):
             raise ValueError("quantiles must increase")
         if self.quantiles != type(self).model_fields["quantiles"].default and "quantiles" not in self.stats:
-            raise ValueError("quantiles are given but not asked for; add quantiles to `stats`")
+            raise ValueError("quantiles are given, but the statistic is not asked for; add quantiles to `stats`")
         return self
 
     @property
@@ -107,7 +105,8 @@ class Stop(Spec):
     """When a run ends before its steps are over.
 
     `diverge_above`: the loss above which a run counts as diverged (null: only NaN and infinity do).
-    `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is.
+    `loss_below`: stop early, with success, once the loss is below; the iterate then stays where it is. With minibatches and streams both
+    look at the loss of the step's samples, which is computed anyway; the recorded loss is that of all data.
     """
 
     diverge_above: Real | None = Field(

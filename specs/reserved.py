@@ -26,7 +26,7 @@ MAX_LENGTH = 100
 def folder_problem(name: str) -> str | None:
     """Why a store cannot have a folder of this name on every file system, or None."""
     if name.startswith("__"):
-        return "Zarr keeps names that begin with two underscores to itself"
+        return "Zarr reserves names that begin with two underscores"
     if name.casefold() == "zarr.json":
         return "that is the name of Zarr's own files"
     if name.endswith("."):

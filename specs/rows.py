@@ -39,7 +39,7 @@ def picked(rows: str | Sequence[int], y: np.ndarray, classes: np.ndarray) -> np.
     if not isinstance(rows, str):
         found = np.asarray(rows, dtype=np.int64)
         if found.size and found.max() >= n:
-            raise SpecError(f"rows: position {found.max()}, and there are {n} samples")
+            raise SpecError(f"rows: there is no position {found.max()}; there are {n} samples, counted from 0")
     elif match := SLICE.fullmatch(rows.strip()):
         start, stop, step = (None if part is None else int(part) for part in match.groups())
         if step is not None and step < 1:
@@ -48,7 +48,7 @@ def picked(rows: str | Sequence[int], y: np.ndarray, classes: np.ndarray) -> np.
     elif match := CONDITION.fullmatch(rows.strip()):
         found = np.flatnonzero(_holds(match[1], match[2].strip(), y, classes))
     else:
-        raise SpecError(f"rows: '{rows:.60}' is none; {HOW}")
+        raise SpecError(f"rows: '{rows:.60}' selects no rows; {HOW}")
     if not found.size:
         raise SpecError(f"rows: {rows!r:.60} leaves none of the {n} samples")
     return found
@@ -57,16 +57,16 @@ def picked(rows: str | Sequence[int], y: np.ndarray, classes: np.ndarray) -> np.
 def _holds(sign: str, text: str, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Where y stands in this relation to the number or label."""
     if y.ndim > 1:
-        raise SpecError(f"rows: 'y {sign} {text:.40}' needs one y a sample, and there are {y.shape[1]}")
+        raise SpecError(f"rows: 'y {sign} {text:.40}' needs one y per sample, and there are {y.shape[1]}")
     if classes.dtype.kind == "U":
         label = text.strip("'\"")
         if sign not in ("==", "!="):
-            raise SpecError(f"rows: 'y {sign} {text:.40}': labels are equal or not (==, !=)")
+            raise SpecError(f"rows: 'y {sign} {text:.40}': labels can only be compared by == and !=")
         if label not in classes:
             raise SpecError(f"rows: there is no label '{label:.40}' (known: {', '.join(map(str, classes[:30]))})")
         return OPERATORS[sign](y, np.flatnonzero(classes == label)[0])
     try:
         number = float(text)
     except ValueError:
-        raise SpecError(f"rows: 'y {sign} {text:.40}' compares y with no number") from None
+        raise SpecError(f"rows: 'y {sign} {text:.40}' must compare y with a number") from None
     return OPERATORS[sign](y, number)

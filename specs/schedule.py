@@ -124,7 +124,7 @@ class HarmonicDecay(Schedule):
 
     kind: Literal["harmonic_decay"] = "harmonic_decay"
     decay: Swept[Positive] = Field(default=0.1, description="length of the decay; up to 1: a fraction of the run, above 1: steps")
-    rate: Swept[Positive] = Field(default=0.5, description="the best is lr k, k the curvature across the river")
+    rate: Swept[Positive] = Field(default=0.5, description="the best value is lr k, where k is the curvature across the river")
 
     def after(self, t, warm, steps, p):
         k, _ = into_decay(t, p["decay"], warm, steps)

@@ -36,7 +36,10 @@ def file_schema() -> dict[str, Any]:
     stage = {"type": "object", "properties": {**inner, **own}, "required": ["name"], "additionalProperties": False}
     stages = {"type": "array", "items": stage, "minItems": 1, "description": "the stages, in the order in which they run"}
     claim = shared["Claim"]
-    claim = {**claim, "properties": {**claim["properties"], "stage": {"type": "string", "description": "the stage that the claim is of"}}}
+    claim = {
+        **claim,
+        "properties": {**claim["properties"], "stage": {"type": "string", "description": "the stage that the claim is about"}},
+    }
     whole = {**inner, "claims": {**fields["claims"], "items": claim}, "stages": stages}
     staged = {"type": "object", "properties": whole, "required": ["name", "stages"], "additionalProperties": False}
     return with_definitions({"$schema": DRAFT, "$defs": shared, "anyOf": [study, several(study, shared["Claim"]), staged]})
@@ -88,10 +91,13 @@ def with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
 def several(study: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any]:
     """The schema of a study whose `landscape` is a list. An entry that has settings of its own may have any fields beside them."""
     fields = study["properties"]
-    own = {"kind": {"type": "string"}, LABEL: {"type": "string", "description": "the landscape's name, by default its kind"}}
+    own = {"kind": {"type": "string"}, LABEL: {"type": "string", "description": "the landscape's name; default: its kind"}}
     entry = {"type": "object", "properties": own | {key: fields[key] for key in OWN}, "required": ["kind"]}
     land = {"type": "array", "items": {"anyOf": [fields["landscape"], entry]}, "minItems": 1, "description": "the functions to minimise"}
-    claim = {**claim, "properties": {**claim["properties"], "landscape": {"type": "string", "description": "the one that the claim is of"}}}
+    claim = {
+        **claim,
+        "properties": {**claim["properties"], "landscape": {"type": "string", "description": "the landscape that the claim is about"}},
+    }
     required = [key for key in study["required"] if key != "steps"]
     return {**study, "properties": {**fields, "landscape": land, "claims": {**fields["claims"], "items": claim}}, "required": required}
 

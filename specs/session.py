@@ -49,7 +49,7 @@ def optimizer(cls: type[Any]) -> type[Any]:
     >>> forget()
     """
     if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
-        raise SpecError(f"thalweg.optimizer: {name_of(cls)} is no subclass of thalweg.optimizers.base.Optimizer or one of its kinds")
+        raise SpecError(f"thalweg.optimizer: {name_of(cls)} is not a subclass of thalweg.optimizers.base.Optimizer or one of its kinds")
     return registered(OPTIMIZERS, cls)
 
 
@@ -94,7 +94,7 @@ def landscape(
     if isinstance(made, type):
         if not issubclass(made, Landscape):
             raise SpecError(
-                f"thalweg.landscape: {name_of(made)} is no subclass of thalweg.specs.landscapes.base.Landscape or one of its kinds"
+                f"thalweg.landscape: {name_of(made)} is not a subclass of thalweg.specs.landscapes.base.Landscape or one of its kinds"
             )
         return registered(LANDSCAPES, made, kind)
     if not callable(made):
@@ -108,15 +108,15 @@ def of_function(function: Callable[..., Any], dim: int | None, grad: Any, kind: 
     if dim is None or grad is None:
         raise SpecError(f"thalweg.landscape: {kind} is a function, and needs dim=N and grad=FUNCTION or grad='jax'")
     if not isinstance(dim, int) or isinstance(dim, bool) or dim < 1:
-        raise SpecError(f"thalweg.landscape: dim is a whole number of at least 1, given {dim!r:.60}")
+        raise SpecError(f"thalweg.landscape: dim must be a whole number of at least 1, given {dim!r:.60}")
     if not (grad == "jax" or callable(grad)):
-        raise SpecError(f"thalweg.landscape: grad is a function or 'jax', given {grad!r:.60}")
+        raise SpecError(f"thalweg.landscape: grad must be a function or 'jax', given {grad!r:.60}")
     _, *numbers = inspect.signature(function).parameters.values()
     fields: dict[str, Any] = {"kind": (Literal[kind], kind), "dim": (Structural[Count], dim)}  # type: ignore[valid-type]
     for one in numbers:
         if not isinstance(one.default, (int, float)) or isinstance(one.default, bool):
             raise SpecError(
-                f"thalweg.landscape: {kind}: the argument {one.name} needs a number as its default; the landscape's field has it, too"
+                f"thalweg.landscape: {kind}: the argument {one.name} needs a number as its default, which the landscape's field then has, too"
             )
         fields[one.name] = Swept[Real], one.default
     made = create_model(kind, __base__=FunctionLandscape, __doc__=inspect.getdoc(function) or f"The function {kind}.", **fields)
@@ -130,9 +130,9 @@ def registered(registry: Registry, cls: type[Any], kind: str | None = None, sour
     declared = own.default if own is not None and "kind" in cls.__annotations__ and isinstance(own.default, str) else None
     name = kind or declared or re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise SpecError(f"the {registry.noun} '{name:.60}': a kind is made of small letters, digits and underscores")
+        raise SpecError(f"the {registry.noun} '{name:.60}': a kind consists of lowercase letters, digits and underscores")
     if name in registry.modules():
-        raise SpecError(f"there is a {registry.noun} '{name}' already ({registry.modules()[name]}); choose another kind")
+        raise SpecError(f"there is a {registry.noun} '{name}' already ({registry.modules()[name]}); choose another name")
     if declared != name:
         text = source_of(cls)
         doc, module = cls.__doc__, cls.__module__

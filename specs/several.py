@@ -36,9 +36,9 @@ def as_stages(source: Source, settings: list[Setting]) -> tuple[Source, list[Set
         problems.append(f"{source.at(path)}: {problem}")
 
     if not 1 <= len(listed) <= MOST:
-        fail(("landscape",), f"landscape: a list of 1 to {MOST} landscapes; this has {len(listed)}")
+        fail(("landscape",), f"landscape: must be a list of 1 to {MOST} landscapes; this has {len(listed)}")
     if "stages" in data:
-        fail(("landscape",), "landscape: a study of stages has one landscape a stage; give each landscape a stage of its own")
+        fail(("landscape",), "landscape: a study of stages has one landscape per stage; give each landscape its own stage")
     names: dict[str, int] = {}
     for k, entry in enumerate(listed):
         label = label_of(entry)
@@ -47,7 +47,7 @@ def as_stages(source: Source, settings: list[Setting]) -> tuple[Source, list[Set
         elif why := why_no_label(label, data):
             fail(("landscape", k), f"landscape[{k}]: {why}")
         elif names.setdefault(label.casefold(), k) != k:
-            fail(("landscape", k), f"landscape[{k}]: two landscapes are called '{label}'; give each a `label` of its own")
+            fail(("landscape", k), f"landscape[{k}]: two landscapes are called '{label}'; give each its own `label`")
     labels = [label for label in map(label_of, listed) if label is not None]
     claims = data.get("claims")
     for n, claim in enumerate(claims if isinstance(claims, list) else ()):
@@ -75,7 +75,7 @@ def label_of(entry: Any) -> str | None:
 def why_no_label(label: str, data: dict[str, Any]) -> str:
     """Why a landscape cannot be called so; empty if it can."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", label):
-        return f"'{label:.60}' is no name for a group; give it a `label` of letters, digits and underscores, beginning with a letter"
+        return f"'{label:.60}' cannot be the name of a group; give it a `label` of letters, digits and underscores, beginning with a letter"
     units = data.get("optimizers")
     if label in [label_of(unit) for unit in (units if isinstance(units, list) else ())]:
         return f"'{label}' is also the name of an optimizer; give one of them another `label`"

@@ -11,12 +11,12 @@ from .study import Study
 
 STAGE = {
     "name": "the stage's name, a plain word: its runs are in the store's group of that name",
-    "from": "the stage that runs go on from: STAGE, or STAGE.OPTIMIZER",
-    "at": "the step at which they leave it, by default the last; a list is a dimension",
-    "keep": "state, the whole state (the default), or params, the parameters alone, with a fresh optimizer at step 0",
+    "from": "the stage that the runs continue: STAGE, or STAGE.OPTIMIZER",
+    "at": "the step at which they leave it; default: the last; a list becomes a dimension",
+    "keep": "state, the whole state (the default), or params, only the parameters, with a fresh optimizer at step 0",
     "uses": "name -> STAGE.VARIABLE, or a mapping with of, at, seed: parameters of a stage as an array of the formula, frozen",
-    "set": "settings as of --set, changes inside what is as in the other stage",
-    "repeat": "how often, one repetition from the other: NAME_0, NAME_1, ...; formulas of the repetition k are numbers",
+    "set": "settings as for --set, which change parts of what is taken over from the other stage",
+    "repeat": "how often the stage runs, each time from the end of the one before: NAME_0, NAME_1, ...; numbers may be formulas of the repetition k",
 }
 """The keys that only a stage has."""
 ALONE = ("claims", "quick", "probes", "branch", "description", "source", "title", "name")
@@ -70,12 +70,12 @@ class StageFile:
             self.fail(("stages", k, "keep"), f"stages[{k}].keep: must be state or params, given {one['keep']!r:.60}")
         for key in ("at", "keep"):
             if key in one and "from" not in one:
-                self.fail(("stages", k, key), f"stages[{k}].{key}: belongs to `from`, and the stage is from none")
+                self.fail(("stages", k, key), f"stages[{k}].{key}: belongs to `from`, which the stage does not have")
         count = one.get("repeat")
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST):
             self.fail(("stages", k, "repeat"), f"stages[{k}].repeat: must be a whole number from 1 to {MOST}, given {count!r:.60}")
         elif count is not None and "at" in one:
-            self.fail(("stages", k, "at"), f"stages[{k}].at: repetitions begin where the one before ended; leave out `at`")
+            self.fail(("stages", k, "at"), f"stages[{k}].at: each repetition begins where the one before ended; leave out `at`")
         for key in ("uses", "set"):
             if not isinstance(one.get(key, {}), dict):
                 self.fail(("stages", k, key), f"stages[{k}].{key}: must be a mapping of keys to values")

@@ -233,7 +233,7 @@ class Program(StageFile):
             record = stage.study.record.replace({("state",): state})
         except ValueError:
             self.problems.append(
-                f"{self.source.name}: the stage {name} stores statistics alone, and another begins with its states; leave out `stats`"
+                f"{self.source.name}: the stage {name} stores only statistics, and another begins with its states; leave out `stats`"
             )
             return
         self.stages[name] = Stage(name, stage.study.model_copy(update={"record": record}), stage.origin, stage.needs)
@@ -247,12 +247,12 @@ class Program(StageFile):
         )
         if missing := [t for t in steps if t not in kept]:
             if record.stats:
-                why = "it stores statistics alone; leave out `stats`"
+                why = "it stores only statistics; leave out `stats`"
             elif not kept:
                 why = "record params there"
             else:
                 near = sorted(kept, key=lambda t: abs(t - missing[0]))[:2]
-                why = f"near it {' and '.join(map(str, sorted(near)))} are stored"
+                why = f"the nearest that are stored: {' and '.join(map(str, sorted(near)))}"
             self.fail(path, f"{key}: {name} has no parameters of step {missing[0]} ({why})")
 
     def resolve_mix(self, k: int, source: Source) -> None:

@@ -10,10 +10,10 @@ from .base import Count, Index, Spec
 class Stored(Spec):
     """The parameters of runs in a store. Every run takes those of the run with its seed and its values of what is swept there."""
 
-    store: str = Field(description="the store; a relative path starts at the study")
-    group: str = Field(default="", description="the optimizer; by default the one of the same name, or the only one")
-    at: Index | None = Field(default=None, description="the step, one that is recorded; by default the last")
-    seed: Index | None = Field(default=None, description="the run of this seed for all; by default every seed its own")
+    store: str = Field(description="the store; a relative path starts at the study's folder")
+    group: str = Field(default="", description="the optimizer; default: the one with the same name, or the only one")
+    at: Index | None = Field(default=None, description="a recorded step; default: the last")
+    seed: Index | None = Field(default=None, description="use the run of this seed for all seeds; default: each seed uses its own")
 
 
 class Used(Stored):

@@ -48,33 +48,43 @@ class _InWords(type(Spec)):
 class Study(Spec, metaclass=_InWords):
     """A whole study, as in one YAML file; see the field descriptions in `thalweg schema`."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100, description="also the default output name")]
-    title: str = Field(default="", description="one line, for pictures and listings")
-    source: str = Field(default="", description="the paper or page that the study is from")
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100, description="the study's name, also of its store by default")
+    ]
+    title: str = Field(default="", description="a title of one line, for pictures and lists")
+    source: str = Field(default="", description="the paper or page that the study comes from")
     description: str = Field(default="", description="free text")
     landscape: Annotated[Landscape, LANDSCAPES, NoFormulas()] = Field(description="the function to minimise")
-    init: Parts[AnyInit | None] = Field(default=None, description="where runs start; by default where the landscape says")
-    noise: Parts[AnyNoise] = Field(default=NoNoise(), description="noise in the gradient that optimizers see")
-    optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...] = Field(description="at least one; each is a group of the store")
+    init: Parts[AnyInit | None] = Field(default=None, description="where runs start; default: the landscape's own start")
+    noise: Parts[AnyNoise] = Field(default=NoNoise(), description="noise in the gradients that optimizers get")
+    optimizers: tuple[Annotated[Optimizer, OPTIMIZERS], ...] = Field(
+        description="the optimizers, at least one; each becomes a group of the store"
+    )
     zip: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = Field(
         default=(), description="lists of swept fields that vary together, along one dimension: [[landscape.sharpness, sgd.lr]]"
     )
     seeds: Annotated[Count, Field(le=MAX_SEEDS)] = Field(
-        default=1, description="runs of every sweep point, each with random numbers of its own"
+        default=1, description="number of runs per sweep point, each with its own random numbers"
     )
-    root_seed: Annotated[Index, Field(lt=2**63)] = Field(default=0, description="another root seed gives other random numbers everywhere")
+    root_seed: Annotated[Index, Field(lt=2**63)] = Field(
+        default=0, description="seed of all random numbers; another value changes all of them"
+    )
     noise_seed: Structural[Annotated[Index, Field(lt=2**63)]] | None = Field(
         default=None,
-        description="another one gives other noise, batches and randomness of optimizers, from the same starts; a list is a dimension",
+        description="another value changes the noise, the batches and the optimizers' random numbers, but not the starts; a list becomes a dimension",
     )
-    steps: Annotated[Count, Field(le=10**10)] = Field(description="updates of every run")
-    branch: Branch | None = Field(default=None, description="begin with the states that another study has stored")
+    steps: Annotated[Count, Field(le=10**10)] = Field(description="number of updates of every run")
+    branch: Branch | None = Field(default=None, description="begin with states that another study has stored")
     record: Record = Field(default=Record(), description="what is stored, and at which steps")
-    precision: Parts[Literal["float32", "float64"]] = Field(default="float64", description="of everything that is computed and stored")
+    precision: Parts[Literal["float32", "float64"]] = Field(default="float64", description="of all numbers that are computed and stored")
     stop: Stop = Field(default=Stop(), description="when a run ends early")
-    probes: tuple[Annotated[Probe, PROBES], ...] = Field(default=(), description="looks at the stored parameters after the runs")
-    claims: tuple[Claim, ...] = Field(default=(), description="what must come out; `thalweg verify` checks it")
-    quick: Annotated[dict[str, Any], Field(description="settings of `thalweg verify --quick`, as of --set: fewer seeds, fewer points")] = {}
+    probes: tuple[Annotated[Probe, PROBES], ...] = Field(
+        default=(), description="what is computed from the stored parameters after the runs"
+    )
+    claims: tuple[Claim, ...] = Field(default=(), description="what the results must be; `thalweg verify` checks it")
+    quick: Annotated[
+        dict[str, Any], Field(description="settings of `thalweg verify --quick`, as for --set: fewer seeds, fewer points")
+    ] = {}
 
     @classmethod
     def model_validate(cls, obj: Any, *, context: Any = None, **how: Any) -> "Study":
@@ -100,14 +110,14 @@ class Study(Spec, metaclass=_InWords):
         names = [o.name for o in optimizers]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
-            raise ValueError(f"two optimizers are called '{twice[0]}'; give each a `label` of its own")
+            raise ValueError(f"two optimizers are called '{twice[0]}'; give each its own `label`")
         return optimizers
 
     @field_validator("init")
     @classmethod
     def _all_or_none(cls, init: Any) -> Any:
         if isinstance(init, Sweep) and any(isinstance(one, Mix) for one in init.values):
-            raise ValueError("a mix of stored starts cannot be one of several; give it a stage of its own")
+            raise ValueError("a mix of stored starts cannot be one of several starts; give it its own stage")
         return init
 
     @model_validator(mode="after")

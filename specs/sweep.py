@@ -188,7 +188,7 @@ class SweepMarker:
             return handler(given)
         values = tuple(_element(handler, v, k) for k, v in enumerate(raw))
         if len(set(map(repr, values))) != len(values):
-            raise problem("a sweep names one value twice; labels must be unique")
+            raise problem("a sweep lists one value twice; labels must be unique")
         kept = list(values) if form == "values" else list(given[form])
         return Sweep(values, {form: kept})
 
@@ -204,10 +204,10 @@ def no_form(given: dict[Any, Any]) -> str:
 
 def _element(handler: Any, value: Any, position: int) -> Any:
     if isinstance(value, (list, tuple)) or (isinstance(value, dict) and set(value) & set(FORMS)):
-        raise problem("a sweep inside a sweep; list the values flat")
+        raise problem("a sweep inside a sweep; write all values in one flat list")
     made = handler(as_plain(value), position)
     if hasattr(made, "swept") and made.swept():
-        raise problem("a sweep inside a sweep; give each value of the inner one a part of its own in the list")
+        raise problem("a sweep inside a sweep; write one part of the list for each value of the inner sweep")
     return made
 
 

@@ -101,7 +101,7 @@ def arange(given: Sequence[Any]) -> list[Any]:
     count = math.ceil((end - first) / step) if step else 0
     if not 1 <= count <= MAX_VALUES:
         raise problem(
-            f"arange gives {max(count, 0)} values, a sweep holds 1 to {MAX_VALUES}; it goes from the first by the step and leaves out the end"
+            f"arange gives {max(count, 0)} values, and a sweep holds 1 to {MAX_VALUES}; it goes from the first by the step and leaves out the end"
         )
     whole = all(isinstance(v, int) for v in given)
     return [int(v) if whole else float(v) for v in (first + k * step for k in range(count))]

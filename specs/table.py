@@ -52,7 +52,7 @@ class _Table:
         stated = _STATED.match(beginning)
         self.sep = stated[1] if stated else self.separator(beginning)
         if self.sep not in SEPARATORS:
-            self.fail(f"line 1: cells are separated by '{self.sep}'; {', '.join(SEPARATORS.values())} are read")
+            self.fail(f"line 1: cells cannot be separated by '{self.sep}'; allowed are {', '.join(SEPARATORS.values())}")
         self.rows = self.split(io.TextIOWrapper(io.BytesIO(raw), encoding, newline=""))
         if stated:
             next(self.rows)
@@ -79,9 +79,7 @@ class _Table:
             line = raw[: error.start].count(b"\n") + 1
             self.fail(f"line {line}: not UTF-8 text (byte {error.start}: {error.reason}); save the file as UTF-8")
         if "\0" in text:
-            self.fail(
-                f"line {text[: text.index(chr(0))].count(chr(10)) + 1}: not text, it holds a character that is zero; save it as UTF-8"
-            )
+            self.fail(f"line {text[: text.index(chr(0))].count(chr(10)) + 1}: not text, since it holds a null character; save it as UTF-8")
         return encoding, text[:1_000_000]
 
     @staticmethod
@@ -171,7 +169,7 @@ class _Table:
                 if len(row) != len(self.header):
                     self.fail(f"line {line}: {len(row)} cells, the header has {len(self.header)} ({SEPARATORS[self.sep]} separate cells)")
             if 8 * (len(lines) + len(block)) * count > self.largest:
-                self.fail(f"the table takes more than {self.largest} bytes in memory; at most so many are allowed")
+                self.fail(f"the table is too large; at most {self.largest} bytes in memory are allowed")
             labels += [row[target].strip() for _, row in block]
             lines += [line for line, _ in block]
             cells = [inputs(row) for _, row in block] if count > 1 else [(inputs(row),) for _, row in block]
@@ -235,14 +233,14 @@ class _Table:
             self.fail(f"line {line} holds '{cell}' with a decimal comma, line {other} '{point}' with a point; use one of them")
         if all(map(_THOUSANDS.fullmatch, self.commas.values())):
             self.fail(
-                f"line {line} holds '{cell}': a decimal comma, or thousands? write decimals with a point, and thousands without a mark"
+                f"line {line} holds '{cell}': does the comma mark decimals or thousands? write decimals with a point, and thousands without a mark"
             )
 
     def target(self, labels: list[str], lines: list[int], column: str) -> np.ndarray:
         """The column y: numbers, or labels if any of them is a word and the others are whole numbers."""
         for label, line in zip(labels, lines, strict=True):
             if label in MISSING:
-                what = f"'{label}' for a label, which marks a missing one" if label else "an empty label"
+                what = f"'{label}' for a label, which means a missing one" if label else "an empty label"
                 self.fail(f"line {line} holds {what}; every row needs its '{column[:40]}'")
         commas, points = dict(self.commas), dict(self.points)
         values = [self.number(label, line) for label, line in zip(labels, lines, strict=True)]

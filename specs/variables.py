@@ -108,7 +108,7 @@ def _needs_particles(study: "Study", optimizer: "Optimizer") -> str | None:
         return f"needs an optimizer with particles, and {optimizer.name} has none"
     if len(study.landscape.blocks) > 1:
         return f"needs a landscape with one parameter block, and {study.landscape.kind} has {len(study.landscape.blocks)}"
-    return "is not summarised over the seeds; leave out `stats`" if study.record.stats else None
+    return "cannot be summarised over the seeds; leave out `stats`" if study.record.stats else None
 
 
 ENGINE = {

@@ -59,7 +59,7 @@ def test_studies_of_a_paper():
     assert "deep_collapse" in shown.output
     assert "river" not in shown.output
     assert "no bundled study" in str(CliRunner().invoke(app, ["list", "studies", "--paper", "9999.9"]).exception)
-    assert "only studies are of papers" in str(CliRunner().invoke(app, ["list", "probes", "--paper", "2301.00437"]).exception)
+    assert "only studies belong to papers" in str(CliRunner().invoke(app, ["list", "probes", "--paper", "2301.00437"]).exception)
 
 
 def test_a_system_may_have_a_study_without_claims(monkeypatch):

@@ -285,8 +285,8 @@ def why_not(error: Exception) -> str:
     if isinstance(error, OverflowError):
         return "too large a number"
     if "arithmetic_join" in text or "cannot align" in text.lower() or "not equal" in text:
-        return "its parts have other values along a dimension they share, and cannot be joined"
-    return "it joins values that do not go together"
+        return "its parts have different values along a dimension that they share, and cannot be combined"
+    return "it combines values that do not go together"
 
 
 def described(value: Any) -> str:

@@ -129,7 +129,7 @@ def time_to_stay_below(x: Any, level: Any, records: int = 0) -> Any:
     """The step from which x stays below: to the end, or for so many records. Infinity if never."""
     dims_of(x, "step")
     if not 0 <= records <= x.sizes["step"]:
-        raise SpecError(f"time_to_stay_below() takes a number of records from 0 to the {x.sizes['step']} there are, given {records:g}")
+        raise SpecError(f"time_to_stay_below() takes 0 to {x.sizes['step']} records, as many as there are, given {records:g}")
     if records:
         held = (x < level).rolling(step=int(records)).sum() == records
         return x["step"].shift(step=int(records) - 1).where(held).min("step").fillna(np.inf)
@@ -164,9 +164,9 @@ def dot(x: Any, y: Any, dim: str) -> Any:
 def component(x: Any, index: int) -> Any:
     last = [d for d in x.dims if d not in ("seed", "step", VARIANT)][-1:]
     if not last:
-        raise SpecError("component(): there is no dimension but 'seed' and 'step'")
+        raise SpecError("component(): there is no dimension besides 'seed' and 'step'")
     if not -x.sizes[last[0]] <= index < x.sizes[last[0]]:
-        raise SpecError(f"component(): there are {x.sizes[last[0]]} components, from 0 on; given {index}")
+        raise SpecError(f"component(): there are {x.sizes[last[0]]} components, counted from 0; given {index}")
     return x.isel({last[0]: int(index)}).drop_vars(last, errors="ignore")
 
 
@@ -247,7 +247,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "where": conditional,
 }
 
-OVER = "over the dimensions named (a text or a list of texts); over all if none are named"
+OVER = "over the dimensions named (a name in quotes, or a list of them); over all if none are named"
 ENTRY = "of every entry"
 CALLS: Mapping[str, str] = {
     **{
@@ -263,7 +263,7 @@ CALLS: Mapping[str, str] = {
         }.items()
     },
     "quantile": f"quantile(x, q, dims): the q-quantile, linear between order statistics, {OVER}",
-    "fraction": f"fraction(condition, dims): the share for which a condition holds, of all runs, diverged ones too, {OVER}",
+    "fraction": f"fraction(condition, dims): the share of all runs, diverged ones too, for which a condition holds, {OVER}",
     "argmin": "argmin(x, dim): the coordinate at which x is smallest",
     "argmax": "argmax(x, dim): the coordinate at which x is largest",
     "at_argmin": "at_argmin(y, x, dim): y where x is smallest",
@@ -274,7 +274,7 @@ CALLS: Mapping[str, str] = {
     "tail": "tail(x, fraction): the records of the last fraction of the steps",
     "first_time_below": "first_time_below(x, level): the first recorded step at which x is below the level, infinity if never",
     "first_time_above": "first_time_above(x, level): the first recorded step at which x is above the level, infinity if never",
-    "time_to_stay_below": "time_to_stay_below(x, level, records=0): the step from which x stays below, to the end or for so many records",
+    "time_to_stay_below": "time_to_stay_below(x, level, records=0): the step from which x stays below, to the end or for this many records",
     "slope": "slope(y, x, dim): the slope of the least-squares line of y over x",
     "fit": "fit(y, x, dim, form='line', number): a number of a least-squares line, power law or parabola (in log x); engine/claims/fit.py",
     "vertex": "vertex(y, dim): where y is lowest between the values of a dimension, by a parabola through the lowest and its neighbours",

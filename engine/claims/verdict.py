@@ -93,7 +93,7 @@ def decide(claim: Claim, group: str, results: Results) -> Verdict:
     if unknown.any():
         reason = "the measure or what it is compared with is NaN" + (f"; {of_runs} diverged" if of_runs else "")
     elif lost.any() and not results.ignore:
-        reason = f"{of_runs} diverged, and the measure would look past them; `diverged: ignore` lets it"
+        reason = f"{of_runs} diverged, and the measure would ignore them; `diverged: ignore` allows that"
     elif verdict != UNDECIDED:
         reason = f"{of_runs} diverged and are left out" if of_runs and lost.any() else ""
     margin = {"=": np.fmax(difference(high, deviation.values), difference(deviation.values, low))}

@@ -131,7 +131,7 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
             branch.add(line(f"{name}: {said}"))
         branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
         if choice.executor.kind == "array" and (why := why_called(next(stand_in[group.name].shards()))):
-            branch.add(line(f"rule called on NumPy arrays as it stands, one sweep point after the other: {why}"))
+            branch.add(line(f"the rule is called directly on NumPy arrays, one sweep point after another: {why}"))
         for look in looks(group):
             pieces = sum(1 for _ in look.pieces()) if math.prod(look.sizes.values()) < 10**6 else "many"
             branch.add(
@@ -173,9 +173,9 @@ def in_all(totals: "list[Totals]", device: str, began: float) -> "Iterator[str]"
     run, compiling = began + sum(t.run for t in totals), sum(t.compiling for t in totals)
     took, once = duration(run), f", and {duration(compiling)} to compile kernels, once" * (compiling > 0)
     runs, work = sum(t.runs for t in totals), sum(t.work for t in totals)
-    yield f"in all {runs:,} runs, {work:,} optimizer steps, about {took}{once}{' on the CPU' * there}"
+    yield f"in total {runs:,} runs, {work:,} optimizer steps, about {took}{once}{' on the CPU' * there}"
     disk, memory = bytes_for_people(sum(t.bytes for t in totals)), bytes_for_people(max(t.memory for t in totals))
-    yield f"{disk} on disk before compression, about {memory} of memory a shard that runs at a time"
+    yield f"{disk} on disk before compression, about {memory} of memory for each shard that runs at a time"
 
 
 def check_store(store: str, repair: bool) -> None:
@@ -194,9 +194,9 @@ def check_store(store: str, repair: bool) -> None:
     if damaged and not repair:
         say(f"{damaged} damaged; mark them for another run with: {command('check', store, '--repair')}")
     elif damaged or unfinished:
-        say(f"{unfinished + damaged} shards to do; finish them with: {command('run', store, '--resume')}")
+        say(f"shards left to compute: {unfinished + damaged}; compute them with: {command('run', store, '--resume')}")
     else:
-        say(f"whole; next: {to_look_at(store)}")
+        say(f"complete and undamaged; next: {to_look_at(store)}")
     if damaged or unfinished:
         raise typer.Exit(1)
 

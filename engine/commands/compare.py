@@ -50,7 +50,7 @@ def compare(
     view = view or ("targets" if target else "final")
     kind = kind_of_picture(view, {"--format": format != "table", "--best": best, "--by": by, "--field": field}) if drawn else ""
     if settings and not any(map(is_study, stores)):
-        raise SpecError("compare: --set changes studies that are run first, and here are stores alone")
+        raise SpecError("compare: --set changes studies that are run first, and only stores are given")
     stores = [stored(store, settings) for store in stores]
     trees = [open_run(store) for store in stores]
     made = compare_runs(*trees, view=view, target=target, field=field, value=value, best=best, by=by)
@@ -109,11 +109,12 @@ def kind_of_picture(view: str, given: dict[str, Any]) -> str:
     kinds = {name: made.PICTURE for name in VIEWS.own_kinds() if hasattr(made := VIEWS.load(name), "PICTURE")}
     if view not in kinds:
         raise SpecError(
-            f"compare: there is no picture of the view {view} (there is one of {', '.join(kinds)}); for a file of its numbers use --format csv, json or latex"
+            f"compare: there is no picture of the view {view} (there are pictures of {', '.join(kinds)}); "
+            "for a file of its numbers use --format csv, json or latex"
         )
     for name, value in given.items():
         if value:
-            raise SpecError(f"compare: {name} belongs to tables; a picture takes none")
+            raise SpecError(f"compare: {name} is for tables; leave it out for a picture")
     return kinds[view]
 
 

@@ -22,7 +22,7 @@ def list(
     from ..text.tables import Column, Table, console
 
     if paper and what not in ("", "studies"):
-        raise SpecError(f"list {what} --paper {paper}: only studies are of papers (thalweg list studies --paper {paper})")
+        raise SpecError(f"list {what} --paper {paper}: only studies belong to papers (thalweg list studies --paper {paper})")
     known: dict[str, Any] = {name: _units(name.upper()) for name in ("landscapes", "optimizers", "diagnostics", "probes")} | {
         "functions": _functions,
         "schedules": _schedules,

@@ -24,7 +24,7 @@ def widen(
     from ..store.staged import stage_names
 
     if names := stage_names(store):
-        raise SpecError(f"{store}: has several parts, each of which is a store; name one, as {store.rstrip('/')}/{names[0]}")
+        raise SpecError(f"{store}: has several parts, each of which is a store; name one, such as {store.rstrip('/')}/{names[0]}")
     tree = open_run(store)
     name = str(json.loads(tree.attrs["study"])["name"])
     found: dict[str, list[float]] = {}

@@ -64,7 +64,7 @@ def compare(
     if not all(map(math.isfinite, wanted)):
         raise SpecError(f"compare: a target must be a finite number; given: {', '.join(map(str, wanted))}")
     if best not in ("", "min", "max"):
-        raise SpecError(f"compare: best is {best!r:.40}; it is min or max")
+        raise SpecError(f"compare: best must be min or max, given {best!r:.40}")
     largest = best == "max" or (not best and highest_is_best(value))
     measure = Measure(value, by or value, largest)
     if measure != LOSS and not hasattr(module, "SIGNED"):

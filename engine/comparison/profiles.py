@@ -112,7 +112,7 @@ def shared_seeds(chosen: Sequence[Entry]) -> np.ndarray:
     """The seeds of one problem that every optimizer reports. Raises SpecError if their random numbers are not shared, or there is none."""
     if len({one.root_seed for one in chosen}) > 1:
         raise SpecError(
-            f"{chosen[0].problem}: the stores have different root_seeds, so their runs are no pairs; run them with one root_seed"
+            f"{chosen[0].problem}: the stores have different root_seeds, so their runs cannot be paired; run them with one root_seed"
         )
     seeds = chosen[0].seeds[chosen[0].done]
     for one in chosen[1:]:

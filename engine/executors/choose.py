@@ -50,7 +50,7 @@ class Choice:
 def choose(group: Group, wanted: str = "auto", device: str = "cpu") -> Choice:
     """The executor of a group. Raises SpecError if `wanted` or `device` is unknown or impossible."""
     if wanted not in EXECUTORS:
-        raise SpecError(f"executor '{wanted}': known are {', '.join(EXECUTORS)}")
+        raise SpecError(f"there is no executor '{wanted}' (known: {', '.join(EXECUTORS)})")
     if check_device_name(device) == "cuda":
         return on_cuda(group, wanted)
     if device == "auto" and missing() is None and not simulated() and work(group) >= SMALL:
@@ -82,7 +82,7 @@ def on_processor(group: Group, wanted: str) -> Choice:
     if reason is None and too_little(group):
         reason = "too little work to be worth compiling"
     if reason is None and (size := of_shard(group, "fused")) > max(WASTE * of_shard(group), ROOMY):
-        reason = f"lanes of which few are runs would take {size >> 20} MB"
+        reason = f"its lanes, few of which hold runs, would take {size >> 20} MB"
     return Choice(Executor("array"), reason) if reason else Choice(Executor("fused"))
 
 

@@ -171,10 +171,10 @@ def _fitting(chosen: Any, sources: Sequence[Any], parts: Sequence[tuple[str, lis
         return
     several = [name for name in PICTURES.kinds() if hasattr(PICTURES.load(name), "ACROSS")]
     if len(sources) > 1:
-        raise SpecError(f"plot: {kind} draws one store, here are {len(sources)}; {', '.join(several)} draw several")
+        raise SpecError(f"plot: {kind} draws one store, and {len(sources)} are given; {', '.join(several)} draw several")
     if hasattr(chosen, "STAGED"):
         if not names or part == "landscape":
-            other = "has several landscapes; choose problems" if names else "has none; choose loss"
+            other = "has several landscapes; choose problems" if names else "has no stages; choose loss"
             raise SpecError(f"plot: {kind} draws a study of stages, and this store {other}")
     elif names:
         store = str(sources[0]).rstrip("/") if isinstance(sources[0], (str, Path)) else "STORE"

@@ -146,7 +146,7 @@ def only_problem(picture: Picture, keep: Collection[str] = ()) -> Problem:
     problems = picture.problems(keep)
     if len(problems) > 1:
         fields = list(problem_fields(next(iter(picture.groups.values())), keep))
-        raise SpecError(f"plot: there are {len(problems)} problems, and one ax shows one; hold the others with at={{'{fields[0]}': ...}}")
+        raise SpecError(f"plot: there are {len(problems)} problems, and one ax shows one; choose it with at={{'{fields[0]}': ...}}")
     return problems[0]
 
 
@@ -179,7 +179,7 @@ def held_places(dataset: Any, at: Mapping[str, float]) -> dict[str, int]:
             continue
         values = dataset[field].values
         if values.dtype.kind not in "ifb":
-            raise SpecError(f"plot: at {field}: its values are no numbers")
+            raise SpecError(f"plot: at {field}: its values are not numbers")
         k = int(np.argmin(np.abs(values.astype(np.float64) - wanted)))
         if not np.isclose(float(values[k]), wanted, rtol=0.01, atol=1e-12):
             raise SpecError(f"plot: at {field}={wanted:g}: is not one of the values swept ({', '.join(map(short, values[:20].tolist()))})")

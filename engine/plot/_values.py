@@ -145,7 +145,7 @@ def axis_of(picture: Picture, results: Results, text: str, name: str) -> Any:
     if text in dataset.coords:
         found = dataset[text]
         if found.dtype.kind not in "ifb":
-            raise SpecError(f"plot: the axis '{text}': its values are no numbers")
+            raise SpecError(f"plot: the axis '{text}': its values are not numbers")
         return found.astype(np.float64).assign_attrs(text=text) if found.ndim else None
     try:
         found = evaluated(results, text, name)
@@ -156,7 +156,7 @@ def axis_of(picture: Picture, results: Results, text: str, name: str) -> Any:
         if any(text in other.coords for other in results.tree.values()):
             return None  # a field of another optimizer
         raise SpecError(
-            f"plot: the axis '{text}' is no swept field{suggest(text, known)} (swept: {', '.join(known) or 'nothing'})"
+            f"plot: the axis '{text}' is not a swept field{suggest(text, known)} (swept: {', '.join(known) or 'nothing'})"
         ) from error
     if found.ndim > 1 or any(dim not in sweep_dims(dataset) for dim in found.dims):
         raise SpecError(f"plot: the axis '{text}': varies over {', '.join(map(str, found.dims))}; an axis is one swept field")

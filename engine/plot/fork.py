@@ -37,11 +37,11 @@ def draw(picture: Picture) -> Any:
     """A panel a problem."""
     branch = picture.study.branch
     if branch is None:
-        raise SpecError("plot: fork needs a branch (thalweg branch STORE --at STEP --set ...); this store is none, choose loss")
+        raise SpecError("plot: fork needs a branch (thalweg branch STORE --at STEP --set ...); this store is not one; choose loss")
     try:
         other = Picture(opened(branch.store), picture.theme, type(picture.options)(value=picture.options.value))
     except StoreError as error:
-        raise StoreError(f"plot: the store that this is a branch of cannot be read: {error}") from None
+        raise StoreError(f"plot: the store from which this one branched cannot be read: {error}") from None
     shown, note = spread_out(picture.problems())
     figure, panels, columns = panels_for(shown, sharex=True)
     for axes, problem in zip(panels, shown, strict=True):

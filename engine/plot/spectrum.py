@@ -109,7 +109,7 @@ def no_hessian(problem: Problem) -> str | None:
     """Why the Hessian at the end point cannot be had; None if it can."""
     land = problem.landscape
     if not isinstance(land, SymbolicLandscape):
-        return f"the landscape {land.kind} is no formula, so its exact Hessian is not at hand; record hessian_top"
+        return f"the landscape {land.kind} is not a formula, so its exact Hessian is not available; record hessian_top"
     if land.size > MAX_SIZE:
         return f"the Hessian of {land.size} components is too large to draw (at most {MAX_SIZE}); record hessian_top"
     if not any("params" in dataset for dataset in problem.groups.values()):

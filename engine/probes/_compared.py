@@ -128,7 +128,7 @@ class Compared(Probe):
         if self.between not in ("seed", "step"):
             dim = self._dim(scene)
             if dim.structural and not dim.forks:
-                return f"between: runs along '{dim.name}' have points of other sizes or other optimizers' states and cannot be compared"
+                return f"between: runs along '{dim.name}' have points of different sizes or states of different optimizers and cannot be compared"
         if known[self.between] < 2:
             more = "list two or more in `at`" if self.between == "step" else "there is nothing to compare it with"
             return f"between: {group} has one {self.between}; {more}"
@@ -148,7 +148,9 @@ class Compared(Probe):
             theirs = {dim.name: dim.size for dim in group_dims(scene.study, found[name])}
             if theirs != mine:
                 said = [", ".join(f"{d}: {n}" for d, n in sizes.items()) or "nothing" for sizes in (mine, theirs)]
-                return f"between: {scene.optimizer.name} and {name} sweep different sizes ({said[0]}; {said[1]}); their runs make no pairs"
+                return (
+                    f"between: {scene.optimizer.name} and {name} sweep different sizes ({said[0]}; {said[1]}); their runs cannot be paired"
+                )
             if missing := [t for t in self.steps(scene) if t not in other.steps]:
                 return f"between: {name} has no stored parameters of step {missing[0]}"
         return None

@@ -21,7 +21,7 @@ FACTOR = 5 * 10**7
 def why_not(land: Landscape, text: str, part: str = "train", field: str = "features") -> str | None:
     """Why a landscape has no such features on this part of the data, in words that begin with the field; None if it has."""
     if not isinstance(land, ProgramLandscape):
-        return f"{field}: needs a landscape that is a formula over tensors, and {land.kind} is none"
+        return f"{field}: needs a landscape that is a formula over tensors, and {land.kind} is not one"
     if part == "test" and (why := no_test_part(land)):
         return f"on: test: {why}"
     try:

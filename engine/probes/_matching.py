@@ -61,7 +61,7 @@ def unfit(land: Landscape, hidden: Sequence[str], activations: Sequence[str] | N
     """Why the hidden units of a landscape cannot be matched, by these definitions or by weights; None if they can."""
     names = [layer.name for layer in layers(land)]
     if not names:
-        return f"align: {land.kind} has no hidden units: no size whose order could change in two variables and leave the loss as it is"
+        return f"align: {land.kind} has no hidden units: no size whose entries could be reordered in two variables without a change of the loss"
     for name in hidden:
         if name not in names:
             return f"hidden: {land.kind} has no hidden units '{name:.60}'{suggest(name, names)} (known: {', '.join(names)})"
@@ -69,7 +69,7 @@ def unfit(land: Landscape, hidden: Sequence[str], activations: Sequence[str] | N
         return None
     wanted = [layer.name for layer in chosen(land, hidden)]
     if not isinstance(land, ProgramLandscape):
-        return f"matching: activations needs a formula over tensors, and {land.kind} is none"
+        return f"matching: activations needs a formula over tensors, and {land.kind} is not one"
     try:
         found = [name for name in _layers_of(land, activations) if name]
     except SpecError as error:

@@ -23,16 +23,18 @@ MOST = 2000
 class Features(Probe):
     """Measures of named features F (a row per sample, a column per feature): rank, spectral decay, neural collapse, linear probe.
 
-    - `effective_rank`: `rankme` = exp(-sum p log p) with p_k = s_k / sum s, s the singular values of F (Garrido et al. 2023, arXiv:2210.02885, without its
-      1e-7), and `effective_rank`, the same of the eigenvalues of the covariance of F (Roy & Vetterli 2007).
-    - `power_law`: alpha of eigenvalues of the covariance that fall as k^-alpha, by least squares of log eigenvalue on log k over the ranks `fit`, and
-      `power_law_r2`, how well that fits (Stringer et al. 2019, doi:10.1038/s41586-019-1346-5).
-    - `collapse`, with C classes, their means m_c, the mean m over all samples and M the m_c - m: `nc1` = tr(S_W S_B^+)/C with the covariances within
-      classes, S_W, and between them, S_B = M^T M/C; `nc2_norm`, standard deviation of |m_c - m| over their mean; `nc2_angle`, standard deviation of the cosines between two of
-      them, and `nc2_simplex`, mean of |cosine + 1/(C - 1)|; with the last layer's weights W in `head`, `nc3` = |W^T/|W| - M/|M||, norms Frobenius'. All are 0 at a
-      simplex (Papyan, Han & Donoho 2020, doi:10.1073/pnas.2015509117).
-    - `linear_probe`: ridge regression of the labels, fitted on the training samples, min |Y - F B - 1 b^T|^2 + ridge |B|^2, and judged on the test part: the fraction of
-      samples whose largest output is their class, or of labels that are numbers R^2; `linear_probe_train` is the same of the training samples.
+    - `effective_rank`: `rankme` = exp(-sum p log p) with p_k = s_k / sum s, s the singular values of F (Garrido et al. 2023, arXiv:2210.02885,
+      without its 1e-7), and `effective_rank`, the same for the eigenvalues of the covariance of F (Roy & Vetterli 2007).
+    - `power_law`: the exponent alpha if the eigenvalues of the covariance fall as k^-alpha, by least squares of log eigenvalue on log k over the
+      ranks `fit`, and `power_law_r2`, how well that fits (Stringer et al. 2019, doi:10.1038/s41586-019-1346-5).
+    - `collapse`, with C classes, their means m_c, the mean m over all samples, and M made of the m_c - m: `nc1` = tr(S_W S_B^+)/C with the
+      covariances within classes, S_W, and between them, S_B = M^T M/C; `nc2_norm`, the standard deviation of |m_c - m| over their mean;
+      `nc2_angle`, the standard deviation of the cosines between two m_c - m, and `nc2_simplex`, the mean of |cosine + 1/(C - 1)|; with the last
+      layer's weights W in `head`, `nc3` = |W^T/|W| - M/|M||, in Frobenius norm. All are 0 at a simplex (Papyan, Han & Donoho 2020,
+      doi:10.1073/pnas.2015509117).
+    - `linear_probe`: ridge regression of the labels, fitted on the training samples, min |Y - F B - 1 b^T|^2 + ridge |B|^2, and judged on the
+      test part: the fraction of samples whose largest output is their class, or R^2 if the labels are numbers; `linear_probe_train` is the same
+      for the training samples.
     """
 
     kind: Literal["features"] = "features"
@@ -81,9 +83,10 @@ class Features(Probe):
                 return why
             samples, count = self._shape(land)
             if samples < 2:
-                return f"features: {self.features:.60} has one row; measures take two samples or more"
+                return f"features: {self.features:.60} has one row; measures need at least two samples"
             if samples * count > _features.FACTOR or min(samples, count) > MOST:
-                return f"features: {samples:,} samples of {count:,} features; at most {MOST:,} of one and {_features.FACTOR:,} numbers are allowed"
+                most = f"at most {MOST:,} of whichever are fewer and {_features.FACTOR:,} numbers in total are allowed"
+                return f"features: {samples:,} samples of {count:,} features; {most}"
             if why := self._no_fit(samples, count) or self._no_collapse(land, count) or self._no_probe(land):
                 return why
         return None
@@ -110,7 +113,7 @@ class Features(Probe):
         shape, classes = _features.shape(land, self.head), _class_count(land, self.labels)
         if len(shape) != 2 or count not in shape or (classes and sorted(shape) != sorted((count, classes))):
             wanted = f"({count}, {classes or 'classes'})"
-            return f"head: {self.head:.60} has the shape {shape}; the last layer's weights have {wanted}, or that turned"
+            return f"head: {self.head:.60} has the shape {shape}; the last layer's weights have {wanted}, or that transposed"
         return None
 
     def _no_probe(self, land: Any) -> str | None:

@@ -83,7 +83,7 @@ class Interval(Probe):
             if len(scene.steps) < 2:
                 return f"along: update needs two stored steps, and {scene.optimizer.name} has 1; record params more often"
             if scene.steps[0] in self.steps(scene):
-                return f"along: update begins at the second stored step, {scene.steps[1]}; before step {scene.steps[0]} none is stored"
+                return f"along: update begins at the second stored step, {scene.steps[1]}; no step is stored before {scene.steps[0]}"
         for land in scene.landscapes if self.on == "test" else ():
             if why := no_test_part(land):
                 return f"on: test: {why}"

@@ -20,11 +20,12 @@ LABELS = "y"
 class Kernel(Probe):
     """Tangent kernel K = J J^T of named outputs, or Gram matrix K = F F^T of named features: its spectrum, alignment with labels, change.
 
-    `features` names a part of the formula with a row for every sample, `net(X)`; without it the tangent kernel is that of the landscape's residuals, as
-    it scales them. Of several outputs, `outputs: mean` is their mean, K_ij = (1/k) sum_c <grad f_c(x_i), grad f_c(x_j)>, n x n; `full` has a row for every
-    sample and output, nk x nk. Stored are `eigenvalues`; `condition`, the largest over the smallest, infinite where this is below size * 2.2e-16 of
-    the largest; `alignment`, the centred cosine <HKH, HYY^TH> / (|HKH| |HYY^TH|) with H = I - 11^T/n and Y the labels, a column a class, of the mean over
-    outputs; and since the first stored step (of forks the one they begin at), or `since`, `change` = |K - K_0| / |K_0| and `distance` = 1 - <K, K_0> / (|K| |K_0|), all norms Frobenius'.
+    `features` names a part of the formula with a row for every sample, such as `net(X)`; without it the tangent kernel is that of the landscape's
+    residuals, with their scale. For several outputs, `outputs: mean` is the mean over the outputs, K_ij = (1/k) sum_c <grad f_c(x_i), grad f_c(x_j)>,
+    n x n; `full` has a row for every sample and output, nk x nk. The probe stores `eigenvalues`; `condition`, the largest eigenvalue over the
+    smallest, infinite where the smallest is below size * 2.2e-16 of the largest; `alignment`, the centred cosine <HKH, HYY^TH> / (|HKH| |HYY^TH|)
+    with H = I - 11^T/n and the labels Y, one column per class, for the mean over outputs; and, relative to the first stored step (of forks, the step
+    at which they begin) or the step `since`, `change` = |K - K_0| / |K_0| and `distance` = 1 - <K, K_0> / (|K| |K_0|). All norms are Frobenius norms.
     Sources: Cortes, Mohri & Rostamizadeh 2012, jmlr.org/papers/v13/cortes12a.html; Kornblith et al. 2019, arXiv:1905.00414; Fort et al. 2020,
     arXiv:2010.15110.
     """
@@ -89,7 +90,9 @@ class Kernel(Probe):
             return "outputs: full is for tangent kernels; leave it out for features"
         for land in scene.landscapes:
             if self.features is None and not land.has_jacobian:
-                return f"needs the outputs' name in `features`, as in features: net(X): the loss of {kind} is no sum of squared residuals"
+                return (
+                    f"needs the outputs' name in `features`, as in features: net(X): the loss of {kind} is not a sum of squared residuals"
+                )
             if self.features is not None and (why := _features.why_not(land, self.features, self.on)):
                 return why
             if self.on == "test" and (why := no_test_part(land)):
@@ -102,7 +105,7 @@ class Kernel(Probe):
             if self.of == "ntk" and entries > _features.FACTOR:
                 return f"the tangent kernel takes {entries:,} derivatives; at most {_features.FACTOR:,} are allowed"
         if self.labels is not None and not self._labels(scene):
-            return f"labels: {self.labels:.60} has not one row for every sample of the features"
+            return f"labels: {self.labels:.60} does not have one row for every sample of the features"
         if self.first(scene) not in scene.steps:
             near = ", ".join(map(str, scene.steps[:8])) + ", ..." * (len(scene.steps) > 8)
             return f"since: {scene.optimizer.name} has no stored parameters of step {self.since} (stored: {near})"

@@ -14,10 +14,11 @@ from .base import Array, Scene, View
 class Pairs(Compared):
     """Similarity of pairs of runs: distance and cosine of their parameters, linear CKA of features, disagreement of predictions.
 
-    `distance` is |a - b|, `cosine` a.b/(|a| |b|) of the parameters, with `align: permutation` after the second's hidden units are put in the first's
-    order; `moved` is then the share of units that this moves. `cka` of the features X and Y (samples, features), their columns' means subtracted:
-    |X^T Y|_F^2 / (|X^T X|_F |Y^T Y|_F), 1 where they are alike up to rotation and scale. `disagreement` is the share of samples of the data for which
-    the two predict another class: the one of the largest score; of one score a sample its sign; whole numbers are the classes themselves.
+    For the parameters a and b of two runs, `distance` is |a - b| and `cosine` a.b/(|a| |b|); with `align: permutation`, this is after the hidden
+    units of the second run are put in the order of the first, and `moved` is the share of units that this moves. `cka` of the features X and Y
+    (samples, features), with the means of their columns subtracted, is |X^T Y|_F^2 / (|X^T X|_F |Y^T Y|_F), which is 1 if they are alike up to
+    rotation and scale. `disagreement` is the share of the data's samples for which the two runs predict different classes: the class with the largest
+    score; if there is one score per sample, its sign; if the predictions are whole numbers, the numbers themselves.
     Sources: CKA, Kornblith, Norouzi, Lee & Hinton 2019, arXiv:1905.00414; matching, Ainsworth, Hayase & Srinivasa 2023, arXiv:2209.04836.
     """
 
@@ -78,7 +79,7 @@ def _unlike(land: Any, field: str, text: str) -> str | None:
         wanted = "(samples, classes) or (samples,)" if scores else "(samples, features)"
         return f"{field}: '{text:.60}' has the shape {found}; it must be {wanted}"
     if field == "features" and found[0] < 2:
-        return f"features: '{text:.60}' has the shape {found}; two samples or more are needed"
+        return f"features: '{text:.60}' has the shape {found}; at least two samples are needed"
     return None
 
 

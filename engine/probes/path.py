@@ -33,17 +33,18 @@ OF_BEZIER = ("curve_steps", "curve_lr")
 class Path(Compared):
     """Loss along paths between pairs of stored points, and the barriers on them.
 
-    A path goes from the first point A (`alpha` 0) to the second B (1). `segment`: (1 - alpha) A + alpha B. `polygon`: straight from point to point,
-    through the first's own points at the steps `through`, the latest first, and then the second's, the earliest first; between steps through the
-    run's points at those of the steps that lie between; `alpha` is the share of the length. `bezier`: (1 - alpha)^2 A + 2 alpha (1 - alpha) M
-    + alpha^2 B, whose middle M minimises the mean loss over alpha: from the middle of A and B by `curve_steps` steps of Adam (0.9, 0.999), each with
-    the gradient at one random alpha (Philox, the same for all paths), at the rate `curve_lr`, which falls linearly to 0 over the second half.
+    A path goes from the first point A (`alpha` 0) to the second point B (1). `segment`: (1 - alpha) A + alpha B. `polygon`: straight lines from point
+    to point, through the first run's points at the steps `through`, the latest first, and then through the second run's, the earliest first; if A and
+    B are two steps of one run, through its points at those of the steps that lie between them; `alpha` is the share of the length. `bezier`: (1 -
+    alpha)^2 A + 2 alpha (1 - alpha) M + alpha^2 B, whose middle M minimises the mean loss over alpha: `curve_steps` steps of Adam (0.9, 0.999) from
+    the midpoint of A and B, each with the gradient at one random alpha (Philox, the same for all paths), with the learning rate `curve_lr`, which
+    falls linearly to 0 over the second half.
 
-    `barrier` is the largest excess of the loss L(alpha) over (1 - alpha) L(A) + alpha L(B) at the points looked at, never below 0 (Entezari et al.),
-    `barrier_from_mean` that of L over (L(A) + L(B))/2 (Frankle et al.: the instability). `distance` is |A - B|, `length` that of another path than
-    the segment. With `ancestor`, `angle` is the angle in radians between the ways that both runs have come since that step. With `curvature`,
-    `barrier_from_curvature` is the same barrier of a segment, from second derivatives alone: with D = B - A and H the Hessian on the segment, the
-    excess at a is -int_0^1 min(a, s) (1 - max(a, s)) D^T H(s) D ds, by so many Gauss-Legendre nodes between neighbouring points.
+    `barrier` is the largest excess of the loss L(alpha) over (1 - alpha) L(A) + alpha L(B) at the points of the path, never below 0 (Entezari et
+    al.), and `barrier_from_mean` that of L over (L(A) + L(B))/2 (Frankle et al.: the instability). `distance` is |A - B|, and `length` the length of
+    a path other than the segment. With `ancestor`, `angle` is the angle in radians between the displacements of the two runs since that step. With
+    `curvature`, `barrier_from_curvature` is the same barrier of a segment, computed only from second derivatives: with D = B - A and H the Hessian on
+    the segment, the excess at a is -int_0^1 min(a, s) (1 - max(a, s)) D^T H(s) D ds, with this many Gauss-Legendre nodes between neighbouring points.
     Sources: Frankle, Dziugaite, Roy & Carbin 2020, arXiv:1912.05671; Entezari, Sedghi, Saukh & Neyshabur 2022, arXiv:2110.06296; Garipov et al.
     2018, arXiv:1802.10026; Ainsworth, Hayase & Srinivasa 2023, arXiv:2209.04836.
     """
@@ -95,7 +96,7 @@ class Path(Compared):
         if self.curve == "polygon" and not self.through:
             return "through: is needed for a polygon: the stored steps between its ends"
         if self.between != "step" and self.through and (last := max(self.through)) >= (looked := min(self.steps(scene))):
-            return f"through: step {last} does not lie before step {looked}, which is looked at; name earlier ones"
+            return f"through: step {last} is not before step {looked}, at which the probe looks; name earlier steps"
         if self.curve != "bezier" and (given := self.changed(*OF_BEZIER)):
             return f"{given[0]}: is for curve: bezier; leave it out"
         if self.curve != "segment" and self.curvature:
@@ -121,12 +122,12 @@ class Path(Compared):
         if between == "seed":
             for land in scene.landscapes:
                 if land.disorder_size or any(used.seed is None for used in land.stored.values()):
-                    return f"between: every seed has a landscape {kind} of its own, so there is no one loss between two seeds"
+                    return f"between: every seed has its own landscape {kind}, so there is no common loss between two seeds"
         elif between == "step":
             if any(land.takes_step for land in scene.landscapes):
-                return f"between: the landscape {kind} changes from step to step, so there is no one loss between two steps"
+                return f"between: the landscape {kind} changes from step to step, so there is no common loss between two steps"
         elif between != "group" and any(owner == "landscape" for owner, _, _ in self._dim(scene).sweeps):
-            return f"between: runs along '{between}' have different landscapes, so there is no one loss between them"
+            return f"between: runs along '{between}' have different landscapes, so there is no common loss between them"
         return None
 
     # what it takes
@@ -200,7 +201,9 @@ class Path(Compared):
         """Raises SpecError where the two runs of a pair have different landscapes."""
         for name, values in first.p.items():
             if not np.array_equal(values, second.p[name]):
-                raise SpecError(f"probes: {self.name}: the landscapes of a pair differ in '{name}', so there is no one loss between them")
+                raise SpecError(
+                    f"probes: {self.name}: the landscapes of a pair differ in '{name}', so there is no common loss between them"
+                )
 
 
 def highest(excess: Any) -> Any:

@@ -19,14 +19,15 @@ POINTS = 1.25
 class Plane(Probe):
     """Loss on a plane through a stored point x, x + a u e1 + b v e2 with a and b from -reach to reach, along two axes e1, e2.
 
-    `random` axes are drawn once a seed and are the same at all its steps; `hessian` are the two top eigenvectors (exact up to 200 components, else from
-    `nodes` steps of Lanczos' method), `adam` those of the preconditioned Hessian P^-1 H with P = sqrt(v^) + eps (arXiv:2207.14484), whose state must
-    be stored; `pca` are the principal directions of the run's stored trajectory; two steps, [0, 300], lay the plane through the points there. `normalize` gives
-    random axes the length of every block (layer), or of every unit's weights (filter; biases stay where they are), instead of 1 each.
+    `random` axes are drawn once per seed and are the same at all its steps. `hessian` takes the two top eigenvectors (exact up to 200 components,
+    otherwise from `nodes` steps of Lanczos' method), `adam` those of the preconditioned Hessian P^-1 H with P = sqrt(v^) + eps (arXiv:2207.14484),
+    for which the state must be stored, and `pca` the principal directions of the run's stored trajectory. Two steps, [0, 300], lay the plane through
+    the points at these steps. `normalize` gives random axes the length of every block (layer), or of every unit's weights (filter; biases stay where
+    they are), instead of 1 each.
 
-    `unit` is u and v: 1, but with pca the farthest that the trajectory gets from x along that axis, and with steps the distances, so that these points are at
-    (1, 0) and (c, 1). `trajectory` is the run's path projected on the plane by least squares, in the same units; `explained`, of pca, the share of the
-    trajectory's variance along each axis, and `curvature`, of hessian and adam, the two eigenvalues.
+    `unit` is u and v: 1, but with pca the farthest distance of the trajectory from x along that axis, and with steps the distances, so that these
+    points are at (1, 0) and (c, 1). `trajectory` is the run's path, projected onto the plane by least squares and in the same units. With pca,
+    `explained` is the share of the trajectory's variance along each axis; with hessian and adam, `curvature` is the two eigenvalues.
     Source: Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913.
     """
 
@@ -85,13 +86,13 @@ class Plane(Probe):
     def unfit(self, scene: Scene) -> str | None:
         steps, name = self.steps(scene), scene.optimizer.name
         if scene.dim < 2:
-            return "a plane needs 2 components at least, and a point has 1"
+            return "a plane needs at least 2 components, and a point has 1"
         if self.normalize != "none" and self.axes != "random":
             return f"normalize: {self.normalize} is for random axes; leave it out"
         if self.normalize == "filter" and not any(len(shape) > 1 for land in scene.landscapes for shape in land.blocks.values()):
             return f"normalize: filter needs blocks that are matrices, and {scene.study.landscape.kind} has none; take layer"
         if self.axes == "pca" and len(scene.steps) < 3:
-            return f"axes: pca needs three stored steps or more, and {name} has {len(scene.steps)}; record params more often"
+            return f"axes: pca needs at least three stored steps, and {name} has {len(scene.steps)}; record params more often"
         if self.axes == "adam" and (why := _directions.no_preconditioner(scene, steps)):
             return f"axes: adam: {why}"
         for t in self.through(scene):

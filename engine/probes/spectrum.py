@@ -24,11 +24,11 @@ OF_FACTOR = (*OF_JACOBIAN, "gradient_covariance")
 class Spectrum(Probe):
     """Spectrum of the Hessian, the Gauss-Newton matrix, the gradients' covariance or the tangent kernel at stored points.
 
-    `exact` computes all eigenvalues (up to 2,000 components), `lanczos` from `vectors` random vectors of signs the `nodes` and weights of stochastic
-    Lanczos quadrature: the spectral density is the mean over the vectors of sum w_k delta(lambda - node_k), and the first 2m moments of each vector's
-    measure are exact. Stored too: the largest and the smallest eigenvalues (of Lanczos the best bounds of all vectors), the trace (of Lanczos
-    Hutchinson's mean of z^T A z with its standard error), and how many eigenvalues stand apart: those above the largest ratio of two positive
-    neighbours in the larger half (of Lanczos, among the first vector's nodes).
+    `exact` computes all eigenvalues (up to 2,000 components). `lanczos` computes the `nodes` and weights of stochastic Lanczos quadrature from
+    `vectors` random vectors of signs: the spectral density is the mean over the vectors of sum w_k delta(lambda - node_k), and with m nodes the first
+    2m moments of each vector's measure are exact. The probe also stores the largest and the smallest eigenvalues (for Lanczos, the best bounds of all
+    vectors), the trace (for Lanczos, Hutchinson's mean of z^T A z with its standard error), and how many eigenvalues stand apart: those above the
+    largest ratio of two positive neighbours in the larger half (for Lanczos, among the first vector's nodes).
     Sources: Ghorbani, Krishnan & Xiao 2019, arXiv:1901.10159; Hutchinson 1990, doi:10.1080/03610919008812866.
     """
 
@@ -90,11 +90,11 @@ class Spectrum(Probe):
             return "batch_size: is needed for a batch" if self._part == "batch" else "batch_size: is for a batch; leave it out"
         for land in scene.landscapes:
             if self.of in OF_JACOBIAN and not land.has_jacobian:
-                return f"of: {self.of} needs a loss that is a sum of squared residuals, and {kind} is none"
+                return f"of: {self.of} needs a loss that is a sum of squared residuals, and that of {kind} is not"
             if self.of == "gauss_newton" and not _operators.knows_residuals(land):
                 return f"of: gauss_newton needs a landscape that knows its residuals, and {kind} does not"
             if self.of == "gradient_covariance" and not _operators.loss_is_mean(land):
-                return f"of: gradient_covariance needs a loss that is a mean over samples of data, and {kind} is none"
+                return f"of: gradient_covariance needs a loss that is a mean over samples of data, and that of {kind} is not"
             if self._part == "batch" and not land.batch_count():
                 return f"on: batch needs a landscape made of data, and {kind} is not"
             if self._part == "test" and (why := no_test_part(land)):

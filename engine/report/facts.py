@@ -82,7 +82,7 @@ def unfinished(tree: Any, name: str) -> str:
     """What an interrupted store lacks and how to finish it; empty of a whole one."""
     found = [dataset["status"].values for dataset in groups(tree).values()]
     left, count = sum(int((status == Status.UNFINISHED).sum()) for status in found), sum(status.size for status in found)
-    remedy = f": thalweg run {name} --resume finishes them, then make this page anew" if name else ""
+    remedy = f": thalweg run {name} --resume finishes them; then make this page again" if name else ""
     return f"{left:,} of the {count:,} runs are not finished{remedy}." if left else ""
 
 

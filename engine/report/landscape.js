@@ -139,19 +139,19 @@ function landscapeNote(land) {
   const what = new Set(tracks().map(({ g }) => data.tracks[g].what));
   const seeds = Math.max(0, ...tracks().map((track) => track.seeds.length));
   const plane = land.axes ? ", on the plane of the trajectories' principal directions through the end of the best; trajectories are projected onto it" : "";
-  const parts = [`${data.kind}${land.text ? ` (${land.text})` : ""}${plane}. Squares: start, dots: where the slider stands${land.minima.length ? ", stars: minima" : ""}.`];
+  const parts = [`${data.kind}${land.text ? ` (${land.text})` : ""}${plane}. Squares: starts; dots: the slider's step${land.minima.length ? "; stars: minima" : ""}.`];
   if (what.has("seeds")) parts.push(`${seeds === 1 ? "The first seed" : `The first ${seeds} seeds`} of ${data.seeds.toLocaleString("en")}.`);
   for (const other of what) if (other !== "seeds") parts.push(`The line is ${other}; no single runs are stored.`);
   const swarms = particles().map(({ g, ends }) => [ends[0].length, data.swarms[g].stored]);
   if (swarms.length) parts.push(`Small dots: particles of the first seed${swarms.some(([drawn, stored]) => drawn < stored) ? `, ${[...new Set(swarms.map((pair) => pair.join(" of ")))].join(", ")}` : ""}.`);
   const without = shown().filter((g) => data.swarms[g] && !data.swarms[g].values[state.point[g]]).map((g) => groups[g].name);
-  if (without.length) parts.push(`Particles of ${without.join(", ")} are in this page at the best point only.`);
+  if (without.length) parts.push(`This page has particles of ${without.join(", ")} only at the best point.`);
   const elsewhere = shown().filter((g) => landOf(g, state.point[g]) !== state.land).map((g) => groups[g].name);
   const apart = shown().filter((g) => data.tracks[g].values && !data.tracks[g].values[state.point[g]]).map((g) => groups[g].name);
-  if (apart.length) parts.push(`Trajectories of ${apart.join(", ")} are in this page at the best point only.`);
+  if (apart.length) parts.push(`This page has trajectories of ${apart.join(", ")} only at the best point.`);
   if (elsewhere.length) parts.push(`At a point on another landscape: ${elsewhere.join(", ")}.`);
   const none = shown().filter((g) => !data.tracks[g].values).map((g) => groups[g].name);
-  if (none.length) parts.push(`No iterates are stored, so there are no trajectories of ${none.join(", ")}; name params in record.variables.`);
+  if (none.length) parts.push(`No iterates are stored, so there are no trajectories of ${none.join(", ")}; add params to record.variables.`);
   return parts.join(" ");
 }
 

@@ -193,7 +193,7 @@ function setUp() {
   drawTables();
   if (overview) return;
   const notes = [data.unfinished, ...data.notes.map((note) => `Shown here are ${note}.`)].filter(Boolean);
-  element("rule").textContent = data.rule ? `Each starts at its best point (${data.rule.replaceAll("best: ", "")}). Counts of runs are those of all seeds.` : "";
+  element("rule").textContent = data.rule ? `Each starts at its best point (${data.rule.replaceAll("best: ", "")}). Counts of runs include all seeds.` : "";
   element("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   element("notes").hidden = !notes.length;
 

@@ -16,7 +16,7 @@ function drawProbes() {
     make("tbody", {}, ...rows),
   );
   const left = probe.left ? ` ${probe.left.toLocaleString("en")} more steps are stored.` : "";
-  element("probe-note").textContent = `${probe.kind} at stored parameters, at the points chosen above; medians over the seeds that report, and what compares runs pair by pair.${left}`;
+  element("probe-note").textContent = `${probe.kind} at stored parameters, at the points chosen above; medians over the reported seeds; what compares runs is shown pair by pair.${left}`;
   drawDensity(probe);
 }
 
@@ -41,8 +41,8 @@ function drawDensity(probe) {
   const yaxis = axis("density", { type: "log", range: heights.length ? [Math.log10(bottom), Math.log10(2 * top)] : undefined });
   Plotly.react(element("density"), traces, layout({ xaxis: axis(`eigenvalue of the ${probe.of}`), yaxis, hovermode: "closest" }), CONFIG);
   element("density-note").textContent = traces.length
-    ? `Eigenvalues, or Lanczos nodes with their weights, broadened by a Gaussian of standard deviation ${[...new Set(widths)].join(", ")}, and the mean over the seeds. Triangles: those above the largest ratio of neighbours.`
-    : "No density is held of the points chosen here; the best points have theirs.";
+    ? `Eigenvalues, or Lanczos nodes with their weights, broadened by a Gaussian of standard deviation ${[...new Set(widths)].join(", ")}, and the mean over the seeds. Triangles: the eigenvalues above the largest ratio of neighbours.`
+    : "This page has no density of the points chosen here, only of the best points.";
 }
 
 function chooseProbe() {

@@ -55,7 +55,7 @@ function setUpStages() {
   );
   element("tree").hidden = !whole.lines.length;
   const forks = part === "stage" ? "; where runs fork, the lowest and the highest of the forks" : "";
-  element("stages-note").textContent = `Medians over the seeds${forks}. A ${part}'s name leads to its own page.`;
+  element("stages-note").textContent = `Medians over the seeds${forks}. A ${part}'s name links to its own page.`;
   element("stages-notes").replaceChildren(...[whole.unfinished, ...whole.notes].filter(Boolean).map((note) => make("li", { textContent: note })));
   if (whole.lines.length) Plotly.newPlot(element("tree"), [], layout({}), CONFIG);
   drawTree();

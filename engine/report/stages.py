@@ -60,7 +60,9 @@ def payload_of(stages: Stages, begun: dict[str, Any], tree: Any, name: str) -> d
         else:
             left.append(stage)
     if left:
-        notes.append(f"{stages.part}s whose own pages would make this one too long: thalweg report {name or 'STORE'}/{left[0]} writes one")
+        notes.append(
+            f"{stages.part}s without a page here, since theirs would make this one too long: thalweg report {name or 'STORE'}/{left[0]} writes one"
+        )
     whole = {
         "title": stages.title or stages.name,
         "name": stages.name,
@@ -179,7 +181,7 @@ def unfinished(stages: Stages, datasets: dict[str, dict[str, Any]], name: str) -
     left = [stage.name for stage in stages.stages if stage.name not in datasets]
     runs = sum(int((own["status"].values == Status.UNFINISHED).sum()) for some in datasets.values() for own in some.values())
     said = [f"not begun: {', '.join(left)}"] * bool(left) + [f"{runs:,} runs are not finished"] * bool(runs)
-    remedy = f": thalweg run {name} --resume finishes them, then make this page anew" if name else ""
+    remedy = f": thalweg run {name} --resume finishes them; then make this page again" if name else ""
     return f"{'; '.join(said)}{remedy}." if said else ""
 
 

@@ -5,7 +5,7 @@ const MARKS = { passed: "\u2713", failed: "\u2717", undecided: "?" };
 function drawTables() {
   element("claims-section").hidden = !data.claims.length;
   element("claims-note").textContent = data.verified
-    ? "A claim passes where its confidence interval over the seeds lies inside the tolerance; numbers are those of its worst point."
+    ? "A claim passes if its confidence interval over the seeds lies inside the tolerance; numbers are those of its worst point."
     : "These claims are not checked in this store yet; thalweg verify does that and keeps the verdicts in it.";
   const number = (value) => (typeof value === "string" && !data.verified && Number.isNaN(Number(value)) ? make("td", { className: "formula" }, make("code", { textContent: value })) : make("td", { className: "number", textContent: short(value) }));
   const head = ["verdict", "claim", "measured", "", "expected", "margin", "tolerance", "points"];

@@ -43,7 +43,7 @@ def groups(tree: Any) -> dict[str, Any]:
     """The groups of a store as datasets, in the study's order. Raises StoreError if there are none."""
     found = {name: child.to_dataset() for name, child in tree.children.items() if "status" in child.data_vars}
     if not found:
-        raise StoreError("no groups with a `status`: this is not a store of thalweg's")
+        raise StoreError("no groups with a `status`: this is not a thalweg store")
     given = json.loads(tree.attrs.get("study", "{}")).get("optimizers", [])
     order = [o.get("label") or o.get("kind") for o in given]
     return dict(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
@@ -75,7 +75,7 @@ def endings(status: np.ndarray) -> dict[str, int]:
 def final_loss(dataset: Any, name: str = "") -> np.ndarray:
     """The last stored loss of every run, (sweep dims..., seed): infinity where diverged or not a number, NaN where not finished."""
     if "loss" not in dataset.data_vars and "final_loss" not in dataset.data_vars:
-        raise SpecError(f"{name or 'this group'}: has no loss, which comparing needs; add loss to record.variables and run again")
+        raise SpecError(f"{name or 'this group'}: has no loss, which a comparison needs; add loss to record.variables and run again")
     return final_value(dataset, "final_loss" if "final_loss" in dataset.data_vars else "loss", name)
 
 
@@ -89,7 +89,7 @@ def final_value(dataset: Any, variable: str, name: str = "") -> np.ndarray:
     ]
     if variable not in known:
         raise SpecError(
-            f"{name or 'this group'}: there is no variable '{variable}' with one number a run{suggest(variable, known)} (known: {', '.join(known)})"
+            f"{name or 'this group'}: there is no variable '{variable}' with one number per run{suggest(variable, known)} (known: {', '.join(known)})"
         )
     last = dataset[variable].isel(step=-1, missing_dims="ignore")
     value = last.transpose(*dims).values.astype(np.float64)

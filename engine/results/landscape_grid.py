@@ -24,7 +24,7 @@ class Ground:
 def changing(land: Any) -> str:
     """Why one picture does not show this landscape: it is another one for every seed, or at every step. Empty if it is neither."""
     if land.disorder_size:
-        return f"the landscape {land.kind} is random, another one for every seed"
+        return f"the landscape {land.kind} is random, and different for every seed"
     return f"the landscape {land.kind} changes from step to step" if land.takes_step else ""
 
 

@@ -89,5 +89,5 @@ def extent(dataset: Any, blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
         highs.append(high.ravel())
     ends = np.concatenate(lows), np.concatenate(highs)
     if not np.isfinite(ends).all():
-        raise SpecError("on_landscape: no run that did not diverge has a finite iterate")
+        raise SpecError("on_landscape: every run diverged or has no finite iterate")
     return ends

@@ -108,7 +108,7 @@ def outcome(future: Any, store: Store) -> str | None:
     except KilledWorker as error:
         times = error.allowed_failures + 1
         raise StoreError(
-            f"one shard's worker died {times} times, of too little memory perhaps (the workers' logs say){how_to_go_on(store)}"
+            f"one shard's worker died {times} times, perhaps for lack of memory (the workers' logs say why){how_to_go_on(store)}"
         ) from error
     except Exception as error:
         raise StoreError(f"the cluster gave up on a shard: {type(error).__name__}: {error}{how_to_go_on(store)}") from error

@@ -39,7 +39,7 @@ def merge(targets: "Sequence[str | Path]", out: "str | Path", overwrite: bool = 
     for part in parts:
         same_version(part.root, part.target, "join it")
         if part.root.attrs.get("data_sha256") != parts[0].root.attrs.get("data_sha256"):
-            raise StoreError(f"{part.target}: was made from other data than {targets[0]}")
+            raise StoreError(f"{part.target}: was made from different data from {targets[0]}")
     joined = plan(union([part.plan.study for part in parts], targets))
     executors = {group.name: _executor(group.name, parts) for group in joined.groups}
     with locked(out):
@@ -58,7 +58,7 @@ def union(studies: Sequence[Study], targets: "Sequence[str | Path]") -> Study:
     for other, target in zip(studies[1:], targets[1:], strict=True):
         differing = [name for name in Study.model_fields if name not in FREE and getattr(first, name) != getattr(other, name)]
         if differing:
-            raise StoreError(f"{target}: holds another study than {targets[0]}, it differs in: {', '.join(differing)}")
+            raise StoreError(f"{target}: holds a different study from {targets[0]}; it differs in: {', '.join(differing)}")
     if first.record.stats:
         raise StoreError(f"{targets[0]}: holds statistics over its seeds, which cannot be joined")
     for part in PARTS:
@@ -73,7 +73,7 @@ def _joined(units: list[Any], name: str, zipped: Any) -> Any:
     first = units[0]
     for other in units[1:]:
         if (first is None) != (other is None):
-            raise StoreError(f"{name} is given in one study and not in another")
+            raise StoreError(f"{name} is given in one study and not in the other")
         if first is None or first == other:
             continue
         if isinstance(first, Sweep) or isinstance(other, Sweep):

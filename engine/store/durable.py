@@ -74,7 +74,7 @@ class DurableStore(WrapperStore[LocalStore]):
     def mark(self, path: Path, content: Any) -> None:
         """Write a file that says that what was written before is there."""
         if self.read_only:
-            raise ValueError(f"{self.root}: was opened to be read only")
+            raise ValueError(f"{self.root}: was opened only for reading")
         self.flush()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")

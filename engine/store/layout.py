@@ -100,7 +100,7 @@ def _differs(held: bytes, wanted: bytes) -> str:
     """How this metadata differs from what it must say; empty if it does not."""
     try:
         mine, theirs = json.loads(held), json.loads(wanted)
-        return "" if all(mine.get(name) == theirs.get(name) for name in SAID) else "is not as the study lays it out"
+        return "" if all(mine.get(name) == theirs.get(name) for name in SAID) else "does not have the layout that the study gives it"
     except (ValueError, AttributeError):
         return "is damaged"
 
@@ -114,7 +114,7 @@ def _other_values(store: Any, files: Mapping[str, Any], path: str) -> str:
     try:
         held = np.asarray(zarr.open_array(store, path=path, mode="r")[...])
         same = np.array_equal(held, wanted) if wanted.dtype.kind not in "fiu" else np.allclose(held, wanted, rtol=1e-9, atol=0.0)
-        return "" if same else "holds other values than the study"
+        return "" if same else "holds values that are not the study's"
     except Exception:  # noqa: BLE001 what cannot be decoded raises what its codec raises
         return "is damaged"
 

@@ -32,7 +32,7 @@ def path_of(target: "str | Path") -> Path:
 def real(target: "str | Path") -> Path:
     """The same, absolute, links followed. Raises StoreError for what cannot be the folder of a store."""
     if "\0" in str(target):
-        raise StoreError(f"{target}: cannot be a store; a path holds no null character")
+        raise StoreError(f"{target}: cannot be a store; a path cannot hold a null character")
     path = Path(os.path.realpath(path_of(target)))
     if not str(target).strip() or not path.name:
         raise StoreError(f"{str(target) or '(nothing)'}: cannot be a store; give a name, as in --out runs.zarr")
@@ -116,7 +116,7 @@ def reached(target: "str | Path", done: str = "read") -> Iterator[None]:
         raise StoreError(f"{target}: {error}") from error
     except Exception as error:
         if isinstance(error, PermissionError) and remote(target):
-            raise StoreError(f"{target}: access is denied; look at the credentials, and at what they may do there") from error
+            raise StoreError(f"{target}: access is denied; check the credentials and their permissions there") from error
         if isinstance(error, OSError) or remote(target):
             reason = getattr(error, "strerror", None) or error or type(error).__name__
             raise StoreError(f"{target}: cannot be {'reached' if remote(target) else done}: {reason}") from error

@@ -50,7 +50,7 @@ def _why_not_locked(file: Path, error: Exception) -> str:
         except OSError as other:
             error = other
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return "cannot be written: a part of its path is no folder"
+        return "cannot be written: a part of its path is not a folder"
     return f"cannot be written: {error.strerror or error}"
 
 

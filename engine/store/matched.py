@@ -34,7 +34,9 @@ def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
             continue
         if owner in FORKS:
             if path != ("noise_seed",):
-                raise SpecError(f"{store} has runs that were forked along '{dim.name}', and these runs say of none which they go on from")
+                raise SpecError(
+                    f"{store} has runs that were forked along '{dim.name}', and these runs do not say which of them they continue"
+                )
             wanted.append([structure.get((owner, path), study.noise_seed)] * shard.points)
             continue
         fixed: dict[tuple[str, ...], Any] = {
@@ -49,7 +51,7 @@ def places(shard: Shard, dim: Dim, store: str) -> np.ndarray:
         if value not in values:
             shown = ", ".join(f"{name}={v}" for name, v in zip(dim.names, value, strict=True))
             raise SpecError(
-                f"{shown}: {store} has no such runs to go on from; its {dim.name} is one of {', '.join(str(v[0]) for v in values)}"
+                f"{shown}: {store} has no such runs to continue; its {dim.name} is one of {', '.join(str(v[0]) for v in values)}"
             )
         found.append(values.index(value))
     return np.array(found)

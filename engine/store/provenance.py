@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def provenance(study: Study, target: "str | Path | None" = None) -> dict[str, An
             "study": json.dumps(portable(study, target)),
             "title": study.title or study.name,
             "source": study.source,
-            "packages": json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()}),
+            "packages": packages(),
             "device": f"cpu ({platform.machine()}, {sys.platform})",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "complete": 0,
@@ -54,6 +55,12 @@ def provenance(study: Study, target: "str | Path | None" = None) -> dict[str, An
         | ({"session_units": json.dumps(own)} if (own := sources(study)) else {})
         | ({"data_sha256": json.dumps(found)} if (found := digests(study)) else {})
     )
+
+
+@cache
+def packages() -> str:
+    """The versions of what a run depends on, and of Python, as JSON; read once a process."""
+    return json.dumps({name: version(name) for name in PACKAGES} | {"python": platform.python_version()})
 
 
 def plain(value: Any) -> Any:
@@ -99,9 +106,9 @@ def same_study(root: Any, study: Study, target: "str | Path") -> None:
         with contextlib.suppress(ThalwegError, ValueError, OSError):
             differing = differing_fields(Study.model_validate(stored).model_dump(mode="json"), wanted)
     if differing:
-        raise StoreError(f"{target}: holds another study, it differs in: {', '.join(differing)}; choose another --out, or --overwrite")
+        raise StoreError(f"{target}: holds another study, which differs in: {', '.join(differing)}; choose another --out, or --overwrite")
     if (begun := plain(root.attrs.get("session_units"))) and begun != sources(study):
-        raise StoreError(f"{target}: was begun with another source text of {', '.join(begun)}; choose another --out, or --overwrite")
+        raise StoreError(f"{target}: was begun with different source code of {', '.join(begun)}; choose another --out, or --overwrite")
     if (begun := plain(root.attrs.get("data_sha256"))) and begun != digests(study):
         raise StoreError(f"{target}: was begun with other data: the content of {', '.join(begun)} has changed; choose another --out")
 

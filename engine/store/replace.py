@@ -174,7 +174,7 @@ def _refuse_clash(target: "str | Path", kept: list[str], files: Mapping[str, Any
     """Raises StoreError if a file that is not thalweg's lies where the new store has one of its own."""
     clash = [key for key in kept if key in files or any(name.startswith(f"{key}/") for name in files)]
     if clash:
-        raise StoreError(f"{target}: holds {clash[0]}, which is not thalweg's and lies where the new store has its own; move it away first")
+        raise StoreError(f"{target}: holds {clash[0]}, which is not thalweg's and is in the way of the new store; move it away first")
 
 
 def _say_kept(target: "str | Path", kept: list[str]) -> None:

@@ -93,7 +93,7 @@ def resume(target: "str | Path", stages: Stages) -> None:
     for name, study in wanted.items():
         if differing := differing_fields(begun[name], study):
             raise StoreError(
-                f"{target}: holds another study, its {stages.part} {name} differs in: {', '.join(differing)}; choose another --out, or --overwrite"
+                f"{target}: holds another study, whose {stages.part} {name} differs in: {', '.join(differing)}; choose another --out, or --overwrite"
             )
 
 

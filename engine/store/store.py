@@ -233,7 +233,7 @@ def prepare(target: "str | Path", overwrite: bool, plan: Plan) -> None:
             raise StoreError(f"{error}, so --overwrite does not touch it; choose another --out") from None
     branch = plan.study.branch
     if branch and location.same(branch.store, target):
-        raise StoreError(f"{target}: is the store that the runs go on from; choose another --out")
+        raise StoreError(f"{target}: is the store that the runs continue; choose another --out")
     if (free := location.free(target)) is not None and plan.bytes > free:
         raise StoreError(
             f"{target}: the study stores up to {bytes_for_people(plan.bytes)} and only {bytes_for_people(free)} are free; record fewer steps or variables"

@@ -27,7 +27,7 @@ class KernelDiagnostic(Diagnostic):
 
     def unfit(self, study: "Study", optimizer: "Optimizer") -> str | None:
         if not study.landscape.has_jacobian:
-            return f"needs a loss that is a sum of squared residuals, and {study.landscape.kind} is none"
+            return f"needs a loss that is a sum of squared residuals, and that of {study.landscape.kind} is not"
         return None
 
     def workspace(self, landscape: Landscape) -> int:

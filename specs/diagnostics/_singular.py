@@ -34,4 +34,4 @@ class SingularDiagnostic(Diagnostic):
     def unfit(self, study: "Study", optimizer: "Optimizer") -> str | None:
         if not any(len(shape) == 2 for shape in study.landscape.blocks.values()):
             return f"needs a parameter block that is a matrix, and {study.landscape.kind} has none"
-        return "is not summarised over the seeds; leave out `stats`" if study.record.stats else None
+        return "cannot be summarised over the seeds; leave out `stats`" if study.record.stats else None

@@ -102,7 +102,7 @@ class Diagnostic(Unit):
 
         def unfit(study: "Study", optimizer: "Optimizer") -> str | None:
             if not optimizer.sees_gradients:
-                return f"is of a single iterate, and {optimizer.name} has particles"
+                return f"is computed for a single iterate, and {optimizer.name} has particles"
             return self.unfit(study, optimizer)
 
         return Variable(self.kind, self.text, "diagnostic", self.units, False, type(self).own, unfit, self)

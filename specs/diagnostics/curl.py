@@ -21,7 +21,9 @@ class Curl(Diagnostic):
     """
 
     kind: Literal["curl"] = "curl"
-    text: ClassVar[str] = "antisymmetric part of the update field's Jacobian over the Jacobian, Frobenius norms; NaN where that is 0"
+    text: ClassVar[str] = (
+        "antisymmetric part of the update field's Jacobian over the whole Jacobian, in Frobenius norm; NaN where the Jacobian is 0"
+    )
 
     def see(self, view: View) -> Any:
         xp, x, columns = view.xp, view.x, []
@@ -37,7 +39,9 @@ class Curl(Diagnostic):
 
     def unfit(self, study: "Study", optimizer: "Optimizer") -> str | None:
         largest = max(land.size for land in study.landscapes())
-        return f"takes 2 gradients a component; at most {MOST} components, here are {largest}" if largest > MOST else None
+        return (
+            f"takes 2 gradients per component; at most {MOST} components are allowed, and there are {largest}" if largest > MOST else None
+        )
 
     def workspace(self, landscape: Landscape) -> int:
         return MATRICES * landscape.size**2

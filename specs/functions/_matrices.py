@@ -13,7 +13,7 @@ from ..program.node import Node, Wrong, apply, broadcast
 def square(function: str, A: Node, *others: Node) -> Node:
     """A as numbers. Raises Wrong if it is no square matrix, or stack of such."""
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        raise Wrong(f"{function} takes a square matrix, and {{0}} is none", A, *others)
+        raise Wrong(f"{function} takes a square matrix, and {{0}} is not one", A, *others)
     return as_float(A)
 
 

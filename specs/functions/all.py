@@ -1,4 +1,4 @@
-"""all(a), all(a, axis): whether every one holds."""
+"""all(a), all(a, axis): whether all entries are true."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from ..program.reduction import Reduction
 
 
 class AllOf(Reduction):
-    """Whether every one holds, of all or along some axes; of nothing True."""
+    """Whether every entry is true, of all entries or along some axes; True for no entries."""
 
     name = "all"
     examples = ("all(x > 1)", "all(c, axis=1)", "all(c, axis=0, keepdims=True)")
 
     def prepared(self, x: Node) -> Node:
         if x.kind != "bool":
-            raise Wrong("all takes truth values, such as a comparison, and {0} is none", x)
+            raise Wrong("all takes truth values, such as a comparison, and {0} is something else", x)
         return x
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

@@ -1,4 +1,4 @@
-"""broadcast(x, shape): the same entries repeated along axes of size 1, and along new ones in front."""
+"""broadcast(x, shape): x repeated along its axes of size 1, and along new axes in front."""
 
 from typing import Any
 

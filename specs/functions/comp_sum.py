@@ -1,4 +1,4 @@
-"""comp_sum(logits, y, tau): the comp-sum losses, one family from the sum of exponentials (tau = 0) over cross-entropy (1) to the mean
+"""comp_sum(logits, y, tau): the comp-sum losses, one family from the sum of exponentials (tau = 0) through cross-entropy (1) to the mean
 absolute error (2)."""
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""concat(a, b, ..., axis=0): arrays one behind the other along an axis that they have."""
+"""concat(a, b, ..., axis=0): arrays joined along an axis that they already have."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ..program.node import Node, Wrong, apply, broadcast, node
 
 
 class Concat(Function):
-    """The entries of a, then those of b, ... along one axis; the other axes must be equal. Of whole numbers and numbers it makes numbers."""
+    """The entries of a, then those of b, ... along one axis; the other axes must be equal. Whole numbers joined with numbers become numbers."""
 
     name = "concat"
     keeps_sign = True
@@ -16,7 +16,7 @@ class Concat(Function):
 
     def build(self, *args: Node, axis: Any = 0, **options: Any) -> Node:
         if not args or not all(a.ndim for a in args):
-            raise Wrong("concat takes arrays, at least one; numbers are put together by stack", *args)
+            raise Wrong("concat takes at least one array, and no numbers, which stack joins", *args)
         first = args[0]
         places = from_end(first, axis)
         if len(places) != 1:
@@ -26,7 +26,7 @@ class Concat(Function):
             if a.ndim != first.ndim or any(
                 n != m for j, (n, m) in enumerate(zip(a.shape, first.shape, strict=True)) if j - a.ndim != place
             ):
-                raise Wrong(f"{{0}} and {{{k}}} must have equal axes but for axis {axis}, along which they are put together", *args)
+                raise Wrong(f"{{0}} and {{{k}}} must have equal axes except for axis {axis}, along which they are joined", *args)
         if len({a.kind for a in args}) > 1:
             args = tuple(map(as_float, args))
         k = first.ndim + place

@@ -22,7 +22,7 @@ class CrossEntropy(Composed):
 def cross_entropy(name: str, z: Node, y: Node) -> Node:
     """The cross-entropy of every row, for the function of this name. Raises Wrong if y is not one class a row."""
     if y.kind != "int":
-        raise Wrong(f"{name} takes classes as whole numbers, and {{1}} are none", z, y)
+        raise Wrong(f"{name} takes classes as whole numbers, and {{1}} is something else", z, y)
     if not z.ndim or z.shape[:-1] != y.shape:
-        raise Wrong(f"{name} takes one class a row of logits: {{0}} without its last axis must be {{1}}", z, y)
+        raise Wrong(f"{name} takes one class per row of logits: {{1}} must have the shape of {{0}} without its last axis", z, y)
     return apply("logsumexp", z, axis=-1) - apply("pick", z, y)

@@ -1,4 +1,4 @@
-"""cumsum(x, axis): at every place the sum up to it."""
+"""cumsum(x, axis): the running sum along an axis."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ class Eigh(Function):
     def build(self, *args: Node, part: str = "vectors", lower: bool = False) -> Node:
         A = square("eigh", args[0])
         if part not in PARTS:
-            raise Wrong(f"eigh takes as part one of {', '.join(PARTS)}")
+            raise Wrong(f"the part of eigh must be one of {', '.join(PARTS)}")
         return parts(decomposed(A if lower else symmetric(A)))[PARTS.index(part)]
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

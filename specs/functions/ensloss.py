@@ -1,4 +1,4 @@
-"""ensloss(margin, z, lam): a loss of margins that is given by its slopes alone, which are random: one of many at a time, all of them calibrated."""
+"""ensloss(margin, z, lam): a loss of margins that is given only by its slopes, which are random: one draw from many losses, all calibrated."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""a == b: whether they are equal, entry by entry."""
+"""a == b: whether a and b are equal, entry by entry."""
 
 from ..program.function import Comparison
 

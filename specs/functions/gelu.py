@@ -1,4 +1,4 @@
-"""gelu(x): x times the normal distribution function, exact and not by tanh."""
+"""gelu(x): x times the normal distribution function, exactly, without the tanh approximation."""
 
 import math
 

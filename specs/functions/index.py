@@ -67,7 +67,7 @@ def place(x: Node, k: int, one: Any) -> Any:
             raise Wrong(f"{name} of {{0}} has {n} entries, and there is none at {one}", x)
         return one % n
     if not isinstance(one, tuple) or len(one) != 3 or not all(part is None or type(part) is int for part in one):
-        raise Wrong("{0} is indexed by whole numbers and slices", x)
+        raise Wrong("{0} can only be indexed by whole numbers and slices", x)
     if one[2] == 0:
         raise Wrong("the step of a slice of {0} is 0", x)
     for bound in one[:2]:

@@ -1,4 +1,4 @@
-"""isfinite(x): whether it is a number, neither infinite nor NaN."""
+"""isfinite(x): whether an entry is finite, neither infinite nor NaN."""
 
 from ..program.function import Elementwise, as_float
 from ..program.node import Node

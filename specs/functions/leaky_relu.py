@@ -16,7 +16,7 @@ class LeakyRelu(Elementwise):
 
     def build(self, *args: Node, slope: float = 0.01) -> Node:
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise Wrong(f"the slope of leaky_relu is a number, and not {slope!r:.60}")
+            raise Wrong(f"the slope of leaky_relu must be a number, not {slope!r:.60}")
         return super().build(*args, slope=float(slope))
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

@@ -1,4 +1,4 @@
-"""logdet(A): the logarithm of the absolute value of the determinant, which itself may be too large or too small to be held."""
+"""logdet(A): the logarithm of the absolute value of the determinant, even where the determinant itself is too large or too small for a number."""
 
 from typing import Any
 

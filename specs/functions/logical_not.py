@@ -1,4 +1,4 @@
-"""logical_not(a): whether it does not hold, entry by entry."""
+"""logical_not(a): whether the condition does not hold, entry by entry."""
 
 from ..program.function import Elementwise
 from ..program.node import Node

@@ -1,4 +1,4 @@
-"""logical_or(a, b): whether one or both hold, entry by entry."""
+"""logical_or(a, b): whether at least one of the two holds, entry by entry."""
 
 from ..program.function import Elementwise
 from ..program.node import Node

@@ -19,12 +19,12 @@ class Matmul(Function):
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = map(as_float, args)
         if not a.ndim or not b.ndim:
-            raise Wrong("@ takes arrays, and {0} and {1} are not both; write * for numbers", a, b)
+            raise Wrong("@ takes arrays, and {0} and {1} are not both arrays; write * for numbers", a, b)
         first = reshaped(a, (1, *a.shape)) if a.ndim == 1 else a
         second = reshaped(b, (*b.shape, 1)) if b.ndim == 1 else b
         if first.shape[-1] != second.shape[-2]:
             which = "the only axis" if b.ndim == 1 else "the first" if b.ndim == 2 else "the last but one"
-            raise Wrong(f"the last axis of {{0}} must be {which} of {{1}}", a, b)
+            raise Wrong(f"the last axis of {{0}} must be as long as {which} of {{1}}", a, b)
         front = broadcast([first.shape[:-2], second.shape[:-2]])
         if front is None:
             raise Wrong("the axes of {0} and {1} before the last two do not go together", a, b)

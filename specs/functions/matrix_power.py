@@ -1,4 +1,4 @@
-"""matrix_power(A, k): the product of k copies of a square matrix; a negative k is that of its inverse."""
+"""matrix_power(A, k): the product of k copies of a square matrix; for a negative k, of -k copies of its inverse."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""mean(x), mean(x, axis): of all entries, or along axes given by number or by the name of a size."""
+"""mean(x), mean(x, axis): the mean of all entries, or along axes given by number or by the name of a size."""
 
 import math
 from typing import Any

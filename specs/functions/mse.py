@@ -17,6 +17,6 @@ class Mse(Composed):
     def build(self, *args: Node, **options: Any) -> Node:
         prediction, target = args
         if prediction.shape and target.shape and prediction.shape != target.shape:
-            raise Wrong("mse takes two arrays of one shape, and {0} and {1} have two", prediction, target)
+            raise Wrong("mse takes two arrays of one shape, and {0} and {1} differ in shape", prediction, target)
         difference = prediction - target
         return apply("mean", difference * difference)

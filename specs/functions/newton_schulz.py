@@ -1,4 +1,4 @@
-"""newton_schulz(A): the orthogonal factor of a matrix, nearly, by matrix products alone."""
+"""newton_schulz(A): an approximation of the orthogonal factor of a matrix, by matrix products alone."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class NewtonSchulz(Function):
     def build(self, *args: Node, steps: int = 5, coefficients: tuple[float, ...] = MUON, clamp: bool = False) -> Node:
         A, eps = as_float(args[0]), as_float(args[1]) if len(args) > 1 else None
         if A.ndim < 2:
-            raise Wrong("newton_schulz takes a matrix, and {0} is none", A)
+            raise Wrong("newton_schulz takes a matrix, and {0} is not one", A)
         if eps is not None and eps.shape:
             raise Wrong("newton_schulz takes a number as eps, and {1} is an array", *args)
         if steps < 0 or len(coefficients) != 3:

@@ -1,4 +1,4 @@
-"""a != b: whether they differ, entry by entry."""
+"""a != b: whether a and b differ, entry by entry."""
 
 from ..program.function import Comparison
 

@@ -1,4 +1,4 @@
-"""one_hot(y, count): whole numbers as rows of zeros with a 1 at their place."""
+"""one_hot(y, count): for each whole number a row of zeros with a 1 at its place."""
 
 from typing import Any
 
@@ -18,5 +18,5 @@ class OneHot(Composed):
         y, count = args
         size = whole("one_hot", "a count", count, least=0)
         if y.kind != "int":
-            raise Wrong("one_hot takes whole numbers, and {0} are none", y, count)
+            raise Wrong("one_hot takes whole numbers, and {0} is something else", y, count)
         return as_float(apply("equal", reshaped(y, (*y.shape, 1)), apply("arange", size)))

@@ -17,5 +17,5 @@ class Outer(Composed):
     def build(self, *args: Node, **options: Any) -> Node:
         a, b = args
         if a.ndim != 1 or b.ndim != 1:
-            raise Wrong("outer takes two vectors, and {0} and {1} are not both", a, b)
+            raise Wrong("outer takes two vectors, and {0} and {1} are not both vectors", a, b)
         return reshaped(a, (*a.shape, 1)) * b

@@ -1,4 +1,4 @@
-"""pick(x, index): from every row of x, along its last axis, the entry at its index."""
+"""pick(x, index): from every row of x (its last axis), the entry at the index given for that row."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Pick(Function):
     def build(self, *args: Node, **options: Any) -> Node:
         x, index = args
         if index.kind != "int" or x.shape[:-1] != index.shape:
-            raise Wrong("pick takes an array and one whole number a row of it: {0} without its last axis must be {1}", x, index)
+            raise Wrong("pick takes an array and one whole number per row: {1} must have the shape of {0} without its last axis", x, index)
         return node(self, args, index.shape, x.kind, index.axes)
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

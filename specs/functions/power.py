@@ -1,4 +1,4 @@
-"""a**b: the power, entry by entry. A whole exponent of at most 8 is a product, so 0**2 has the slope 0 and negative numbers their powers."""
+"""a**b: the power, entry by entry. A whole exponent up to 8 is computed as a product, so 0**2 has slope 0 and negative numbers have powers too."""
 
 import math
 from typing import Any

@@ -23,9 +23,9 @@ class Qr(Function):
     def build(self, *args: Node, part: str = "q") -> Node:
         A = as_float(args[0])
         if A.ndim < 2 or A.shape[-2] < A.shape[-1]:
-            raise Wrong("qr takes a matrix with at least as many rows as columns, and {0} is none", A)
+            raise Wrong("qr takes a matrix with at least as many rows as columns, and {0} is not one", A)
         if part not in PARTS:
-            raise Wrong(f"qr takes as part one of {', '.join(PARTS)}")
+            raise Wrong(f"the part of qr must be one of {', '.join(PARTS)}")
         both = node(self, (A,), (*A.shape[:-2], sum(A.shape[-2:]), A.shape[-1]))
         return parts(both)[PARTS.index(part)]
 

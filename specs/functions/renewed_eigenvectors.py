@@ -23,9 +23,11 @@ class RenewedEigenvectors(Function):
     def build(self, *args: Node, **options: Any) -> Node:
         A, old, when = square("renewed_eigenvectors", args[0], *args[1:]), as_float(args[1]), args[2]
         if old.shape != A.shape:
-            raise Wrong("renewed_eigenvectors takes old eigenvectors in the shape of the matrix, and {0} and {1} are not", *args)
+            raise Wrong(
+                "renewed_eigenvectors takes old eigenvectors of the same shape as the matrix, and {0} and {1} differ in shape", *args
+            )
         if when.kind != "bool" or when.shape:
-            raise Wrong("renewed_eigenvectors takes one truth value last, and {2} is none", *args)
+            raise Wrong("renewed_eigenvectors takes one truth value as its last argument, and {2} is something else", *args)
         return node(self, (A, old, when), A.shape, axes=A.axes)
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

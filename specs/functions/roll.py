@@ -1,4 +1,4 @@
-"""roll(x, shift), roll(x, shift, axis=0): the entries moved on, those that leave at the end come in at the start."""
+"""roll(x, shift), roll(x, shift, axis=0): the entries shifted; those that leave at the end come back at the start."""
 
 from typing import Any
 

@@ -14,12 +14,12 @@ class Stack(Composed):
 
     def build(self, *args: Node, axis: Any = 0, **options: Any) -> Node:
         if not args:
-            raise Wrong("stack takes arrays, at least one")
+            raise Wrong("stack takes at least one array")
         for k, a in enumerate(args):
             if a.shape != args[0].shape:
-                raise Wrong(f"stack takes arrays of one shape, and {{0}} and {{{k}}} are not", *args)
+                raise Wrong(f"stack takes arrays of one shape, and {{0}} and {{{k}}} differ", *args)
         ndim = args[0].ndim + 1
         if not isinstance(axis, int) or isinstance(axis, bool) or not -ndim <= axis < ndim:
-            raise Wrong(f"stack makes {ndim} ax{'is' if ndim == 1 else 'es'}, and {axis} is none of them", *args)
+            raise Wrong(f"stack makes {ndim} ax{'is' if ndim == 1 else 'es'}, and axis {axis} is not one of them", *args)
         k = axis % ndim
         return apply("concat", *(reshaped(a, (*a.shape[:k], 1, *a.shape[k:])) for a in args), axis=k)

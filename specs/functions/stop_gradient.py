@@ -1,4 +1,4 @@
-"""stop_gradient(x): x, which counts as constant for every gradient."""
+"""stop_gradient(x): x, treated as a constant in every gradient."""
 
 from typing import Any
 

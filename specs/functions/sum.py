@@ -1,4 +1,4 @@
-"""sum(x), sum(x, axis): over all entries, or along axes given by number or by the name of a size."""
+"""sum(x), sum(x, axis): the sum of all entries, or along axes given by number or by the name of a size."""
 
 from typing import Any
 

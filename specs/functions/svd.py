@@ -27,9 +27,9 @@ class Svd(Function):
     def build(self, *args: Node, part: str = "left") -> Node:
         A = as_float(args[0])
         if A.ndim < 2:
-            raise Wrong("svd takes a matrix, and {0} is none", A)
+            raise Wrong("svd takes a matrix, and {0} is not one", A)
         if part not in PARTS:
-            raise Wrong(f"svd takes as part one of {', '.join(PARTS)}")
+            raise Wrong(f"the part of svd must be one of {', '.join(PARTS)}")
         both = decomposed(A)
         left, values, right = parts(both, A)
         return {"left": left, "values": values, "right": apply("T", right)}[part]

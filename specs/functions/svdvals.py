@@ -31,7 +31,7 @@ class Svdvals(Function):
     def build(self, *args: Node, **options: Any) -> Node:
         A = as_float(args[0])
         if A.ndim < 2:
-            raise Wrong("svdvals takes a matrix, and {0} is none", A)
+            raise Wrong("svdvals takes a matrix, and {0} is not one", A)
         return node(self, (A,), (*A.shape[:-2], min(A.shape[-2:])))
 
     def value(self, xp: Any, made: Node, *arrays: Any) -> Any:

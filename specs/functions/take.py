@@ -1,4 +1,4 @@
-"""take(W, index), W[index]: rows of W by whole numbers, as in an embedding."""
+"""take(W, index), W[index]: the rows of W at whole-number indices, as in an embedding."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ class Take(Function):
     def build(self, *args: Node, **options: Any) -> Node:
         W, index = args
         if index.kind != "int":
-            raise Wrong("take takes whole numbers as index, and {1} are none", W, index)
+            raise Wrong("take takes whole numbers as its index, and {1} is something else", W, index)
         if not W.ndim or not W.shape[0]:
             raise Wrong("take takes rows, and {0} has none", W)
         return node(self, (W, index), (*index.shape, *W.shape[1:]), W.kind, (*index.axes, *W.axes[1:]))

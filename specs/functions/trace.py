@@ -17,5 +17,5 @@ class Trace(Composed):
     def build(self, *args: Node, **options: Any) -> Node:
         (A,) = args
         if A.ndim != 2 or A.shape[0] != A.shape[1]:
-            raise Wrong("trace takes a square matrix, and {0} is none", A)
+            raise Wrong("trace takes a square matrix, and {0} is not one", A)
         return apply("sum", apply("diag", A))

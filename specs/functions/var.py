@@ -25,7 +25,7 @@ class Var(Composed):
 def centred(x: Node, axis: Any, ddof: Any, name: str) -> tuple[Node, int]:
     """x without its mean, and by what the sum of squares is divided."""
     if isinstance(ddof, bool) or not isinstance(ddof, int) or ddof < 0:
-        raise Wrong(f"ddof is a whole number from 0, and not {ddof!r:.60}")
+        raise Wrong(f"ddof must be a whole number from 0, not {ddof!r:.60}")
     count = math.prod(x.shape[k] for k in from_end(x, axis))
     if count <= ddof:
         raise Wrong(f"{name} with ddof={ddof} needs more than {ddof} entries, and {{0}} has {count} there", x)

@@ -17,7 +17,7 @@ class Where(Elementwise):
 
     def build(self, *args: Node, **options: Any) -> Node:
         if args[0].kind != "bool":
-            raise Wrong("where takes a comparison first, and {0} is none", args[0])
+            raise Wrong("where takes a comparison as its first argument, and {0} is not one", args[0])
         return super().build(*args)
 
     def prepared(self, *args: Node) -> tuple[Node, ...]:

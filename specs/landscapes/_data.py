@@ -35,7 +35,7 @@ class DataLandscape(TensorLandscape):
                 word = next(label for label in (*found.classes[::-1], "") if not label.isdecimal())
                 raise SpecError(f"{name}: y holds text labels such as '{word[:40]}'; the loss mse needs numbers")
         elif not count:
-            raise SpecError(f"{name}: y must hold one class a sample (whole numbers or labels); it holds other numbers")
+            raise SpecError(f"{name}: y must hold one class per sample (whole numbers or labels); it holds other numbers")
         elif count < 2 or count > MAX_CLASSES or count != (self.classes_needed or count):
             raise SpecError(f"{name}: y has {count} classes; {self.kind} needs {self.classes_needed or f'2 to {MAX_CLASSES}'}")
         return self

@@ -75,8 +75,8 @@ class Tensors(ProgramLandscape):
         self._dataset = self.data.load() if self.data else None
         self._check_names()
         if (count := self.held * self.sample_size) > MAX_HELD:
-            most = f"at most {MAX_HELD:,} are held a seed; give a smaller `held`"
-            raise PlacedError(("held",), f"{self.held:,} samples of {self.sample_size:,} numbers are {count:,}, and {most}")
+            most = f"at most {MAX_HELD:,} are held per seed; give a smaller `held`"
+            raise PlacedError(("held",), f"{self.held:,} samples of {self.sample_size:,} numbers are {count:,} numbers, and {most}")
         _ = self.program().watched
         self._check_samples()
         return self
@@ -86,10 +86,12 @@ class Tensors(ProgramLandscape):
         if not self.samples:
             for name in ("population", "held"):
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise PlacedError((name,), "belongs to `samples`, and there are none")
+                    raise PlacedError((name,), "belongs to `samples`, which is not given")
             return
         if self.population is not None and (used := self._sampled(self.program().loss)):
-            raise PlacedError(("population",), f"is the expected value over samples, and depends on {used[0]}; use {used[0]} in `value`")
+            raise PlacedError(
+                ("population",), f"is the expected value over samples, and cannot depend on {used[0]}; use {used[0]} in `value`"
+            )
         if not self._sampled(self._seen.loss):
             raise PlacedError(("samples",), "the formula `value` depends on none of them")
 

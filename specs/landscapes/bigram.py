@@ -24,7 +24,7 @@ class Bigram(TensorLandscape):
     The entropy of the p_a is left out, so the minimum is 0. Online noise draws pairs (a, b). Observables: certain and uncertain, the two parts of f.
 
     The Hessian's block at the optimum is pi_a (diag p_a - p_a p_a^T): 0 for a certain token (the river), sharp for an uncertain one (the
-    hill). For SGD with learning rate h and batches of B (derived): certain = D (1 - 1/n) / (h t), D of them with n tokens, once
+    hill). For SGD with learning rate h and batches of B (derived): certain = D (1 - 1/n) / (h t), with D certain tokens of n, once
     pi_a h t >> 1, and uncertain is stationary at (h / 4 B) sum_a pi_a (1 - |p_a|^2). Source: arXiv:2410.05192 (bigram data set).
     """
 

@@ -41,7 +41,7 @@ class SingleIndex(Landscape):
     def _fits(self):
         most = max(_values(self.dim)) * max(_values(self.samples))
         if most > MAX_ENTRIES:
-            raise ValueError(f"{most:,} numbers of samples a seed; at most {MAX_ENTRIES:,} are allowed")
+            raise ValueError(f"the samples of a seed have {most:,} numbers; at most {MAX_ENTRIES:,} are allowed")
         return self
 
     @property

@@ -48,7 +48,7 @@ class TensorPca(Landscape):
     @model_validator(mode="after")
     def _fits(self):
         if self.disorder_size > MAX_ENTRIES:
-            raise ValueError(f"a tensor of {self.disorder_size:,} entries a seed; at most {MAX_ENTRIES:,} are allowed")
+            raise ValueError(f"the tensor of a seed has {self.disorder_size:,} entries; at most {MAX_ENTRIES:,} are allowed")
         return self
 
     @property

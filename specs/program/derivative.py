@@ -21,7 +21,7 @@ def grad(y: Node, by: Sequence[Node]) -> list[Node]:
     Raises Wrong if y is no scalar, or a function on the way has no derivative.
     """
     if y.shape:
-        raise Wrong("a gradient is that of one number, and {0} is an array; take its sum or mean", y)
+        raise Wrong("only one number has a gradient, and {0} is an array; take its sum or mean", y)
     found = pulled(y, number(1.0), by)
     return [zeros(x) if g is None else full(g, x.shape) for g, x in zip(found, by, strict=True)]
 

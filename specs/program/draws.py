@@ -91,13 +91,15 @@ def _draw(text: str, sizes: Mapping[str, int], path: tuple[str, ...], front: tup
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         syntax = None
     if not (isinstance(syntax, ast.Call) and isinstance(syntax.func, ast.Name) and not syntax.keywords):
-        raise PlacedError(path, f"'{text[:60]}' is no draw; write one of {', '.join(KINDS)} with its sizes: {form}")
+        raise PlacedError(path, f"'{text[:60]}' is not a draw; write one of {', '.join(KINDS)} with its sizes: {form}")
     name = syntax.func.id
     if name not in KINDS:
         raise PlacedError(path, f"there is no draw '{name:.40}'{suggest(name, KINDS)} (known: {', '.join(KINDS)})")
     texts = [ast.unparse(arg) for arg in syntax.args]
     if tuple(texts[: len(front)]) != front:
-        raise PlacedError(path, f"the first size is `batch`, that of the noise: {name}({', '.join(['batch', *texts])})"[:300])
+        raise PlacedError(
+            path, f"the first size must be `batch`, the size of the noise's batches: {name}({', '.join(['batch', *texts])})"[:300]
+        )
     found = [size_of(text, sizes, path) for text in texts[len(front) :]]
     shape, axes = tuple(n for n, _ in found), tuple(label for _, label in found)
     if name in ("permutation", "orthogonal") and len(shape) != 1:

@@ -139,7 +139,7 @@ class Elementwise(Function):
                 raise Wrong(f"{self.name} takes {' or '.join(WORDS[kind] for kind in self.takes)}, and {{{k}}} is {WORDS[a.kind]}", *args)
         if all(a.is_number for a in args) and (folded := self.fold(*(a.number for a in args))) is not None:
             if not math.isfinite(folded) and all(math.isfinite(a.number) for a in args):
-                raise Wrong(f"{self.name} of {' and '.join(f'{a.number:g}' for a in args)} is no finite number")
+                raise Wrong(f"{self.name} of {' and '.join(f'{a.number:g}' for a in args)} is not a finite number")
             return number(folded)
         args = self.prepared(*args)
         kind: Kind = self.result or next(wide for wide in WORDS if any(a.kind == wide for a in args))

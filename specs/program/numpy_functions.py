@@ -87,7 +87,7 @@ def from_end(axis: Any) -> Any:
     """Axes that count from the end, as they must; None are all of a run."""
     for one in several(axis):
         if one is not None and (isinstance(one, bool) or not isinstance(one, (int, np.integer))):
-            raise Untraceable("names an axis by something else than a whole number")
+            raise Untraceable("names an axis by something other than a whole number")
         if one is not None and one >= 0:
             raise Untraceable(f"counts an axis from the front ({one}), where those of the runs stand; count from the end: axis=-1")
     return tuple(map(int, axis)) if isinstance(axis, (tuple, list)) else axis if axis is None else int(axis)
@@ -132,7 +132,7 @@ def spread(name: str) -> Callable[..., Node]:
 def plain(*options: Any) -> None:
     """Raises Untraceable for options that are given."""
     if any(option is not None for option in options):
-        raise Untraceable("gives a function of NumPy a dtype, an out or another option beyond axis and keepdims; leave it away")
+        raise Untraceable("gives a NumPy function an option other than axis and keepdims, such as dtype or out; leave it out")
 
 
 def where(condition: Any, a: Any, b: Any) -> Node:
@@ -155,7 +155,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> N
 
 def reshape(a: Node, shape: Any, order: str = "C", copy: None = None) -> Node:
     if order != "C":
-        raise Untraceable("reshapes in another order than that of rows")
+        raise Untraceable("reshapes in an order other than that of rows (order C)")
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     if -1 in shape:
         rest = -math.prod(shape)
@@ -179,7 +179,7 @@ def permuted(a: Node, order: Sequence[int]) -> Node:
 
 def transpose(a: Node, axes: Any = None) -> Node:
     if axes is not None:
-        raise Untraceable("orders all axes anew, of which those of the runs stand in front; use np.moveaxis or np.swapaxes")
+        raise Untraceable("permutes all axes, of which those of the runs stand in front; use np.moveaxis or np.swapaxes")
     if a.ndim > 2:
         raise Untraceable("transposes an array of more than two axes; use np.swapaxes(a, -1, -2)")
     return permuted(a, tuple(range(a.ndim))[::-1])
@@ -209,7 +209,7 @@ def expand_dims(a: Node, axis: Any) -> Node:
 
 def squeeze(a: Node, axis: Any = None) -> Node:
     if axis is None:
-        raise Untraceable("squeezes every axis of size 1, and so perhaps that of the runs; name it: axis=-1")
+        raise Untraceable("squeezes every axis of size 1, perhaps that of the runs too; name the axis: axis=-1")
     gone = places_of(a, axis)
     return reshape(a, tuple(n for k, n in enumerate(a.shape) if k not in gone))
 
@@ -301,20 +301,20 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 def eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO != "L":
-        raise Untraceable("calls np.linalg.eigh with the upper triangle; leave UPLO away")
+        raise Untraceable("calls np.linalg.eigh with the upper triangle; leave out UPLO")
     return tuple(apply("eigh", a, part=part, lower=True) for part in ("values", "vectors"))
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:
     if mode != "reduced":
-        raise Untraceable(f"calls np.linalg.qr with mode {mode!r}; leave it away")
+        raise Untraceable(f"calls np.linalg.qr with mode {mode!r}; leave it out")
     return tuple(apply("qr", a, part=part) for part in ("q", "r"))
 
 
 def solve(a: Any, b: Any) -> Node:
     a, b = as_node(a), as_node(b)
     if b.ndim < 2:
-        raise Untraceable("calls np.linalg.solve with a vector, which axes for runs make a matrix; give it b[..., None]")
+        raise Untraceable("calls np.linalg.solve with a vector, which the axes of the runs turn into a matrix; give it b[..., None]")
     return apply("solve", a, b)
 
 

@@ -42,7 +42,7 @@ COMPARISONS: dict[type[ast.AST], tuple[str, bool]] = {
     ast.NotEq: ("not_equal", False),
 }
 MAX_LENGTH, MAX_PARTS, MAX_DEPTH, MAX_TURNS = 10_000, 4_000, 60, 10_000
-"""Of a formula: characters, parts, definitions inside each other; turns of one `iterate`."""
+"""Of a formula: characters, parts, definitions nested in one another; turns of one `iterate`."""
 STEP, MANY, MAX_AXES = 10, 20, 32
 """What reading one part of a formula counts; names listed in a message; axes of a shape that is written out."""
 
@@ -72,7 +72,7 @@ class Reading:
         """As `read`, of a formula whose value is one number."""
         made = self.read(text, path)
         if made.shape or made.kind == "bool":
-            raise PlacedError(path, f"must be one number, and is {describe(made)}; take its sum or mean, in the formula '{short(text)}'")
+            raise PlacedError(path, f"must be one number, but is {describe(made)}; take its sum or mean, in the formula '{short(text)}'")
         return made
 
 
@@ -185,9 +185,9 @@ class _Reader:
             self.fail(f"`{source(n)}`: {definition.name}({wanted}) takes {count} argument{'s' * (count > 1)}, {len(args)} given")
         if definition.name in self.reading.open:
             way = " -> ".join([*self.reading.open[self.reading.open.index(definition.name) :], definition.name])
-            raise PlacedError(("define", definition.name), f"is defined by itself: {way}")
+            raise PlacedError(("define", definition.name), f"is defined in terms of itself: {way}")
         if len(self.reading.open) >= MAX_DEPTH:
-            self.fail(f"more than {MAX_DEPTH} definitions inside each other")
+            self.fail(f"more than {MAX_DEPTH} definitions nested in one another")
         self.reading.open.append(definition.name)
         try:
             local = dict(zip(definition.arguments, args or (), strict=True))
@@ -278,7 +278,7 @@ class _Reader:
         if name in WORDS_OF_CALLS:
             return getattr(self, name)(n)
         if name in self.reading.inputs or name in self.local:
-            self.fail(f"{name} is no function; write * for a product")
+            self.fail(f"{name} is not a function; write * for a product")
         if name not in FUNCTIONS.modules():
             known = [*FUNCTIONS.kinds(), *self.reading.definitions, *WORDS_OF_CALLS]
             self.fail(f"there is no function '{name:.60}'{suggest(name, known)} (thalweg list functions)")

@@ -17,7 +17,9 @@ def size_of(given: "int | str", sizes: Mapping[str, int], path: tuple[str, ...])
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         if isinstance(error, PlacedError):
             raise
-        raise PlacedError(path, f"'{text[:60]}' is no size; write a whole number, a name of `sizes`, or a sum or product of them") from None
+        raise PlacedError(
+            path, f"'{text[:60]}' is not a size; write a whole number, a name of `sizes`, or a sum or product of them"
+        ) from None
     if not 1 <= size <= MAX_SIZE:
         raise PlacedError(path, f"the size {text[:60]} is {size:,}; sizes are 1 to {MAX_SIZE:,}")
     return size, text if not text.isdecimal() else ""

@@ -56,7 +56,7 @@ class Traced(NDArrayOperatorsMixin):
     def write(self, other: "Traced") -> "Traced":
         """Put the entries of another array in the place of its own."""
         if self.fixed:
-            raise Untraceable(f"writes into {self.fixed}; make a new array, x = x - lr*g and not x -= lr*g")
+            raise Untraceable(f"writes into {self.fixed}; make a new array: write x = x - lr*g instead of x -= lr*g")
         self.made = full(as_kind(other.node, self.node.kind), self.node.shape)
         return self
 
@@ -81,7 +81,7 @@ class Traced(NDArrayOperatorsMixin):
         if function is None:
             raise Untraceable(f"calls {called}; {INSTEAD}")
         if any(value not in (None, "same_kind", "K", True) for value in named.values()):
-            raise Untraceable(f"calls {called} with {', '.join(named)}; leave that away")
+            raise Untraceable(f"calls {called} with {', '.join(named)}; leave that out")
         made = self.called(function, args, {})
         return made if out is None else out[0].write(made)
 
@@ -137,18 +137,20 @@ class Traced(NDArrayOperatorsMixin):
         raise Untraceable("counts the rows of an array by len(); use .shape[-1] and the like")
 
     def __iter__(self) -> Any:
-        raise Untraceable("goes through an array entry by entry; use functions of arrays")
+        raise Untraceable("loops over the entries of an array; use functions of arrays")
 
     def __bool__(self) -> bool:
         raise Untraceable("decides with `if`, `and` or `not` on the values of an array; use np.where, and &, | and ~")
 
     def __float__(self) -> float:
-        raise Untraceable("makes a Python number of an array; use NumPy's functions, not those of math")
+        raise Untraceable("turns an array into a Python number; use NumPy's functions, not those of math")
 
     __int__ = __complex__ = __index__ = __float__
 
     def __array__(self, *args: Any, **named: Any) -> Any:
-        raise Untraceable("makes another array of an array (np.array, np.asarray, or a function from outside NumPy); leave it as it is")
+        raise Untraceable(
+            "makes a new array from an array (np.array, np.asarray, or a function from outside NumPy); use the array as it is"
+        )
 
     def __repr__(self) -> str:
         return f"Traced({self.node!r})"

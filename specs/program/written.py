@@ -58,7 +58,7 @@ def definitions(given: Mapping[str, str]) -> dict[str, Definition]:
             case _:
                 raise PlacedError(("define", head), "must be a name, or a name with its arguments: net(x)")
         if len(set(arguments)) < len(arguments):
-            raise PlacedError(("define", head), "two of its arguments have one name")
+            raise PlacedError(("define", head), "two of its arguments have the same name")
         if name in made:
             raise PlacedError(("define", head), f"'{name}' is defined twice")
         made[name] = Definition(name, arguments, text)

@@ -38,13 +38,20 @@ def test_quiet_prints_nothing(tmp_path):
     assert (tmp_path / "river_valley.zarr").is_dir()
 
 
-def test_a_second_run_refuses_to_replace_the_first(tmp_path):
-    assert thalweg("run", "river_valley", *SMALL, cwd=tmp_path).returncode == 0
+def test_a_second_run_refuses_to_replace_the_first(tmp_path, monkeypatch):
+    from thalweg.engine.cli import app
+    from typer.testing import CliRunner
+
+    def run(*more):
+        return CliRunner().invoke(app, ["run", "river_valley", *SMALL, *more]).exit_code
+
+    monkeypatch.chdir(tmp_path)
+    assert run() == 0
     again = thalweg("run", "river_valley", *SMALL, cwd=tmp_path)
     assert again.returncode == 2
     assert again.stderr.startswith("error: river_valley.zarr: exists already")
-    assert thalweg("run", "river_valley", *SMALL, "--resume", cwd=tmp_path).returncode == 0
-    assert thalweg("run", "river_valley", *SMALL, "--overwrite", cwd=tmp_path).returncode == 0
+    assert run("--resume") == 0
+    assert run("--overwrite") == 0
 
 
 @pytest.mark.parametrize(

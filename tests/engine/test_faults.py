@@ -56,7 +56,7 @@ def damaged(path):
 def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(tmp_path, most):
     """Every shard said to be complete is whole after every kill, and every store that gets finished is the same; `make verify` kills 6 times, and
     50 with THALWEG_VERIFY=1. A kill comes up to a second after the lock is taken: while the arrays are made, while runs are computed or written."""
-    settings, out = ["seeds=300", "steps=3000", "record.every=300"], tmp_path / "cut.zarr"
+    settings, out = ["seeds=100", "steps=1500", "record.every=150"], tmp_path / "cut.zarr"
     spec = ["run", "river_valley", *(f"--set={setting}" for setting in settings)]
     command = [*CLI, *spec, "--executor", "array", "--out", out.name, "--resume"]
     whole = thalweg.run("river_valley", settings=settings, executor="array")
@@ -151,7 +151,7 @@ def test_a_damaged_chunk_is_found_and_made_anew(tmp_path):
     assert "1 damaged" in shown.stdout
     assert "--resume" in CliRunner().invoke(app, ["check", str(out), "--repair"]).stdout
     assert CliRunner().invoke(app, ["run", str(out), "--resume", "-q"]).exit_code == 0
-    assert "whole" in CliRunner().invoke(app, ["check", str(out)]).stdout
+    assert "complete and undamaged" in CliRunner().invoke(app, ["check", str(out)]).stdout
     assert_same(thalweg.open_run(out), thalweg.run(STUDY))
 
 
@@ -161,7 +161,7 @@ def test_an_unfinished_store_says_so_and_a_study_is_still_checked(tmp_path):
     Store.resume(out, thalweg.check(STUDY)).reopen_shard(next(thalweg.check(STUDY).groups[0].shards()))
     shown = CliRunner().invoke(app, ["check", str(out)])
     assert shown.exit_code == 1
-    assert "1 shards to do" in shown.stdout
+    assert "shards left to compute: 1" in shown.stdout
 
 
 SMALL = {**STUDY, "seeds": 20}
@@ -183,7 +183,7 @@ def test_a_store_cut_off_while_its_arrays_were_made_is_finished(tmp_path, lost):
         shutil.rmtree(out / name)
     if lost != "zarr.json":
         assert damaged(out) == 0
-        assert "1 shards to do" in CliRunner().invoke(app, ["check", str(out)]).stdout
+        assert "shards left to compute: 1" in CliRunner().invoke(app, ["check", str(out)]).stdout
     assert_same(thalweg.run(SMALL, out, resume=True), thalweg.run(SMALL))
     assert not [*out.glob("*.partial")]
 
@@ -400,9 +400,7 @@ def test_s3_and_a_server_that_goes_away(bucket, monkeypatch, seeds):
 def test_dask_workers_make_the_same_bits_even_if_one_dies(tmp_path, kill):
     distributed = pytest.importorskip("distributed")
     study = {**STUDY, "steps": 400} if kill else STUDY
-    with distributed.LocalCluster(
-        n_workers=3 if kill else 2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-    ) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster:
         if kill:
             import threading
 

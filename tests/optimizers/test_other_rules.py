@@ -354,7 +354,7 @@ def test_flips_by_name_are_those_of_any_block():
     columns = CurlDescent(flips={"W1": 0.5, "b": 0.25}, side="postsynaptic")
     np.testing.assert_array_equal(columns.constants(blocks)["sign"], [-1, 1] * 4 + [1, 1] + [-1, 1, 1, 1] + [1])
     assert columns.remarks(blocks) == {"flips": "1 of 2 in W1; 1 of 4 in b"}
-    assert columns.unfit({**blocks, "W1": ()}) == "flips: W1 is one number, of which there is no part to flip; use signs"
+    assert columns.unfit({**blocks, "W1": ()}) == "flips: W1 is a single number, and part of a number cannot be flipped; use signs"
 
 
 def test_signs_are_numbers_or_formulas_of_sizes_for_any_formula():

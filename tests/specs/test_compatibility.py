@@ -53,11 +53,11 @@ REFUSED = {
         "needs a landscape made of data",
     ),
     "online without samples": ({"noise": "online", "landscape": BLOBS}, "distribution of samples"),
-    "particles on a point": ({"optimizers": ["cbo"]}, "start on one point"),
-    "particles without spread": ({"init": {"kind": "normal", "std": [0, 1]}, "optimizers": ["cbo"]}, "start on one point"),
-    "an empty interval": ({"init": {"kind": "uniform", "low": 1, "high": 1}, "optimizers": ["cbs"]}, "start on one point"),
+    "particles on a point": ({"optimizers": ["cbo"]}, "all start at one point"),
+    "particles without spread": ({"init": {"kind": "normal", "std": [0, 1]}, "optimizers": ["cbo"]}, "all start at one point"),
+    "an empty interval": ({"init": {"kind": "uniform", "low": 1, "high": 1}, "optimizers": ["cbs"]}, "all start at one point"),
     "fan_in for vectors": ({"init": "fan_in"}, "himmelblau has no matrix"),
-    "no solution": ({"init": "solution"}, "plants no solution"),
+    "no solution": ({"init": "solution"}, "has no planted solution"),
     **{
         f"observable {name}": (observed(name), "an observable cannot be called")
         for name in ("average_loss", "swarm", "loss", "curl", "seed")
@@ -68,10 +68,13 @@ REFUSED = {
     },
     "observables by case": (observed("gap", "Gap"), "differ in case only"),
     "a statistic of another": (observed("gap", "gap_mean", record={"stats": ["mean"]}), "of another observable"),
-    "parameter loss": ({"landscape": {**EXPRESSION, "value": "loss*x", "parameters": {"loss": 1.0}}}, "none can be called 'loss'"),
+    "parameter loss": (
+        {"landscape": {**EXPRESSION, "value": "loss*x", "parameters": {"loss": 1.0}}},
+        "none can be called 'loss'; claims use",
+    ),
     "parameter and observable": (
         {"landscape": {**EXPRESSION, "value": "k*x", "parameters": {"k": 1.0}, "observables": {"k": "x"}}},
-        "name of an observable, too",
+        "is also the name of an observable",
     ),
     "sweeps by case": (
         {"landscape": {**EXPRESSION, "value": "k*x + K", "parameters": {"k": [1.0, 2.0], "K": [1.0, 2.0]}}},
@@ -79,7 +82,7 @@ REFUSED = {
     ),
     "labels by case": ({"optimizers": [{"kind": "sgd", "label": "SGD"}, "sgd"]}, "differ in case only"),
     **{
-        f"label {label}": ({"optimizers": [{"kind": "sgd", "label": label}]}, "can be called")
+        f"label {label}": ({"optimizers": [{"kind": "sgd", "label": label}]}, "cannot be called")
         for label in ("zarr.json", "Zarr.JSON", "__a", "a.", "con", "AUX.x", "com1", "a" * 101, "noise", "init", "landscape")
     },
     "label .": ({"optimizers": [{"kind": "sgd", "label": "."}]}, "label"),
@@ -160,7 +163,7 @@ def test_both_rates_can_be_swept_at_once():
 def test_what_does_not_act_is_said():
     study = load_study({**BASE, **SPREAD, "noise": "gaussian", "optimizers": ["sgd", "cbo"]})
     said = [remarks(study, o) for o in study.optimizers]
-    assert said == [{}, {"noise": "gaussian noise is in gradients, which cbo does not see"}]
+    assert said == [{}, {"noise": "gaussian noise acts on gradients, which cbo does not use"}]
     land = {"kind": "linear_teacher", "inputs": 8, "hidden": 5}
     study = load_study({**BASE, "landscape": land, "optimizers": [{"kind": "curl_descent", "hidden_flips": [0.0, 0.05, 0.5]}]})
     assert remarks(study, study.optimizers[0]) == {"hidden_flips": "0, 0, 4 of 8"}

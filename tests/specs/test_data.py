@@ -198,7 +198,7 @@ def test_a_reader_is_missing(tmp_path, monkeypatch, start, package):
     [
         ({}, "either `builtin`"),
         ({"builtin": "digits", "file": "a.npz"}, "either `builtin`"),
-        ({"builtin": "digits", "x": "a"}, "has none"),
+        ({"builtin": "digits", "x": "a"}, "leave them out with the builtin 'digits'"),
         ({"builtin": "digits", "classes": 4}, "blobs"),
         ({"builtin": "iris"}, "digits"),
         ({"file": "a.npz", "y": 3}, "one name each"),

@@ -47,15 +47,15 @@ WRONG = {
     "0.1 # slow": "must be a number or a formula: # is not allowed; there are no comments in a formula, in the formula '0.1 # slow'",
     "h^2": "must be a number or a formula: ^ is not a power here; write **, in the formula 'h^2'",
     "t.real": "must be a number or a formula: the attribute '.real' is not allowed, in the formula 't.real'",
-    "h(2)": "must be a number or a formula: h is no function; write * for a product, in the formula 'h(2)'",
+    "h(2)": "must be a number or a formula: h is not a function; write * for a product, in the formula 'h(2)'",
     "exp": "must be a number or a formula: exp is a function: write exp(...), in the formula 'exp'",
     "foo(t)": "must be a number or a formula: there is no function 'foo'; did you mean 'floor'? (thalweg list functions), in the formula",
     "exp(1, 2)": "must be a number or a formula: `exp(1, 2)`: exp takes 1 argument, 2 given, in the formula 'exp(1, 2)'",
     "__import__('os').system('true')": "must be a number or a formula: `__import__('os').system` cannot be called; functions have plain names",
     "[0.1, 0.2]": "must be a number or a formula: a list here is not allowed, in the formula '[0.1, 0.2]'",
-    "t > 3": "must be a number or a formula: must be one number, and is a truth value; take its sum or mean, in the formula 't > 3'",
-    "arange(3)": "must be a number or a formula: must be one number, and is (3,); take its sum or mean, in the formula 'arange(3)'",
-    "1/0": "must be a number or a formula: `1 / 0`: divide of 1 and 0 is no finite number, in the formula '1/0'",
+    "t > 3": "must be a number or a formula: must be one number, but is a truth value; take its sum or mean, in the formula 't > 3'",
+    "arange(3)": "must be a number or a formula: must be one number, but is (3,); take its sum or mean, in the formula 'arange(3)'",
+    "1/0": "must be a number or a formula: `1 / 0`: divide of 1 and 0 is not a finite number, in the formula '1/0'",
     "1/log(t)": "must be a finite number, given inf, the value of '1/log(t)' at t = 1",
     "exp(1000*t)": "must be a finite number, given inf, the value of 'exp(1000*t)' at t = 1",
     "sqrt(5 - t)": "must be a finite number, given nan, the value of 'sqrt(5 - t)' at t = 6",
@@ -80,9 +80,12 @@ def test_a_wrong_formula_is_one_line(text):
     [
         (
             {"init": {"kind": "normal", "std": "1/t"}},
-            "init.std: t is the update, from 1, and a start is before the first one, in the formula '1/t'",
+            "init.std: t counts the updates from 1, and a start is computed before the first one, in the formula '1/t'",
         ),
-        ({"init": {"W": {"kind": "normal", "std": "t"}}}, "init.W.std: t is the update, from 1, and a start is before the first one"),
+        (
+            {"init": {"W": {"kind": "normal", "std": "t"}}},
+            "init.W.std: t counts the updates from 1, and a start is computed before the first one",
+        ),
         ({"init": {"W": {"kind": "normal", "std": "1/q"}}}, "init.W.std: must be a number or a formula: the name 'q' is not defined"),
         (
             {"init": {"W": {"kind": "sphere", "radius": "h - 8"}}},
@@ -133,7 +136,10 @@ def test_where_formulas_stand(changes, line):
         ({"kind": "muon", "ns_steps": "h"}, ".ns_steps: must be a number, given 'h'"),
         (
             {"kind": "adagrad", "initial_accumulator_value": "1/t"},
-            ".initial_accumulator_value: t is the update, from 1, and what a state starts at is before the first one, in the formula '1/t'",
+            (
+                ".initial_accumulator_value: t counts the updates from 1, and the initial value of a state is computed before the first "
+                "one, in the formula '1/t'"
+            ),
         ),
     ],
 )

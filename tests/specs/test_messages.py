@@ -149,10 +149,10 @@ def test_no_field_takes_a_truth_value_or_text_for_a_number():
     [
         (
             {"init": {"kind": "point", "at": [[0, 1], [1, 0]]}},
-            "init.at: takes one number, or a list with one a component; several starting points: init: {kind: file, path: starts.npy}, "
+            "init.at: takes one number, or a list with one number per component; several starting points: init: {kind: file, path: starts.npy}, "
             + "given [[0, 1], [1, 0]]",
         ),
-        ({"init": {"kind": "normal", "mean": [[0]]}}, "init.mean: takes one number, or a list with one a component, given [[0]]"),
+        ({"init": {"kind": "normal", "mean": [[0]]}}, "init.mean: takes one number, or a list with one number per component, given [[0]]"),
         ({"init": {"kind": "point", "at": "a"}}, "init.at: must be a list or a number, given 'a'"),
         ({"init": {"kind": "point", "at": [0, "a"]}}, "init.at[1]: must be a number, given 'a'"),
         ({"steps": 1e308}, "steps: must be a smaller whole number, given 1e+308"),
@@ -232,7 +232,7 @@ def test_what_depends_on_a_wrong_part_is_not_told():
 def test_very_many_problems_are_counted():
     told = lines({**BASE, "record": {"at": ["x"] * 5000}})
     assert len(told) == 21
-    assert told[-1] == "study: and 4980 problems more"
+    assert told[-1] == "study: and 4980 more problems"
     assert len(lines({**BASE, **{f"key{k}": 1 for k in range(100_000)}})) <= 21
 
 

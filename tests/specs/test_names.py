@@ -60,7 +60,7 @@ def test_the_store_has_the_normal_name_and_everything_finds_it():
 
 def test_two_names_that_become_one_are_refused_in_one_line():
     for more in ({"parameters": {"ϵ": 1.0, "ε": 2.0}}, {"variables": ["ϕ", "φ"]}, {"observables": {"µ": "x", "μ": "x"}}):
-        with pytest.raises(SpecError, match="one name") as caught:
+        with pytest.raises(SpecError, match="are the same name") as caught:
             load_study(study("1.0", **more))
         assert len(caught.value.problems) == 1
     with pytest.raises(SpecError, match="used twice"):

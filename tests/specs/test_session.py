@@ -133,7 +133,7 @@ def test_the_store_has_the_source_and_is_not_finished_by_another(tmp_path):
         return steep * np.sum(x**4, axis=-1)
 
     thalweg.landscape(changed, dim=3, grad=slope, kind="bowl")
-    with pytest.raises(StoreError, match="was begun with another source text of bowl"):
+    with pytest.raises(StoreError, match="was begun with different source code of bowl"):
         thalweg.run(study("bowl"), tmp_path / "a.zarr", resume=True)
     forget()
     assert thalweg.open_run(tmp_path / "a.zarr")["sgd"].loss.sizes["step"] == 9
@@ -153,7 +153,7 @@ def test_a_class_that_is_registered_again_takes_the_place_of_the_first():
 
 def test_workers_are_refused(tmp_path):
     thalweg.landscape(dim=2, grad=slope)(bowl)
-    with pytest.raises(SpecError, match="bowl: is of this session alone, and other processes lack it"):
+    with pytest.raises(SpecError, match="bowl: is defined only in this session, and other processes do not know it"):
         thalweg.run(study("bowl"), tmp_path / "w.zarr", workers=2)
 
 
@@ -164,16 +164,16 @@ def wrong_shape(x):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: thalweg.optimizer(dict), "dict is no subclass of thalweg.optimizers.base.Optimizer"),
-        (lambda: thalweg.optimizer(bowl), "bowl is no subclass"),
-        (lambda: thalweg.landscape(dict), "dict is no subclass of thalweg.specs.landscapes.base.Landscape"),
+        (lambda: thalweg.optimizer(dict), "dict is not a subclass of thalweg.optimizers.base.Optimizer"),
+        (lambda: thalweg.optimizer(bowl), "bowl is not a subclass"),
+        (lambda: thalweg.landscape(dict), "dict is not a subclass of thalweg.specs.landscapes.base.Landscape"),
         (lambda: thalweg.landscape(3), "takes a class or a function, given 3"),
         (lambda: thalweg.landscape(bowl), "bowl is a function, and needs dim=N and grad=FUNCTION"),
-        (lambda: thalweg.landscape(bowl, dim=2, grad="autograd"), "grad is a function or 'jax', given 'autograd'"),
+        (lambda: thalweg.landscape(bowl, dim=2, grad="autograd"), "grad must be a function or 'jax', given 'autograd'"),
         (lambda: thalweg.landscape(lambda x, a: x, dim=2, grad=slope, kind="f"), "the argument a needs a number as its default"),
-        (lambda: thalweg.landscape(lambda x: x, dim=2, grad=slope), "a kind is made of small letters"),
+        (lambda: thalweg.landscape(lambda x: x, dim=2, grad=slope), "a kind consists of lowercase letters"),
         (lambda: thalweg.landscape(bowl, dim=2, grad=slope, kind="rosenbrock"), "there is a landscape 'rosenbrock' already"),
-        (lambda: thalweg.landscape(bowl, dim=0, grad=slope), "dim is a whole number of at least 1, given 0"),
+        (lambda: thalweg.landscape(bowl, dim=0, grad=slope), "dim must be a whole number of at least 1, given 0"),
         (
             lambda: thalweg.landscape(wrong_shape, dim=2, grad=slope) and thalweg.run(study("wrong_shape")),
             r"wrong_shape: the function of points .* has the shape",

@@ -106,9 +106,9 @@ def test_what_is_no_study(given):
 
 def test_keys_that_are_no_words():
     assert problem(data={**BASE, 3: 4}).startswith("study: 3: unknown key '3'")
-    assert problem(data={**BASE, "quick": {3: 4}}) == "study: quick[3]: is no key here; keys are text"
+    assert problem(data={**BASE, "quick": {3: 4}}) == "study: quick[3]: cannot be a key here; keys are text"
     land = {"kind": "expression", "variables": ["x"], "value": "x**2", "parameters": {3: 1.0}}
-    assert problem(data={**BASE, "landscape": land}) == "study: landscape.parameters[3]: is no key here; keys are text"
+    assert problem(data={**BASE, "landscape": land}) == "study: landscape.parameters[3]: cannot be a key here; keys are text"
 
 
 def test_all_wrong_settings_are_told_at_once():
@@ -164,7 +164,7 @@ TEXT = json.dumps(BASE)
         (TEXT.replace('"seeds": 2', "? [1]\n: 2"), "a key must be a word"),
         (TEXT.replace('"seeds": 2', "null: 2"), "the key null must be a word"),
         (TEXT.replace('"seeds": 2', "1.5: 2"), "the key 1.5 must be a word"),
-        (TEXT.replace('"seeds": 2', "seeds: !!int two"), "'two' is no int"),
+        (TEXT.replace('"seeds": 2', "seeds: !!int two"), "'two' is not a valid int"),
         (TEXT.replace('"seeds": 2', "seeds: !!set {a}"), "the tag '!!set' is not allowed"),
         (TEXT.replace('"seeds": 2', "seeds: !own 3"), "the tag '!own' is not allowed"),
         (TEXT.replace('"seeds": 2', "seeds: *no"), "nothing before is called '&no'"),

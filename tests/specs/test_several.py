@@ -109,17 +109,20 @@ def test_probes_look_at_the_runs_of_every_landscape(tmp_path):
 
 WRONG = {
     "landscape: []": ("zoo.yaml:2:1", "a list of 1 to 200 landscapes; this has 0"),
-    "landscape: [beale, beale]": ("zoo.yaml:2:20", "two landscapes are called 'beale'; give each a `label` of its own"),
+    "landscape: [beale, beale]": ("zoo.yaml:2:20", "two landscapes are called 'beale'; give each its own `label`"),
     "landscape: [beale, 3]": ("zoo.yaml:2:20", "must be the kind of a landscape, or a mapping with its kind, given 3"),
     "landscape: [{dim: 3}]": ("zoo.yaml:2:13", "must be the kind of a landscape, or a mapping with its kind"),
-    "landscape: [{kind: beale, label: a b}]": ("zoo.yaml:2:13", "'a b' is no name for a group; give it a `label` of letters, digits"),
+    "landscape: [{kind: beale, label: a b}]": (
+        "zoo.yaml:2:13",
+        "'a b' cannot be the name of a group; give it a `label` of letters, digits",
+    ),
     "landscape: [{kind: beale, label: sgd}]": ("zoo.yaml:2:13", "'sgd' is also the name of an optimizer"),
     "landscape: [{kind: beale, label: noise}]": ("zoo.yaml:2:13", "'noise' is the name of a part of a study"),
     "landscape: [beale, rosenbrok]": ("zoo.yaml:2:20", "did you mean 'rosenbrock'?"),
     "landscape: [beale, {kind: ackley, dims: 3}]": ("zoo.yaml:2:35", "unknown key 'dims'"),
     "landscape: [beale, {kind: ackley, steps: 0}]": ("zoo.yaml:2:35", "steps: must be greater than or equal to 1"),
     "landscape: [beale, {kind: ackley, noise: {kind: gauss}}]": ("zoo.yaml:2:35", "there is no noise 'gauss'; did you mean 'gaussian'?"),
-    "landscape: [beale]\nstages: [{name: a}]": ("zoo.yaml:2:1", "a study of stages has one landscape a stage"),
+    "landscape: [beale]\nstages: [{name: a}]": ("zoo.yaml:2:1", "a study of stages has one landscape per stage"),
     "landscape: [beale]\nclaims: [{name: c, landscape: bale, measure: 'loss[sgd]', less_than: 1}]": (
         "zoo.yaml:3:20",
         "there is no landscape 'bale'; did you mean 'beale'? (known: beale)",

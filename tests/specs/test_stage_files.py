@@ -71,7 +71,7 @@ def test_a_setting_says_where_a_stage_leaves_the_other(tmp_path):
     assert found[1].study.branch.steps == (2, 4)
     with pytest.raises(SpecError, match=r"stages\[1\].at: common has no states of step 4"):
         stages_of(tmp_path, text, settings=["b.at=4"])
-    with pytest.raises(SpecError, match=r"stages\[0\].at: belongs to `from`, and the stage is from none"):
+    with pytest.raises(SpecError, match=r"stages\[0\].at: belongs to `from`, which the stage does not have"):
         stages_of(tmp_path, text, settings=["common.at=4"])
 
 
@@ -151,7 +151,7 @@ WRONG = {
     "no step is left": (HEAD + "- {name: b, from: common}\n", "branch.at: no step is left after step 100 of 100; give more `steps`"),
     "at without from": (
         HEAD + "- {name: b, at: 3, landscape: himmelblau, optimizers: [sgd], steps: 9}\n",
-        "stages[1].at: belongs to `from`, and the stage is from none",
+        "stages[1].at: belongs to `from`, which the stage does not have",
     ),
     "keep": (HEAD + "- {name: b, from: common, keep: all}\n", "stages[1].keep: must be state or params, given 'all'"),
     "init and a state": (
@@ -164,7 +164,7 @@ WRONG = {
     ),
     "parameters not recorded": (
         HEAD + "- {name: b, from: common, keep: params, at: 7}\n",
-        "stages[1].at: common has no parameters of step 7 (near it 0 and 10 are stored)",
+        "stages[1].at: common has no parameters of step 7 (the nearest that are stored: 0 and 10)",
     ),
     "no parameters": (
         HEAD.replace("every: 10, state: [0, 30]", "variables: [loss]") + "- {name: b, from: common, keep: params}\n",
@@ -172,11 +172,11 @@ WRONG = {
     ),
     "statistics": (
         HEAD.replace("every: 10, state: [0, 30]", "stats: [mean]") + "- {name: b, from: common, keep: params}\n",
-        "common has no parameters of step 100 (it stores statistics alone; leave out `stats`)",
+        "common has no parameters of step 100 (it stores only statistics; leave out `stats`)",
     ),
     "states and statistics": (
         HEAD.replace("every: 10, state: [0, 30]", "stats: [mean]") + "- {name: b, from: common, steps: 120}\n",
-        "the stage common stores statistics alone, and another begins with its states; leave out `stats`",
+        "the stage common stores only statistics, and another begins with its states; leave out `stats`",
     ),
     "no such optimizer": (
         HEAD + "- {name: b, from: common.adam, steps: 120}\n",
@@ -208,7 +208,7 @@ WRONG = {
     ),
     "repeat at": (
         HEAD + "- {name: b, from: common, repeat: 2, at: 30, steps: 20}\n",
-        "stages[1].at: repetitions begin where the one before ended; leave out `at`",
+        "stages[1].at: each repetition begins where the one before ended; leave out `at`",
     ),
     "mixed weights": (
         HEAD + "- {name: b, from: common, steps: 120}\n"
@@ -267,7 +267,7 @@ MISFITS = {
     "parameters of more seeds": ("- {name: b, from: common, keep: params, seeds: 9}\n", "stage b: seeds: 9, and common has runs of 3"),
     "another sweep": (
         "- {name: b, from: common, steps: 120, set: {sgd.lr: [0.05, 0.1]}}\n- {name: c, from: b, steps: 130, set: {sgd.lr: 0.2}}\n",
-        "stage c: lr=0.2: b has no such runs to go on from; its lr is one of 0.05, 0.1",
+        "stage c: lr=0.2: b has no such runs to continue; its lr is one of 0.05, 0.1",
     ),
 }
 

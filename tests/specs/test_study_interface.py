@@ -201,7 +201,7 @@ def test_a_study_made_in_python_is_told_what_is_wrong_as_a_file_is():
 def test_a_study_does_not_change():
     study = load_study({"name": "s", "landscape": "himmelblau", "optimizers": ["sgd"], "steps": 1})
     for part, name in ((study, "steps"), (study.landscape, "kind"), (study.optimizers[0], "lr")):
-        with pytest.raises(AttributeError, match=rf"^{name}: a part of a study does not change"):
+        with pytest.raises(AttributeError, match=rf"^{name}: parts of a study cannot be changed"):
             setattr(part, name, 5)
 
 

@@ -62,7 +62,7 @@ def test_a_round_trip_through_pandas_loses_no_bit(path):
 
 def test_excel_s_own_line_about_the_separator(path):
     np.testing.assert_array_equal(load(path, "sep=;\r\na;y\r\n1,5;0\r\n2,5;1\r\n").x, [[1.5], [2.5]])
-    assert "line 1: cells are separated by '|'; commas, semicolons, tabs are read" in problem(path, "sep=|\na|y\n1|2\n")
+    assert "line 1: cells cannot be separated by '|'; allowed are commas, semicolons, tabs" in problem(path, "sep=|\na|y\n1|2\n")
 
 
 def test_the_separator_is_what_splits_the_header_most(path):
@@ -192,7 +192,7 @@ def test_what_is_no_number_is_told_with_line_and_column(path, cell, words):
 def test_decimal_commas_are_told_from_thousands_and_from_points(path):
     assert load(path, "a;y\n1,234;0\n0,5;1\n").x.tolist() == [[1.234], [0.5]]
     assert load(path, "a;y\n1,5E+03;0\n-,5;1\n").x.tolist() == [[1500], [-0.5]]
-    assert "line 2 holds '1,234': a decimal comma, or thousands?" in problem(path, "a;y\n1,234;0\n12,345;1\n")
+    assert "line 2 holds '1,234': does the comma mark decimals or thousands?" in problem(path, "a;y\n1,234;0\n12,345;1\n")
     assert "line 2 holds '1,5' with a decimal comma, line 3 '1.500' with a point" in problem(path, "a;y\n1,5;0\n1.500;1\n")
     assert "line 2 holds '1.234,5'" in problem(path, "a;y\n1.234,5;0\n1;1\n")
     assert "line 3 holds '1,234,567'" in problem(path, "a;y\n1,5;0\n1,234,567;1\n")
@@ -211,7 +211,7 @@ def test_decimal_commas_are_told_from_thousands_and_from_points(path):
         (gzip.compress(b"a,y\n1,2\n", mtime=0), "is a gzip file; unpack it"),
         (b"PK\x03\x04 workbook", "is a zip file; unpack it, or save a workbook as CSV"),
         ("a,y\n1,2\nä,3\n".encode("latin-1"), "line 3: not UTF-8 text (byte 8"),
-        ("a,y\n1,2\n".encode("utf-16-le"), "line 1: not text, it holds a character that is zero"),
+        ("a,y\n1,2\n".encode("utf-16-le"), "line 1: not text, since it holds a null character"),
         (b"a,y\n1,2\n\0,3\n", "line 3: not text"),
         (b"a y\n1 2\n", "no column 'y' (it has: a y; commas, semicolons, tabs separate cells)"),
         (b"a,y\n1,2\n3\n", "line 3: 1 cells, the header has 2 (commas separate cells)"),
@@ -240,4 +240,4 @@ def test_wide_and_long_tables_take_time_in_proportion(path, monkeypatch):
     assert "no column 'y' (it has: #;" in problem(path, "#\n" * 900_000 + "a,y\n")
     assert time.process_time() - began < 60
     monkeypatch.setattr(module, "MAX_BYTES", 10_000)
-    assert "takes more than 10000 bytes in memory" in problem(path, "a,b,c,d,y\n" + "1,1,1,1,0\n" * 500)
+    assert "at most 10000 bytes in memory" in problem(path, "a,b,c,d,y\n" + "1,1,1,1,0\n" * 500)

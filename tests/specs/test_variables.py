@@ -45,14 +45,17 @@ def test_what_is_stored_by_default():
     [
         (study(variables=["average_loss"]), "average_loss needs an optimizer with an `average`, and sgd has none"),
         (study(variables=["swarm"]), "swarm needs an optimizer with particles, and sgd has none"),
-        (study(optimizers=["cbo"], variables=["curl"], init={"kind": "normal"}), "curl is of a single iterate, and cbo has particles"),
-        (study(variables=["kernel_min"]), "kernel_min needs a loss that is a sum of squared residuals, and himmelblau is none"),
+        (
+            study(optimizers=["cbo"], variables=["curl"], init={"kind": "normal"}),
+            "curl is computed for a single iterate, and cbo has particles",
+        ),
+        (study(variables=["kernel_min"]), "kernel_min needs a loss that is a sum of squared residuals, and that of himmelblau is not"),
         (study(variables=["singular_values"]), "singular_values needs a parameter block that is a matrix"),
         (
             study(optimizers=["cbo"], variables=["swarm"], record={"stats": ["mean"]}, init={"kind": "normal"}),
-            "swarm is not summarised over the seeds",
+            "swarm cannot be summarised over the seeds",
         ),
-        (study({"kind": "rosenbrock", "dim": 600}, variables=["curl"]), "at most 512 components, here are 600"),
+        (study({"kind": "rosenbrock", "dim": 600}, variables=["curl"]), "at most 512 components are allowed, and there are 600"),
         (study(variables=["hessian_tip"]), "there is no variable 'hessian_tip'; did you mean 'hessian_top'"),
         (study(variables=["loss", "loss"]), "'loss' is named twice"),
         (study(variables=["curl", {"kind": "curl"}]), "'curl' is named twice"),

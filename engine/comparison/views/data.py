@@ -23,4 +23,4 @@ def columns(dataset: Any) -> list[Column]:
 
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
-    return profile_note(dataset, "fraction of instances solved within so many simplex gradients (Moré and Wild)")
+    return profile_note(dataset, "fraction of instances solved within this many simplex gradients (Moré and Wild)")

@@ -32,4 +32,4 @@ def columns(dataset: Any) -> list[Column]:
 
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
-    return profile_note(dataset, f"fraction of instances and targets reached within so many steps; targets: {dataset.attrs['targets']}")
+    return profile_note(dataset, f"fraction of instances and targets reached within this many steps; targets: {dataset.attrs['targets']}")

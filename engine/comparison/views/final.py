@@ -78,7 +78,7 @@ def columns(dataset: Any) -> list[Column]:
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
     missing, total = int(dataset["unfinished"].sum()), int(dataset["runs"].sum())
-    left = f"{missing:,} of {total:,} runs are not finished and left out; finish them with thalweg run --resume"
+    left = f"{missing:,} of {total:,} runs are not finished and are left out; finish them with thalweg run --resume"
     edges = [f"{label}: {edge}" for label, edge in zip(dataset["optimizer"].values, dataset["edge"].values, strict=True) if str(edge)]
     wider = f"the best is at the edge of the sweep, which may be too narrow ({'; '.join(edges)}); thalweg widen STORE says how to go on"
     return [choices(dataset), wider if edges else "", f"interval: {dataset.attrs.get('interval', '')}", left if missing else ""]

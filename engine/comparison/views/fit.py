@@ -37,7 +37,7 @@ def view(found: Sequence[Entry], field: str = "lr") -> Any:
             rows += laws(solver, usable, field)
     if not rows:
         raise SpecError(
-            f"fit: no optimizer sweeps {field} in three positive numbers or more; sweep it, e.g. {field}: {{logspace: [1.0e-3, 1.0e-1, 9]}}"
+            f"fit: no optimizer sweeps {field} over three or more positive numbers; sweep it, e.g. {field}: {{logspace: [1.0e-3, 1.0e-1, 9]}}"
         )
     data = {key: ("row", np.array([row[key] for row in rows])) for key in rows[0]}
     return xarray.Dataset(data, attrs={"field": field, "resamples": RESAMPLES})

@@ -30,4 +30,4 @@ def columns(dataset: Any) -> list[Column]:
 
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
-    return profile_note(dataset, "fraction of instances solved within so many times the steps of the fastest optimizer (Dolan and Moré)")
+    return profile_note(dataset, "fraction of instances solved within this many times the steps of the fastest optimizer (Dolan and Moré)")

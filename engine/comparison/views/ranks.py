@@ -35,7 +35,7 @@ def view(found: Sequence[Entry], alpha: float = 0.05) -> Any:
     solvers, problems, others = on_all(found)
     if len(solvers) < 3:
         raise SpecError(
-            f"ranks: Friedman's test needs three optimizers on every problem, here are {len(solvers)}; for two see --view pairs"
+            f"ranks: Friedman's test needs three optimizers on every problem, and there are {len(solvers)}; for two see --view pairs"
         )
     if len(problems) > 1:
         scores = np.array([[some[solver].best.median for solver in solvers] for some in problems.values()])
@@ -47,7 +47,7 @@ def view(found: Sequence[Entry], alpha: float = 0.05) -> Any:
         blocks = "seeds"
     scores = scores[~np.isnan(scores).any(-1)]
     if len(scores) < 2:
-        raise SpecError(f"ranks: at least two {blocks} are needed, here are {len(scores)}; give more stores or seeds")
+        raise SpecError(f"ranks: at least two {blocks} are needed, and there are {len(scores)}; give more stores or seeds")
     rank, made = friedman(scores, alpha)
     p = nemenyi(rank, len(scores))
     order = np.argsort(rank, kind="stable")
@@ -122,7 +122,7 @@ def others(clique: str, own: str) -> str:
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
     about = dataset.attrs
-    one = "" if about["blocks"] == "problems" else " of one problem, which says nothing of others"
+    one = "" if about["blocks"] == "problems" else " of one problem, which says nothing about others"
     tests = f"Friedman chi-square {about['friedman']:.4g} (p {chance(about['p_friedman'])}), Iman-Davenport F {about['iman_davenport']:.4g} (p {chance(about['p_iman_davenport'])})"
     return [
         f"ranks over {about['count']:,} {about['blocks']}{one}; {tests}",

@@ -35,7 +35,7 @@ def view(found: Sequence[Entry], field: str = "lr", factor: float = 2.0) -> Any:
             kept.append(one)
     if not rows:
         raise SpecError(
-            f"sensitivity: no optimizer sweeps {field} in positive numbers; sweep it, e.g. {field}: {{logspace: [1.0e-3, 1.0e-1, 9]}}"
+            f"sensitivity: no optimizer sweeps {field} over positive numbers; sweep it, e.g. {field}: {{logspace: [1.0e-3, 1.0e-1, 9]}}"
         )
     coords = {"optimizer": [one.label for one in kept], "problem": ("optimizer", [one.problem for one in kept])}
     data = {key: ("optimizer", np.array([row[key] for row in rows])) for key in rows[0]}
@@ -100,7 +100,5 @@ def note(dataset: Any) -> list[str]:
     """What is said below the table."""
     field, factor = dataset.attrs["field"], dataset.attrs["factor"]
     lows = ", ".join(dict.fromkeys(number(v) for v in dataset["lowest"].values))
-    return [
-        choices(dataset),
-        f"decades of {field} around the best whose median is at most {factor:g} times as far above the lowest loss known ({lows})",
-    ]
+    said = f"decades: width of the range of {field} around its best value in which the median is at most {factor:g} times as far"
+    return [choices(dataset), f"{said} above the lowest known loss ({lows})"]

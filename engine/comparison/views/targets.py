@@ -104,9 +104,12 @@ def columns(dataset: Any) -> list[Column]:
 
 def note(dataset: Any) -> list[str]:
     """What is said below the table."""
-    default = "targets: what leaves so much of the gap between the median start and the landscape's minimum or, unknown or lower, the best median (--target gives others)"
+    default = (
+        "targets: losses that leave this share of the gap from the median start to the landscape's minimum, "
+        "or to the best median if that is lower or no minimum is known (--target gives others)"
+    )
     return [
         choices(dataset),
         default if "gap" in dataset.dims else "",
-        "ERT: steps in all runs until reached, over the runs that reached it",
+        "ERT: steps of all runs up to the target, divided by the number of runs that reached it",
     ]

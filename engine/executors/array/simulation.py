@@ -114,7 +114,7 @@ class Simulation:
             made = rule_of(part, shapes, "float32" if self.dtype == self.xp.float32 else "float64")
         except Untraceable as why:
             if self.on_device:
-                raise SpecError(f"{why}; called as it stands it runs on the CPU alone") from None
+                raise SpecError(f"{why}; called directly, it runs only on the CPU") from None
             return CalledRule(part, self.exact_p, self.dtype)
         return self.update(made.outputs, {made.inputs[name]: path for name, path in part.numbers.items()})
 

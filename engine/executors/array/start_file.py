@@ -40,7 +40,7 @@ def start_from_file(init: File, dim: int, seeds: int) -> np.ndarray:
         reason = getattr(error, "strerror", None) or "it may be damaged"
         raise SpecError(f"init.path: cannot read {path}: {reason}") from None
     if loaded.dtype.kind not in "iuf" or loaded.shape not in ((dim,), (seeds, dim)):
-        raise SpecError(f"init.path: {path} has shape {loaded.shape}; needed are numbers of shape ({dim},) or ({seeds}, {dim})")
+        raise SpecError(f"init.path: {path} has shape {loaded.shape}; it must hold numbers of shape ({dim},) or ({seeds}, {dim})")
     if not np.isfinite(loaded).all():
         raise SpecError(f"init.path: {path} holds NaN or infinity")
     return np.broadcast_to(loaded, (seeds, dim))

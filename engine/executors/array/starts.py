@@ -98,7 +98,7 @@ def start_of_piece(
         case Solution():
             known = simulation.parts.landscape.solution(simulation.p, xp)
             if known is None:
-                raise SpecError(f"init: the landscape {simulation.parts.landscape.kind} plants no solution to start at")
+                raise SpecError(f"init: the landscape {simulation.parts.landscape.kind} has no planted solution to start at")
             known = xp.reshape(known, (*known.shape[:2], *(1,) * (len(shape) - 3), simulation.dim))[..., piece.where]
             return full + known + p["std"] * first(philox.normal)[..., piece.where]
         case FanIn():

@@ -109,7 +109,7 @@ def used(path: Path) -> None:
 @functools.cache
 def mended() -> None:
     """Say, once, that something in the cache was not as it was left."""
-    say(f"the kernel cache {folder()}: a file was damaged or changed; it is made anew (thalweg cache clear empties the cache)")
+    say(f"the kernel cache {folder()}: a file was damaged or changed; it is compiled again (thalweg cache clear empties the cache)")
 
 
 def _import(source: str) -> ModuleType:
@@ -181,7 +181,7 @@ def folder() -> Path:
     except OSError as error:
         if isinstance(error, trust.Refused):
             say(
-                f"the kernel cache {directory()} {error}, so kernels are compiled for this run alone; THALWEG_CACHE_DIR names another folder"
+                f"the kernel cache {directory()} {error}, so kernels are compiled only for this run; THALWEG_CACHE_DIR names another folder"
             )
         target = Path(tempfile.mkdtemp(prefix="thalweg-"))
         atexit.register(shutil.rmtree, target, ignore_errors=True)

@@ -202,7 +202,7 @@ class _Inliner:
         """A test of plain fields, decided now."""
         names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
         if not names <= set(self.plain):
-            raise NotFusable(f"its rule branches on something else than plain fields: if {ast.unparse(test)}")
+            raise NotFusable(f"its rule branches on something other than plain fields: if {ast.unparse(test)}")
         code = compiled(ast.Expression(ast.fix_missing_locations(test)), "<rule>", "eval")
         return bool(eval(code, {"__builtins__": {}}, dict(self.plain)))  # an installed optimizer's own code, never a study's
 

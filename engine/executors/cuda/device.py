@@ -28,7 +28,9 @@ POOL = 0.9
 def check_device_name(device: str) -> str:
     """The name of a device, if there is such a kind. Raises SpecError."""
     if device not in DEVICES:
-        raise SpecError(f"device '{device}': known are {', '.join(DEVICES)}{suggest('cuda' if device == 'gpu' else device, DEVICES)}")
+        raise SpecError(
+            f"there is no device '{device}'{suggest('cuda' if device == 'gpu' else device, DEVICES)} (known: {', '.join(DEVICES)})"
+        )
     return device
 
 

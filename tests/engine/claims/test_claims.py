@@ -301,7 +301,7 @@ def test_command(tmp_path):
         f"next: thalweg compare {stored}, thalweg plot {stored}, thalweg report {stored}"
         in CliRunner().invoke(app, ["verify", stored]).output
     )
-    with pytest.raises(StoreError, match="no folder"):
+    with pytest.raises(StoreError, match="there is no folder"):
         CliRunner().invoke(app, ["verify", "river_valley", "--report", str(tmp_path / "no" / "c.md")], catch_exceptions=False)
 
 

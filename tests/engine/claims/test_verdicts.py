@@ -293,7 +293,7 @@ def test_settings_name_such_labels():
         ("1e999", "too large a number"),
         ("9" * 400, "too large a number"),
         ("1/0", "a division by zero"),
-        ("(-8)**0.5", "no real number"),
+        ("(-8)**0.5", "not a real number"),
         ("'a'*10**9", "a name in quotes"),
         ("['a']*3", "a name in quotes"),
         ("mean('a' < 'b')", "a name in quotes"),

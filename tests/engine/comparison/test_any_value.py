@@ -70,7 +70,7 @@ def test_words(store):
     [
         ({"value": "accurasy"}, "did you mean 'accuracy'"),
         ({"value": "params_x"}, "there is no variable"),
-        ({"best": "highest"}, "it is min or max"),
+        ({"best": "highest"}, "best must be min or max"),
         ({"value": "accuracy", "view": "targets"}, "compared by the views final, pairs, problems, ranks"),
         ({"by": "validatoin"}, "did you mean 'validation'"),
     ],

@@ -182,7 +182,7 @@ def test_errors(tmp_path):
         compare(tmp_path / "none.zarr")
     with pytest.raises(SpecError, match=r"sgd: has no loss.*record\.variables"):
         compare(thalweg.run({**BOOM, "record": {"variables": ["params"]}}))
-    with pytest.raises(StoreError, match="not a store"):
+    with pytest.raises(StoreError, match="not a thalweg store"):
         compare(xarray.DataTree())
 
 

@@ -66,7 +66,7 @@ def test_the_edge_is_said(tmp_path):
 
 def test_what_is_refused():
     study = bowl(0, 0) | {"optimizers": [{"kind": "sgd", "lr": [0.1, 0.2]}]}
-    with pytest.raises(SpecError, match="no optimizer sweeps lr in three positive numbers"):
+    with pytest.raises(SpecError, match="no optimizer sweeps lr over three or more positive numbers"):
         thalweg.compare(thalweg.run(study), view="fit")
     with pytest.raises(SpecError, match="no optimizer sweeps beta1"):
         thalweg.compare(thalweg.run(study), view="fit", field="beta1")

@@ -164,7 +164,7 @@ def test_few_runs_of_many_components_are_not_laid_out_in_lanes():
     assert of_shard(group) < 3e8
     choice = choose(group)
     assert choice.name == "array"
-    assert "lanes of which few are runs would take" in choice.reason
+    assert "its lanes, few of which hold runs, would take" in choice.reason
     assert choose(thalweg.check(BIG | {"landscape": {"kind": "rosenbrock", "dim": 1000}, "steps": 30_000}).groups[0]).name == "fused"
 
 

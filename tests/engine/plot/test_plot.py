@@ -160,7 +160,7 @@ def test_errors(tmp_path):
     for bad in ("x.gif", "x"):
         with pytest.raises(SpecError, match=r"\.png, \.svg, \.pdf"):
             plot(tree, "loss", tmp_path / bad)
-    with pytest.raises(SpecError, match="random, another one for every seed"):
+    with pytest.raises(SpecError, match="random, and different for every seed"):
         plot(result("random"), "landscape", tmp_path / "x.png")
     with pytest.raises(SpecError, match="sweeps no numeric field"):
         plot(result("one_run"), "sweep", tmp_path / "x.png")

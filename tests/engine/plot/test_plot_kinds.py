@@ -300,7 +300,7 @@ def test_every_kind_in_every_theme(trees, kind, theme, tmp_path):
         ("loss", {"value": "lss"}, "nothing called 'lss'.*did you mean 'loss'"),
         ("loss", {"value": "open('x')"}, "no function 'open'"),
         ("loss", {"value": "diverged"}, "has no steps"),
-        ("sweep", {"x": "lrr"}, r"'lrr' is no swept field; did you mean 'lr'"),
+        ("sweep", {"x": "lrr"}, r"'lrr' is not a swept field; did you mean 'lr'"),
         ("sweep", {"x": "steps"}, "one value in every group"),
         ("sweep", {"x": "lr*b"}, "an axis is one swept field"),
         ("sweep", {"value": "converged"}, "--target LOSS"),
@@ -324,7 +324,7 @@ def test_what_a_store_lacks_is_said(trees, tmp_path):
     for tree, kind, options, words in (
         (trees.matrix, "landscape", {}, "no params of single runs"),
         (trees.matrix, "phase", {}, "needs two swept numeric fields"),
-        (trees.matrix, "spectrum", {"value": "hessian"}, "no formula"),
+        (trees.matrix, "spectrum", {"value": "hessian"}, "is not a formula"),
         (trees.edge, "profile", {}, "only the last step is stored"),
     ):
         with pytest.raises(SpecError, match=words):

@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_one_line(tree, tmp_path):
     ):
         with pytest.raises(SpecError, match=words):
             thalweg.plot(tree, **{"out": tmp_path / "x.png", **options})
-    with pytest.raises(SpecError, match="stages draws a study of stages, and this store has none; choose loss"):
+    with pytest.raises(SpecError, match="stages draws a study of stages, and this store has no stages; choose loss"):
         thalweg.plot(tree["fork"], "stages", tmp_path / "x.png")
     with pytest.raises(StoreError, match="there is no such store"):
         thalweg.plot(tmp_path / "none.zarr", out=tmp_path / "x.png")

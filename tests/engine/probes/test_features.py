@@ -220,7 +220,7 @@ WRONG = [
     (BARE, {"features": "net", "measure": "linear_probe"}, "linear_probe: the data have no test part; give them a test_fraction"),
     (BARE, {"features": "net", "on": "test"}, "on: test: the data have no test part"),
     (FREE, {"features": "H", "measure": "linear_probe"}, "linear_probe: needs a landscape made of data, and expression is not"),
-    ({**NET, "landscape": "rosenbrock"}, {"features": "x"}, "needs a landscape that is a formula over tensors, and rosenbrock is none"),
+    ({**NET, "landscape": "rosenbrock"}, {"features": "x"}, "needs a landscape that is a formula over tensors, and rosenbrock is not one"),
 ]
 
 

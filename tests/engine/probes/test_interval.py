@@ -105,7 +105,7 @@ WRONG = [
     ({"reach": [0.1, 0.1]}, "different pushes"),
     ({"reach": [-0.2, -0.1]}, "reach: along the gradient the largest push is SAM's radius and must be positive, given -0.1"),
     ({"draws": 3}, "draws: is for random vectors; leave it out along gradient"),
-    ({"along": "update", "at": 0}, "along: update begins at the second stored step, 2; before step 0 none is stored"),
+    ({"along": "update", "at": 0}, "along: update begins at the second stored step, 2; no step is stored before 0"),
     ({"on": "test"}, "on: test: needs a landscape made of data, and expression is not"),
 ]
 

@@ -151,14 +151,14 @@ BIG = {
 }
 WIDE = {**BIG, "landscape": {**BIG["landscape"], "variables": {"W1": ["p", 60], "b1": [60], "W2": [60, "classes"]}}}
 WRONG = [
-    (NET, {}, r"needs the outputs' name in `features`, as in features: net\(X\): the loss of expression is no sum"),
+    (NET, {}, r"needs the outputs' name in `features`, as in features: net\(X\): the loss of expression is not a sum"),
     (NET, {"of": "features"}, "features: is needed with of: features"),
     (NET, {"features": "nett(X)"}, "features: there is no function 'nett'; did you mean 'net'"),
     (NET, {"features": "net"}, r"net is a function of 1 argument: write net\(...\)"),
     (NET, {"features": "mean(net(X))"}, r"features: mean\(net\(X\)\) is one number"),
     (NET, {"of": "features", "features": "hidden(X)", "outputs": "full"}, "outputs: full is for tangent kernels"),
     (NET, {"features": "net(X)", "labels": "z"}, "labels: the name 'z' is not defined"),
-    (NET, {"features": "net(X)", "labels": "W1"}, "labels: W1 has not one row for every sample"),
+    (NET, {"features": "net(X)", "labels": "W1"}, "labels: W1 does not have one row for every sample"),
     (NET, {"features": "net(X)", "since": 3}, r"since: sgd has no stored parameters of step 3 \(stored: 0, 2, 4, 6\)"),
     (LINEAR, {"features": "X @ w", "on": "test"}, "on: test: the data have no test part"),
     (BIG, {"features": "net(X)", "outputs": "full"}, "the kernel has 17,970 rows; at most 2,000"),
@@ -166,7 +166,7 @@ WRONG = [
     (
         {**NET, "landscape": "rosenbrock"},
         {"features": "x"},
-        "features: needs a landscape that is a formula over tensors, and rosenbrock is none",
+        "features: needs a landscape that is a formula over tensors, and rosenbrock is not one",
     ),
 ]
 

@@ -247,7 +247,7 @@ FIRST = {**STUDY, "landscape": {**STUDY["landscape"], "observables": {"first": "
 WRONG = [
     (STUDY, {"between": "sead"}, "between: sgd has no dimension 'sead'; did you mean 'seed'"),
     ({**STUDY, "seeds": 1}, {}, "between: sgd has one seed; there is nothing to compare it with"),
-    (DRAWN, {}, "between: every seed has a landscape linear_teacher of its own, so there is no one loss between two seeds"),
+    (DRAWN, {}, "between: every seed has its own landscape linear_teacher, so there is no common loss between two seeds"),
     (CHANGING, {"between": "step", "at": "all"}, "between: the landscape expression changes from step to step"),
     (SWEPT, {"between": "b"}, "between: runs along 'b' have different landscapes"),
     (STUDY, {"curve": "line"}, "curve"),
@@ -255,7 +255,7 @@ WRONG = [
     (STUDY, {"through": [2]}, "through: is for curve: polygon; leave it out"),
     (STUDY, {"curve": "polygon"}, "through: is needed for a polygon: the stored steps between its ends"),
     (STUDY, {"curve": "polygon", "through": [1]}, r"through: sgd has no stored parameters of step 1 \(stored: 0, 2, 4\)"),
-    (STUDY, {"curve": "polygon", "through": [2], "at": [2]}, "through: step 2 does not lie before step 2, which is looked at"),
+    (STUDY, {"curve": "polygon", "through": [2], "at": [2]}, "through: step 2 is not before step 2, at which the probe looks"),
     (STUDY, {"ancestor": 3}, r"ancestor: sgd has no stored parameters of step 3 \(stored: 0, 2, 4\)"),
     (STUDY, {"curve_lr": 0.1}, "curve_lr: is for curve: bezier; leave it out"),
     (STUDY, {"curve": "bezier", "curvature": 2}, "curvature: is of segments; leave it out"),

@@ -131,7 +131,7 @@ def test_what_a_branch_cannot_begin_with(tmp_path):
     ]:
         with pytest.raises(kind, match=message):
             thalweg.run(branched(tmp_path / f"{store}.zarr", at, settings))
-    with pytest.raises(SpecError, match="states of runs are not stored where only statistics are"):
+    with pytest.raises(SpecError, match="where only statistics are stored, states of runs cannot be"):
         thalweg.run({**STUDY, "record": {"state": [3], "stats": ["mean"]}})
     with pytest.raises(SpecError, match="step 31 lies beyond"):
         thalweg.run({**STUDY, "record": {"state": [31]}})

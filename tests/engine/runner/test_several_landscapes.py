@@ -139,7 +139,7 @@ def test_pictures_of_several_stores(store, tmp_path):
         plot([store, other], "problems", tmp_path / "none.png", groups=["lbfgs"])
     with pytest.raises(SpecError, match="at beta1: is not swept"):
         plot([store, other], "problems", tmp_path / "none.png", at={"beta1": 0.5})
-    with pytest.raises(SpecError, match="loss draws one store, here are 2; problems, profile, ranks draw several"):
+    with pytest.raises(SpecError, match="loss draws one store, and 2 are given; problems, profile, ranks draw several"):
         plot([store, other], "loss", tmp_path / "none.png")
     with pytest.raises(SpecError, match="give at least one store"):
         plot([], out=tmp_path / "none.png")

@@ -67,7 +67,7 @@ def one_of_each(out):
     return [name for name in last.values() if name != "zarr.json"]
 
 
-@pytest.mark.parametrize(("kind", "every"), few(product(STUDIES, (9, 1)), keep=[("swarm", 9), ("one seed", 9)]))
+@pytest.mark.parametrize(("kind", "every"), few(product(STUDIES, (13, 1)), keep=[("swarm", 13), ("one seed", 13)]))
 def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every):
     """Each file of the store in turn, chunks of variables, statistics, states and coordinates, metadata of arrays and groups, but the root's."""
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"
@@ -89,7 +89,7 @@ def test_every_file_that_is_lost_is_noticed_and_made_anew(tmp_path, kind, every)
 
 
 @pytest.mark.parametrize(
-    ("content", "every"), few(product((b"", b"\0" * 40, b'{"a": 1}', b"[", "half"), (17, 1)), keep=[(b"[", 17), ("half", 17)])
+    ("content", "every"), few(product((b"", b"\0" * 40, b'{"a": 1}', b"[", "half"), (31, 1)), keep=[(b"[", 31), ("half", 31)])
 )
 def test_every_file_that_is_damaged_is_noticed_and_made_anew(tmp_path, content, every):
     whole, out = tmp_path / "whole.zarr", tmp_path / "s.zarr"

@@ -33,7 +33,7 @@ def test_a_field_that_came_later_has_its_default(tmp_path):
     root = edited(path, lambda study: study["claims"][0].pop("diverged"))
     same_study(root, check(STUDY).study, path)
     root = edited(path, lambda study: study.update(steps=6))
-    with pytest.raises(StoreError, match="holds another study, it differs in: steps"):
+    with pytest.raises(StoreError, match="holds another study, which differs in: steps"):
         same_study(root, check(STUDY).study, path)
 
 

@@ -144,10 +144,10 @@ for at in sorted({*beside[:: int(sys.argv[5])], *inside[:: max(1, len(inside) //
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-@pytest.mark.parametrize(("inside", "every"), few([(2, 3), (2, 1), (300, 1)], keep=[(2, 3)]))
+@pytest.mark.parametrize(("inside", "every"), few([(2, 7), (2, 1), (300, 1)], keep=[(2, 7)]))
 def test_an_overwriting_run_killed_at_any_of_its_file_operations(tmp_path, inside, every):
     """Every rename, removal, folder and file of the whole run, from the lock to the end: about as many as this inside the store, and each or every
-    third beside it."""
+    seventh beside it."""
     (tmp_path / "f").mkdir()
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     command = [
@@ -281,7 +281,7 @@ def test_the_store_that_a_branch_goes_on_from_is_not_replaced_by_it(tmp_path):
     run({**OLD, "record": {"state": [2]}}, out)
     before = content(out)
     shown = said("branch", out, "--at", "2", "--out", out, "--overwrite")
-    assert "is the store that the runs go on from" in str(shown.exception)
+    assert "is the store that the runs continue" in str(shown.exception)
     assert content(out) == before
 
 

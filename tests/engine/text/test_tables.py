@@ -127,7 +127,7 @@ claims:
         assert done.exit_code == 0, done.output
         shown[name] = done.output
         for line in done.output.splitlines():
-            assert line.startswith(("next:", "whole;")) or " passed, " in line or cell_len(line.rstrip()) <= width
+            assert line.startswith(("next:", "complete and undamaged;")) or " passed, " in line or cell_len(line.rstrip()) <= width
     assert {"288", "576", "1,152", "1,234", "1,421,568"} <= {word.strip(",") for word in shown["check"].split()}
     assert "passed" in shown["verify"].split()
     assert ("4321.5" in shown["verify"].split()) != ("room: expected" in shown["verify"])

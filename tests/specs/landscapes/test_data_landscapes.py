@@ -274,7 +274,7 @@ def test_swept_activation():
 @pytest.mark.parametrize(
     ("kind", "text", "fields", "part"),
     [
-        ("softmax_regression", "a,y\n1,0.5\n2,1\n", {}, "one class a sample"),
+        ("softmax_regression", "a,y\n1,0.5\n2,1\n", {}, "one class per sample"),
         ("softmax_regression", "a,y\n1,1\n2,1\n", {}, "1 classes; softmax_regression needs 2 to 1000"),
         ("logistic_regression", "a,y\n1,1\n2,2\n3,3\n", {}, "3 classes; logistic_regression needs 2"),
         ("mlp", "a,y\n1,u\n2,v\n", {"loss": "mse"}, "text labels"),

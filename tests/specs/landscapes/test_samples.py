@@ -184,24 +184,24 @@ def test_it_goes_through_text_and_back():
     [
         (
             {"samples": {"x": "normal(d, batch)"}},
-            "landscape.samples.x: the first size is `batch`, that of the noise: normal(batch, d, batch)",
+            "landscape.samples.x: the first size must be `batch`, the size of the noise's batches: normal(batch, d, batch)",
         ),
         ({"samples": {"w": "normal(batch)"}}, "landscape.samples.w: the name 'w' is used twice, here and in `variables`"),
         ({"sizes": {"d": 3, "batch": 2}}, "landscape.sizes.batch: the name 'batch' is used twice, here and in `samples`"),
-        ({"population": "mean(x)"}, "landscape.population: is the expected value over samples, and depends on x; use x in `value`"),
+        ({"population": "mean(x)"}, "landscape.population: is the expected value over samples, and cannot depend on x; use x in `value`"),
         ({"population": "sum(v)"}, "landscape.population: the name 'v' is not defined"),
         ({"value": "sum(w**2)"}, "landscape.samples: the formula `value` depends on none of them"),
         ({"value": "mean(x @ v)"}, "landscape.value: the name 'v' is not defined"),
-        ({"value": "x @ w"}, "landscape.value: must be one number, and is (batch=1024,); take its sum or mean"),
+        ({"value": "x @ w"}, "landscape.value: must be one number, but is (batch=1024,); take its sum or mean"),
         (
             {"population": None, "held": 10**8},
-            "landscape.held: 100,000,000 samples of 4 numbers are 400,000,000, and at most 16,777,216 are held",
+            "landscape.held: 100,000,000 samples of 4 numbers are 400,000,000 numbers, and at most 16,777,216 are held per seed",
         ),
         ({"held": 0}, "landscape.held"),
         ({"value": "mean((x @ w - y)**2)*sum(reshape(x, [24])[0])"}, "has 3,072 entries"),
         (
             {"samples": {}, "define": {}, "value": "sum(w**2)"},
-            "landscape.population: belongs to `samples`, and there are none",
+            "landscape.population: belongs to `samples`, which is not given",
         ),
     ],
 )

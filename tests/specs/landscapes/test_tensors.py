@@ -157,14 +157,14 @@ def test_the_old_forms_are_as_they_were():
     [
         (
             {"value": "X @ W2"},
-            "landscape.value: `X @ W2`: X is (n=45, p=4), W2 is (h=5, classes=3): the last axis of X must be the first of W2",
+            "landscape.value: `X @ W2`: X is (n=45, p=4), W2 is (h=5, classes=3): the last axis of X must be as long as the first of W2",
         ),
-        ({"value": "net(X)"}, "landscape.value: must be one number, and is (n=45, classes=3); take its sum or mean"),
+        ({"value": "net(X)"}, "landscape.value: must be one number, but is (n=45, classes=3); take its sum or mean"),
         ({"variables": {"W1": ["p", "q"]}}, "landscape.variables.W1: there is no size 'q' (known: h, n, n_test, p, classes)"),
         ({"sizes": {"p": 3}}, "landscape.sizes.p: the name 'p' is used twice"),
         ({"parameters": {"tanh": 1.0}}, "landscape.parameters.tanh: the name 'tanh' is taken by the formula language"),
-        ({"define": {"a": "b", "b": "a"}, "value": "a"}, "landscape.define.a: is defined by itself: a -> b -> a"),
-        ({"define": {"net(x, x)": "x"}}, "two of its arguments have one name"),
+        ({"define": {"a": "b", "b": "a"}, "value": "a"}, "landscape.define.a: is defined in terms of itself: a -> b -> a"),
+        ({"define": {"net(x, x)": "x"}}, "two of its arguments have the same name"),
         ({"draws": {"M": "gauss(h)"}}, "landscape.draws.M: there is no draw 'gauss'"),
         ({"arrays": {"M": [[1, 2], [3]]}}, "landscape.arrays.M: must be a list of numbers"),
         ({"observables": {"loss": "l2"}}, "an observable cannot be called 'loss'"),
@@ -201,4 +201,4 @@ def test_the_schema_has_both_forms():
     from thalweg.specs.study import Study
 
     schema = json.dumps(Study.model_json_schema())
-    assert "named sizes; a list sweeps one" in schema
+    assert "named sizes; a list sweeps the size" in schema

@@ -39,14 +39,14 @@ def test_laws():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("normal(d, batch)", "x: the first size is `batch`, that of the noise: normal(batch, d, batch)"),
-        ("normal()", "x: the first size is `batch`, that of the noise: normal(batch)"),
+        ("normal(d, batch)", "x: the first size must be `batch`, the size of the noise's batches: normal(batch, d, batch)"),
+        ("normal()", "x: the first size must be `batch`, the size of the noise's batches: normal(batch)"),
         ("gauss(batch)", "x: there is no draw 'gauss' (known: normal, uniform, sign, sphere, permutation, orthogonal)"),
         ("orthogonal(batch)", "x: orthogonal takes one size beside `batch`, 0 given"),
         ("normal(batch, q)", "x: there is no size 'q'"),
         (
             "batch",
-            "x: 'batch' is no draw; write one of normal, uniform, sign, sphere, permutation, orthogonal with its sizes: normal(batch, d)",
+            "x: 'batch' is not a draw; write one of normal, uniform, sign, sphere, permutation, orthogonal with its sizes: normal(batch, d)",
         ),
     ],
 )

@@ -443,7 +443,7 @@ def test_a_number_that_is_written_out_has_the_precision_of_the_inputs(text):
         ("where(x > 0, 1, F)", "x > 0 and F do not go together"),
         ("clip(x, 0, F)", "`clip(x, 0, F)`: x is (2, 3), F is (2,): x and F do not go together"),
         ("not x", "logical_not takes truth values, and x is numbers"),
-        ("any(x)", "any takes truth values, such as a comparison, and x is none"),
+        ("any(x)", "any takes truth values, such as a comparison, and x is something else"),
         ("cumsum(x)", "one axis is needed, and x has 2"),
         ("sort(x, axis=[0, 1])", "one axis is needed: one number or name"),
         ("argmax(x, axis=2)", "x has no axis 2; it has 2"),

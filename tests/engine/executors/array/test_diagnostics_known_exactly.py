@@ -147,9 +147,9 @@ def test_diagnostics_keep_to_the_array_executor_and_to_what_has_them():
         SpecError, match=r"record\.variables: singular_values needs a parameter block that is a matrix, and rosenbrock has none"
     ):
         check(study("rosenbrock", "sgd", ["singular_values"]))
-    with pytest.raises(SpecError, match="curl takes 2 gradients a component; at most 512"):
+    with pytest.raises(SpecError, match="curl takes 2 gradients per component; at most 512 components are allowed"):
         check(study({"kind": "rosenbrock", "dim": 600}, "sgd", ["curl"]))
-    with pytest.raises(SpecError, match="curl is of a single iterate, and cbo has particles"):
+    with pytest.raises(SpecError, match="curl is computed for a single iterate, and cbo has particles"):
         check(study("rosenbrock", {"kind": "cbo"}, ["curl"]))
     assert "curl" not in check(study("rosenbrock", "sgd", None)).groups[0].recorded
 

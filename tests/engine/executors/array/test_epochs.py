@@ -138,6 +138,6 @@ def test_more_than_all_rows_are_refused():
     with pytest.raises(SpecError) as error:
         check(study(noise={"kind": "minibatch", "size": 61, "sampling": "shuffle_once"}))
     assert str(error.value).endswith(
-        "noise: sampling: shuffle_once takes each sample once an epoch, so size is at most their number, 60; given: 61"
+        "noise: sampling: shuffle_once takes each sample once per epoch, so size is at most the number of samples, 60; given: 61"
     )
     check(study(noise={"kind": "minibatch", "size": 61}))

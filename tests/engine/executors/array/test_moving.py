@@ -218,7 +218,7 @@ def test_a_branch_from_a_swept_number_needs_one_of_its_values(tmp_path):
     run(given, tmp_path / "a.zarr")
     found = run(branched(tmp_path / "a.zarr", 4, ["sgd.lr=0.1*k"]))["sgd"].to_dataset()
     np.testing.assert_array_equal(found.loss, run(given)["sgd"].to_dataset().loss.sel(lr=0.1, step=slice(4, None)))
-    with pytest.raises(SpecError, match=r"lr=0.1/t: .* has no such runs to go on from; its lr is one of 0.1, 0.2"):
+    with pytest.raises(SpecError, match=r"lr=0.1/t: .* has no such runs to continue; its lr is one of 0.1, 0.2"):
         run(branched(tmp_path / "a.zarr", 4, ["sgd.lr=0.1/t"]))
 
 

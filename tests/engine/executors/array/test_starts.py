@@ -114,7 +114,7 @@ def test_particles_draw_each_their_own():
 
 def test_particles_that_start_together_are_refused():
     init = {"x": {"kind": "point", "at": 2.0}, "y": {"kind": "normal", "std": 0.0}}
-    with pytest.raises(SpecError, match="the particles of cbo start on one point and would stay there"):
+    with pytest.raises(SpecError, match="the particles of cbo would all start at one point and stay there"):
         load_study(study(SCALARS, init=init, optimizers=["cbo"]))
 
 
@@ -193,12 +193,12 @@ def test_a_swept_size_draws_for_each(tmp_path):
         ({"w1": {"kind": "normal"}}, "init.w1: the landscape mlp has no variable 'w1'; did you mean 'W1'? (known: W1, b1, W2, b2)"),
         ({"W1": {"kind": "normal", "sdt": 1}}, "init.W1.sdt: unknown key 'sdt'; did you mean 'std'? (allowed: kind, mean, std)"),
         ({"W1": {"kind": "normal", "std": -1}}, "init.W1.std: must be greater than or equal to 0, given -1"),
-        ({"b1": "fan_in"}, "init.b1: fan_in draws matrices, and b1 is none; use normal or point"),
-        ({"b1": "orthogonal"}, "init.b1: orthogonal draws matrices, and b1 is none; use normal or point"),
-        ({"W1": "solution"}, "init: solution: the landscape mlp plants no solution to start at"),
+        ({"b1": "fan_in"}, "init.b1: fan_in draws matrices, and b1 is not one; use normal or point"),
+        ({"b1": "orthogonal"}, "init.b1: orthogonal draws matrices, and b1 is not one; use normal or point"),
+        ({"W1": "solution"}, "init: solution: the landscape mlp has no planted solution to start at"),
         (
             {"W1": {"kind": "file", "path": "x.npy"}},
-            "init.W1: a file has the starts of all variables together; give it as the `init` of the whole study",
+            "init.W1: a file holds the starts of all variables together; give it as the `init` of the whole study",
         ),
         ({"b1": {"kind": "point", "at": [1, 2]}}, "init.b1.at: 2 components given, b1 has 5"),
         ({"b1": {"kind": "normal", "mean": [1]}}, "init.b1.mean: 1 components given, b1 has 5"),
