@@ -58,7 +58,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         check_branch(planned)
     check_probes(planned)
     for group in planned.groups:
-        array_simulation(next(next(group.shards()).split())).start()
+        array_simulation(next(group.shards()).cut(1)).start()
     return planned
 
 

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from ..cores import cores
 from ..executors.array.threads import parts
-from ..executors.choose import simulation
+from ..executors.choose import array_simulation, simulation
 from ..executors.executor import Executor
 from ..executors.memory import between
 from ..plan import Group, Plan, Shard
@@ -167,13 +167,15 @@ def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float
     pieces = -(-shard.points * len(shard.seeds) // whole)
     times = (1, study.steps - study.first, len(shard.group.steps))
     numbers = max(size + shard.group.state_size - shard.group.iterate_size, between(shard.group, 1))
-    part = cut(shard, max(FEW, TRIAL_NUMBERS // numbers))
+    part = shard.cut(max(FEW, TRIAL_NUMBERS // numbers))
     runs = part.points * len(part.seeds)
-    cold = trial(part, 1, 1)  # which makes and imports what steps and records need once a process
+    trials = array_simulation(part, begin=branch_states)
+    cold = trial(trials, 1, 1)  # which makes and imports what steps and records need once a process
     if runs > 1 and cold > patience:
-        part = cut(shard, int(runs * patience / cold))
+        part = shard.cut(int(runs * patience / cold))
         runs = part.points * len(part.seeds)
-    some = costs_of(part, 2 * patience / 3, brief * runs / whole / pieces)
+        trials = array_simulation(part, begin=branch_states)
+    some = costs_of(trials, 2 * patience / 3, brief * runs / whole / pieces)
     seconds = pieces * total(times, some)
     share = min(1.0, SMALL / size)
     if runs == whole or seconds * whole / runs < brief:
@@ -182,7 +184,7 @@ def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float
         return seconds * whole / runs, seconds * whole / runs * min(share, SMALL / (whole * numbers))
     if runs == 1:  # a run takes so long that the time Python takes itself does not count
         return seconds * whole, seconds * share
-    alone = costs_of(cut(shard, 1), patience / 3, 0.0)
+    alone = costs_of(array_simulation(shard.cut(1), begin=branch_states), patience / 3, 0.0)
     each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
     seconds = pieces * total(times, each)
     return seconds, min(seconds, pieces * total(times, alone) * share)
@@ -193,52 +195,44 @@ def total(times: Sequence[int], costs: Sequence[float]) -> float:
     return sum(count * cost for count, cost in zip(times, costs, strict=True))
 
 
-def costs_of(part: Shard, patience: float, brief: float) -> tuple[float, float, float]:
-    """Seconds of these runs' start, of a step, and of a record; rough ones if all steps take less than `brief`."""
-    study = part.group.study
+def costs_of(runs: Any, patience: float, brief: float) -> tuple[float, float, float]:
+    """Seconds of the start of these runs of the array executor, of a step, and of a record; rough ones if all steps take less than `brief`."""
+    group = runs.shard.group
+    study = group.study
     steps = study.steps - study.first
-    if (first := trial(part, 1, 0)) > 2 * patience:
+    if (first := trial(runs, 1, 0)) > 2 * patience:
         return 0.0, first, 0.0
     enough = max(patience / 4, first / 4)  # what all steps but the first should take, so that they stand out from the start
     count = min(steps, int(np.clip(patience / first, 2, GLANCE)))
-    taken = trial(part, count, 0) if count > 1 else first
+    taken = trial(runs, count, 0) if count > 1 else first
     while count < steps and taken - first < enough and (count < GLANCE or (taken - first) / (count - 1) * steps > brief):
         count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - first, 1e-6)))))
-        taken = trial(part, count, 0)
+        taken = trial(runs, count, 0)
     step = max(taken - first, 0.0) / (count - 1) if count > 1 else first
-    record = recorded(part, count, min(RECORDS, count), taken)
-    many = min(count // 4, len(part.group.steps), int(enough / max(record, 1e-9)))
+    record = recorded(runs, count, min(RECORDS, count), taken)
+    many = min(count // 4, len(group.steps), int(enough / max(record, 1e-9)))
     if many > RECORDS and step * steps > brief:
-        record = recorded(part, count, many, taken)  # so many cost no more than the steps did
+        record = recorded(runs, count, many, taken)  # so many cost no more than the steps did
     return max(0.0, first - step), step, record
 
 
-def recorded(part: Shard, steps: int, records: int, taken: float) -> float:
+def recorded(runs: Any, steps: int, records: int, taken: float) -> float:
     """Seconds of a record, where so many steps alone have taken so long."""
-    records = min(records, len(part.group.steps))
-    return max(0.0, trial(part, steps, records) - taken) / records
+    records = min(records, len(runs.shard.group.steps))
+    return max(0.0, trial(runs, steps, records) - taken) / records
 
 
-def cut(shard: Shard, runs: int) -> Shard:
-    """A part of this shard with at most so many runs, one at least: fewer seeds, then fewer points of the sweep, from the first on."""
-    box, left = [], max(1, runs)
-    for where in reversed(next(shard.split()).box):
-        size = max(1, min(where.stop - where.start, left))
-        box.append(slice(where.start, where.start + size))
-        left //= size
-    return dataclasses.replace(shard, box=tuple(reversed(box)))
-
-
-def trial(part: Shard, steps: int, records: int) -> float:
+def trial(runs: Any, steps: int, records: int) -> float:
     """Processor seconds of so many steps of these runs, the last `records` of them recorded."""
-    study = part.group.study
+    group = runs.shard.group
+    study = group.study
     stop = study.first + steps
     at = tuple(range(stop - records + 1, stop + 1)) or (stop,)
-    variables = part.group.recorded if records else tuple(name for name in part.group.recorded if name == "lyapunov")  # costs every step
+    variables = group.recorded if records else tuple(name for name in group.recorded if name == "lyapunov")  # costs every step
     changed = {"at": at, "every": None, "log": None, "last": False, "state": (), "variables": variables}
     short = study.model_copy(update={"steps": stop, "record": study.record.model_copy(update=changed)})
-    runs = simulation(dataclasses.replace(part, group=dataclasses.replace(part.group, study=short)), "array", begin=branch_states)
+    short_runs = runs.of_study(short)
     began = time.thread_time()
-    for _ in runs.run():
+    for _ in short_runs.run():
         pass
     return time.thread_time() - began

@@ -5,6 +5,7 @@ two: common random numbers across the sweep cost nothing. `xp` is NumPy or any a
 """
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from ....specs.program.node import Node
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.split import replaced
 from ....specs.program.trace import trace
+from ....specs.study import Study
 from ...plan import Shard
 from ...store.checkpoint import Checkpoint, flat, nested
 from ...store.matched import stored_variable
@@ -127,6 +129,16 @@ class Simulation:
             outputs = replaced(outputs, moving)
             exact |= {name: self.xp.asarray(values) for name, values in formulas.named_numbers(self.shard.named()).items()}
         return Update(outputs, exact, self.dtype, self.xp)
+
+    def of_study(self, study: Study) -> "Simulation":
+        """The same runs at their start under a study that differs in its length or its records alone."""
+        made = copy.copy(self)
+        made.study, made.shard = study, dataclasses.replace(self.shard, group=dataclasses.replace(self.shard.group, study=study))
+        made.t, made.now = 0, dict(self.constants)
+        if made.moving is not None:
+            made.refresh(study.first)
+        made.noise, made.batches, made.own = made.make_noise(), made.make_batches(), made.make_own()
+        return made
 
     def in_float64(self, xp: Any) -> "Simulation":
         """The same simulation at the same step, to be moved in float64 with arrays of `xp`, an array namespace or that of dual numbers."""

@@ -5,10 +5,10 @@ import time
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors.choose import simulation
+from thalweg.engine.executors.choose import array_simulation, simulation
 from thalweg.engine.executors.codegen import disk_cache as cache
 from thalweg.engine.executors.cpu import rates
-from thalweg.engine.runner.forecast import cut, forecast, makespan, shards_of, spread, trial
+from thalweg.engine.runner.forecast import forecast, makespan, shards_of, spread, trial
 
 QUADRATIC = {"kind": "quadratic", "dim": 3}
 STUDY = {"name": "f", "landscape": QUADRATIC, "optimizers": ["sgd"], "seeds": 20, "steps": 2000, "record": {"last": True}}
@@ -87,11 +87,11 @@ def test_samples_stand_for_all_shards():
     assert shards_of(group) == 7 == sum(1 for _ in group.shards())
     assert [shard.parts().landscape.size for shard in spread(group, 7)] == [3, 5, 7]
     (whole,) = check(STUDY).groups[0].shards()
-    assert [len(cut(whole, runs).seeds) for runs in (0, 1, 7, 100)] == [1, 1, 7, 20]
+    assert [len(whole.cut(runs).seeds) for runs in (0, 1, 7, 100)] == [1, 1, 7, 20]
 
 
 def test_trials_leave_no_trace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (shard,) = check(STUDY | {"record": {"every": 2, "state": [6]}, "stop": {"loss_below": 1e-9}}).groups[0].shards()
-    assert trial(shard, 5, 2) >= 0
+    assert trial(array_simulation(shard), 5, 2) >= 0
     assert not list(tmp_path.iterdir())
