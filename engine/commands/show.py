@@ -26,7 +26,7 @@ def show(
         typer.Argument(
             metavar="NAME",
             autocompletion=known,
-            help="A kind of landscape, optimizer, schedule, start, noise, ..., or a function of formulas or claims.",
+            help="A kind of landscape, optimizer, schedule, start, noise, picture, ..., or a function of formulas or claims.",
         ),
     ],
 ) -> None:
@@ -55,12 +55,20 @@ def registries() -> dict[str, Any]:
     return {registry.noun: registry for registry in every}
 
 
+def folders() -> dict[str, Any]:
+    """Noun -> registry of what has no fields, but a module and options of a command: pictures, and views of a comparison."""
+    from ..comparison.views import VIEWS
+    from ..plot import PICTURES
+
+    return {registry.noun: registry for registry in (PICTURES, VIEWS)}
+
+
 def names() -> list[str]:
     """Every name that can be shown."""
     from ...specs.claim import FUNCTIONS as CLAIM_FUNCTIONS
     from ...specs.program.table import FUNCTIONS
 
-    kinds = [kind for registry in registries().values() for kind in registry.kinds()]
+    kinds = [kind for registry in (registries() | folders()).values() for kind in registry.kinds()]
     return sorted({*kinds, *FUNCTIONS.kinds(), *CLAIM_FUNCTIONS})
 
 
@@ -70,6 +78,9 @@ def everything_called(name: str) -> Iterator[tuple[str, Any]]:
     from ..claims.functions import CALLS
 
     for noun, registry in registries().items():
+        if name in registry.kinds():
+            yield noun, loaded(registry, name)
+    for noun, registry in folders().items():
         if name in registry.kinds():
             yield noun, loaded(registry, name)
     if name in FUNCTIONS.kinds():
@@ -94,6 +105,11 @@ def describe(name: str, noun: str, unit: Any) -> None:
 
     out = console()
     out.print(Text.assemble((name, "bold"), f"  {noun}"))
+    if inspect.ismodule(unit):
+        out.print(Text(inspect.cleandoc(unit.__doc__ or "")))
+        out.print(Text(usage(name, noun, unit)))
+        out.print(Text(f"file: {unit.__file__}"))
+        return
     if noun == "function of claims":
         out.print(Text(unit))
     elif noun == "function of formulas":
@@ -113,6 +129,18 @@ def describe(name: str, noun: str, unit: Any) -> None:
         out.print(Text(f"used in: {', '.join(users[:MOST_USES])}{more}"))
     if noun != "function of claims":
         out.print(Text(f"file: {inspect.getfile(unit if isinstance(unit, type) else type(unit))}"))
+
+
+def usage(name: str, noun: str, unit: Any) -> str:
+    """The command that makes a picture or a view, with the options it takes."""
+    from ..plot import FORMATS
+
+    if noun == "view":
+        return f"thalweg compare STORE --view {name}"
+    words = {"groups": "group"}
+    options = " ".join(f"[--{words.get(option, option)} ...]" for option in unit.OPTIONS)
+    formats = ", ".join(f".{one}" for one in getattr(unit, "FORMATS", FORMATS))
+    return f"thalweg plot STORE {name} {options}\nformats: {formats}"
 
 
 def fields(unit: Any) -> Table | None:

@@ -32,6 +32,14 @@ def test_what_is_shown():
     assert "fit(y, x, dim" in shown("fit")
 
 
+def test_pictures_and_views_are_shown_with_their_command():
+    surface = shown("surface")
+    assert "kind of picture" in surface
+    assert "thalweg plot STORE surface [--seeds ...] [--group ...]" in surface
+    assert ".png, .svg, .pdf, .gif, .mp4" in surface
+    assert "thalweg compare STORE --view final" in shown("final")
+
+
 def test_a_name_of_several_things_shows_all_of_them():
     assert "function of formulas" in shown("sqrt")
     assert "function of claims" in shown("sqrt")
