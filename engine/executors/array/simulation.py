@@ -32,6 +32,7 @@ from .. import philox
 from ..outcome import RUNNING, Block, Outcome
 from ..state import unpacked
 from .diagnostics import SimulationView
+from .draws import Draws
 from .epochs import Epochs
 from .fate import Fate
 from .moving import RATE, Moving
@@ -167,7 +168,7 @@ class Simulation:
 
     # what the gradient is
 
-    def draws(self, stream: int, count: int, kind: Any) -> "Draws":
+    def draws(self, stream: int, count: int, kind: Any) -> Draws:
         """The stream's numbers step by step; `kind(seeds, steps)` makes (steps, seeds, ...) at once."""
         return Draws(kind, self.seeds, self.study.steps, max(1, DRAW_BYTES // (64 * len(self.seeds) * count)))
 
@@ -404,19 +405,3 @@ class Simulation:
             x, state = fate.held(x, new), moved
             average = self.next_average(average, x, t)
         yield fate.outcome()
-
-
-class Draws:
-    """Random numbers step by step, made for several steps at once."""
-
-    def __init__(self, kind: Any, seeds: Any, steps: int, ahead: int):
-        self.kind, self.seeds, self.steps, self.ahead = kind, seeds, steps, ahead
-        self.first, self.held = 0, None
-
-    def at(self, step: int) -> Any:
-        """The numbers of one step."""
-        if self.held is None or not self.first <= step < self.first + self.held.shape[-3]:
-            self.first = step
-            made = self.kind(self.seeds, np.arange(step, max(step + 1, min(step + self.ahead, self.steps))))
-            self.held = made
-        return self.held[..., step - self.first, :, :]
