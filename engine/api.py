@@ -18,7 +18,7 @@ from .claims.stages import verify_stages
 from .claims.trial import try_claims, try_claims_across
 from .claims.verdict import Verdict, verify
 from .cores import cores
-from .executors.choose import array_simulation, choose
+from .executors.choose import array_simulation, choose, first_runs
 from .executors.cuda.device import check_device_name, runs_at_once
 from .executors.executor import Executor
 from .executors.memory import of_shard
@@ -58,7 +58,7 @@ def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] 
         check_branch(planned)
     check_probes(planned)
     for group in planned.groups:
-        array_simulation(next(group.shards()).cut(1)).start()
+        array_simulation(first_runs(next(group.shards()), 1)).start()
     return planned
 
 

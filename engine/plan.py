@@ -264,15 +264,6 @@ class Shard:
         for start in range(first, self.box[-1].stop, most):
             yield Shard(self.group, (*self.box[:-1], slice(start, min(start + most, self.box[-1].stop))))
 
-    def cut(self, runs: int) -> "Shard":
-        """A part of this shard with at most so many runs, one at least: fewer seeds, then fewer points of the sweep, from the first on."""
-        box, left = [], max(1, runs)
-        for where in reversed(next(self.split()).box):
-            size = max(1, min(where.stop - where.start, left))
-            box.append(slice(where.start, where.start + size))
-            left //= size
-        return dataclasses.replace(self, box=tuple(reversed(box)))
-
     def structure(self) -> Iterator[tuple[str, tuple[str, ...], Any]]:
         """(owner, path, value) of every structural sweep, which has one value in this shard."""
         for dim, where in zip(self.group.dims, self.box, strict=False):

@@ -3,7 +3,7 @@
 import concurrent.futures
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -177,6 +177,15 @@ def on_device(shard: Shard, executor: "Executor | str", begin: Any = None) -> An
     from .cuda.newton_schulz import with_kernels
 
     return DeviceSimulation(array_simulation(shard, with_kernels(), begin))
+
+
+def first_runs(shard: Shard, count: int) -> Shard:
+    """A part of a shard with at most so many runs, one at least: fewer seeds, then fewer points of the sweep, from the first on."""
+    box, left = list(next(shard.split()).box), max(1, count)
+    for k in reversed(range(len(box))):
+        size = max(1, min(box[k].stop - box[k].start, left))
+        box[k], left = slice(box[k].start, box[k].start + size), left // size
+    return replace(shard, box=tuple(box))
 
 
 def array_simulation(shard: Shard, xp: Any = np, begin: Any = None) -> Any:

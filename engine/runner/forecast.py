@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from ..cores import cores
 from ..executors.array.threads import parts
-from ..executors.choose import array_simulation, simulation
+from ..executors.choose import array_simulation, first_runs, simulation
 from ..executors.executor import Executor
 from ..executors.memory import between
 from ..plan import Group, Plan, Shard
@@ -167,12 +167,12 @@ def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float
     pieces = -(-shard.points * len(shard.seeds) // whole)
     times = (1, study.steps - study.first, len(shard.group.steps))
     numbers = max(size + shard.group.state_size - shard.group.iterate_size, between(shard.group, 1))
-    part = shard.cut(max(FEW, TRIAL_NUMBERS // numbers))
+    part = first_runs(shard, max(FEW, TRIAL_NUMBERS // numbers))
     runs = part.points * len(part.seeds)
     trials = array_simulation(part, begin=branch_states)
     cold = trial(trials, 1, 1)  # which makes and imports what steps and records need once a process
     if runs > 1 and cold > patience:
-        part = shard.cut(int(runs * patience / cold))
+        part = first_runs(shard, int(runs * patience / cold))
         runs = part.points * len(part.seeds)
         trials = array_simulation(part, begin=branch_states)
     some = costs_of(trials, 2 * patience / 3, brief * runs / whole / pieces)
@@ -184,7 +184,7 @@ def tried_out(shard: Shard, patience: float, brief: float) -> tuple[float, float
         return seconds * whole / runs, seconds * whole / runs * min(share, SMALL / (whole * numbers))
     if runs == 1:  # a run takes so long that the time Python takes itself does not count
         return seconds * whole, seconds * share
-    alone = costs_of(array_simulation(shard.cut(1), begin=branch_states), patience / 3, 0.0)
+    alone = costs_of(array_simulation(first_runs(shard, 1), begin=branch_states), patience / 3, 0.0)
     each = [a + max(0.0, b - a) / (runs - 1) * (whole - 1) for a, b in zip(alone, some, strict=True)]
     seconds = pieces * total(times, each)
     return seconds, min(seconds, pieces * total(times, alone) * share)

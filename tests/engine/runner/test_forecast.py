@@ -5,7 +5,7 @@ import time
 import pytest
 import thalweg
 from thalweg.engine import check
-from thalweg.engine.executors.choose import array_simulation, simulation
+from thalweg.engine.executors.choose import array_simulation, first_runs, simulation
 from thalweg.engine.executors.codegen import disk_cache as cache
 from thalweg.engine.executors.cpu import rates
 from thalweg.engine.runner.forecast import forecast, makespan, shards_of, spread, trial
@@ -87,7 +87,7 @@ def test_samples_stand_for_all_shards():
     assert shards_of(group) == 7 == sum(1 for _ in group.shards())
     assert [shard.parts().landscape.size for shard in spread(group, 7)] == [3, 5, 7]
     (whole,) = check(STUDY).groups[0].shards()
-    assert [len(whole.cut(runs).seeds) for runs in (0, 1, 7, 100)] == [1, 1, 7, 20]
+    assert [len(first_runs(whole, runs).seeds) for runs in (0, 1, 7, 100)] == [1, 1, 7, 20]
 
 
 def test_trials_leave_no_trace(tmp_path, monkeypatch):
