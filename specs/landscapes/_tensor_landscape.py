@@ -340,7 +340,7 @@ def shaped(shape: Sequence[int | str], sizes: Mapping[str, Any], path: tuple[str
 def _keyed(key: "_Key") -> Program:
     land, (count, size, online) = key.land, key.of
     sizes = land._sizes if count is None else {**land._sizes, size: count}
-    lasting = (*land._formula.parameters, *(DATA if count is None else ()))
+    lasting = (*land._formula.parameters, *((*DATA, *land._formula.drawn) if count is None and not online else ()))
     return Program(land._formula, land._inputs(sizes, online), sizes, lasting, online)
 
 

@@ -16,9 +16,9 @@ from .plan import Plan
 SMALL = 4096
 """Arrays of fewer numbers than this are made anew: to look for memory to write over would take longer."""
 COMPARED = 2**14
-"""Bytes up to which lasting inputs are compared by value, larger ones by identity: nobody writes into them."""
-HELD_BYTES, HELD = 2**18, 16
-"""What hangs on lasting inputs alone is held if it has at most so many bytes, for the last so many values of them."""
+"""Bytes up to which lasting inputs are compared by value, larger ones by where they lie in memory: nobody writes into them."""
+HELD_BYTES, HELD = 2**24, 16
+"""What hangs on lasting inputs alone is held for the last values of them: so many at most, and with the inputs so many bytes in all."""
 
 
 class Evaluation:
@@ -28,6 +28,7 @@ class Evaluation:
         self.plan = Plan(outputs, lasting)
         self.known: dict[Any, list[Any]] = {}
         self.held: dict[Any, Any] = {}
+        self.bytes_held = 0
 
     def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Sequence[Any] = ()) -> list[Any]:
         """The outputs.
@@ -84,18 +85,25 @@ class Evaluation:
         if not plan.first:
             return
         lasting = [inputs[name] for name in plan.lasting]
-        key = (dtype, *((a.tobytes(), a.shape) if a.nbytes <= COMPARED else id(a) for a in lasting)) if xp is np else None
+        key = (dtype, *map(identity, lasting)) if xp is np else None
         found = None if key is None else self.held.get(key)
         if found is None:
             for step in plan.first:
                 held[step.at] = computed(xp, step.node, [held[p] for p in step.args], dtype)
-            if key is None or sum(held[k].nbytes for k in plan.kept) > HELD_BYTES:
+            size = 0 if key is None else sum(a.nbytes for a in (*lasting, *(held[k] for k in plan.kept)))
+            if key is None or size > HELD_BYTES:
                 return
-            if len(self.held) >= HELD:
-                self.held = {}
+            if len(self.held) >= HELD or self.bytes_held + size > HELD_BYTES:
+                self.held, self.bytes_held = {}, 0
             self.held[key] = found = (lasting, [held[k] for k in plan.kept])
+            self.bytes_held += size
         for k, a in zip(plan.kept, found[1], strict=True):
             held[k] = a
+
+
+def identity(a: np.ndarray) -> Any:
+    """What tells an array from others as long as it exists: its numbers if it is small, else its place in memory."""
+    return (a.tobytes(), a.shape) if a.nbytes <= COMPARED else (a.__array_interface__["data"][0], a.shape, a.strides, a.dtype)
 
 
 def computed(xp: Any, n: Node, arrays: list[Any], dtype: Any) -> Any:

@@ -118,6 +118,23 @@ def test_it_is_computed_once_and_large_inputs_are_known_by_identity(monkeypatch)
     assert counted.count("exp") == 1
     run(np, {"table": there.copy(), "v": np.ones(150)})
     assert counted.count("exp") == 2
+    run(np, {"table": there[:], "v": np.ones(150)})  # another view of the same numbers
+    assert counted.count("exp") == 2
+    (found,) = run(np, {"table": there.T, "v": np.ones(150)})
+    np.testing.assert_allclose(found, np.exp(there).sum(), rtol=1e-12)
+    assert counted.count("exp") == 3
+
+
+def test_no_more_than_a_bound_is_held(monkeypatch):
+    monkeypatch.setattr(arrays, "HELD_BYTES", 5 * 2 * 150 * 150 * 8)
+    run = Evaluation([apply("sum", apply("exp", given("table", (150, 150))) * given("v"))], lasting=("table",))
+    for k in range(12):
+        there = np.full((150, 150), float(k))
+        (found,) = run(np, {"table": there, "v": np.ones(())})
+        np.testing.assert_allclose(found, 150 * 150 * np.exp(k), rtol=1e-12)
+        held = sum(a.nbytes for inputs, kept in run.held.values() for a in (*inputs, *kept))
+        assert held == run.bytes_held <= arrays.HELD_BYTES
+    assert len(run.held) > 1
 
 
 def test_precisions_do_not_mix():
