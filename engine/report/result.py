@@ -54,7 +54,8 @@ def surely(first: Entry, second: Entry) -> str:
         (p,) = pairs.view([first, second])["p"].values
     except (SpecError, ValueError):
         return ""
-    return f"; the difference is more than chance (p {chance(p)})" if p < 0.05 else f"; chance could explain the difference (p {chance(p)})"
+    said = f"p {chance(p)}" if p < 1e-4 else f"p = {p:.2g}"
+    return f"; the difference is more than chance ({said})" if p < 0.05 else f"; chance could explain the difference ({said})"
 
 
 def across(found: Sequence[Entry]) -> str:
