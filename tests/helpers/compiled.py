@@ -64,20 +64,35 @@ def generated(outputs: Sequence[Node], data: Mapping[str, Any], precision: str) 
 
 def compiled(outputs: Sequence[Node], data: Mapping[str, Any], precision: str = "float64") -> list[np.ndarray]:
     """The values of these outputs at these inputs by name. Raises NotFusable."""
-    made, memory, targets = generated(outputs, data, precision)
+    (found,) = compiled_once(outputs, [data], precision)
+    return found
+
+
+def compiled_once(outputs: Sequence[Node], every: Sequence[Mapping[str, Any]], precision: str = "float64") -> list[list[np.ndarray]]:
+    """The values of these outputs at each of several inputs of the same shapes. Raises NotFusable."""
+    made, _, targets = generated(outputs, every[0], precision)
+    simpler, call, found = expanded(outputs, precision), on_arrays(load(made.text).compute, len(COMPUTE)), []
     size = sum(numbers(n.shape) for n in outputs)
-    out, arena = (np.full(count + GUARD, np.nan, precision) for count in (size, made.arena))
-    nothing = {"P": np.zeros(1, precision), "I": np.zeros(1, np.int64)}
-    given = {"arena": arena, "x": memory.whole("x"), "shared": memory.whole("shared"), "out": out}
-    pointers(load(made.text).compute, *(given.get(name, nothing[kind]) for name, kind in COMPUTE.items()))
-    assert np.isnan(out[size:]).all(), "something was written beyond the outputs"
-    assert np.isnan(arena[made.arena :]).all(), "something was written beyond the memory"
-    return [out[p.offset : p.offset + numbers(n.shape)].reshape(n.shape) for n, p in zip(outputs, targets, strict=True)]
+    for data in every:
+        memory = Memory(simpler, data, precision)
+        out, arena = (np.full(count + GUARD, np.nan, precision) for count in (size, made.arena))
+        nothing = {"P": np.zeros(1, precision), "I": np.zeros(1, np.int64)}
+        given = {"arena": arena, "x": memory.whole("x"), "shared": memory.whole("shared"), "out": out}
+        call(*(given.get(name, nothing[kind]) for name, kind in COMPUTE.items()))
+        assert np.isnan(out[size:]).all(), "something was written beyond the outputs"
+        assert np.isnan(arena[made.arena :]).all(), "something was written beyond the memory"
+        found.append([out[p.offset : p.offset + numbers(n.shape)].reshape(n.shape) for n, p in zip(outputs, targets, strict=True)])
+    return found
 
 
 def pointers(function: Any, *arrays: np.ndarray) -> None:
     """Calls a compiled function, which takes pointers and only compiled ones call, on arrays."""
-    names = [f"a{k}" for k in range(len(arrays))]
+    on_arrays(function, len(arrays))(*arrays)
+
+
+def on_arrays(function: Any, count: int) -> Any:
+    """A compiled function of so many pointers as one of arrays."""
+    names = [f"a{k}" for k in range(count)]
     scope = {"function": function, "pointer_to": pointer_to}
     exec(f"def call({', '.join(names)}): function({', '.join(f'pointer_to({name})' for name in names)})", scope)  # noqa: S102
-    njit(scope["call"])(*arrays)
+    return njit(scope["call"])

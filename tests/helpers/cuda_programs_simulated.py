@@ -75,7 +75,7 @@ OPTIONS = {
         "steps": 3,
     },
     "one sample": {"noise": {"kind": "minibatch", "size": 1}},
-    "gaussian": {"noise": {"kind": "gaussian", "scale": [0.01, 0.1]}},
+    "gaussian": {"landscape": DRAWN, "noise": {"kind": "gaussian", "scale": [0.01, 0.1]}},
     "student_t": {"noise": {"kind": "student_t", "scale": 0.01, "df": [2.5, 4.0]}},
     "reshuffled": {"noise": {**BATCHES, "sampling": "reshuffle"}},
     "drawn for every seed": {"landscape": DRAWN, "noise": "none"},

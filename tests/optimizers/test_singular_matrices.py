@@ -108,7 +108,7 @@ def test_a_minimum_is_left_alone(precision):
         "landscape": LAND,
         "init": {"kind": "point", "at": 0},
         "optimizers": RULES,
-        "steps": 20,
+        "steps": 12,
         "precision": precision,
     }
     tree = run(study)

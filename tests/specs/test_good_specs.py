@@ -61,7 +61,7 @@ def test_the_whole_format_loads(example):
     assert study.claims[0].rtol == 0.05
 
 
-@pytest.mark.parametrize("name", ["example", *gallery()])
+@pytest.mark.parametrize("name", few(["example", *gallery()], keep=["example", *[*gallery()][::4]]))
 def test_a_study_survives_json(name, example):
     loaded = load(example if name == "example" else name)
     for study in [stage.study for stage in loaded.stages] if isinstance(loaded, Stages) else [loaded]:
@@ -110,4 +110,4 @@ def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not(example, i
         {"name": "s", "stages": [{"name": "a", "keep": "all"}]},
         {"stages": [{"name": "a"}]},
     ):
-        assert list(validator.iter_errors(wrong))
+        assert not validator.is_valid(wrong)

@@ -7,6 +7,7 @@ import typing
 from typing import Any, get_args, get_origin
 
 import pytest
+from helpers.repetitions import few
 from thalweg.specs.average import AVERAGES
 from thalweg.specs.base import Spec, _Number
 from thalweg.specs.claim import Claim
@@ -100,7 +101,10 @@ def with_value(data, path, value):
     return data
 
 
-@pytest.mark.parametrize(("path", "study"), [pytest.param(p, s, id=f"{'.'.join(map(str, p))}-{k}") for k, (p, s) in enumerate(fields())])
+EVERY = [pytest.param(p, s, id=f"{'.'.join(map(str, p))}-{k}") for k, (p, s) in enumerate(fields())]
+
+
+@pytest.mark.parametrize(("path", "study"), few(EVERY, keep=EVERY[::3]))
 def test_wrong_values_are_told_in_the_user_s_words(path, study):
     for value in WRONG:
         told = lines(with_value(study, path, value))

@@ -104,7 +104,7 @@ def test_a_class_that_is_no_part_is_refused_in_one_line():
 SINGLE = [name for name in gallery() if not isinstance(load(name), Stages)]
 
 
-@pytest.mark.parametrize("name", few(SINGLE, keep=SINGLE[::5]))
+@pytest.mark.parametrize("name", few(SINGLE, keep=SINGLE[::10]))
 def test_every_bundled_study_is_the_same_after_writing_and_reading(name):
     study = load_study(name)
     text = study.to_yaml()
@@ -115,7 +115,7 @@ def test_every_bundled_study_is_the_same_after_writing_and_reading(name):
     assert parse_study(again.to_yaml()) == study
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),
     st.floats(0, 1e300),

@@ -93,7 +93,7 @@ def test_fewer_records_are_some_of_all(case):
 def test_statistics_are_those_of_the_runs(case):
     executor, study = CASES[case]
     whole = result(study, executor)
-    found = result(study, executor, record={"stats": ["mean", "var"], "variables": ["loss"]})
+    found = result(study, executor, record={"stats": ["mean", "var"]})
     loss = whole.loss.astype("float64")
     digits = {"rtol": 1e-10} if study["precision"] == "float64" else {"rtol": 1e-6, "atol": 1e-6}
     np.testing.assert_allclose(found.loss_mean.values, loss.mean("seed").values, **digits)

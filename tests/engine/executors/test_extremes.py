@@ -62,16 +62,12 @@ def rules(*keep):
     return pytest.mark.parametrize(("kind", "precision"), few(product(POINTWISE, ("float32", "float64")), keep=keep))
 
 
-@rules(
-    *product(("adagrad", "adam", "lion", "radam", "rmsprop", "sgd", "spherical_sgd"), ("float32",)), ("adam", "float64"), ("sgd", "float64")
-)
+@rules(*product(("adagrad", "adam", "lion", "sgd", "spherical_sgd"), ("float32",)), ("adam", "float64"))
 def test_every_rule_at_every_magnitude(kind, precision):
     agree(study(precision, [{"kind": kind, "lr": 0.1}]))
 
 
-@rules(
-    ("adam", "float32"), ("lion", "float64"), ("rmsprop", "float32"), ("sgd", "float32"), ("sgd", "float64"), ("spherical_sgd", "float32")
-)
+@rules(("rmsprop", "float32"), ("sgd", "float64"), ("spherical_sgd", "float32"))
 def test_every_rule_where_runs_share_a_block(kind, precision):
     spec = study(precision, [{"kind": kind, "lr": 0.1}], seeds=64)
     agree(spec)
@@ -96,7 +92,7 @@ EXTREME = {
 }
 
 
-@rules(*product(("adagrad", "adam", "lion", "sgd", "sgld"), ("float32",)), ("power_iteration", "float64"), ("sgd", "float64"))
+@rules(*product(("adagrad", "adam", "lion", "sgld"), ("float32",)), ("power_iteration", "float64"), ("sgd", "float64"))
 def test_extreme_hyperparameters(kind, precision):
     optimizers = []
     for name, given in EXTREME.items():
@@ -107,9 +103,13 @@ def test_extreme_hyperparameters(kind, precision):
     agree(study(precision, optimizers, slopes=slopes) if optimizers else study(precision, [kind]))
 
 
-@PRECISIONS
+EITHER = [("float32", 1), ("float64", 64)]
+"""A precision and a number of seeds, for `make test`."""
+PRECISIONS_AND_SEEDS = pytest.mark.parametrize(("precision", "seeds"), few(product(("float32", "float64"), (1, 64)), keep=EITHER))
+
+
+@PRECISIONS_AND_SEEDS
 @pytest.mark.parametrize("clip", ["norm", "value"])
-@pytest.mark.parametrize("seeds", [1, 64])
 def test_clipping(clip, precision, seeds):
     at = {"float32": [1e-45, 1e-40, 1e-20, 1.0, 1e20, 3e38], "float64": [5e-324, 1e-310, 1e-160, 1.0, 1e160, 1e300]}[precision]
     optimizers = [{"kind": kind, "lr": 1.0, "clip": {"kind": clip, "at": at}} for kind in ("sgd", "adam")]
@@ -184,8 +184,7 @@ def test_matrices(kind, precision):
 # Right values, not only equal ones
 
 
-@PRECISIONS
-@pytest.mark.parametrize("seeds", [1, 64])
+@PRECISIONS_AND_SEEDS
 def test_a_clipped_step_has_its_length_and_direction(precision, seeds):
     """A gradient (s, -s / 4) of any size, clipped to length `at`, moves by lr at (-4, 1) / sqrt(17)."""
     slopes = [s for s in SLOPES[precision] if s > 1e-36 and s != 3.4e38]  # there the value overflows after the step

@@ -43,10 +43,10 @@ def in_a_kernel(parsed, x, p, uniform):
 
 @pytest.mark.parametrize(
     ("precision", "uniform", "every"),
-    few(product(("float32", "float64"), (True, False), (4, 1)), keep=[("float64", False, 4)]),
+    few(product(("float32", "float64"), (True, False), (8, 1)), keep=[("float64", False, 8)]),
 )
 def test_values_and_gradients_are_the_same_in_both(precision, uniform, every):
-    """Every formula in a variable of its own, or each fourth; a kernel's gradient and observables at once."""
+    """Every formula in a variable of its own, or each eighth; a kernel's gradient and observables at once."""
     texts = TEXTS[::every]
     formula = separate(texts)
     names = formula.variables
@@ -93,14 +93,12 @@ BESIDE = ["prod(sqrt(abs(x[i])))", "prod(sqrt(x[i]))", "x[0]*prod(sqrt(x[i]))", 
                                   "sum(sqrt(x[i]))*x[1]", "x[0]*sum(x[i]**2)", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sum(x[i]**0.3)**2", "x[0]*sum(sqrt(x[i]))", "sqrt(prod(x[i]) + 1)", "sin(sum(i))*sum(x[i]) + sum(2.0)", "cos(pi/3) + sin(7)*x[0]*prod(2.0)", "sqrt(sum(sqrt(x[i])))"]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "text", few(BESIDE, keep=["prod(sqrt(abs(x[i])))", "x[1] + sum(x[i]**2)**2", "x[2]**2*prod(x[i])", "sqrt(sum(sqrt(x[i])))"])
-)
+@pytest.mark.parametrize("text", few(BESIDE, keep=["prod(sqrt(abs(x[i])))", "x[2]**2*prod(x[i])"]))
 def test_reductions_with_roots_or_components_beside_them(text):
     check_reduced(text)
 
 
-@pytest.mark.parametrize("text", few(REDUCED, keep=["sqrt(sum(x[i]**2))", "prod(x[i]**i)", "max(sum(x[i]), prod(x[i]))"]))
+@pytest.mark.parametrize("text", few(REDUCED, keep=["sqrt(sum(x[i]**2))", "max(sum(x[i]), prod(x[i]))"]))
 def test_sums_and_products_too(text):
     assert not np.isnan(check_reduced(text)[:, 0]).any()
 

@@ -67,7 +67,7 @@ KINDS = {
         "seeds": 200,
         "steps": 5,
     },
-    "array network": {"landscape": MLP, "optimizers": ["adam"], "seeds": 64, "steps": 10, "record": LAST},
+    "array network": {"landscape": MLP, "optimizers": ["adam"], "seeds": 64, "steps": 3, "record": LAST},
     "array minibatch": {
         "landscape": MLP,
         "noise": {"kind": "minibatch", "size": 64},

@@ -73,7 +73,7 @@ def test_some_operands_have_axes_for_runs_and_others_none(text):
     names = {"W": given("W", (5, 3)), "V": given("V", (2, 3)), "i": given("i", (2, 4), "int")}
     made = Reading(names).read(text)
     outputs = [made, *grad(scalar(made * made), [names["W"], names["V"]])]
-    for leads in itertools.product([(), (3,), (2, 3), (2, 1), (1, 3)], repeat=3):
+    for leads in itertools.product([(), (3,), (2, 3), (2, 1)], repeat=3):
         data = {
             name: rng.integers(-5, 5, (*lead, *shape)) if name == "i" else rng.normal(size=(*lead, *shape))
             for (name, shape), lead in zip(shapes.items(), leads, strict=True)

@@ -128,7 +128,7 @@ def test_online_noise_needs_a_distribution_and_is_seen_by_the_optimizer_alone():
 
 def test_feedback_alignment_turns_the_gradient_towards_the_exact_one():
     land = {"kind": "teacher_network", "inputs": 10, "hidden": 20, "backward": "alignment", "activation": "linear"}
-    study = {"name": "s", "landscape": land, "optimizers": [{"kind": "sgd", "lr": 0.5}], "seeds": 20, "steps": 3000}
+    study = {"name": "s", "landscape": land, "optimizers": [{"kind": "sgd", "lr": 0.5}], "seeds": 20, "steps": 1000}
     made = run({**study, "init": {"kind": "fan_in", "gain": 0.05}})["sgd"]
     assert float(made.loss[:, -1].median()) < 0.1 * float(made.loss[:, 0].median())
     assert float(made.alignment[:, -1].mean()) > float(made.alignment[:, 0].mean()) + 0.1

@@ -97,7 +97,7 @@ def test_the_lyapunov_exponent_of_the_logistic_map_is_log_2():
     """Gradient descent with rate 1 on f = x^2/2 - 4 (x^2/2 - x^3/3) is x <- 4 x (1 - x)."""
     land = {"kind": "expression", "variables": ["x"], "value": "x**2/2 - 4*(x**2/2 - x**3/3)"}
     init = {"kind": "uniform", "low": 0.1, "high": 0.9}
-    made = run(study(land, {"kind": "sgd", "lr": 1.0}, ["lyapunov"], steps=4000, init=init, seeds=20))["sgd"]
+    made = run(study(land, {"kind": "sgd", "lr": 1.0}, ["lyapunov"], steps=1000, init=init, seeds=20))["sgd"]
     assert made.lyapunov[:, -1].mean() == pytest.approx(np.log(2), abs=0.02)
 
 
@@ -167,7 +167,7 @@ def test_diagnostics_of_diverged_runs_are_nan_and_disturb_no_neighbour():
 def test_the_second_moment_finds_the_top_direction_that_the_mean_does_not():
     land = {"kind": "tensor_pca", "dim": 8, "order": 2, "samples": 1e6}
     optimizer = {"kind": "spherical_langevin", "lr": 0.01, "inverse_temperature": 8.0, "average": {"kind": "second_moment"}}
-    spec = {"name": "s", "landscape": land, "optimizers": [optimizer], "seeds": 8, "steps": 20_000, "record": {"last": True}}
+    spec = {"name": "s", "landscape": land, "optimizers": [optimizer], "seeds": 8, "steps": 5000, "record": {"last": True}}
     made = run(spec)["spherical_langevin"]
     estimate = made.average_params.values[:, 0]
     np.testing.assert_allclose(np.linalg.norm(estimate, axis=-1), 1, rtol=1e-10)

@@ -49,9 +49,10 @@ def child(source, folder, **more):
 
 def test_a_second_process_finds_the_machine_code(folder):
     source = KERNEL.format(number=1)
-    assert child(source, folder) == (2.0, 0)
+    for text, value in ((source, 2.0), (KERNEL.format(number=2), 3.0)):
+        made = cache.load(text)
+        assert (made.f(1.0), sum(made.f.stats.cache_hits.values())) == (value, 0)
     assert child(source, folder) == (2.0, 1)
-    assert child(KERNEL.format(number=2), folder) == (3.0, 0)
 
 
 def test_the_same_module_within_a_process(folder):
@@ -84,7 +85,7 @@ def test_many_processes_at_once(folder):
     source = KERNEL.format(number=4)
     environment = {**os.environ, "THALWEG_CACHE_DIR": str(folder)}
     command = [sys.executable, "-c", CHILD.format(source=source)]
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for process in running:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
@@ -170,7 +171,7 @@ def test_what_is_derived_is_kept(folder):
 @pytest.mark.parametrize("suffix", few([".nbi", ".nbc", ".py"], keep=[".nbc", ".py"]))
 def test_a_damaged_file_is_compiled_again(folder, suffix):
     source = KERNEL.format(number=5)
-    child(source, folder)
+    cache.load(source)
     for path in folder.rglob(f"k_*{suffix}"):
         path.write_bytes(path.read_bytes()[:20])
         if suffix == ".py":

@@ -43,7 +43,7 @@ def test_no_value_in_the_box_is_above_the_limit(formula, precision, above):
 
 @pytest.mark.parametrize(
     ("formula", "seeds"),
-    few(product(FORMULAS, (64, 3)), keep=[("rosenbrock", 64), ("rosenbrock", 3), ("rastrigin", 64), ("three_hump_camel", 3)]),
+    few(product(FORMULAS, (64, 3)), keep=[("rosenbrock", 3), ("rastrigin", 64)]),
 )
 def test_runs_end_alike_whether_or_not_the_value_is_looked_at(formula, seeds):
     """Small to absurd rates, a limit that is soon reached, parameters as they are: the same bits, status and last step."""
@@ -65,7 +65,7 @@ def test_runs_end_alike_whether_or_not_the_value_is_looked_at(formula, seeds):
                 np.testing.assert_array_equal(found[name], values)
 
 
-@pytest.mark.parametrize("formula", ["rastrigin", "river_valley", "rosenbrock"])
+@pytest.mark.parametrize("formula", few(["rastrigin", "river_valley", "rosenbrock"], keep=["rastrigin", "rosenbrock"]))
 def test_a_trajectory_does_not_depend_on_what_is_recorded_or_on_who_is_beside_it(formula):
     spec = study(formula, seeds=64, steps=50, precision="float32", init={"kind": "uniform", "low": -2.0, "high": 2.0})
     (shard,), (seldom,) = shards({**spec, "record": {"every": 1}}), shards({**spec, "record": {"every": 10, "variables": ["params"]}})

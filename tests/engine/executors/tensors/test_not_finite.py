@@ -1,10 +1,8 @@
 """NaN and infinities go where the array executor has them go."""
 
-from itertools import product
-
 import numpy as np
 import pytest
-from helpers.compiled import compiled
+from helpers.compiled import compiled_once
 from helpers.repetitions import few
 from thalweg.specs.program.arrays import evaluate
 from thalweg.specs.program.derivative import grad
@@ -57,28 +55,30 @@ def numbers(case):
 CASES = ["missing", "all missing", "infinite", "all infinite", "zeros", "ties", "far", "large"]
 
 
-@pytest.mark.parametrize(("case", "every"), few(product(CASES, (4, 1)), keep=product(("missing", "infinite", "ties", "far"), (4,))))
-def test_values(case, every):
+@pytest.mark.parametrize("every", few([4, 1], keep=[4]))
+def test_values(every):
     """Of every formula, or of each fourth."""
     texts = TEXTS[::every]
     nodes = [Reading(INPUTS).read(text) for text in texts]
-    check(nodes, texts, numbers(case))
+    check(nodes, texts, {case: numbers(case) for case in CASES})
 
 
-@pytest.mark.parametrize("case", ["missing", "infinite", "zeros", "ties"])
-def test_gradients(case):
+def test_gradients():
     nodes = [grad(apply("sum", Reading(INPUTS).read(text)), [INPUTS["x"], INPUTS["v"], INPUTS["z"]]) for text in DIFFERENTIABLE]
-    check([n for some in nodes for n in some], [f"{text} by {name}" for text in DIFFERENTIABLE for name in "xvz"], numbers(case))
+    texts = [f"{text} by {name}" for text in DIFFERENTIABLE for name in "xvz"]
+    check([n for some in nodes for n in some], texts, {case: numbers(case) for case in ("missing", "infinite", "zeros", "ties")})
 
 
-def check(nodes, texts, data, precision="float64", rtol=1e-9, atol=1e-12):
-    with np.errstate(all="ignore"):
-        expected = evaluate(nodes, np, data)
+def check(nodes, texts, cases, precision="float64", rtol=1e-9, atol=1e-12):
+    """That all of these, compiled once, are what arrays say at the numbers of every case."""
     wrong = []
-    for n, text, found, other in zip(nodes, texts, compiled(nodes, data, precision), expected, strict=True):
-        other = np.broadcast_to(np.asarray(other, dtype=float), n.shape)
-        if not np.allclose(found, other, rtol=rtol, atol=atol, equal_nan=True):
-            wrong.append(f"{text}: {found.ravel()} and not {other.ravel()}")
+    for (case, data), values in zip(cases.items(), compiled_once(nodes, list(cases.values()), precision), strict=True):
+        with np.errstate(all="ignore"):
+            expected = evaluate(nodes, np, data)
+        for n, text, found, other in zip(nodes, texts, values, expected, strict=True):
+            other = np.broadcast_to(np.asarray(other, dtype=float), n.shape)
+            if not np.allclose(found, other, rtol=rtol, atol=atol, equal_nan=True):
+                wrong.append(f"{case}, {text}: {found.ravel()} and not {other.ravel()}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -89,8 +89,19 @@ DECOMPOSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("precision", few(["float64", "float32"], keep=["float64"]))
-def test_decompositions_of_what_is_not_finite_or_singular(precision):
+EACH = [
+    *('svd(M, part="left")**2', "svdvals(M)", "eigh(M, lower=True)**2", "qr(M)**2", "inv(M)", "solve(M, b)", "cholesky(M)", "logdet(M)", "expm(M)"),
+    "renewed_eigenvectors(M, L, s > 0)**2",
+]  # fmt: skip
+"""One of every decomposition."""
+
+
+@pytest.mark.parametrize(
+    ("precision", "texts"),
+    few([("float64", EACH), ("float64", DECOMPOSED), ("float32", DECOMPOSED)], keep=lambda precision, texts: texts is EACH),
+    ids=["each, float64", "all, float64", "all, float32"],
+)
+def test_decompositions_of_what_is_not_finite_or_singular(precision, texts):
     """One matrix of a stack spoils no other: a sound one, one with a NaN, one with an infinity, one of zeros, one that is not positive definite."""
     rng = np.random.default_rng(0)
     stack = rng.normal(size=(6, 3, 3))
@@ -98,5 +109,5 @@ def test_decompositions_of_what_is_not_finite_or_singular(precision):
     stack[2, 1, 2], stack[3, 2, 2], stack[4] = NAN, -INFINITY, 0.0
     data = {"M": stack, "L": rng.normal(size=(6, 3, 3)), "b": rng.normal(size=(6, 3, 1)), "s": np.array(0.5)}
     known = {name: given(name, values.shape) for name, values in data.items()}
-    nodes = [Reading(known).read(text) for text in DECOMPOSED]
-    check(nodes, DECOMPOSED, data, precision, *((1e-9, 1e-12) if precision == "float64" else (2e-3, 2e-3)))
+    nodes = [Reading(known).read(text) for text in texts]
+    check(nodes, texts, {"a stack": data}, precision, *((1e-9, 1e-12) if precision == "float64" else (2e-3, 2e-3)))
