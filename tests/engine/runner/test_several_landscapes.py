@@ -72,7 +72,7 @@ def test_a_resumed_store_runs_what_is_left_and_refuses_another_study(tmp_path):
     assert (out / "waves" / "adam" / "loss").stat().st_mtime_ns == before
     with pytest.raises(StoreError, match="holds other landscapes: himmelblau, waves, beale, styblinski_tang, and not himmelblau"):
         run(STUDY | {"landscape": ["himmelblau"], "claims": []}, out, resume=True)
-    with pytest.raises(StoreError, match="its landscape himmelblau differs in: seeds"):
+    with pytest.raises(StoreError, match="whose landscape himmelblau differs in: seeds"):
         run(STUDY | {"seeds": 2}, out, resume=True)
 
 
