@@ -113,9 +113,11 @@ def load_lapack(groups: Iterable[Group]) -> None:
 
 def why_not_compiled(group: Group) -> str | None:
     """Why this group has no kernel for the processor, or None."""
-    from .cpu import points, programs
-
-    return (programs if over_tensors(group) else points).why_not(group)
+    if over_tensors(group):
+        from .cpu.programs import why_not
+    else:
+        from .cpu.points import why_not
+    return why_not(group)
 
 
 def on_cuda(group: Group, wanted: str) -> Choice:
