@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a claim or run failed, 2 bad input, 130 interrupted (resum
 import gc
 import io
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -43,12 +44,19 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter gets its number
-    if not {"--workers", "--scheduler"} & {word.partition("=")[0] for word in sys.argv}:
+    if not uses_dask(sys.argv[1:]):
         sys.modules.setdefault("dask", None)  # type: ignore[arg-type]  # else xarray imports it where it is installed: 0.8 s for nothing
     try:
         answer()
     finally:
         gc.freeze()  # at its end Python would look through all modules for garbage once more: a fifth of a second
+
+
+def uses_dask(words: Sequence[str]) -> bool:
+    """Whether a command line may use Dask: one that shares work among processes, or a command of another package."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    own = modules().get(command, "").startswith(f"{modules.__module__}.")
+    return not own or bool({"--workers", "--scheduler"} & {word.partition("=")[0] for word in words})
 
 
 def answer() -> None:

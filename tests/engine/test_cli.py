@@ -131,3 +131,19 @@ def test_public_names_stay_functions_after_their_first_use():
     """A module of the same name would take the function's place in the package once it is imported."""
     code = "import pkgutil, thalweg, thalweg.engine as e; print([n for p in (e, thalweg) for _, n, _ in pkgutil.iter_modules(p.__path__) if n in p.__all__])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("plot r.zarr", False),
+        ("run a.yaml --workers 2", True),
+        ("run a.yaml --scheduler=tcp://x:1", True),
+        ("--help", True),
+        ("command_of_a_plug_in r.zarr", True),
+    ],
+)
+def test_dask_is_left_out_where_no_command_uses_it(line, wanted):
+    from thalweg.engine.cli import uses_dask
+
+    assert uses_dask(line.split()) == wanted
