@@ -9,6 +9,7 @@ from ...specs.probe import Scene
 from ..executors import philox
 from ..executors.choose import array_simulation
 from ..plan import Shard
+from ..results.principal import oriented
 from ..store.parameters import rule_state
 from . import _lanczos
 from ._operators import Operator, hessian
@@ -30,12 +31,6 @@ def length(v: Any) -> Any:
 def unit(v: Any) -> Any:
     """v / |v|; NaN where v is 0."""
     return v / np.where((size := length(v)) > 0, size, np.nan)
-
-
-def oriented(v: Any) -> Any:
-    """v or -v, so that its component of the largest size is positive."""
-    at = np.nanargmax(np.where(np.isnan(v), -1.0, np.abs(v)), axis=-1)
-    return v * np.where(np.take_along_axis(v, at[..., None], axis=-1) < 0, -1.0, 1.0)
 
 
 def normals(view: View, count: int, address: int = DRAWN) -> Any:
@@ -95,23 +90,6 @@ def preconditioned(view: View, count: int, steps: int) -> tuple[Any, Any]:
 
     values, vectors = top(view, count, steps, Operator(view.x.shape[-1], product))
     return values, oriented(unit(root[:, :, None] * vectors))
-
-
-def principal(path: Any, count: int) -> tuple[Any, Any]:
-    """Principal directions of paths (rows, seeds, steps, dim), by the singular values of what is left of them after their mean: unit vectors
-    (rows, seeds, count, dim), and the share of the variance along each. Steps that are not finite are left out; NaN beyond the rank."""
-    kept = np.isfinite(path).all(axis=-1, keepdims=True)
-    path = np.where(kept, path, 0.0)
-    spread = np.where(kept, path - path.sum(axis=-2, keepdims=True) / np.maximum(kept.sum(axis=-2, keepdims=True), 1), 0.0)
-    _, sizes, vectors = np.linalg.svd(spread, full_matrices=False)
-    some = min(count, sizes.shape[-1])
-    share = sizes**2 / np.where((total := (sizes**2).sum(axis=-1, keepdims=True)) > 0, total, np.nan)
-    there = sizes > sizes[..., :1] * 1e-12
-    made = np.full((*path.shape[:2], count, path.shape[-1]), np.nan)
-    made[:, :, :some] = np.where(there[..., None], vectors, np.nan)[:, :, :some]
-    shares = np.zeros((*path.shape[:2], count))
-    shares[..., :some] = share[..., :some]
-    return oriented(made), shares
 
 
 def normalized(view: View, d: Any, how: Normalize) -> Any:

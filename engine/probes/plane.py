@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from ...specs.base import Count, Index, Positive
+from ..results.principal import principal
 from . import _directions
 from ._view import no_test_part
 from .base import Array, Probe, Scene, View
@@ -128,7 +129,7 @@ class Plane(Probe):
         elif self.axes == "adam":
             made["curvature"], axes = _directions.preconditioned(seen, 2, self.nodes)
         elif self.axes == "pca":
-            axes, made["explained"] = _directions.principal(path + view.x[:, :, None], 2)
+            axes, made["explained"] = principal(path + view.x[:, :, None], 2)
         else:
             first, second = (path[:, :, steps.index(t)] for t in self.through(scene))
             one = _directions.unit(first)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .landscape_grid import Ground, grid
+from .principal import principal
 
 COARSEST, FINEST, WORK = 25, 120, 10**10
 """Values along a side of the grid on a plane, at least and at most, and between them so many that weights times samples times points is about this."""
@@ -70,22 +71,13 @@ def path_plane(paths: Sequence[np.ndarray]) -> PathPlane | None:
         size = float(np.abs(spread).max())
     if not np.isfinite(size) or size <= 1e-12 * max(1.0, float(np.abs(points).max())):
         return None
-    _, lengths, vectors = np.linalg.svd(spread / size, full_matrices=False)
-    share = lengths**2 / np.sum(lengths**2)
-    directions = [oriented(vectors[0])]
-    if len(lengths) > 1 and lengths[1] > 1e-9 * lengths[0]:
-        directions.append(oriented(vectors[1]))
-    else:
+    found, share = principal(spread[None, None] / size, 2)
+    (first, second), share = found[0, 0], share[0, 0]
+    if np.isnan(second).any():
         across = np.random.default_rng(0).normal(size=components)
-        across -= (across @ directions[0]) * directions[0]
-        directions.append(across / np.linalg.norm(across))
-        share = np.append(share[:1], 0.0)
-    return PathPlane(finite[0][-1].copy(), np.stack(directions), share[:2])
-
-
-def oriented(vector: np.ndarray) -> np.ndarray:
-    """Of the two signs the one with the largest component positive, so that a picture does not turn over with the library."""
-    return vector * np.sign(vector[np.argmax(np.abs(vector))])
+        across -= (across @ first) * first
+        second, share = across / np.linalg.norm(across), np.array([1.0, 0.0])
+    return PathPlane(finite[0][-1].copy(), np.stack([first, second]), share)
 
 
 def ground_on(land: Any, plane: PathPlane, low: np.ndarray, high: np.ndarray, side: int) -> Ground:

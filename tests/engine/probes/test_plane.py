@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import thalweg
-from thalweg.engine.probes import _directions
 from thalweg.engine.probes._lanczos import ritz
+from thalweg.engine.results.principal import principal
 from thalweg.specs.errors import SpecError
 
 RNG = np.random.default_rng(3)
@@ -176,7 +176,7 @@ def test_a_run_that_stood_still_has_no_principal_axes_and_one_that_diverged_noth
 def test_diverged_steps_are_left_out_of_principal_axes():
     path = np.random.default_rng(1).normal(size=(1, 1, 6, 4))
     path[0, 0, 4:] = np.nan
-    axes, share = _directions.principal(path, 2)
+    axes, share = principal(path, 2)
     kept = path[0, 0, :4]
     _, sizes, vectors = np.linalg.svd(kept - kept.mean(axis=0))
     np.testing.assert_allclose(np.abs((axes[0, 0] * vectors[:2]).sum(axis=-1)), 1, rtol=1e-10)
