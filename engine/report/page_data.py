@@ -161,8 +161,7 @@ def last_loss(group: Shown, point: int) -> float:
     """The last loss of the first seed at a point; infinity where there is none."""
     if "loss" not in group.dataset:
         return np.inf
-    at = dict(zip(group.places, np.unravel_index(point, group.shape), strict=True)) if group.places else {}
-    found = float(group.dataset["loss"].isel({**at, "seed": 0, "step": -1}).values)
+    found = float(group.dataset["loss"].isel({**group.place(point), "seed": 0, "step": -1}).values)
     return found if np.isfinite(found) else np.inf
 
 

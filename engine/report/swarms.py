@@ -33,8 +33,7 @@ def swarms(group: Shown, points: list[int], most: int, steps: np.ndarray) -> dic
     inner = [d for d in stored.dims if d not in (*group.places, "step", "particle")]
     made = {}
     for point in points:
-        at = dict(zip(group.places, np.unravel_index(point, group.shape), strict=True)) if group.places else {}
-        values = stored.isel(at).transpose("step", "particle", *inner).values.astype(np.float64)
+        values = stored.isel(group.place(point)).transpose("step", "particle", *inner).values.astype(np.float64)
         made[point] = values.reshape(*values.shape[:2], -1)[..., :2]
     return made
 

@@ -49,6 +49,10 @@ class Shown:
     def count(self) -> int:
         return int(np.prod(self.shape))
 
+    def place(self, point: int) -> dict[str, int]:
+        """Where a point stands: swept dimension -> position."""
+        return dict(zip(self.places, map(int, np.unravel_index(point, self.shape)), strict=True)) if self.places else {}
+
     @property
     def left_out(self) -> int:
         return int(np.prod([*self.sizes.values()])) - self.count

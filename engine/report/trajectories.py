@@ -46,8 +46,7 @@ def of_point(group: Shown, land: Landscape, point: int, seeds: int, steps: np.nd
     """((seeds, steps, components), what they are) at one point; None where the iterates are not stored, or too large."""
     if land.size * len(steps) > WIDEST:
         return None, ""
-    at = dict(zip(group.places, np.unravel_index(point, group.shape), strict=True)) if group.places else {}
-    parts, what = iterates(group.dataset.isel({**at, "step": steps}), land.blocks, seeds)
+    parts, what = iterates(group.dataset.isel({**group.place(point), "step": steps}), land.blocks, seeds)
     return (None if parts is None else joined(parts, land.blocks)), what
 
 
