@@ -15,7 +15,7 @@ from ...specs.landscapes.base import Landscape
 from ...specs.status import Status
 from ..comparison import Best
 from ..results.landscape_grid import Ground, changing, flat_minima, framed, ground
-from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on, path_plane
+from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on, path_plane, too_costly
 from ..results.trajectories import corners, iterates, joined, names_of
 from ._axes import best_notes, grid_of, handles, legend, new_figure, panel_width, panels_of, plain, say, why_none
 from ._ground import filled, less
@@ -85,7 +85,7 @@ def drawable(picture: Picture) -> list[Problem]:
         )
     for problem in wide:
         land = problem.landscape
-        if why := changing(land):
+        if why := changing(land) or too_costly(land):
             raise SpecError(f"plot: {why}; choose loss, sweep or phase")
         names = names_of(land.blocks)
         for name, dataset in problem.groups.items():

@@ -16,13 +16,12 @@ OPTIONS = ("seeds", "groups", "at", "cmap")
 def draw(picture: Picture) -> Any:
     """Two panels a problem."""
     try:
-        problems = landscape.drawable(picture)
+        shown, note = spread_out(landscape.drawable(picture), 3)
+        scenes = [landscape.scene(picture, problem) for problem in shown]
     except SpecError:
         return loss.draw(picture)
-    shown, note = spread_out(problems, 3)
     figure = new_figure(12, 5.8 if len(shown) == 1 else 3.7 * len(shown) + 1.2)
     rows = figure.subplots(len(shown), 2, squeeze=False)
-    scenes = [landscape.scene(picture, problem) for problem in shown]
     for (left, right), problem, one in zip(rows, shown, scenes, strict=True):
         landscape.on_axes(left, picture, one)
         loss.on_axes(right, picture, problem)

@@ -10,7 +10,7 @@ from ...specs.landscapes.base import Landscape
 from ...specs.study import Study
 from ..comparison import swept_coordinates
 from ..results.landscape_grid import changing, flat_minima, framed, ground
-from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on
+from ..results.path_plane import PathPlane, axis_names_of, grid_side, ground_on, too_costly
 from ..results.swept import swept_field
 from ..results.trajectories import corners
 from .sweep_points import Shown
@@ -58,13 +58,13 @@ def resolved(study: Study, paths: list[tuple[str, ...]], place: Place) -> tuple[
     return (study.landscape.replace(values) if values else study.landscape), text
 
 
-def unseen(land: Landscape) -> str:
-    """Why there is no picture of this landscape; empty if there is one."""
+def unseen(land: Landscape, count: int) -> str:
+    """Why there is no picture of this landscape, one of so many; empty if there is one."""
     if land.size < 2:
         return f"the landscape {land.kind} has 1 component; a picture of it needs 2"
     if land.disorder(lambda count: np.zeros((1, count))):
         return f"every seed has a landscape {land.kind} of its own"
-    return changing(land)
+    return changing(land) or too_costly(land, count)
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,20 @@ def described(study: Study, paths: list[tuple[str, ...]], places: list[Place], s
     side = int(np.clip(np.sqrt(HEIGHTS / len(drawable)), COARSEST, FINEST))
     for k, place in enumerate(places):
         land, text = resolved(study, paths, place)
-        why = unseen(land) or ("" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one")
+        why = unseen(land, len(places)) or (
+            "" if k in drawable else f"of {len(places)} landscapes {len(drawable)} are drawn, and not this one"
+        )
         one = seen.get(k, Seen([]))
         if not why and land.size > 2 and one.plane is None:
             why = f"the landscape {land.kind} has {land.size:,} components, and no trajectories are stored of which to draw the plane"
-        made.append({"text": text, "why": why} if why else {"text": text} | described_ground(land, one, side))
+        made.append({"text": text, "why": why} if why else {"text": text} | described_ground(land, one, side, len(drawable)))
     return made
 
 
-def described_ground(land: Landscape, seen: Seen, side: int) -> dict[str, Any]:
+def described_ground(land: Landscape, seen: Seen, side: int, count: int) -> dict[str, Any]:
     """The loss above its lowest value in sight on a grid, the corners, and the minima."""
     low, high = frame(seen.drawn, land)
-    sight = ground_on(land, seen.plane, low, high, grid_side(land, side)) if seen.plane else ground(land, low, high, side)
+    sight = ground_on(land, seen.plane, low, high, grid_side(land, side, count)) if seen.plane else ground(land, low, high, side)
     made = {
         "x": plain(np.array([low[0], high[0]]), 8),
         "y": plain(np.array([low[1], high[1]]), 8),

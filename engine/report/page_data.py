@@ -91,9 +91,9 @@ def landscape(study: Study | None, problem: str, raw: dict[str, Any], found: lis
     lands = [landscapes.resolved(study, swept, place)[0] for place in places]
     drawn: dict[int, landscapes.Seen] = {}
     tracks, particles = [], []
-    if any(land.size == 2 and not landscapes.unseen(land) for land in lands):
+    if any(land.size == 2 and not landscapes.unseen(land, len(lands)) for land in lands):
         drawn, tracks, particles = flat_tracks(lands, own, found, seeds, where)
-    elif any(land.size > 2 and not landscapes.unseen(land) for land in lands):
+    elif any(land.size > 2 and not landscapes.unseen(land, len(lands)) for land in lands):
         drawn, tracks = plane_tracks(lands, own, found, seeds, where)
         particles = [None] * len(found)
     return {
@@ -136,6 +136,8 @@ def plane_tracks(
     tracks: Tracks = [{"what": "", "values": None} for _ in found]
     drawn = {}
     for k, land in enumerate(lands):
+        if landscapes.unseen(land, len(lands)):
+            continue
         paths = []
         for g, group in enumerate(found):
             for point in trajectories.best_points(group, own[g], k):
@@ -143,11 +145,7 @@ def plane_tracks(
                 if values is not None:
                     paths.append((last_loss(group, point), g, point, values))
                     tracks[g]["what"] = what
-        plane = (
-            None
-            if landscapes.unseen(land)
-            else path_plane([path for *_, values in sorted(paths, key=lambda one: one[:3]) for path in values])
-        )
+        plane = path_plane([path for *_, values in sorted(paths, key=lambda one: one[:3]) for path in values])
         if plane is None:
             continue
         drawn[k] = landscapes.Seen([(path, True) for *_, values in paths for path in plane.project(values)], plane)

@@ -11,6 +11,8 @@ from .principal import principal
 
 COARSEST, FINEST, WORK = 25, 120, 10**10
 """Values along a side of the grid on a plane, at least and at most, and between them so many that weights times samples times points is about this."""
+COSTLY = 2 * 10**8
+"""Weights times samples above which even the coarsest grid takes too long: some ten seconds here."""
 MOST = 2**24
 """Numbers of all paths together that the directions are found from; of longer paths, every k-th point."""
 
@@ -46,9 +48,22 @@ class PathPlane:
         return np.stack(rows)
 
 
-def grid_side(land: Any, finest: int = FINEST) -> int:
-    """Values along a side of a grid on a plane, fewer the longer the landscape's loss takes."""
-    return int(np.clip(np.sqrt(WORK / (land.size * max(1, land.batch_count()))), COARSEST, finest))
+def evaluation(land: Any) -> int:
+    """Weights times samples: about how many multiplications the loss takes at a point."""
+    return land.size * max(1, land.batch_count())
+
+
+def too_costly(land: Any, planes: int = 1) -> str:
+    """Why so many planes of this landscape are not drawn; empty if they are."""
+    if land.size <= 2 or evaluation(land) * planes <= COSTLY:
+        return ""
+    of_samples = f" on {land.batch_count():,} samples" * (land.batch_count() > 0)
+    return f"the loss of {land.kind}, with {land.size:,} weights{of_samples}, takes too long for a picture of the plane of its trajectories"
+
+
+def grid_side(land: Any, finest: int = FINEST, planes: int = 1) -> int:
+    """Values along a side of the grid on one of so many planes, fewer the longer the landscape's loss takes."""
+    return int(np.clip(np.sqrt(WORK / planes / evaluation(land)), COARSEST, finest))
 
 
 def path_plane(paths: Sequence[np.ndarray]) -> PathPlane | None:

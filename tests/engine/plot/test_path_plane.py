@@ -5,9 +5,10 @@ import pytest
 import thalweg
 from helpers.picture_studies import STILL
 from PIL import Image
-from thalweg.engine.plot import animate, landscape, surface
+from thalweg.engine.plot import animate, landscape, overview, surface
 from thalweg.engine.plot._picture import Options, Picture
 from thalweg.engine.plot._theme import THEMES
+from thalweg.engine.results import path_plane as plane_of_paths
 from thalweg.engine.results.path_plane import path_plane
 from thalweg.specs.errors import SpecError
 from thalweg.specs.study import Study
@@ -136,3 +137,22 @@ def test_minima_behind_hills_are_not_drawn():
     shown = {tuple(np.sign([line.get_data_3d()[k][0] for k in range(2)])): line.get_visible() for line in stars}
     assert shown[1, -1]  # the nearest
     assert not shown[-1, 1]  # the farthest
+
+
+@pytest.mark.parametrize(
+    "study", [{**VALLEY, "optimizers": [{"kind": "sgd", "lr": 0.0}], "seeds": 1}, {**NETWORK, "record": {"last": True}}]
+)
+def test_the_overview_is_the_loss_alone_where_no_plane_can_be_drawn(study, tmp_path):
+    figure = overview.draw(pictured(thalweg.run(study)))
+    assert len(figure.axes) == 1
+    assert "loss" in figure.axes[0].get_ylabel()
+
+
+def test_a_plane_that_would_take_too_long_is_refused_at_once(monkeypatch, tmp_path):
+    tree = thalweg.run(NETWORK)
+    monkeypatch.setattr(plane_of_paths, "COSTLY", 1000)
+    with pytest.raises(SpecError, match=r"the loss of mlp, with .* weights on 60 samples, takes too long.*choose loss"):
+        landscape.draw(pictured(tree))
+    assert len(overview.draw(pictured(tree)).axes) == 1
+    page = thalweg.report(tree, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "takes too long for a picture of the plane" in page
