@@ -4,7 +4,8 @@ Every array has the shape of its node, with any axes for runs in front that broa
 have none. What hangs on no input is computed once. NumPy writes over what is no longer needed (plan.py), and outputs where they are to be.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ SMALL = 4096
 COMPARED = 2**14
 """Bytes up to which lasting inputs are compared by value, larger ones by where they lie in memory: nobody writes into them."""
 HELD_BYTES, HELD = 2**24, 16
-"""What hangs on lasting inputs alone is held for the last values of them: so many at most, and with the inputs so many bytes in all."""
+"""What hangs on lasting inputs alone is held for the last values of them: so many at most, and so many bytes in all."""
 
 
 class Evaluation:
@@ -27,8 +28,7 @@ class Evaluation:
     def __init__(self, outputs: Sequence[Node], lasting: Collection[str] = ()):
         self.plan = Plan(outputs, lasting)
         self.known: dict[Any, list[Any]] = {}
-        self.held: dict[Any, Any] = {}
-        self.bytes_held = 0
+        self.held: dict[Any, Held] = {}
 
     def __call__(self, xp: Any, inputs: Mapping[str, Any], into: Sequence[Any] = ()) -> list[Any]:
         """The outputs.
@@ -87,18 +87,39 @@ class Evaluation:
         lasting = [inputs[name] for name in plan.lasting]
         key = (dtype, *map(identity, lasting)) if xp is np else None
         found = None if key is None else self.held.get(key)
-        if found is None:
+        if found is None or any(owner() is None for owner in found.owners):
             for step in plan.first:
                 held[step.at] = computed(xp, step.node, [held[p] for p in step.args], dtype)
-            size = 0 if key is None else sum(a.nbytes for a in (*lasting, *(held[k] for k in plan.kept)))
-            if key is None or size > HELD_BYTES:
+            if key is None:
                 return
-            if len(self.held) >= HELD or self.bytes_held + size > HELD_BYTES:
-                self.held, self.bytes_held = {}, 0
-            self.held[key] = found = (lasting, [held[k] for k in plan.kept])
-            self.bytes_held += size
-        for k, a in zip(plan.kept, found[1], strict=True):
+            found = Held([owner_of(a) for a in lasting if a.nbytes > COMPARED], [held[k] for k in plan.kept])
+            if found.bytes > HELD_BYTES:
+                return
+            if len(self.held) >= HELD or self.bytes_held + found.bytes > HELD_BYTES:
+                self.held = {}
+            self.held[key] = found
+        for k, a in zip(plan.kept, found.arrays, strict=True):
             held[k] = a
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of all that is held."""
+        return sum(one.bytes for one in [*self.held.values()])  # other threads may add to it meanwhile
+
+
+class Held:
+    """What was computed of some lasting inputs, as long as these exist: they are not kept in memory for it."""
+
+    def __init__(self, owners: Sequence[Callable[[], Any]], arrays: Sequence[np.ndarray]):
+        self.owners, self.arrays = owners, arrays
+        self.bytes = sum(max(a.nbytes, getattr(a.base, "nbytes", 0)) for a in arrays)
+        """Of a view those of the whole, which stays in memory with it."""
+
+
+def owner_of(a: np.ndarray) -> Callable[[], Any]:
+    """Gives the array whose memory this one's numbers lie in, None once it is gone."""
+    owner = a if a.base is None else a.base
+    return weakref.ref(owner) if isinstance(owner, np.ndarray) else lambda: a
 
 
 def identity(a: np.ndarray) -> Any:

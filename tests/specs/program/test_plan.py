@@ -1,5 +1,7 @@
 """The planner: memory that is written over, outputs that are written where they are to be, and what is computed only once change no number."""
 
+import weakref
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -128,13 +130,26 @@ def test_it_is_computed_once_and_large_inputs_are_known_by_identity(monkeypatch)
 def test_no_more_than_a_bound_is_held(monkeypatch):
     monkeypatch.setattr(arrays, "HELD_BYTES", 5 * 2 * 150 * 150 * 8)
     run = Evaluation([apply("sum", apply("exp", given("table", (150, 150))) * given("v"))], lasting=("table",))
-    for k in range(12):
-        there = np.full((150, 150), float(k))
+    every = [np.full((150, 150), float(k)) for k in range(12)]
+    for k, there in enumerate(every):
         (found,) = run(np, {"table": there, "v": np.ones(())})
         np.testing.assert_allclose(found, 150 * 150 * np.exp(k), rtol=1e-12)
-        held = sum(a.nbytes for inputs, kept in run.held.values() for a in (*inputs, *kept))
+        held = sum(a.nbytes for one in run.held.values() for a in one.arrays)
         assert held == run.bytes_held <= arrays.HELD_BYTES
     assert len(run.held) > 1
+
+
+def test_what_is_held_keeps_no_input_in_memory():
+    run = Evaluation([apply("sum", apply("exp", given("table", (150, 150))) * given("v"))], lasting=("table",))
+    whole = np.zeros((20, 150, 150))
+    gone = weakref.ref(whole)
+    run(np, {"table": whole[3], "v": np.ones(())})
+    assert len(run.held) == 1
+    del whole
+    assert gone() is None
+    for k in range(3):  # arrays that may come to lie where it was
+        (found,) = run(np, {"table": np.full((20, 150, 150), float(k))[3], "v": np.ones(())})
+        np.testing.assert_allclose(found, 150 * 150 * np.exp(k), rtol=1e-12)
 
 
 def test_precisions_do_not_mix():
