@@ -24,7 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, module in modules().items():
+COMMANDS = modules()
+for name, module in COMMANDS.items():
     app.command(name)(load(name, module))
 
 
@@ -55,7 +56,7 @@ def main() -> None:
 def uses_dask(words: Sequence[str]) -> bool:
     """Whether a command line may use Dask: one that shares work among processes, or a command of another package."""
     command = next((word for word in words if not word.startswith("-")), "")
-    own = modules().get(command, "").startswith(f"{modules.__module__}.")
+    own = COMMANDS.get(command, "").startswith(f"{modules.__module__}.")
     return not own or bool({"--workers", "--scheduler"} & {word.partition("=")[0] for word in words})
 
 
