@@ -95,6 +95,17 @@ def until(page, expression: str, arg=None):
         page.wait_for_timeout(30)
 
 
+def follow(page, link, figure: str):
+    """Click a link to another page of the report and wait until its figure is drawn.
+
+    Such a link changes the fragment of the address, and the page then loads itself anew. The `load` event is waited for, since
+    `expect_navigation` ends at the change of the fragment, and a question to a page that is being left is an error in Playwright.
+    """
+    with page.expect_event("load"):
+        link.click()
+    until(page, "id => document.querySelectorAll(`#${id} .scatterlayer .trace`).length > 0", figure)
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as driver:
@@ -396,8 +407,7 @@ def test_the_tree_of_stages_leads_to_their_pages_and_back(opened):
     assert page.evaluate("window.evil") is None
     assert named(page, "tree", "stage-fork") == 2
     assert not page.locator("#curves-section").is_visible()
-    page.locator("#stage-table a", has_text="fork").click()
-    until(page, "document.querySelectorAll('#density .scatterlayer .trace').length > 0")
+    follow(page, page.locator("#stage-table a", has_text="fork"), "density")
     assert page.locator("#stages-nav").is_visible()
     assert not page.locator("#stages-section").is_visible()
     assert page.locator("#probe-table thead").inner_text().split()[-4:] == ["step", "10", "step", "30"]
@@ -406,8 +416,7 @@ def test_the_tree_of_stages_leads_to_their_pages_and_back(opened):
     assert traces(page, "density") != before
     page.locator("#show-0").uncheck()
     assert named(page, "density", "density-0") == 0
-    page.locator("#stages-nav a").first.click()
-    until(page, "document.querySelectorAll('#tree .scatterlayer .trace').length > 0")
+    follow(page, page.locator("#stages-nav a").first, "tree")
     assert page.locator("#stages-section").is_visible()
 
 
@@ -421,8 +430,7 @@ def test_several_landscapes_begin_with_their_ranks_and_lead_to_their_pages(opene
     light = page.locator("#diagram img").get_attribute("src")
     page.locator("#dark").check()
     assert page.locator("#diagram img").get_attribute("src") != light
-    page.locator("#result-table a", has_text="beale").click()
-    until(page, "document.querySelectorAll('#curves .scatterlayer .trace').length > 0")
+    follow(page, page.locator("#result-table a", has_text="beale"), "curves")
     assert "lowest, with a median loss of" in page.locator("#result").inner_text()
     assert not page.locator("#diagram").is_visible()
 
