@@ -26,8 +26,8 @@ from ..codegen.rule_reader import NotFusable
 from ..codegen.sources import sources
 from ..codegen.value_bounds import within
 from ..outcome import Block, Outcome
+from ..tensors.aligned import align, aligned
 from . import arguments
-from .aligned import align, aligned
 from .compile import compiled, modules
 from .core_pool import kernel_pool
 from .rates import modelled, note

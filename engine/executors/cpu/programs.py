@@ -22,10 +22,10 @@ from ..array.simulation import NOTHING, Begin, Simulation, Tick
 from ..codegen.refusal import refusal
 from ..outcome import Block, Outcome
 from ..state import packed, unpacked
+from ..tensors.aligned import aligned
 from ..tensors.programs import Programs, programs, watched
 from . import arguments
 from . import program_arguments as given
-from .aligned import aligned
 from .compile_programs import compiled, modules
 from .core_pool import kernel_pool
 from .rates import NORMAL, SECONDS, note

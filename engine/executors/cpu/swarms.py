@@ -6,7 +6,7 @@ import numpy as np
 
 from ..array.swarms import SwarmSimulation
 from ..codegen.sources import SWARM_LANES
-from .aligned import align
+from ..tensors.aligned import align
 from .arguments import Room, State
 from .points import FusedSimulation
 
