@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,16 @@ class Checkpoint:
             os.replace(made.name, self.file)
         self.next = time.monotonic() + EVERY
 
-    def load(self) -> dict[str, np.ndarray] | None:
-        """What was kept last; None if that is nothing, damaged, or another run's."""
+    def load(self, like: Sequence[np.ndarray] = ()) -> dict[str, np.ndarray] | None:
+        """What was kept last. None if that is nothing, damaged, or another run's; or if its arrays `state0`, `state1`, ... have other shapes than
+        those of `like`: another processor has longer or shorter vectors, and lays out runs for them."""
         if self.file is None:
             return None
         try:
             with np.load(self.file, allow_pickle=False) as found:
-                return {name: found[name] for name in found.files if name != "key"} if str(found["key"]) == self.key else None
+                if str(found["key"]) != self.key or any(found[f"state{k}"].shape != a.shape for k, a in enumerate(like)):
+                    return None
+                return {name: found[name] for name in found.files if name != "key"}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 

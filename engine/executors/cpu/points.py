@@ -236,7 +236,7 @@ class FusedSimulation:
         tables, draws, limits, flags, observables = self.numbers(), self.draws(), self.limits(), self.flags(), self.observables()
         pieces = min(self.blocks, 4 * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()))
-        saved = checkpoint.load() or {}
+        saved = checkpoint.load(state) or {}
         t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
         for k, values in enumerate(state if saved else ()):
             values[...] = saved[f"state{k}"]

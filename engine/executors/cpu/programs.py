@@ -23,6 +23,7 @@ from ..codegen.refusal import refusal
 from ..outcome import Block, Outcome
 from ..state import packed, unpacked
 from ..tensors.aligned import aligned
+from ..tensors.places import Place, whole_lines
 from ..tensors.programs import Programs, programs, watched
 from . import arguments
 from . import program_arguments as given
@@ -157,7 +158,7 @@ class ProgramSimulation:
         """`numbers` of the driver, but for the schedule's factors."""
         base, layout = self.base, self.programs.layout
         own = [np.zeros(1, self.dtype), np.full(1, self.study.steps, self.dtype)]
-        drawn = np.zeros((1, layout.drawn_size + self.lanes), self.dtype)  # vectors may reach beyond
+        random: dict[Place, np.ndarray] = {}
         for name, place in layout.own.items():
             if name in STEP:
                 continue
@@ -165,10 +166,11 @@ class ProgramSimulation:
             if place.base == "scalar":
                 own.append(values.reshape(-1).astype(self.dtype))
             else:
-                size = int(np.prod(values.shape[2:]))
-                if drawn.shape[0] != values.shape[1]:
-                    drawn = np.repeat(drawn, values.shape[1], axis=0)
-                drawn[:, place.offset : place.offset + size] = values[0].reshape(values.shape[1], size)
+                random[place] = values[0].reshape(values.shape[1], -1)
+        wide = whole_lines(layout.drawn_size + self.lanes, self.lanes)  # vectors may reach beyond
+        drawn = self.empty(max((len(rows) for rows in random.values()), default=1), wide)
+        for place, rows in random.items():
+            drawn[:, place.offset : place.offset + rows.shape[1]] = rows
         exact = {".".join(path): value for path, value in base.exact_p.items()}
         if self.base.courses:
             exact |= formulas.named_numbers(self.shard.named())
@@ -178,7 +180,7 @@ class ProgramSimulation:
         if self.programs.average is not None:
             average = self.programs.average.numbers({path[1]: v for path, v in base.exact_p.items() if path[0] == "average"})
         landscape = np.ascontiguousarray(np.stack(np.broadcast_arrays(*own), axis=1))
-        return given.Numbers(landscape, np.ascontiguousarray(drawn), rule, average, self.others(), np.zeros((1, 1)))
+        return given.Numbers(landscape, drawn, rule, average, self.others(), np.zeros((1, 1)))
 
     def others(self) -> np.ndarray:
         """`numbers.others` of the driver."""
@@ -190,7 +192,7 @@ class ProgramSimulation:
 
     def room(self) -> given.Room:
         """`room` of one thread."""
-        wide = -(-self.dim // self.lanes) * self.lanes + 2 * self.lanes
+        wide = whole_lines(self.dim + 2 * self.lanes, self.lanes)
         rows = -(-max(1, self.batch) // 4) * 4
         observed = len(watched(self.shard.group))
         numbers = self.numbers_made
@@ -226,10 +228,10 @@ class ProgramSimulation:
 
     def laid_out(self, x: Any, states: Any, average: Any, status: np.ndarray, last_step: np.ndarray) -> given.State:
         """The driver's memory for runs that stand so."""
-        wide = -(-self.dim // self.lanes) * self.lanes + self.lanes
+        wide = whole_lines(self.dim + self.lanes, self.lanes)
         made = given.State(
             self.empty(self.runs, wide),
-            self.empty(self.runs, self.programs.rule.size + self.lanes),
+            self.empty(self.runs, whole_lines(self.programs.rule.size + self.lanes, self.lanes)),
             self.empty(self.runs, wide if average is not None else 0),
             status,
             last_step,
@@ -280,7 +282,7 @@ class ProgramSimulation:
         pieces = min(self.runs, 4 * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.runs, pieces + 1).astype(int).tolist()))
         rooms, spent = [self.room() for _ in bounds], 0.0
-        saved = checkpoint.load() or {}
+        saved = checkpoint.load(state) or {}
         t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
         for k, values in enumerate(state if saved else ()):
             values[...] = saved[f"state{k}"]

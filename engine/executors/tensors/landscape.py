@@ -8,21 +8,25 @@ import numpy as np
 from ....specs.landscapes._program import STEP, Program
 from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.program.arrays import Evaluation
-from ....specs.program.function import given
+from ....specs.program.function import array, given
 from ....specs.program.node import Node, apply, ordered
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.split import replaced
 from ....specs.program.trace import trace
 from ..codegen.rule_reader import NotFusable
 from .ahead import fixed_parts
+from .aligned import aligned
 from .expand import Arrays, expanded
 from .loops import Schedule
-from .places import Place, numbers, row_major
+from .places import Place, numbers, row_major, whole_lines
 from .source import COMPUTE, Compute, source
 from .step_source import Gather
+from .transposed import kept_transposed
 
 FRESH = "fresh'"
 """The input of normal numbers that new samples are made of."""
+TRANSPOSED = " transposed"
+"""What the names of transposed copies of data end with."""
 
 
 class Layout:
@@ -49,20 +53,23 @@ class Layout:
         """The inputs besides data that stay the same while a run goes on, and are the same in all runs of a seed."""
         self.ahead: dict[Node, Node] = {}
         """Parts that are computed before a run -> the inputs in their place."""
+        self.of_data: dict[str, np.ndarray] = {}
+        """Those among them that hang on data alone, by the name of that input."""
         self.of_seeds: dict[str, Node] = {}
-        """Those among them that hang on what is random, by the name of that input."""
+        """Those that hang on what is random."""
 
     def room_in_drawn(self, shape: tuple[int, ...]) -> Place:
         """A place for an array that every seed has its own of."""
-        self.drawn_size += math.prod(shape)
-        return Place("drawn", self.drawn_size - math.prod(shape), row_major(shape))
+        offset = self.drawn_size
+        self.drawn_size += whole_lines(math.prod(shape), self.lanes)
+        return Place("drawn", offset, row_major(shape))
 
     def keep(self, key: object, values: np.ndarray) -> Place:
         """A place in `shared` for these numbers, with padded rows."""
         if key not in self.known:
             values = np.asarray(values)
             strides = row_major(values.shape, self.lanes)
-            size = -(-numbers(values.shape, self.lanes) // self.lanes) * self.lanes
+            size = whole_lines(numbers(values.shape, self.lanes), self.lanes)
             room = np.zeros(size, self.precision)
             itemsize = room.itemsize
             np.lib.stride_tricks.as_strided(room, values.shape, [s * itemsize for s in strides])[...] = values
@@ -72,12 +79,17 @@ class Layout:
         return self.known[key]
 
     def shared_numbers(self) -> np.ndarray:
-        """All that runs share, with room for vectors that reach beyond."""
-        return np.concatenate([*self.pieces, np.zeros(8 * self.lanes, self.precision)]).astype(self.precision)
+        """All that runs share, from a line of the cache on, with room for vectors that reach beyond."""
+        made = aligned((self.shared + 8 * self.lanes,), np.dtype(self.precision))
+        made[self.shared :] = 0
+        np.concatenate([*self.pieces, made[:0]], out=made[: self.shared])
+        self.pieces = [made[: self.shared]]
+        return made
 
     def compute(self, outputs: Sequence[Node], targets: Sequence[Place], rows: int | None) -> Compute:
         """The function that puts these outputs at these places."""
         outputs = expanded(self.with_ahead(outputs, rows), self.precision)
+        outputs = kept_transposed(outputs, self.lanes, lambda n: self.transposed(n, rows))
         places: dict[int, Place] = {}
         gathers: list[Gather] = []
         taken = 0
@@ -95,14 +107,13 @@ class Layout:
                 else:
                     whole = self.own.get(label) or self.known.get(label) or self.keep(label, self.data(label))
                     if rows is not None and label in self.land._of_samples["n"]:
-                        size = numbers(n.shape, self.lanes)
                         target = Place("arena", taken, row_major(n.shape, self.lanes))
                         if n.ndim == 1:
                             target = Place("arena", taken, (1,) if n.shape[0] > 1 else (0,))
                         width = math.prod(n.shape[1:])
                         steps = target.strides[0] if n.shape[0] > 1 else 0
                         gathers.append(Gather(whole, Place("arena", taken, (steps,)), n.shape[0], width))
-                        taken += -(-size // self.lanes) * self.lanes
+                        taken += whole_lines(numbers(n.shape, self.lanes), self.lanes)
                         places[id(n)] = target
                     else:
                         places[id(n)] = whole
@@ -121,7 +132,7 @@ class Layout:
                 label = f"ahead {len(self.ahead)}"
                 self.ahead[n] = given(label, n.shape, n.kind)
                 if self.random.isdisjoint(m.option("name") for m in ordered([n]) if m.function.name == "input"):
-                    self.keep(label, self.value(n, {}))
+                    self.of_data[label] = self.value(n, {})
                 else:
                     self.own[label], self.of_seeds[label] = self.room_in_drawn(n.shape), n
             by[id(n)] = self.ahead[n]
@@ -137,8 +148,23 @@ class Layout:
         (made,) = Evaluation([n])(np, {name: a.astype(self.precision) if a.dtype.kind == "f" else a for name, a in arrays.items()})
         return made if random else made.reshape(n.shape)
 
+    def transposed(self, n: Node, rows: int | None) -> Node | None:
+        """The transpose of data that stay the same for all steps, as an input or array of its own; None for all else."""
+        if n.ndim < 2:
+            return None
+        if n.function.name == "array":
+            return array(np.swapaxes(n.option("entries").array, -1, -2))
+        label = n.option("name") if n.function.name == "input" else FRESH
+        if label in (FRESH, *self.own, *self.land.block_slices) or (rows is not None and label in self.land._of_samples["n"]):
+            return None
+        return given(label + TRANSPOSED, (*n.shape[:-2], n.shape[-1], n.shape[-2]), n.kind)
+
     def data(self, label: str) -> np.ndarray:
-        """X, y, X_test or y_test; classes by their number."""
+        """X, y, X_test or y_test, what is computed of them before a run, or the transpose of such; classes by their number."""
+        if label.endswith(TRANSPOSED):
+            return np.swapaxes(self.data(label.removesuffix(TRANSPOSED)), -1, -2)
+        if label in self.of_data:
+            return self.of_data[label]
         data = self.land.dataset
         assert data is not None
         test = label.endswith("_test")
@@ -169,11 +195,11 @@ class Layout:
         except (Untraceable, NotImplementedError, TypeError, AttributeError, ValueError) as why:
             raise NotFusable(f"new samples cannot be made in a kernel{f': {why}' if str(why) else ''}") from None
         by = {}
-        for name, array in zip(names, made, strict=True):
+        for name, drawn in zip(names, made, strict=True):
             wanted = program.inputs[name]
-            if array.size != wanted.size:
+            if drawn.size != wanted.size:
                 raise NotFusable(f"new samples {name} of another shape")
-            by[id(wanted)] = apply("reshape", array, shape=wanted.shape)
+            by[id(wanted)] = apply("reshape", drawn, shape=wanted.shape)
         return replaced(outputs, by)
 
     def looks(self, observed: Sequence[str]) -> Compute:

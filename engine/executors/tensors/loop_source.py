@@ -190,14 +190,14 @@ class LoopWriter:
                 x = f"({x} * {self.read(n.args[1], n)})"
             if name in ("any", "all"):
                 x = f"F({x})"
-            if inside:
-                x = f"({x} if {inside} else {start})"
             of_rows = self.axes[-1].strides[column] == 0 and -1 in self.reduced(n)
+            if inside and of_rows:  # where columns are reduced, those beyond the end go to places that nobody reads
+                x = f"({x} if {inside} else {start})"
             extremes = (
-                {"max": "largest({}, {})", "min": "smallest({}, {})"} if of_rows else {"max": "maximum({}, {})", "min": "minimum({}, {})"}
+                {"max": "largest({}, {})", "min": "smallest({}, {})"} if of_rows else {"max": "larger({}, {})", "min": "smaller({}, {})"}
             )
             combine = {**extremes, "any": "maximum({}, {})", "all": "minimum({}, {})"}.get(name, "plus({}, {})")
-            self.writer.used |= {"any": {"maximum"}, "max": {"maximum"}, "all": {"minimum"}, "min": {"minimum"}}.get(name, set())
+            self.writer.used |= {"any": {"maximum"}, "all": {"minimum"}}.get(name, set())
             if of_rows:
                 before.append(f"a{k} = {start}")
                 within.append(f"a{k} = {combine.format(f'a{k}', x)}")
@@ -207,7 +207,7 @@ class LoopWriter:
                     after.append(f"a{k} = NAN if n{k} else a{k}")
                 if any(axis.strides[column] == 0 and axis.size > 1 for axis in self.axes[:-1]):
                     self.started(n, place, start)
-                    outer = {"max": "maximum({}, {})", "min": "minimum({}, {})"}.get(name, combine)
+                    outer = {"max": "larger({}, {})", "min": "smaller({}, {})"}.get(name, combine)
                     after.append(f"{at} = {outer.format(at, f'a{k}')}")
                 else:
                     after.append(f"{at} = a{k}")

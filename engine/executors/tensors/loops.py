@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ....specs.program.function import Function
 from ....specs.program.node import Node, node, ordered
 from ..codegen.rule_reader import NotFusable
-from .places import VIEWS, Place, Reused, numbers, row_major, seen
+from .places import VIEWS, Place, Reused, numbers, row_major, seen, whole_lines
 
 REACHING = ("sin", "cos", "tan")
 """Functions that are vectors of numbers only up to their REACH (cpu/elementary/); beyond, the C library has them."""
@@ -364,7 +364,7 @@ class Schedule:
                 self.places[id(n)] = self.targets[id(n)]
                 continue
             lanes = lanes_of.get(id(n), self.lanes)
-            size = -(-numbers(n.shape, lanes) // self.lanes) * self.lanes
+            size = whole_lines(numbers(n.shape, lanes), self.lanes)
             base = "far" if size > self.large else "arena"
             offset = rooms[base].place(size, level, 10**9 if id(n) in kept else last.get(id(n), level))
             self.places[id(n)] = Place(base, offset, row_major(n.shape, lanes))

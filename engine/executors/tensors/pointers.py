@@ -1,4 +1,4 @@
-"""What generated code does with pointers, and sums whose order is left to LLVM. Numba has none of it."""
+"""What generated code does with pointers, sums whose order is left to LLVM, and extremes. Numba has none of it."""
 
 from typing import Any
 
@@ -49,6 +49,24 @@ def _extreme(sign: str) -> Any:
 
 largest, smallest = _extreme(">"), _extreme("<")
 """The larger or smaller of two numbers that are not NaN."""
+
+
+def _extreme_or_nan(sign: str) -> Any:
+    def extreme(context, a, b):
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            number, whole = args[0].type, ir.IntType(64 if isinstance(args[0].type, ir.DoubleType) else 32)
+            found = builder.bitcast(builder.select(builder.fcmp_ordered(sign, *args), *args), whole)  # b where one is NaN
+            ones = builder.sext(builder.fcmp_unordered("uno", args[0], args[0]), whole)  # all bits set are a NaN
+            return builder.bitcast(builder.or_(found, ones), number)
+
+        return a(a, a), generate
+
+    return intrinsic(extreme)
+
+
+larger, smaller = _extreme_or_nan(">"), _extreme_or_nan("<")
+"""The larger or smaller of two numbers, or NaN if one is. Made without a choice of a: of `p[i] = p[i] if ... else b` LLVM makes a store under a mask,
+for which some processors take twelve cycles."""
 
 
 @intrinsic

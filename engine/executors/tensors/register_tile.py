@@ -76,6 +76,7 @@ class Tiles:
         vectors = -(-columns // self.lanes)
         wide = min(vectors, MOST_COLUMNS if REGISTERS == 32 else 2 if vectors != 3 else 3)
         tall = min(MOST_ROWS, rows, (REGISTERS - wide - 2) // wide)
+        tall = -(-rows // -(-rows // tall))  # blocks of nearly the same height: 10 rows as 5 and 5
         whole, rest = divmod(rows, tall)
         if whole:
             with self.loop(whole) as block:

@@ -19,7 +19,7 @@ from ..codegen.rule_reader import NotFusable
 from .expand import Arrays, expanded
 from .landscape import Layout
 from .loops import Schedule, copied
-from .places import VIEWS, Place, numbers, row_major
+from .places import VIEWS, Place, numbers, row_major, whole_lines
 from .source import RULE, Compute
 
 CHANGING = ("t", "factor")
@@ -94,7 +94,7 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any], mov
                 mine[name] = places[f"{name} {k}"] = Place("states", size, row_major(n.shape))
                 by[id(n)] = given(f"{name} {k}", n.shape)
                 states.append((size, n.shape))
-                size += -(-numbers(n.shape) // layout.lanes) * layout.lanes
+                size += whole_lines(numbers(n.shape), layout.lanes)
             elif name in constants:
                 by[id(n)] = array(np.asarray(constants[name], dtype=np.float64))
             elif name == "lr":

@@ -15,7 +15,7 @@ from numba import njit
 from thalweg.engine import run
 from thalweg.engine.executors.codegen.disk_cache import load
 from thalweg.engine.executors.codegen.formula_source import formula_source, scratch_rows
-from thalweg.engine.executors.cpu.aligned import align
+from thalweg.engine.executors.tensors.aligned import align
 from thalweg.specs.calculus import calculus
 from thalweg.specs.expression import Formula, parse
 from thalweg.specs.status import Status

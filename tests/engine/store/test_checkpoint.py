@@ -157,3 +157,12 @@ def test_another_run_s_checkpoint_and_a_damaged_one_do_not_count(tmp_path):
     assert point.load() is None
     assert Checkpoint().load() is None
     assert not Checkpoint().due()
+
+
+def test_a_checkpoint_of_a_processor_with_other_vectors_does_not_count(tmp_path):
+    """It lays out runs in other arrays."""
+    point = Checkpoint(tmp_path / "c.npz", "mine")
+    point.save({"t": 3, "state0": np.zeros((2, 16)), "state1": np.ones(2)})
+    assert point.load([np.zeros((2, 16)), np.ones(2)]) is not None
+    assert point.load([np.zeros((2, 24)), np.ones(2)]) is None
+    assert point.load([np.zeros((2, 16)), np.ones(2), np.ones(2)]) is None

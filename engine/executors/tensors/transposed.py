@@ -1,0 +1,145 @@
+"""Arrays of few columns, kept transposed: (samples, classes) as (classes, samples).
+
+Rows are padded to whole vectors, so with 10 classes and vectors of 8 numbers 6 of 16 places are computed for nothing, and sums over classes go
+across a vector. Transposed, whole vectors of samples are computed, and sums over classes add vectors. It begins at a product with lasting data,
+(X W)^T = W^T X^T, of which the transposed copy is kept as well, and goes on through what is computed entry by entry.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ....specs.program.function import array
+from ....specs.program.node import Node, apply, node, ordered
+from .loops import ENTRYWISE, REDUCTIONS
+
+WASTE = 1.3
+"""How many times the memory of the transposed array an array takes at least, for it to be worth it."""
+LONG = 256
+"""Rows from which on."""
+
+
+def kept_transposed(outputs: Sequence[Node], lanes: int, lasting: Callable[[Node], Node | None]) -> list[Node]:
+    """The same outputs, where arrays of few columns are computed transposed.
+
+    Parameters
+    ----------
+    outputs
+        Of a program.
+    lanes
+        Numbers in a vector.
+    lasting
+        The transposed copy of data that stay the same for all steps; None for all else.
+
+    Returns
+    -------
+    Outputs of the same shapes.
+    """
+    pass_ = _Pass(lanes, lasting)
+    for n in ordered(outputs):
+        pass_.visit(n)
+    return [pass_.made[id(n)] for n in outputs] if pass_.turned else list(outputs)
+
+
+class _Pass:
+    """One walk through a program."""
+
+    def __init__(self, lanes: int, lasting: Callable[[Node], Node | None]):
+        self.lanes, self.lasting = lanes, lasting
+        self.made: dict[int, Node] = {}
+        """What stands for each node."""
+        self.turned: dict[int, Node] = {}
+        """The transposed array of each node that is kept so."""
+
+    def visit(self, n: Node) -> None:
+        """Find what stands for a node; those of its arguments are known."""
+        name = n.function.name
+        if name == "T" and id(n.args[0]) in self.turned:
+            self.made[id(n)] = self.turned[id(n.args[0])]
+            return
+        if name in REDUCTIONS and id(n.args[0]) in self.turned and (reduced := self.reduction(n)) is not None:
+            self.made[id(n)] = reduced
+            return
+        turned = self.product(n) if name == "matmul" else self.entrywise(n) if name in ENTRYWISE else None
+        if turned is not None:
+            self.turned[id(n)], self.made[id(n)] = turned, apply("T", turned)
+            return
+        args = tuple(self.made[id(a)] for a in n.args)
+        same = all(a is b for a, b in zip(args, n.args, strict=True))
+        self.made[id(n)] = n if same else node(n.function, args, n.shape, n.kind, n.axes, **dict(n.options))
+
+    def narrow(self, n: Node) -> bool:
+        """Whether the rows of n are padded with much that is not needed, and its columns are not."""
+        rows, columns = n.shape[-2:]
+        return rows >= LONG and columns > 1 and self.whole(columns) * rows >= WASTE * columns * self.whole(rows)
+
+    def whole(self, count: int) -> int:
+        """The next whole number of vectors."""
+        return -(-count // self.lanes) * self.lanes
+
+    def product(self, n: Node) -> Node | None:
+        """(A B)^T = B^T A^T, where the rows of A^T are at hand: those of data, or of an array whose transpose A is."""
+        a, b = n.args
+        at_hand = self.turned.get(id(a))
+        if a.function.name == "T":
+            at_hand = self.made[id(a.args[0])] if id(a.args[0]) not in self.turned else None
+        if at_hand is None and self.narrow(n):
+            at_hand = self.lasting(a)
+        if at_hand is None or not (self.narrow(n) or id(b) in self.turned):
+            return None
+        return apply("matmul", self.transpose(b), at_hand)
+
+    def entrywise(self, n: Node) -> Node | None:
+        """Transposed if one of its arguments is, and all others can be read so."""
+        whole = [a for a in n.args if a.shape == n.shape]
+        if not any(id(a) in self.turned for a in whole) or not all(self.readable(a) for a in whole):
+            return None
+        args = [self.transpose(a, n.ndim) for a in n.args]
+        shape = (*n.shape[:-2], n.shape[-1], n.shape[-2])
+        return node(n.function, args, shape, n.kind, (*n.axes[:-2], n.axes[-1], n.axes[-2]), **dict(n.options))
+
+    def readable(self, a: Node) -> bool:
+        """Whether vectors of a column of this can be read."""
+        return id(a) in self.turned or a.function.name in ("unpick", "broadcast") or self.lasting(a) is not None
+
+    def transpose(self, a: Node, ndim: int = 2) -> Node:
+        """The transpose of an argument, with axes in front where it has fewer than these."""
+        if id(a) in self.turned:
+            return self.turned[id(a)]
+        if a.function.name == "unpick":
+            value, index = a.args
+            return apply("where", self.hot(a, index), value if value.is_number else self.row(self.made[id(value)]), 0.0)
+        if (copy := self.lasting(a)) is not None:
+            return copy
+        a = self.made[id(a)]
+        if not a.ndim:
+            return a
+        if a.ndim < 2:
+            a = apply("reshape", a, shape=(1, *a.shape))
+        return a.args[0] if a.function.name == "T" else apply("T", a)
+
+    def hot(self, x: Node, index: Node) -> Node:
+        """Where the class of a sample is the one that the row of the transpose of x belongs to."""
+        classes = array(np.arange(x.shape[-1]).reshape(-1, 1))
+        return apply("equal", classes, self.row(self.made[id(index)]))
+
+    @staticmethod
+    def row(a: Node) -> Node:
+        """A number a sample as (1, samples), with all axes in front."""
+        return apply("reshape", a, shape=(*a.shape[:-1], 1, a.shape[-1])) if a.ndim else a
+
+    def reduction(self, n: Node) -> Node | None:
+        """A reduction of an array that is kept transposed, which has the shape that it has; None where it is not along the last two axes alone."""
+        x, name = n.args[0], n.function.name
+        t = self.turned[id(x)]
+        if name == "dot":
+            other = n.args[1]
+            return node(n.function, (t, self.turned[id(other)])) if id(other) in self.turned else None
+        if name == "pick":
+            return apply("sum", apply("where", self.hot(x, n.args[1]), t, 0.0), axis=-2)
+        axis = n.option("axis")
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        if not set(axes) <= {-1, -2}:
+            return None
+        moved = tuple(sorted({-1: -2, -2: -1}[one] for one in axes))
+        return node(n.function, (t,), n.shape, n.kind, n.axes, **{**dict(n.options), "axis": moved})
