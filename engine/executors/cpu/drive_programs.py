@@ -11,7 +11,7 @@ from numba import njit, types, uint64
 from numba.extending import intrinsic
 
 from ....specs.status import Status
-from ..tensors.pointers import at, pointer_to
+from ..tensors.pointers import at, plus, pointer_to
 from .arguments import BY_VALUE, GAUSSIAN, STUDENT_T
 from .elementary import float32, float64
 from .llvm import INNER, at_address, vectorised
@@ -183,12 +183,12 @@ def clip(gradient, dim, threshold, kind):
 
 @njit(types.boolean(P, types.int64), **JIT, **INNER)
 def finite(x, dim):
-    """Whether all numbers are."""
+    """Whether all numbers are: 0 times any other is NaN."""
     vectorised()
-    bad = np.int32(0)
+    nothing = F(0.0)
     for d in range(dim):
-        bad |= np.int32(0) if abs(x[d]) <= LARGEST else np.int32(1)
-    return bad == 0
+        nothing = plus(nothing, x[d] * F(0.0))
+    return nothing == F(0.0)
 
 
 @njit(DRIVE, no_cfunc_wrapper=True, **JIT)

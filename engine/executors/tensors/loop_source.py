@@ -13,6 +13,8 @@ from .writer import Writer
 WORTH = {**dict.fromkeys(("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "arctan"), 16), "power": 40, "divide": 4, "sqrt": 6}
 """Operations that a function is worth, where it is not one."""
 
+LONG = 16
+"""Vectors of a sum from which on four of them are added up at a time."""
 FAR = "far_"
 """What the names of functions begin with that look whether their argument is within reach."""
 
@@ -39,7 +41,8 @@ class LoopWriter:
             self.pointer(place)
         places = list(self.pointers)
         counted = any(n.function.name in ("unpick", "pick") for n in (*loop.computed, *loop.reductions))
-        self.axes = nest(shape, [p.strides for p in places], keep_last=counted or bool(results))
+        rows = any(len(set(self.reduced(n))) < len(shape) for n in loop.reductions)  # where all is reduced, its order is free
+        self.axes = nest(shape, [p.strides for p in places], keep_last=counted or rows)
         if not self.axes:
             self.axes = [Axis(1, tuple(0 for _ in places))]
         self.last = self.axes[-1].size
@@ -76,7 +79,12 @@ class LoopWriter:
         parameters = [*self.pointers.values(), *self.scalars.values()]
         arguments = [*map(pointer, self.pointers), *self.scalars]
         kinds = ["P"] * len(self.pointers) + ["S"] * len(self.scalars)
-        self.writer.call(parameters, body, arguments, kinds)
+        self.writer.call(parameters, body, arguments, kinds, "as_four_vectors" if self.sums_long() else "as_vectors")
+
+    def sums_long(self) -> bool:
+        """Whether its innermost loop does little else than add up many vectors."""
+        rows = [n for n in self.one.reductions if -1 in self.reduced(n)]
+        return bool(rows) and not self.one.stored and self.last >= LONG * self.writer.lanes
 
     def checked(self, outer: str, opening: str) -> list[str]:
         """A loop ahead of the innermost one that finds the largest argument of sines and the like, which are vectors only within their reach; none

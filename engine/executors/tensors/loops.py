@@ -356,19 +356,38 @@ class Schedule:
                 last[id(b)] = max(last.get(id(b), 0), level)
         kept = {id(self.base(n)) for n in self.outputs}
         rooms = {"arena": Reused(self.taken), "far": Reused()}
-        lanes_of = dict.fromkeys(self.wanted, 1)  # as the place has it for which they were meant
         stored = [n for n in self.order if id(n) in self.needed and id(n) not in self.places and not self.is_scalar(n)]
         for n in sorted(stored, key=lambda n: self.level[id(n)]):
             level = self.level[id(n)]
             if id(n) in self.targets:
                 self.places[id(n)] = self.targets[id(n)]
                 continue
-            lanes = lanes_of.get(id(n), self.lanes)
+            lanes = 1 if id(n) in self.wanted or self.meets_whole_rows(n) else self.lanes
             size = whole_lines(numbers(n.shape, lanes), self.lanes)
             base = "far" if size > self.large else "arena"
             offset = rooms[base].place(size, level, 10**9 if id(n) in kept else last.get(id(n), level))
             self.places[id(n)] = Place(base, offset, row_major(n.shape, lanes))
         self.size, self.far = rooms["arena"].size, rooms["far"].size
+
+    def meets_whole_rows(self, n: Node) -> bool:
+        """Whether n, a product, is read only where all else has no room behind its rows, as variables and gradients: one loop over all entries then
+        takes whole vectors, and one over padded rows would not."""
+        if n.function.name != "matmul" or n.shape[-1] % self.lanes == 0:
+            return False
+        whole, every = row_major(n.shape), [*self.loops.values(), *self.steps.values()]
+        readers = [one for one in every if any(self.base(a) is n for a in self.read_by(one))]
+
+        def fits(a: Node) -> bool:
+            return a is n or a.shape != n.shape or (id(self.base(a)) in self.places and self.place(a).strides == whole)
+
+        return bool(readers) and all(
+            isinstance(one, Loop)
+            and one.shape == n.shape
+            and not one.reductions
+            and all(id(m) in self.targets for m in one.stored)
+            and all(map(fits, self.read_by(one)))
+            for one in readers
+        )
 
     def reads(self) -> list[tuple[int, list[Node]]]:
         """(level, what a step of it reads)."""

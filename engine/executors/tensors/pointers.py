@@ -74,12 +74,24 @@ def as_vectors(context):
     """Called last in a function: its innermost loops are not unrolled before LLVM makes vectors of them. It would unroll a loop over one or two
     vectors completely, and then find few vectors in what is left."""
 
+    return types.none(), hinting(1)
+
+
+@intrinsic
+def as_four_vectors(context):
+    """`as_vectors`, but four at a time: a long sum into one vector would wait for every addition."""
+    return types.none(), hinting(4)
+
+
+def hinting(count: int) -> Any:
+    """What marks the innermost loops of the function at hand: so many vectors at a time."""
+
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         for branch in innermost(builder.function):
-            branch.set_metadata("llvm.loop", loop_hints(builder.module))
+            branch.set_metadata("llvm.loop", loop_hints(builder.module, count))
         return context.get_dummy_value()
 
-    return types.none(), generate
+    return generate
 
 
 def innermost(function: Any) -> list[Any]:
@@ -119,9 +131,10 @@ def innermost(function: Any) -> list[Any]:
     return found
 
 
-def loop_hints(module: Any) -> Any:
-    """A loop's own metadata: no unrolling."""
+def loop_hints(module: Any, count: int) -> Any:
+    """A loop's own metadata: no unrolling, and so many vectors at a time."""
     off = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-    own = ir.MDValue(module, [off], name=str(len(module.metadata)))
-    own.operands = (own, off)
+    many = module.add_metadata([ir.MetaDataString(module, "llvm.loop.interleave.count"), ir.Constant(ir.IntType(32), count)])
+    own = ir.MDValue(module, [off, many], name=str(len(module.metadata)))
+    own.operands = (own, off, many)
     return own

@@ -35,12 +35,24 @@ class Writer:
     workspace: int = 0
     """Numbers of memory that one of them takes behind the arena."""
 
-    def call(self, parameters: Sequence[str], body: Sequence[str], arguments: Sequence[str], kinds: Sequence[str]) -> None:
-        """A kernel with this body, shared by all that have the same, and a call of it."""
+    def call(
+        self, parameters: Sequence[str], body: Sequence[str], arguments: Sequence[str], kinds: Sequence[str], ends: str = "as_vectors"
+    ) -> None:
+        """A kernel with this body, shared by all that have the same, and a call of it.
+
+        Parameters
+        ----------
+        parameters, body
+            Of the kernel.
+        arguments, kinds
+            What it is called with, and of which kind that is: a pointer or a number.
+        ends
+            What is called last in it (pointers.py).
+        """
         text = (
             f"({', '.join(parameters)}):\n    vectorised()\n    estimates()\n"
             + "".join(f"    {line}\n" for line in body)
-            + "    as_vectors()\n"
+            + f"    {ends}()\n"
         )
         signature = f"@njit(types.void({', '.join(kinds)}), **JIT)\n"
         name = self.kernels.setdefault(signature + "def {}" + text.replace("{", "{{").replace("}", "}}"), f"k{len(self.kernels)}")

@@ -289,10 +289,11 @@ def cosh(x):
 
 @njit(**INLINE)
 def tanh(x):
-    a = abs(x)
-    e = expm1(f32(2) * (min(a, f32(10))))
-    made = e / (e + f32(2))
-    return x if a < f32(1e-4) else (-made if x < f32(0) else made)
+    """e / (e + 2) with e = exp(2 |x|) - 1, and the sign of x."""
+    n, p = reduced_exp(f32(2) * (min(abs(x), f32(10))))
+    scale = power_of_two(n)
+    e = fma(p, scale, scale - f32(1))
+    return from_bits_f32(i32(bits_f32(e / (e + f32(2))) | i32(bits_f32(x) & i32(-0x80000000))))
 
 
 @njit(**INLINE)

@@ -299,10 +299,11 @@ def cosh(x):
 
 @njit(**INLINE)
 def tanh(x):
-    a = abs(x)
-    e = expm1(2.0 * (min(a, 20.0)))
-    made = e / (e + 2.0)
-    return x if a < 1e-9 else (-made if x < 0.0 else made)
+    """e / (e + 2) with e = exp(2 |x|) - 1, and the sign of x."""
+    n, p = reduced_exp(2.0 * (min(abs(x), 20.0)), 0.0)
+    scale = power_of_two(n)
+    e = fma(p, scale, scale - 1.0)
+    return from_bits_f64(bits_f64(e / (e + 2.0)) | (bits_f64(x) & -0x8000000000000000))
 
 
 @njit(**INLINE)
