@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ....specs.program.node import Node
 from ..codegen.rule_reader import NotFusable
 from ..tensors.loop_source import LoopWriter
-from ..tensors.loops import REDUCTIONS, Loop, Schedule, Step
+from ..tensors.loops import ELEMENTWISE, REDUCTIONS, Loop, Schedule, Step
 from ..tensors.nest import Axis, indented, nest, offset_text, opened, pointer
 from ..tensors.places import Place
 from ..tensors.programs import Target
@@ -51,8 +51,8 @@ class BlockWriter(Writer):
     waited: bool = True
     """Whether nothing was written or read by all since threads last waited for each other."""
 
-    def call(self, parameters: Sequence[str], body: Sequence[str], arguments: Sequence[str], kinds: Sequence[str]) -> None:
-        """A device function with this body, shared by all that have the same, and a call of it."""
+    def call(self, parameters: Sequence[str], body: Sequence[str], arguments: Sequence[str], kinds: Sequence[str], ends: str = "") -> None:
+        """A device function with this body, shared by all that have the same, and a call of it; there are no vectors, and no `ends` for them."""
         text = f"({', '.join(parameters)}):\n    tid = thread()\n" + "".join(f"    {line}\n" for line in body)
         if "scratch" in text:
             text, arguments = text.replace("):", ", scratch):", 1), [*arguments, "scratch"]
@@ -100,6 +100,7 @@ def exchanged(name: str, combine: str, threads: int) -> list[str]:
 class Pass(LoopWriter):
     """One pass over a loop's entries: what it stores, or one of its reductions."""
 
+    choice = ELEMENTWISE["where"]
     writer: BlockWriter
 
     def __init__(self, writer: BlockWriter, loop: Loop, ends: Sequence[Node]):

@@ -22,6 +22,9 @@ FAR = "far_"
 class LoopWriter:
     """The text of one loop over arrays."""
 
+    choice = "chosen({0}, {1}, {2})"
+    """Of two numbers by a condition."""
+
     def __init__(self, writer: Writer, loop: Loop):
         self.writer, self.one, self.schedule = writer, loop, writer.schedule
         self.pointers: dict[Place, str] = {}
@@ -60,7 +63,7 @@ class LoopWriter:
             within_reach = [line.replace(FAR, "") for line in innermost]
             innermost = [*checked, f"{outer}if far > REACH:", *indented(innermost), f"{outer}else:", *indented(within_reach)]
         body = [*self.initial, *lines[:-1], *(outer + line for line in before), *innermost, *(outer + line for line in after), *self.final]
-        self.call(body)
+        self.call(body, "as_four_vectors" if self.sums_long() else "as_vectors")
 
     def point(self, nodes: Sequence[Node]) -> None:
         """Have pointers to what these nodes read."""
@@ -74,12 +77,12 @@ class LoopWriter:
         text, place = f"v{self.writer.index(n)}", self.schedule.place(n)
         return f"{self.pointers[place]}[{self.offset(place)}] = {text if n.kind == 'float' else f'F({text})'}"
 
-    def call(self, body: Sequence[str]) -> None:
-        """A kernel with this body, and its call."""
+    def call(self, body: Sequence[str], ends: str = "as_vectors") -> None:
+        """A kernel with this body and this end, and its call."""
         parameters = [*self.pointers.values(), *self.scalars.values()]
         arguments = [*map(pointer, self.pointers), *self.scalars]
         kinds = ["P"] * len(self.pointers) + ["S"] * len(self.scalars)
-        self.writer.call(parameters, body, arguments, kinds, "as_four_vectors" if self.sums_long() else "as_vectors")
+        self.writer.call(parameters, body, arguments, kinds, ends)
 
     def sums_long(self) -> bool:
         """Whether its innermost loop does little else than add up many vectors."""
@@ -152,6 +155,8 @@ class LoopWriter:
             g, index = (self.read(a, n) for a in n.args)
             return f"({g} if {self.counter()} == {index} else F(0.0))"
         args = [self.read(a, n) for a in n.args]
+        if n.function.name == "where":
+            return self.choice.format(*args)
         if n.function.name == "divide" and self.writer.exact and self.schedule.is_scalar(n.args[1]) and not n.args[1].is_number:
             return f"({args[0]} * {self.number(f'1.0 / {self.writer.scalar(n.args[1])}')})"
         return self.writer.text_of(n, args)

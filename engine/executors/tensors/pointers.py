@@ -28,6 +28,16 @@ def pointer_to(context, array):
 
 
 @intrinsic
+def chosen(context, condition, a, b):
+    """a if the condition holds, else b, both of which are read: a loop over a branch with a number read in it becomes no vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return (a(types.boolean, a, a), generate) if a == b else None
+
+
+@intrinsic
 def plus(context, a, b):
     """a + b, where LLVM may add up in any order: the sum of a row takes whole vectors."""
 

@@ -30,7 +30,7 @@ import numpy as np
 from numba import njit, types
 
 from {executors}.cpu.llvm import INNER, estimates, vectorised
-from {executors}.tensors.pointers import as_four_vectors, as_vectors, at, larger, largest, plus, smaller, smallest
+from {executors}.tensors.pointers import as_four_vectors, as_vectors, at, chosen, larger, largest, plus, smaller, smallest
 from {executors}.tensors.register_tile import product
 {imports}
 F = np.{precision}

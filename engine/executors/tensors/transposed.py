@@ -11,12 +11,14 @@ import numpy as np
 
 from ....specs.program.function import array
 from ....specs.program.node import Node, apply, node, ordered
-from .loops import ENTRYWISE, REDUCTIONS
+from .loops import ENTRYWISE, REDUCTIONS, copied
 
 WASTE = 1.3
 """How many times the memory of the transposed array an array takes at least, for it to be worth it."""
 LONG = 256
-"""Rows from which on."""
+"""Rows of a product from which on it is computed transposed; fewer take no longer than what has to be copied then."""
+FEW = 2
+"""Vectors of rows from which on its transpose is copied."""
 
 
 def kept_transposed(outputs: Sequence[Node], lanes: int, lasting: Callable[[Node], Node | None]) -> list[Node]:
@@ -35,8 +37,10 @@ def kept_transposed(outputs: Sequence[Node], lanes: int, lasting: Callable[[Node
     -------
     Outputs of the same shapes.
     """
-    pass_ = _Pass(lanes, lasting)
-    for n in ordered(outputs):
+    pass_, order = _Pass(lanes, lasting), ordered(outputs)
+    for n in reversed(order):
+        pass_.look_ahead(n)
+    for n in order:
         pass_.visit(n)
     return [pass_.made[id(n)] for n in outputs] if pass_.turned else list(outputs)
 
@@ -50,6 +54,15 @@ class _Pass:
         """What stands for each node."""
         self.turned: dict[int, Node] = {}
         """The transposed array of each node that is kept so."""
+        self.across: set[int] = set()
+        """Arrays of which rows are reduced, and those that they are computed from entry by entry."""
+
+    def look_ahead(self, n: Node) -> None:
+        """Note what is reduced across its rows; what is computed of a node has been looked at before."""
+        if n.function.name in REDUCTIONS and n.function.name not in ("dot", "pick") and n.option("axis") == (-1,):
+            self.across.add(id(n.args[0]))
+        elif id(n) in self.across and n.function.name in ENTRYWISE:
+            self.across |= {id(a) for a in n.args if a.shape == n.shape}
 
     def visit(self, n: Node) -> None:
         """Find what stands for a node; those of its arguments are known."""
@@ -68,26 +81,29 @@ class _Pass:
         same = all(a is b for a, b in zip(args, n.args, strict=True))
         self.made[id(n)] = n if same else node(n.function, args, n.shape, n.kind, n.axes, **dict(n.options))
 
-    def narrow(self, n: Node) -> bool:
-        """Whether the rows of n are padded with much that is not needed, and its columns are not."""
+    def narrow(self, n: Node, least: int = LONG) -> bool:
+        """Whether the rows of n, of which there are at least so many, are padded with much that is not needed, and its columns are not."""
         rows, columns = n.shape[-2:]
-        return rows >= LONG and columns > 1 and self.whole(columns) * rows >= WASTE * columns * self.whole(rows)
+        return rows >= least and columns > 1 and self.whole(columns) * rows >= WASTE * columns * self.whole(rows)
 
     def whole(self, count: int) -> int:
         """The next whole number of vectors."""
         return -(-count // self.lanes) * self.lanes
 
     def product(self, n: Node) -> Node | None:
-        """(A B)^T = B^T A^T, where the rows of A^T are at hand: those of data, or of an array whose transpose A is."""
+        """(A B)^T = B^T A^T, where the rows of A^T are at hand: those of data, or of an array whose transpose A is. Else the transpose of the
+        product is copied, where rows are reduced: that takes less than sums across vectors do."""
         a, b = n.args
         at_hand = self.turned.get(id(a))
         if a.function.name == "T":
             at_hand = self.made[id(a.args[0])] if id(a.args[0]) not in self.turned else None
         if at_hand is None and self.narrow(n):
             at_hand = self.lasting(a)
-        if at_hand is None or not (self.narrow(n) or id(b) in self.turned):
-            return None
-        return apply("matmul", self.transpose(b), at_hand)
+        if at_hand is not None and (self.narrow(n) or (id(b) in self.turned and b.shape[-2] >= LONG)):
+            return apply("matmul", self.transpose(b), at_hand)
+        if id(n) in self.across and self.narrow(n, FEW * self.lanes):
+            return copied(apply("T", apply("matmul", self.made[id(a)], self.made[id(b)])))
+        return None
 
     def entrywise(self, n: Node) -> Node | None:
         """Transposed if one of its arguments is, and all others can be read so."""
