@@ -66,6 +66,21 @@ def gemm_peak(rows: int) -> float:
     return cores * count * 2 * rows**3 / float(seconds)
 
 
+def product_work(study: dict[str, Any]) -> float:
+    """Floating-point operations of the products of matrices that a run's gradient takes at every step; 0 where the landscape is no formula over
+    tensors."""
+    from thalweg.engine import check
+    from thalweg.specs.program.node import ordered
+
+    shard = next(iter(check({**{k: v for k, v in study.items() if k not in OURS_ALONE}, **LAST}).groups[0].shards()))
+    parts = shard.parts()
+    if not hasattr(parts.landscape, "program"):
+        return 0.0
+    program = parts.landscape.program(getattr(parts.noise, "size", None))
+    products = [n for n in ordered([program.loss, *program.gradient]) if n.function.name == "matmul"]
+    return float(sum(2 * n.size * n.args[0].shape[-1] for n in products))
+
+
 def rate(study: dict[str, Any], rounds: int = 3) -> float:
     """Optimizer steps a second of the fused executor, the median."""
     from thalweg.engine import check
@@ -183,7 +198,7 @@ slots each, and the conversion. The root and the division of Box-Muller run on a
 def peak() -> float:
     """Vector slots (float32 fused multiply-adds a lane) a second on all cores, the best of several tries."""
     from numba import njit
-    from thalweg.engine.executors.cpu.aligned import align
+    from thalweg.engine.executors.tensors.aligned import align
     from thalweg.engine.executors.cpu.elementary.primitives import fma
     from thalweg.engine.executors.cpu.llvm import vectorised
 

@@ -114,7 +114,7 @@ def of_programs(group: Group, runs: int, threads: int) -> int:
 
     made = programs(next(group.shards()))
     state = runs * (group.iterate_size * (2 + bool(group.optimizer.average)) + made.rule.size)
-    return (2 * state + 4 * threads * (made.arena + 6 * group.iterate_size) + len(made.shared)) * np.dtype(group.study.precision).itemsize
+    return (2 * state + threads * (made.arena + 6 * group.iterate_size) + len(made.shared)) * np.dtype(group.study.precision).itemsize
 
 
 def most(value: Any) -> int:

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
@@ -33,8 +34,10 @@ from .rates import NORMAL, SECONDS, note
 
 STEP_SECONDS = 4e-7
 """Of a step of a run besides its programs."""
-CALL_WORK = 2 * 10**7
+CALL_WORK = 6 * 10**7
 """Numbers of variables moved in one call of the driver, times the samples of a batch: progress and interrupts are served in between."""
+PIECES = 16
+"""Parts of a call's runs for each thread, which take the next one when they are ready: none waits for longer than a part takes."""
 ROWS_BYTES = 2**24
 """Rows of minibatches that are made outside, and factors of the schedule, at a time."""
 
@@ -279,9 +282,9 @@ class ProgramSimulation:
             state = self.branched(state)
         numbers = self.numbers_made = self.numbers()
         draws, limits, flags, observed = self.draws(), self.limits(), self.flags(), len(watched(group))
-        pieces = min(self.runs, 4 * self.threads if self.pool or self.threads > 1 else 1)
+        pieces = min(self.runs, PIECES * self.threads if self.pool or self.threads > 1 else 1)
         bounds = list(itertools.pairwise(np.linspace(0, self.runs, pieces + 1).astype(int).tolist()))
-        rooms, spent = [self.room() for _ in bounds], 0.0
+        rooms, spent = deque[given.Room](), 0.0
         saved = checkpoint.load(state) or {}
         t, first = int(saved.get("t", study.first)), int(saved.get("start", 0))
         for k, values in enumerate(state if saved else ()):
@@ -297,12 +300,17 @@ class ProgramSimulation:
                 records = given.Records(some, place, observed, *out)
                 before = (t, t1, study.steps, self.seeds, functions, flags, limits, drawn, self.programs.shared)
 
-                def call(piece: tuple[tuple[int, int], given.Room], before: Any = before, now: Any = now, records: Any = records) -> float:
-                    (ends, room), began = piece, time.thread_time()
+                def call(ends: tuple[int, int], before: Any = before, now: Any = now, records: Any = records) -> float:
+                    began = time.thread_time()
+                    try:
+                        room = rooms.pop()
+                    except IndexError:  # another thread has each of those that there are
+                        room = self.room()
                     drive(*ends, *before, room, state, now, records)
+                    rooms.append(room)
                     return time.thread_time() - began
 
-                spent += sum(apply(call, zip(bounds, rooms, strict=True)))
+                spent += sum(apply(call, bounds))
                 tick(min(t1, study.steps) - t)
                 t = t1
                 if checkpoint.due():

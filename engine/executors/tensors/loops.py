@@ -7,6 +7,7 @@ have levels: a step needs what steps of lower levels have made. What is cheap is
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ....specs.program.function import Function
 from ....specs.program.node import Node, node, ordered
@@ -96,6 +97,9 @@ class Copied(Function):
     """The same numbers in the order of rows."""
 
     name = "copied"
+
+    def value(self, xp: Any, made: Node, *arrays: Any) -> Any:
+        return arrays[0]
 
 
 COPIED = Copied()
@@ -370,9 +374,9 @@ class Schedule:
         self.size, self.far = rooms["arena"].size, rooms["far"].size
 
     def meets_whole_rows(self, n: Node) -> bool:
-        """Whether n, a product, is read only where all else has no room behind its rows, as variables and gradients: one loop over all entries then
+        """Whether n, a product or a copy, is read only where all else has no room behind its rows, as variables and gradients: one loop over all entries then
         takes whole vectors, and one over padded rows would not."""
-        if n.function.name != "matmul" or n.shape[-1] % self.lanes == 0:
+        if n.function.name not in ("matmul", "copied") or n.shape[-1] % self.lanes == 0:
             return False
         whole, every = row_major(n.shape), [*self.loops.values(), *self.steps.values()]
         readers = [one for one in every if any(self.base(a) is n for a in self.read_by(one))]

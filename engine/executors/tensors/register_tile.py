@@ -13,6 +13,8 @@ from numba.core import types
 from numba.extending import intrinsic
 
 REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f") else 16
+NEAR = 2**17
+"""Bytes of B that are read again from a near cache, for every block of rows."""
 MOST_COLUMNS, MOST_ROWS = 4, 8
 """Vectors side by side, and rows, of a tile at most."""
 
@@ -72,31 +74,49 @@ class Tiles:
         return ir.Constant(self.index, value)
 
     def multiply(self, rows: int, columns: int, inner: int, exact: bool) -> None:
-        """All tiles: blocks of rows outside, blocks of vectors inside."""
+        """All tiles. Blocks of rows are outside, and blocks of vectors inside, where B is near; else its columns are read once, one block after the
+        other."""
         vectors = -(-columns // self.lanes)
         wide = min(vectors, MOST_COLUMNS if REGISTERS == 32 else 2 if vectors != 3 else 3)
         tall = min(MOST_ROWS, rows, (REGISTERS - wide - 2) // wide)
         tall = -(-rows // -(-rows // tall))  # blocks of nearly the same height: 10 rows as 5 and 5
+        if inner * columns * self.size <= NEAR:
+            self.down(self.constant(0), rows, tall, wide, vectors, columns, inner, exact)
+            return
+        plain, ragged = divmod(columns, wide * self.lanes)
+        if plain:
+            with self.loop(plain) as block:
+                self.down(
+                    self.builder.mul(block, self.constant(wide * self.lanes)), rows, tall, wide, wide, wide * self.lanes, inner, False
+                )
+        if ragged:
+            at = self.constant(plain * wide * self.lanes)
+            self.down(at, rows, tall, wide, -(-ragged // self.lanes), ragged, inner, exact)
+
+    def down(self, column: Any, rows: int, tall: int, wide: int, vectors: int, columns: int, inner: int, exact: bool) -> None:
+        """All tiles of some columns, block of rows after block."""
         whole, rest = divmod(rows, tall)
         if whole:
             with self.loop(whole) as block:
                 row = self.builder.mul(block, self.constant(tall))
-                self.across(row, tall, wide, vectors, columns, inner, exact)
+                self.across(row, column, tall, wide, vectors, columns, inner, exact)
         if rest:
-            self.across(self.constant(whole * tall), rest, wide, vectors, columns, inner, exact)
+            self.across(self.constant(whole * tall), column, rest, wide, vectors, columns, inner, exact)
 
-    def across(self, row: Any, tall: int, wide: int, vectors: int, columns: int, inner: int, exact: bool) -> None:
-        """All tiles of some rows."""
+    def across(self, row: Any, start: Any, tall: int, wide: int, vectors: int, columns: int, inner: int, exact: bool) -> None:
+        """All tiles of some rows, and of columns from one on."""
         ragged = exact and columns % self.lanes != 0
         plain = (vectors - ragged) // wide
         if plain > 1:
             with self.loop(plain) as block:
-                self.tile(row, self.builder.mul(block, self.constant(wide * self.lanes)), tall, wide, inner, None)
+                column = self.builder.add(start, self.builder.mul(block, self.constant(wide * self.lanes)))
+                self.tile(row, column, tall, wide, inner, None)
         elif plain:
-            self.tile(row, self.constant(0), tall, wide, inner, None)
+            self.tile(row, start, tall, wide, inner, None)
         left = vectors - plain * wide
         if left:
-            self.tile(row, self.constant(plain * wide * self.lanes), tall, left, inner, columns % self.lanes if ragged else None)
+            column = self.builder.add(start, self.constant(plain * wide * self.lanes))
+            self.tile(row, column, tall, left, inner, columns % self.lanes if ragged else None)
 
     def tile(self, row: Any, column: Any, tall: int, wide: int, inner: int, last: int | None) -> None:
         """One tile; of its last vector only the first `last` entries are written."""

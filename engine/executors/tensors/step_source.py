@@ -11,6 +11,8 @@ from .nest import Axis, entry, nest, offset_text, opened, pointer, repeated
 from .places import Place, ones_to_zero, reshaped, seen
 from .writer import Writer
 
+UNROLLED = 256
+"""Terms of a sum from which on LLVM may unroll a tile's loop; for fewer, what is left over costs more than that gains."""
 PRODUCT = 0.6
 """Operations of a multiplication and an addition of a product of matrices."""
 
@@ -76,8 +78,8 @@ class StepWriter:
             self.copies(n.shape, shown, place)
 
     def copies(self, shape: tuple[int, ...], source: Place, target: Place, value: str = "q[{0}]") -> None:
-        """target <- source, entry by entry."""
-        axes = nest(shape, [source.strides, target.strides])
+        """target <- source, entry by entry, with the longest of the axes innermost whose entries lie side by side in one of them."""
+        axes = sorted(nest(shape, [source.strides, target.strides]), key=lambda axis: axis.size if 1 in axis.strides else 0)
         body, depth = self.opened(axes)
         a, b = (offset_text(axes, k) for k in range(2))
         body.append("    " * depth + f"p[{b}] = {value.format(a)}")
@@ -234,7 +236,8 @@ class StepWriter:
             )
             name = self.writer.products.setdefault(key, f"product{len(self.writer.products)}")
             body.append(f"{pad}{name}({c}, {x}, {y})")
-        self.call(("c", "a", "b"), body, (pointer(place), pointer(p), pointer(q)), ("P", "P", "P"))
+        ends = "" if columns > 1 and inner >= UNROLLED else "as_vectors"
+        self.call(("c", "a", "b"), body, (pointer(place), pointer(p), pointer(q)), ("P", "P", "P"), ends)
 
     def matrix_times_vector(self, rows: int, inner: int, a: tuple[int, ...], b: int, c: int) -> list[str]:
         """C[i c] <- sum over k of A[i a0 + k a1] B[k b]."""

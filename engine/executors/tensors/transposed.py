@@ -76,6 +76,8 @@ class _Pass:
         turned = self.product(n) if name == "matmul" else self.entrywise(n) if name in ENTRYWISE else None
         if turned is not None:
             self.turned[id(n)], self.made[id(n)] = turned, apply("T", turned)
+            if name == "matmul" and id(n.args[1]) in self.turned:  # a sum over what is kept transposed, mostly a gradient
+                self.made[id(n)] = copied(self.made[id(n)])
             return
         args = tuple(self.made[id(a)] for a in n.args)
         same = all(a is b for a, b in zip(args, n.args, strict=True))
@@ -99,7 +101,7 @@ class _Pass:
             at_hand = self.made[id(a.args[0])] if id(a.args[0]) not in self.turned else None
         if at_hand is None and self.narrow(n):
             at_hand = self.lasting(a)
-        if at_hand is not None and (self.narrow(n) or (id(b) in self.turned and b.shape[-2] >= LONG)):
+        if at_hand is not None and (self.narrow(n) or id(b) in self.turned):
             return apply("matmul", self.transpose(b), at_hand)
         if id(n) in self.across and self.narrow(n, FEW * self.lanes):
             return copied(apply("T", apply("matmul", self.made[id(a)], self.made[id(b)])))

@@ -47,12 +47,12 @@ class Writer:
         arguments, kinds
             What it is called with, and of which kind that is: a pointer or a number.
         ends
-            What is called last in it (pointers.py).
+            What is called last in it (pointers.py), if anything.
         """
         text = (
             f"({', '.join(parameters)}):\n    vectorised()\n    estimates()\n"
             + "".join(f"    {line}\n" for line in body)
-            + f"    {ends}()\n"
+            + (f"    {ends}()\n" if ends else "")
         )
         signature = f"@njit(types.void({', '.join(kinds)}), **JIT)\n"
         name = self.kernels.setdefault(signature + "def {}" + text.replace("{", "{{").replace("}", "}}"), f"k{len(self.kernels)}")
