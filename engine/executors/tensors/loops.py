@@ -376,7 +376,7 @@ class Schedule:
     def meets_whole_rows(self, n: Node) -> bool:
         """Whether n, a product or a copy, is read only where all else has no room behind its rows, as variables and gradients: one loop over all entries then
         takes whole vectors, and one over padded rows would not."""
-        if n.function.name not in ("matmul", "copied") or n.shape[-1] % self.lanes == 0:
+        if n.ndim < 2 or n.function.name not in ("matmul", "copied") or n.shape[-1] % self.lanes == 0:
             return False
         whole, every = row_major(n.shape), [*self.loops.values(), *self.steps.values()]
         readers = [one for one in every if any(self.base(a) is n for a in self.read_by(one))]
