@@ -5,6 +5,7 @@ The 64-bit key is splitmix64(root seed + (stream + 1) * 0x9E3779B97F4A7C15); the
 seed index, high word of step). Source: Salmon et al. 2011, doi:10.1145/2063384.2063405 (Random123).
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ INIT, NOISE, BATCH, OPTIMIZER, DISORDER, PROBE = range(6)
 """The streams: where a run starts, its gradient noise, its minibatches, the optimizer's own randomness, a random landscape's, what probes draw."""
 
 _MASK = (1 << 64) - 1
+MANY, PIECE = 2**17, 2**15
+"""Blocks from which on NumPy makes them piece by piece, and how many are a piece: ten rounds over arrays that stay in the cache take a third of the time."""
 
 
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: int, k1: int, xp: Any = np) -> tuple[Any, Any, Any, Any]:
@@ -44,7 +47,18 @@ def words(root_seed: int, stream: int, seeds: Any, steps: Any, blocks: int, xp: 
     steps = xp.asarray(steps, dtype=xp.uint64)[:, None, None]
     block = xp.arange(blocks, dtype=xp.uint64)[None, None, :]
     low, half = xp.asarray(0xFFFFFFFF, dtype=xp.uint64), xp.asarray(32, dtype=xp.uint64)
-    return philox(block, steps & low, seeds, steps >> half, k0, k1, xp)
+    shape = (steps.shape[0], seeds.shape[1], blocks)
+    if xp is not np or math.prod(shape) <= MANY:
+        return philox(block, steps & low, seeds, steps >> half, k0, k1, xp)
+    made = np.empty((4, *shape), np.uint64)
+    some = max(1, min(shape[1], PIECE // blocks))
+    at_once = max(1, PIECE // (some * blocks))
+    for t in range(0, shape[0], at_once):
+        for s in range(0, shape[1], some):
+            step, part = steps[t : t + at_once], seeds[:, s : s + some]
+            for whole, piece in zip(made, philox(block, step & low, part, step >> half, k0, k1), strict=True):
+                whole[t : t + at_once, s : s + some] = piece
+    return made[0], made[1], made[2], made[3]
 
 
 def uniform(root_seed: int, stream: int, seeds: Any, steps: Any, count: int, dtype: Any, xp: Any = np) -> Any:

@@ -67,3 +67,13 @@ def test_streams_seeds_and_steps_differ():
         for step in (0, 1, 2**32)
     ]
     assert len({m.tobytes() for m in made}) == len(made)
+
+
+@pytest.mark.parametrize(("steps", "seeds", "blocks"), [(1, 700, 3), (5, 40, 11), (300, 2, 1), (2, 3, 300)])
+def test_words_made_piece_by_piece_are_the_same(steps, seeds, blocks, monkeypatch):
+    address = 7, philox.NOISE, np.arange(seeds) + 3, np.arange(steps) + 2**32 - 2, blocks
+    whole = philox.words(*address)
+    monkeypatch.setattr(philox, "MANY", 64)
+    monkeypatch.setattr(philox, "PIECE", 128)
+    for one, other in zip(whole, philox.words(*address), strict=True):
+        np.testing.assert_array_equal(np.broadcast_to(one, other.shape), other)
