@@ -276,12 +276,8 @@ class Study(Spec, metaclass=_InWords):
         return mixed(self.root_seed, self.noise_seed)
 
     def landscapes(self) -> list[Landscape]:
-        """The landscape once a combination of its structural sweeps (a swept `dim`); one for most studies."""
-        made = [self.landscape]
-        for path, (sweep, structural) in self.landscape.swept().items():
-            if structural:
-                made = [land.replace({path: value}) for land in made for value in sweep.values]
-        return made
+        """The landscape once for every combination of its structural sweeps; one for most studies."""
+        return list(self.landscape.variants) or [self.landscape]
 
     def sweeps(self) -> dict[str, Sweep]:
         """Every sweep by its dotted name: `landscape.sharpness`, `noise.scale`, `adam.lr`, `adam.schedule.decay`."""

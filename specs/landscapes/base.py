@@ -62,6 +62,15 @@ class Landscape(Unit):
         """The number of components of a flat point."""
         return sum(math.prod(shape) for shape in self.blocks.values())
 
+    @cached_property
+    def variants(self) -> tuple["Landscape", ...]:
+        """The landscape once for every combination of its structural sweeps, such as a swept `dim`; none where there are no such sweeps."""
+        made: list[Landscape] = [self]
+        for path, (sweep, structural) in self.swept().items():
+            if structural:
+                made = [land.replace({path: value}) for land in made for value in sweep.values]
+        return () if made[0] is self else tuple(made)
+
     @property
     def block_slices(self) -> dict[str, slice]:
         """Where each block lies in the flat point."""
