@@ -93,12 +93,12 @@ class Record(Spec):
         if self.last:
             return np.array([steps])
         if self.at is not None:
-            return np.unique([*self.at, steps]).astype(np.int64)
+            return np.array(sorted({*self.at, steps}), np.int64)
         if self.log is not None:
             marks = np.round(np.geomspace(1, max(steps, 1), min(self.log, steps + 1))).astype(np.int64)
-            return np.unique([0, *marks, steps])
-        every = self.every or max(1, -(-steps // 1000))
-        return np.unique([*range(0, steps + 1, every), steps]).astype(np.int64)
+            return np.array(sorted({0, *marks.tolist(), steps}), np.int64)
+        made = np.arange(0, steps + 1, self.every or max(1, -(-steps // 1000)))
+        return made if made[-1] == steps else np.append(made, steps)
 
 
 class Stop(Spec):
