@@ -1,5 +1,6 @@
 """Generated source of a loop: what is computed entry by entry, and the sums and the like of that."""
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -13,10 +14,17 @@ from .writer import Writer
 WORTH = {**dict.fromkeys(("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "arctan"), 16), "power": 40, "divide": 4, "sqrt": 6}
 """Operations that a function is worth, where it is not one."""
 
+SHORT = 8
+"""Vectors of a row up to which several rows are added up at a time."""
 LONG = 16
 """Vectors of a sum from which on four of them are added up at a time."""
 FAR = "far_"
 """What the names of functions begin with that look whether their argument is within reach."""
+
+
+def of_row(line: str, row: str, k: int) -> str:
+    """A statement about the row k rows after this one, with variables of its own."""
+    return re.sub(r"\bv(\d+)\b", rf"v\1_{k}", re.sub(rf"\b{row}\b", f"({row} + {k})", line))
 
 
 class LoopWriter:
@@ -62,7 +70,18 @@ class LoopWriter:
         if checked := self.checked(outer, lines[-1]):
             within_reach = [line.replace(FAR, "") for line in innermost]
             innermost = [*checked, f"{outer}if far > REACH:", *indented(innermost), f"{outer}else:", *indented(within_reach)]
-        body = [*self.initial, *lines[:-1], *(outer + line for line in before), *innermost, *(outer + line for line in after), *self.final]
+        before, after = [outer + line for line in before], [outer + line for line in after]
+        count = 1 if rows or checked or not results else self.rows_at_once()
+        if count == 1:
+            body = [*lines[:-1], *before, *innermost, *after]
+        else:
+            body = lines[:-2]
+            whole, row, size = self.axes[-2].size // count * count, f"i{depth - 2}", self.axes[-2].size
+            several = [inner + line for k in range(count) for line in map(functools.partial(of_row, row=row, k=k), every)]
+            head = f"{'    ' * (depth - 2)}for {row} in range"
+            body += [f"{head}(0, {whole}, {count}):", *before, lines[-1], *several, *after]
+            body += [f"{head}({whole}, {size}):", *before, *innermost, *after] if whole < size else []
+        body = [*self.initial, *body, *self.final]
         self.call(body, "as_four_vectors" if self.sums_long() else "as_vectors")
 
     def point(self, nodes: Sequence[Node]) -> None:
@@ -83,6 +102,13 @@ class LoopWriter:
         arguments = [*map(pointer, self.pointers), *self.scalars]
         kinds = ["P"] * len(self.pointers) + ["S"] * len(self.scalars)
         self.writer.call(parameters, body, arguments, kinds, ends)
+
+    def rows_at_once(self) -> int:
+        """How many rows an innermost loop takes where all entries are added up: several short ones, since the end of each sum goes across a vector."""
+        if len(self.axes) < 2 or self.padded > SHORT * self.writer.lanes:
+            return 1
+        size = self.axes[-2].size
+        return min(range(8, 3, -1), key=lambda count: (size % count, -count)) if size >= 8 else 1
 
     def sums_long(self) -> bool:
         """Whether its innermost loop does little else than add up many vectors."""
