@@ -198,9 +198,9 @@ slots each, and the conversion. The root and the division of Box-Muller run on a
 def peak() -> float:
     """Vector slots (float32 fused multiply-adds a lane) a second on all cores, the best of several tries."""
     from numba import njit
-    from thalweg.engine.executors.tensors.aligned import align
     from thalweg.engine.executors.cpu.elementary.primitives import fma
     from thalweg.engine.executors.cpu.llvm import vectorised
+    from thalweg.engine.executors.tensors.aligned import align
 
     @njit(nogil=True, error_model="numpy")
     def loop(x, times):

@@ -1,8 +1,9 @@
-"""Arrays of few columns, kept transposed: (samples, classes) as (classes, samples).
+"""Arrays of few columns, stored transposed: (samples, classes) as (classes, samples).
 
-Rows are padded to whole vectors, so with 10 classes and vectors of 8 numbers 6 of 16 places are computed for nothing, and sums over classes go
-across a vector. Transposed, whole vectors of samples are computed, and sums over classes add vectors. It begins at a product with lasting data,
-(X W)^T = W^T X^T, of which the transposed copy is kept as well, and goes on through what is computed entry by entry.
+Rows are padded to whole vectors. With 10 classes and vectors of 8 numbers, 6 of 16 places are computed for nothing, and a sum over classes goes across
+a vector. Transposed, vectors hold samples, and a sum over classes adds vectors. This begins at two kinds of products, and goes on through what is
+computed entry by entry: products of data that stay the same for all steps, (X W)^T = W^T X^T, for which a transposed copy of the data is stored as
+well; and products whose rows are reduced later, of which the transpose is copied.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ FEW = 2
 
 
 def kept_transposed(outputs: Sequence[Node], lanes: int, lasting: Callable[[Node], Node | None]) -> list[Node]:
-    """The same outputs, where arrays of few columns are computed transposed.
+    """The same outputs, made of arrays of few columns that are computed transposed.
 
     Parameters
     ----------
@@ -37,25 +38,25 @@ def kept_transposed(outputs: Sequence[Node], lanes: int, lasting: Callable[[Node
     -------
     Outputs of the same shapes.
     """
-    pass_, order = _Pass(lanes, lasting), ordered(outputs)
+    rewriting, order = _Rewriting(lanes, lasting), ordered(outputs)
     for n in reversed(order):
-        pass_.look_ahead(n)
+        rewriting.look_ahead(n)
     for n in order:
-        pass_.visit(n)
-    return [pass_.made[id(n)] for n in outputs] if pass_.turned else list(outputs)
+        rewriting.visit(n)
+    return [rewriting.made[id(n)] for n in outputs] if rewriting.turned else list(outputs)
 
 
-class _Pass:
-    """One walk through a program."""
+class _Rewriting:
+    """One walk through a program, from its inputs to its outputs."""
 
     def __init__(self, lanes: int, lasting: Callable[[Node], Node | None]):
         self.lanes, self.lasting = lanes, lasting
         self.made: dict[int, Node] = {}
         """What stands for each node."""
         self.turned: dict[int, Node] = {}
-        """The transposed array of each node that is kept so."""
+        """The transposed array of each node that is stored so."""
         self.across: set[int] = set()
-        """Arrays of which rows are reduced, and those that they are computed from entry by entry."""
+        """Arrays whose rows are reduced, and those that these are computed from entry by entry."""
 
     def look_ahead(self, n: Node) -> None:
         """Note what is reduced across its rows; what is computed of a node has been looked at before."""
@@ -112,7 +113,7 @@ class _Pass:
         whole = [a for a in n.args if a.shape == n.shape]
         if not any(id(a) in self.turned for a in whole) or not all(self.readable(a) for a in whole):
             return None
-        args = [self.transpose(a, n.ndim) for a in n.args]
+        args = [self.transpose(a) for a in n.args]
         shape = (*n.shape[:-2], n.shape[-1], n.shape[-2])
         return node(n.function, args, shape, n.kind, (*n.axes[:-2], n.axes[-1], n.axes[-2]), **dict(n.options))
 
@@ -120,8 +121,8 @@ class _Pass:
         """Whether vectors of a column of this can be read."""
         return id(a) in self.turned or a.function.name in ("unpick", "broadcast") or self.lasting(a) is not None
 
-    def transpose(self, a: Node, ndim: int = 2) -> Node:
-        """The transpose of an argument, with axes in front where it has fewer than these."""
+    def transpose(self, a: Node) -> Node:
+        """The transpose of an argument; a number for each column becomes one for each row."""
         if id(a) in self.turned:
             return self.turned[id(a)]
         if a.function.name == "unpick":
@@ -147,7 +148,7 @@ class _Pass:
         return apply("reshape", a, shape=(*a.shape[:-1], 1, a.shape[-1])) if a.ndim else a
 
     def reduction(self, n: Node) -> Node | None:
-        """A reduction of an array that is kept transposed, which has the shape that it has; None where it is not along the last two axes alone."""
+        """The reduction n, made of the transposed array; None where it is along other axes than the last two."""
         x, name = n.args[0], n.function.name
         t = self.turned[id(x)]
         if name == "dot":
