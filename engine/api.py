@@ -43,7 +43,7 @@ __all__ = ["check", "load_study", "open_run", "probe", "run"]
 
 
 LITTLE = 2**25
-"""Bytes of a shard that fit where this program itself does: how much memory is free takes longer to ask than a small study to check."""
+"""Bytes that a shard may take without a look at the free memory: this program itself takes more, and the look takes time that a small study notices."""
 
 
 def check(study: "Study | str | Path | dict[str, Any]", settings: Iterable[str] = ()) -> Plan:

@@ -48,8 +48,8 @@ LINE = 16
 
 
 def whole_lines(count: int, lanes: int) -> int:
-    """The memory that so many numbers take among others: whole lines of the cache, since a vector that lies in two costs two accesses, which makes
-    a product up to one and a half times as slow. Without vectors it is what they are."""
+    """The memory to leave for so many numbers: whole lines of the cache. A vector that lies in two lines costs two accesses, which makes a product
+    take up to one and a half times as long. Without vectors no more is left than there are numbers."""
     return -(-count // LINE) * LINE if lanes > 1 else count
 
 

@@ -29,7 +29,7 @@ def pointer_to(context, array):
 
 @intrinsic
 def chosen(context, condition, a, b):
-    """a if the condition holds, else b, both of which are read: a loop over a branch with a number read in it becomes no vectors."""
+    """a if the condition holds, else b. Both are read first: LLVM makes no vectors of a loop that reads a number within a branch."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(*args)

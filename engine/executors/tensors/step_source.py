@@ -12,7 +12,7 @@ from .places import Place, ones_to_zero, reshaped, seen
 from .writer import Writer
 
 UNROLLED = 256
-"""Terms of a sum from which on LLVM may unroll a tile's loop; for fewer, what is left over costs more than that gains."""
+"""Terms of a sum from which on LLVM may unroll a tile's loop. With fewer, the terms left over at the end cost more than unrolling gains."""
 PRODUCT = 0.6
 """Operations of a multiplication and an addition of a product of matrices."""
 

@@ -74,6 +74,14 @@ def evaluated(layout, outputs):
     return Evaluation(outputs)(np, values)
 
 
+def compare_executors(spec):
+    """That compiled runs are those of arrays, to rounding."""
+    close = {"rtol": 1e-9, "atol": 1e-9} if spec["precision"] == "float64" else {"rtol": 2e-3, "atol": 1e-4}
+    compiled, arrays = (run(spec, executor=executor)["adam"].to_dataset() for executor in ("fused", "array"))
+    for name in arrays.data_vars:
+        np.testing.assert_allclose(compiled[name], arrays[name], **close)
+
+
 @pytest.mark.parametrize("case", WITH)
 def test_the_numbers_stay(case):
     layout, plain, kept = programs(WITH[case], lanes=8)
@@ -102,11 +110,7 @@ def test_where_rows_are_reduced_the_transpose_of_a_product_is_copied(rows):
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_minibatches_are_those_of_arrays(precision):
-    network = study(WITH["a hidden layer"], noise={"kind": "minibatch", "size": 32}, precision=precision)
-    compiled, arrays = (run(network, executor=e)["adam"].to_dataset() for e in ("fused", "array"))
-    for name in arrays.data_vars:
-        close = {"rtol": 1e-9, "atol": 1e-9} if precision == "float64" else {"rtol": 2e-3, "atol": 1e-4}
-        np.testing.assert_allclose(compiled[name], arrays[name], **close)
+    compare_executors(study(WITH["a hidden layer"], noise={"kind": "minibatch", "size": 32}, precision=precision))
 
 
 def test_nothing_is_changed_where_there_is_nothing_to_gain():
@@ -117,10 +121,7 @@ def test_nothing_is_changed_where_there_is_nothing_to_gain():
 
 @pytest.mark.parametrize(("case", "precision"), few([(c, p) for c in WITH for p in ("float64", "float32")], keep=[("a kernel", "float32")]))
 def test_runs_are_those_of_arrays(case, precision):
-    compiled, arrays = (run(study(WITH[case], precision=precision), executor=e)["adam"].to_dataset() for e in ("fused", "array"))
-    for name in arrays.data_vars:
-        close = {"rtol": 1e-9, "atol": 1e-9} if precision == "float64" else {"rtol": 2e-3, "atol": 1e-4}
-        np.testing.assert_allclose(compiled[name], arrays[name], **close)
+    compare_executors(study(WITH[case], precision=precision))
 
 
 def test_logits_beyond_all_numbers_end_a_run_as_they_do_in_arrays():
