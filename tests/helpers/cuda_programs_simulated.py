@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from thalweg.engine.executors.choose import array_simulation
 from thalweg.engine.executors.codegen.disk_cache import load
-from thalweg.engine.executors.codegen.rule_reader import NotFusable
+from thalweg.engine.executors.codegen.refusal import NotFusable
 from thalweg.engine.executors.cuda import block_source, programs_source
 from thalweg.engine.executors.cuda import programs as cuda
 from thalweg.engine.executors.cuda.programs import CudaPrograms

@@ -22,7 +22,7 @@ from ....specs.expression import Parsed, Reduction, fixed, local
 from ....specs.tree import INDEX, ZERO, Node, indices, parameter
 from ....specs.written import Writer
 from .module_frame import PAIRED, REACHING, THREAD, module
-from .rule_reader import NotFusable
+from .refusal import NotFusable
 
 ABSOLUTE = {"abs": "absolute"}
 """Functions that generated code has by another name."""

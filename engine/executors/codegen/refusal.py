@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 from ...plan import Group, Shard
 from ...store.matched import varies
-from .rule_reader import NotFusable
+
+
+class NotFusable(Exception):
+    """Why a part of a study cannot become a kernel; the array executor runs it."""
 
 
 def refusal(group: Group, lower: Callable[[Shard], object], most_steps: float = math.inf) -> str | None:

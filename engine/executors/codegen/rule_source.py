@@ -11,35 +11,47 @@ the updates, C the schedule's factors.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ....optimizers._particles import ParticleOptimizer
+from ....optimizers._rule import updated
 from ....optimizers.base import ElementwiseOptimizer, VectorOptimizer
+from ....specs import formulas
 from ....specs.average import Average
+from ....specs.program.arrays import Evaluation
+from ....specs.program.function import given
+from ....specs.program.node import Node, ordered
+from ....specs.program.numpy_functions import Untraceable
+from ....specs.program.split import replaced
+from ....specs.sweep import NumberFormula, resolved
+from .average_program import average_program
 from .module_frame import module
-from .number_source import head
-from .rule_reader import ELEMENTWISE, FIXED, GIVEN, MAX_POWER, SCALING, STEP, Inlined, NotFusable, inline
+from .refusal import NotFusable
+from .rule_reader import FIXED, STEP, Levels, Scalars, Statements, is_step, local, statements
 
 FUSABLE = (ElementwiseOptimizer, VectorOptimizer, ParticleOptimizer)
 """Optimizers whose rules may be straight-line arithmetic with sums over the components."""
-
 ASKED = ("t", "xi", "loss")
 """What a rule may ask for that is no field."""
+MOST = 200
+"""Operations of a formula in a kernel."""
 Made = tuple[str, "Given", tuple[int, int, int]]
 """(source, what H's rows are, rows of R, K and Z)."""
 
 
-def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool, known: tuple[str, ...] = ()) -> Made:
+def rule_source(optimizer: Any, dim: int, precision: str, lanes: int, uniform: bool, known: tuple[str, ...] = ()) -> Made:
     """The module of an optimizer.
 
     Parameters
     ----------
     optimizer
         The optimizer.
+    dim
+        Components of the point. The module is the same for all of them, unless the rule asks for their number.
     precision
         Of everything in the kernel.
     lanes
@@ -62,74 +74,92 @@ def rule_source(optimizer: Any, precision: str, lanes: int, uniform: bool, known
     if not isinstance(optimizer, FUSABLE):
         raise NotFusable(f"{optimizer.kind} is neither elementwise nor a rule of vectors or particles")
     moving = tuple((path[0], f) for path, f in optimizer.formulas().items() if f.changes and len(path) == 1 and path[0] != "lr")
-    return _rule(type(optimizer), *_split(optimizer, optimizer.inputs()), moving, known if moving else (), precision, lanes, uniform)
+    shape = (resolved(optimizer.particles), dim) if isinstance(optimizer, ParticleOptimizer) else (dim,)
+    numbers = _split(optimizer, optimizer.inputs())
+    return _rule(type(optimizer), *numbers, moving, known if moving else (), shape, precision, lanes, uniform)
 
 
-def average_source(average: Average, precision: str, lanes: int, uniform: bool) -> Made:
+def average_source(average: Average, dim: int, precision: str, lanes: int, uniform: bool) -> Made:
     """The same for an iterate average: X is the average, G the iterate."""
     names = tuple(name for name in type(average).model_fields if name != "kind")
-    return _average(type(average), *_split(average, names), precision, lanes, uniform)
+    return _average(type(average), *_split(average, names), dim, precision, lanes, uniform)
 
 
 @functools.lru_cache(maxsize=256)
-def _rule(kind: Any, plain: Any, numbers: Any, moving: Any, known: Any, precision: str, lanes: int, uniform: bool) -> Any:
-    first, of_landscape = head(moving, known) if moving else ([], {})
-    numbers = (*(name for name in numbers if name not in dict(moving)), *of_landscape)
+def _rule(
+    kind: Any, plain: Any, numbers: Any, moving: Any, known: Any, shape: tuple[int, ...], precision: str, lanes: int, uniform: bool
+) -> Any:
     particles = issubclass(kind, ParticleOptimizer)
-    loads = {
-        "x": "X[d, l]",
-        "xi": "XI[d, l]",
-        **({"f": "V[l]", "loss": "Z[Z.shape[0] - 1, l]", "consensus": "G[d, l]"} if particles else {"g": "G[d, l]"}),
-    }
+    places = {"x": "X[d, l]", "xi": "XI[d, l]"}
+    places |= {"f": "V[l]", "loss": "Z[Z.shape[0] - 1, l]", "consensus": "G[d, l]"} if particles else {"g": "G[d, l]"}
+    places |= {name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}
+    formula_of, labels = _formulas(moving, known, precision)
+    inputs = {name: given(name, shape) for name in ("x", "xi", *([] if particles else ["g"]), *kind.state)}
     if particles:
+        inputs |= {"f": given("f", (shape[0], 1)), "loss": given("loss", (1, 1)), "alpha": given("alpha")}
         numbers = tuple(name for name in numbers if name != "alpha")  # the driver's: it is in the consensus
-    made = inline(kind.update, (*loads, *kind.state, *(["alpha"] if particles else [])), ("t", *numbers), dict(plain), first)
-    if len(made.results) != 1 + len(kind.state):
-        raise NotFusable(f"the rule of {kind.__name__} returns {len(made.results)} values, x and {len(kind.state)} states are needed")
-    loads |= {name: f"S[{k}, d, l]" for k, name in enumerate(kind.state)}
+    inputs |= {name: given(name) for name in ("t", *numbers)} | formula_of
+    try:
+        x, states = updated(kind.model_construct(**dict(plain)), inputs, precision)
+    except Untraceable as why:
+        raise NotFusable(str(why)) from None
+    made = statements([x, *states.values()], inputs, places, precision)
     stores = ["X[d, l]", *(f"S[{k}, d, l]" for k in range(len(kind.state)))]
-    return _module(made, loads, stores, numbers, precision, lanes, uniform), _given(made, numbers, of_landscape), _sizes(made)
+    names = (*(name for name in numbers if name not in formula_of), *labels)
+    return _module(made, places, stores, names, precision, lanes, uniform), Given(names, made.given, labels), _sizes(made)
 
 
 @functools.lru_cache(maxsize=64)
-def _average(kind: Any, plain: Any, numbers: Any, precision: str, lanes: int, uniform: bool) -> Any:
-    made = inline(kind.update, ("a", "x"), ("t", "steps", *numbers), dict(plain))
-    numbers = (*numbers, "steps")
-    source = _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], numbers, precision, lanes, uniform)
-    return source, _given(made, numbers), _sizes(made)
+def _average(kind: Any, plain: Any, numbers: Any, dim: int, precision: str, lanes: int, uniform: bool) -> Any:
+    names = (*numbers, "steps")
+    inputs = {name: given(name, (dim,)) for name in ("a", "x")}
+    new = average_program(kind, inputs["a"], inputs["x"], {**dict(plain), **{name: given(name) for name in names}}, precision)
+    made = statements([new], inputs, inputs, precision)
+    source = _module(made, {"a": "X[d, l]", "x": "G[d, l]"}, ["X[d, l]"], names, precision, lanes, uniform)
+    return source, Given(names, made.given), _sizes(made)
+
+
+def _formulas(moving: Iterable[tuple[str, NumberFormula]], known: Iterable[str], precision: str) -> tuple[dict[str, Node], dict[str, str]]:
+    """Numbers that are formulas of the step as nodes, by name, over t and names of the landscape's numbers; and what these are called in them:
+    label -> name. Raises NotFusable for a formula of more than arithmetic and elementary functions."""
+    labels: dict[str, str] = {}
+    nodes: dict[str, Node] = {}
+    for name, formula in moving:
+        order = ordered([formulas.read(formula, dict.fromkeys(known))])
+        if len(order) > MOST:
+            raise NotFusable(f"its {name} is a formula of {len(order)} operations, above {MOST}")
+        Scalars((1,), Levels({"t": STEP}), precision, subject=f"the formula of its {name}").of(order[-1:])
+        of_landscape = {n: n.option("name") for n in order if n.function.name == "input" and not is_step(n)}
+        by = {id(n): given(labels.setdefault(label, f"landscape {len(labels)}")) for n, label in of_landscape.items()}
+        (nodes[name],) = replaced(order[-1:], by)
+    return nodes, {label: name for name, label in labels.items()}
 
 
 class Given:
-    """The numbers that a kernel gets of a rule's hyperparameters, in the order of H's rows: from `names`, by `text`. Some of the names stand
-    for numbers `of_landscape` in formulas: label -> name."""
+    """The numbers that a kernel gets of a rule's hyperparameters, in the order of H's rows: `nodes`, made of inputs of these names, and last the
+    learning rate if there is one. Some of the names stand for numbers `of_landscape` in formulas: label -> name."""
 
-    def __init__(self, names: tuple[str, ...], text: str, count: int, of_landscape: Mapping[str, str] = MappingProxyType({})):
-        self.names, self.text, self.count, self.of_landscape = names, text, count, of_landscape
+    def __init__(self, names: tuple[str, ...], nodes: Iterable[Node], of_landscape: Mapping[str, str] = MappingProxyType({})):
+        self.names, self.nodes, self.of_landscape = names, tuple(nodes), of_landscape
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.nodes) + ("lr" in self.names)
 
     @functools.cached_property
-    def values(self) -> Any:
-        """(names in float64) -> the numbers, in float64."""
-        functions = {name: getattr(np, name) for name in ("where", "floor", "sqrt", *ELEMENTWISE) if hasattr(np, name)}
-        powers = {f"power{n}": lambda x, n=n: x**n for n in range(2, MAX_POWER + 1)}
-        scope = {**functions, **powers, "F": np.float64, "divide": np.divide, "pow": np.power, "arctan": np.arctan}
-        exec(self.text, scope)  # noqa: S102 an installed optimizer's own code; of a study's formulas their operations
-        return scope["values"]
+    def evaluation(self) -> Evaluation:
+        return Evaluation(self.nodes)
+
+    def values(self, exact: Mapping[str, Any]) -> list[Any]:
+        """The numbers, in float64, from those by name."""
+        made = self.evaluation(np, exact) if self.nodes else []
+        return [*made, exact["lr"]] if "lr" in self.names else made
 
 
-NO_NUMBERS = Given((), "def values():\n    return []\n", 0)
+NO_NUMBERS = Given((), ())
 
 
-def _given(made: Inlined, numbers: tuple[str, ...], of_landscape: Mapping[str, str] = MappingProxyType({})) -> Given:
-    lines = [*made.fixed, f"return [{', '.join([*made.given, *['lr'] * ('lr' in numbers)])}]"]
-    text = f"def values({', '.join(numbers)}):\n{_lines(4, lines)}"
-    return Given(numbers, text, len(made.given) + ("lr" in numbers), of_landscape)
-
-
-def _sizes(made: Inlined) -> tuple[int, int, int]:
-    return len(made.rows), len(made.powers), len(made.sums)
+def _sizes(made: Statements) -> tuple[int, int, int]:
+    return len(made.rows), len(made.powers), len(made.shared)
 
 
 def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
@@ -143,10 +173,10 @@ def _split(unit: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[str, Any], ..
 
 
 def _module(
-    made: Inlined, loads: dict[str, str], stores: list[str], numbers: tuple[str, ...], precision: str, lanes: int, uniform: bool
+    made: Statements, places: Mapping[str, str], stores: list[str], numbers: tuple[str, ...], precision: str, lanes: int, uniform: bool
 ) -> str:
     run, column = ("0", "column") if uniform else ("l", "l")
-    hyper = [f"{name} = H[{k}, {run}]" for k, name in enumerate(made.given.values())]
+    hyper = [f"n{k} = H[{k}, {run}]" for k in range(len(made.given))]
     hyper += [f"lr = H[{len(made.given)}, {run}] * C[l]"] * ("lr" in numbers)
     powers = list(enumerate(made.powers))
     still = [f"R[{k}, l] = {text}" for k, (text, (_, level)) in enumerate(made.rows.items()) if level == FIXED]
@@ -155,21 +185,22 @@ def _module(
     grown = [f"K[{k}, l] = {rest + ' + ' if rest else ''}{base} * K[{k}, l]" for k, (base, rest) in powers]
     held = [f"{name} = K[{k}, l]" for k, name in enumerate(made.powers.values())]
     rows = [f"{name} = R[{k}, {column}]" for k, (name, _) in enumerate(made.rows.values())]
-    reads = [f"{name} = {where}" for name, where in loads.items()]
+    reads = [f"{local(name)} = {place}" for name, place in places.items()]
     writes = [f"_new{k} = {text}" for k, text in enumerate(made.results)] + [f"{where} = _new{k}" for k, where in enumerate(stores)]
     wide = _wide("H", "R", "K") if not uniform else _wide("R", "K")
     outer, inner = (rows, []) if uniform else ([], rows)
     sums = ""
-    for k, (place, text, needs) in enumerate(made.sums):
-        if needs == GIVEN:
-            sums += _loop(4, [*inner, f"{place} = {text}"])
-        elif needs == SCALING:
-            (squares, _, before), scaled = made.sums[k - 1], f"({text} * {place})"
-            again = _sum(8, [*inner, *reads, *made.body[:before]], squares, f"{scaled} * {scaled}")
-            check = [f"{place} = scaling({squares})", f"far = np.int32(far | (0 if {place} == F(1.0) else 1))"]
+    for k, one in enumerate(made.shared):
+        if one.scales:
+            squares = made.shared[k - 1]
+            scaled = f"({one.text} * {one.place})"
+            again = _sum(8, [*inner, *reads, *(squares.before or ())], squares.place, f"{scaled} * {scaled}")
+            check = [f"{one.place} = scaling({squares.place})", f"far = np.int32(far | (0 if {one.place} == F(1.0) else 1))"]
             sums += f"    far = np.int32(0)\n{_loop(4, check)}    if far:\n{again}"
+        elif one.before is not None:
+            sums += _sum(4, [*inner, *reads, *one.before], one.place, one.text)
         else:
-            sums += _sum(4, [*inner, *reads, *made.body[:needs]], place, text)
+            sums += _loop(4, [*inner, f"{one.place} = {one.text}"])
     body = f"""
 @njit(types.void(A1, A1, A2, A2, A2, types.int64), **JIT)
 def prelude(T, C, H, R, K, fresh):

@@ -7,7 +7,6 @@ import numpy as np
 from ....optimizers._particles import ParticleOptimizer
 from ....optimizers.base import RuleOptimizer
 from ....specs import formulas
-from ....specs.average import Average
 from ....specs.clip import ClipNorm, ClipValue
 from ....specs.expression import Formula, parse
 from ....specs.landscapes.base import SymbolicLandscape
@@ -16,7 +15,7 @@ from ....specs.sweep import resolved
 from ...plan import Parts
 from .disk_cache import disk_cached
 from .formula_source import formula_source, scratch_rows
-from .rule_reader import NotFusable
+from .refusal import NotFusable
 from .rule_source import NO_NUMBERS, average_source, rule_source
 
 SWARM_LANES = 64
@@ -77,12 +76,11 @@ class Sources:
     ):
         swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
         self.landscape, self.scratch = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
-        self.rule, self.numbers, self.rows = rule_source(optimizer, precision, lanes, uniform, known)
-        if optimizer.average is not None and type(optimizer.average).estimate is not Average.estimate:
-            raise NotFusable(f"an average of kind {optimizer.average.kind}")
+        self.rule, self.numbers, self.rows = rule_source(optimizer, formula.dim, precision, lanes, uniform, known)
         self.average, self.average_numbers, self.average_rows = self.rule, NO_NUMBERS, (0, 0, 0)
         if optimizer.average is not None:
-            self.average, self.average_numbers, self.average_rows = average_source(optimizer.average, precision, lanes, uniform)
+            made = average_source(optimizer.average, formula.dim, precision, lanes, uniform)
+            self.average, self.average_numbers, self.average_rows = made
         self.driver = "drive_swarms" if swarm else "drive_points"
         self.precision, self.lanes = precision, lanes
 

@@ -21,8 +21,7 @@ from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import NOTHING, Begin, Simulation, Tick
-from ..codegen.refusal import refusal
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable, refusal
 from ..codegen.sources import sources
 from ..codegen.value_bounds import within
 from ..outcome import Block, Outcome
@@ -166,8 +165,8 @@ class FusedSimulation:
             named = self.shard.named() | {"steps": self.study.steps}
             exact |= {(label,): np.asarray(named[name], dtype=np.float64).reshape(-1, 1) for label, name in mine.of_landscape.items()}
         with np.errstate(all="ignore"):
-            rule = mine.values(*(exact[(name,)] for name in mine.names))
-            average = theirs.values(*(exact[("average", name)] for name in theirs.names))
+            rule = mine.values({name: exact[(name,)] for name in mine.names})
+            average = theirs.values({name: exact[("average", name)] for name in theirs.names})
         sizes = (len(rule), len(rule) + len(average))
         every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))

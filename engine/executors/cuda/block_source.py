@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ....specs.program.node import Node
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
 from ..tensors.loop_source import LoopWriter
 from ..tensors.loops import ELEMENTWISE, REDUCTIONS, Loop, Schedule, Step
 from ..tensors.nest import Axis, indented, nest, offset_text, opened, pointer

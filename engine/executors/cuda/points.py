@@ -21,8 +21,7 @@ from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import NOTHING, Tick
 from ..codegen.module_frame import THREAD
-from ..codegen.refusal import refusal
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable, refusal
 from ..codegen.sources import Sources, sources
 from ..cpu.points import FusedSimulation
 from ..outcome import Block, Outcome

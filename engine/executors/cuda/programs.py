@@ -17,8 +17,7 @@ from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import Begin, Tick
-from ..codegen.refusal import refusal
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable, refusal
 from ..cpu import arguments
 from ..cpu import program_arguments as given
 from ..cpu.programs import ProgramSimulation

@@ -10,8 +10,7 @@ import numpy as np
 
 from ....specs.status import Status
 from ...plan import Group, Parts, Shard
-from ..codegen.refusal import refusal
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable, refusal
 from ..codegen.sources import Sources
 from ..cpu.swarms import FusedSwarm
 from .device import Arrays

@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Iterable
 
 from ....specs.syntax import syntax_tree
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
 
 OWN = {"X": 0, "G": 0, "XI": 0, "S": 1}
 """Arrays with the thread's components alone, and which of their indices is the component."""

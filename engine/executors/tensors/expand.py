@@ -1,29 +1,15 @@
-"""A program in terms of what loops compute. What is no such function is written out in simpler ones: as its file says it is `made_of`, else by calling
-its `value` with nodes in place of arrays."""
+"""A program in terms of what loops compute: what is no such function is written out in simpler ones."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ....specs.functions.einsum import permuted
 from ....specs.program.function import array
 from ....specs.program.node import Node, apply, node, ordered
-from ....specs.program.numpy_functions import Untraceable
-from ....specs.program.trace import trace
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
+from ..codegen.written_out import written_out
 from .loops import KNOWN
-
-
-class Arrays:
-    """NumPy's functions, with those of the array API that NumPy does not hand on to what is traced."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    @staticmethod
-    def astype(a: Any, dtype: Any) -> Any:
-        return a.astype(dtype)
 
 
 def extreme_place(n: Node) -> Node:
@@ -40,20 +26,6 @@ def extreme_place(n: Node) -> Node:
 
 
 REWRITES = {"argmax": extreme_place, "argmin": extreme_place}
-
-
-def written_out(n: Node, precision: str) -> Node:
-    """The node in simpler functions. Raises NotFusable where it is made of none."""
-    if (simpler := n.function.made_of(n, *n.args)) is not None:
-        return simpler
-    try:
-        names = {str(k): a for k, a in enumerate(n.args)}
-        (made,) = trace(lambda *args: n.function.value(Arrays(), n, *args), names, {}, precision)
-    except (Untraceable, NotImplementedError, TypeError, AttributeError, ValueError, LookupError):
-        raise NotFusable(f"no compiled form of {n.function.name}") from None
-    if made.shape != n.shape:
-        raise NotFusable(f"no compiled form of {n.function.name}")
-    return made
 
 
 def expanded(outputs: Sequence[Node], precision: str) -> list[Node]:

@@ -13,10 +13,11 @@ from ....specs.program.node import Node, apply, ordered
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.split import replaced
 from ....specs.program.trace import trace
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
+from ..codegen.written_out import Arrays
 from .ahead import fixed_parts
 from .aligned import aligned
-from .expand import Arrays, expanded
+from .expand import expanded
 from .loops import Schedule
 from .places import Place, numbers, row_major, whole_lines
 from .source import COMPUTE, Compute, source

@@ -11,7 +11,7 @@ from typing import Any
 
 from ....specs.program.function import Function
 from ....specs.program.node import Node, node, ordered
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
 from .places import VIEWS, Place, Reused, numbers, row_major, seen, whole_lines
 
 REACHING = ("sin", "cos", "tan")

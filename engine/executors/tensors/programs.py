@@ -16,7 +16,7 @@ from ....specs.noise import Minibatch, Online
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.sweep import resolved
 from ...plan import Group, Parts, Shard
-from ..codegen.rule_reader import NotFusable
+from ..codegen.refusal import NotFusable
 from ..codegen.sources import refuse_changing
 from .landscape import Layout
 from .rule import Rule, average_rule, rule

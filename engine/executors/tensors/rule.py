@@ -12,11 +12,10 @@ from ....specs.average import Average
 from ....specs.program.arrays import Evaluation
 from ....specs.program.function import array, given
 from ....specs.program.node import Node, ordered
-from ....specs.program.numpy_functions import Untraceable
 from ....specs.program.split import hoisted, replaced
-from ....specs.program.trace import trace
-from ..codegen.rule_reader import NotFusable
-from .expand import Arrays, expanded
+from ..codegen.average_program import average_program
+from ..codegen.refusal import NotFusable
+from .expand import expanded
 from .landscape import Layout
 from .loops import Schedule, copied
 from .places import VIEWS, Place, numbers, row_major, whole_lines
@@ -110,15 +109,9 @@ def rule(program: RuleProgram, layout: Layout, constants: Mapping[str, Any], mov
 
 def average_rule(average: Average, dim: int, steps: int, layout: Layout) -> Rule:
     """The update of an iterate average a, which lies at `x`, by the iterate, which lies at `g`. Raises NotFusable."""
-    if type(average).estimate is not Average.estimate or type(average).first is not Average.first:
-        raise NotFusable(f"an average of kind {average.kind}")
     a, x = given("x 0", (dim,)), given("g 0", (dim,))
     fields = [path[-1] for path, _, structural in average.fields() if not structural]
-    named = {"t": given("t"), "steps": steps, "xp": Arrays(), **{name: given(name) for name in fields}}
-    try:
-        (new,) = trace(average.update, {"a": a, "x": x}, named, layout.precision)
-    except Untraceable as why:
-        raise NotFusable(f"an average of kind {average.kind}: its rule {why}") from None
+    new = average_program(type(average), a, x, {"steps": steps, **{name: given(name) for name in fields}}, layout.precision)
     places = {"x 0": Place("x", 0, (1,)), "g 0": Place("g", 0, (1,))}
     return compiled([new], [Place("x", 0, (1,))], places, fields, layout, [], 0)
 

@@ -1,11 +1,12 @@
 """Which executor runs what, what is said about it, and that a store is finished by the one that began it."""
 
+import numpy as np
 import pytest
 import thalweg
 from thalweg.engine import check
 from thalweg.engine.cli import app
 from thalweg.engine.executors.choose import choose, why_not_on_cuda
-from thalweg.optimizers.base import ElementwiseOptimizer
+from thalweg.optimizers.base import ElementwiseOptimizer, VectorOptimizer
 from thalweg.specs.errors import SpecError, StoreError
 from typer.testing import CliRunner
 
@@ -56,19 +57,6 @@ def test_formulas_over_tensors_have_kernels_for_the_device():
     assert why_not_on_cuda(group({**STUDY, "landscape": "quadratic"})) == "the landscape quadratic is not a formula"
 
 
-class Loops(ElementwiseOptimizer):
-    """A rule with a loop, which no kernel can have."""
-
-    kind: str = "loops"
-    lr: float = 0.1
-
-    @staticmethod
-    def update(x, g, lr):
-        for _ in range(2):
-            x = x - lr * g
-        return x
-
-
 class Branches(ElementwiseOptimizer):
     """A rule that branches on an array."""
 
@@ -82,15 +70,42 @@ class Branches(ElementwiseOptimizer):
         return x + lr
 
 
+class Sorts(ElementwiseOptimizer):
+    """A rule that sorts the components."""
+
+    kind: str = "sorts"
+    lr: float = 0.1
+
+    @staticmethod
+    def update(x, g, lr):
+        return x - lr * np.sort(g, axis=-1)
+
+
+class Adds(VectorOptimizer):
+    """A rule that sums over half of the components."""
+
+    kind: str = "adds"
+    lr: float = 0.1
+
+    @staticmethod
+    def update(x, g, lr):
+        return x - lr * np.sum(g[..., :2], axis=-1, keepdims=True)
+
+
 @pytest.mark.parametrize(
-    ("rule", "message"), [(Loops(), "not straight-line arithmetic"), (Branches(), "something other than plain fields")]
+    ("rule", "message"),
+    [
+        (Branches(), "branches: its rule decides with `if`, `and` or `not` on the values of an array"),
+        (Sorts(), "its rule takes sort_order, which is neither arithmetic on components nor a sum over them"),
+        (Adds(), "its rule takes index, which is neither"),
+    ],
 )
 def test_a_rule_that_is_not_arithmetic_says_what_it_has(rule, message):
-    from thalweg.engine.executors.codegen.rule_reader import NotFusable
+    from thalweg.engine.executors.codegen.refusal import NotFusable
     from thalweg.engine.executors.codegen.rule_source import rule_source
 
     with pytest.raises(NotFusable, match=message):
-        rule_source(rule, "float32", 64, True)
+        rule_source(rule, 4, "float32", 64, True)
 
 
 def test_many_steps_of_few_runs_are_fused_too():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from helpers.studies import RULES, shards
-from thalweg.engine.executors.codegen.rule_reader import NotFusable
+from thalweg.engine.executors.codegen.refusal import NotFusable
 from thalweg.engine.executors.cuda.points import WARP, WARP_DIM, features, run_sources, thread_sources, why_not
 from thalweg.engine.executors.cuda.warp_source import SHARED_BYTES, component, shared, slots
 

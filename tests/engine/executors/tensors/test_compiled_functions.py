@@ -5,7 +5,7 @@ import pytest
 from helpers.battery import FLOATS, SHAPES, inputs, numbers, scalar
 from helpers.compiled import compiled, generated
 from helpers.repetitions import few
-from thalweg.engine.executors.codegen.rule_reader import NotFusable
+from thalweg.engine.executors.codegen.refusal import NotFusable
 from thalweg.specs.program.arrays import evaluate
 from thalweg.specs.program.derivative import grad, hvp
 from thalweg.specs.program.function import FUNCTIONS, given

@@ -7,10 +7,7 @@ import pytest
 from helpers.repetitions import few
 from helpers.studies import RIVER, collected, shards
 from thalweg.engine.executors.choose import array_simulation, simulation
-from thalweg.engine.executors.codegen.number_source import head
-from thalweg.engine.executors.codegen.rule_reader import NotFusable
 from thalweg.engine.executors.cpu.points import why_not
-from thalweg.specs.sweep import NumberFormula
 
 LAND = {
     "kind": "expression",
@@ -28,6 +25,7 @@ RULES = {
         "weight_decay": "abs(sin(t))*sqrt(k)",
         "nesterov": True,
     },
+    "written out": {"kind": "sgd", "lr": 0.1, "momentum": "sigmoid(t - 20)*0.9", "weight_decay": "clip(t/30, 0, 0.5)*erf(t/9)"},
     "swept": {"kind": "sgd", "lr": [0.1, 0.2], "momentum": "t/(t + 9)", "weight_decay": [0.0, 0.1]},
     "sphere": {"kind": "spherical_langevin", "lr": 0.01, "inverse_temperature": "k*log(1 + t)"},
     "compared": {"kind": "sgd", "lr": 0.1, "momentum": "where(t >= 5 and t != 7 or t < 3, 0.5, -(-0.25))"},
@@ -74,12 +72,8 @@ def test_the_array_executors_numbers(name, seeds, precision):
         ({"optimizers": [{"kind": "cbo", "alpha": "t"}], "init": "normal"}, "cbo.alpha is a formula of the step"),
         ({"optimizers": [{"kind": "cbo", "alpha_max": "t"}], "init": "normal"}, "cbo.alpha_max is a formula of the step"),
         (
-            {"optimizers": [{"kind": "sgld", "temperature": "sigmoid(t)"}]},
-            "its temperature is a formula with sigmoid, which has no scalar form here",
-        ),
-        (
             {"optimizers": [{"kind": "sgld", "temperature": "sum(t*arange(3))"}]},
-            "its temperature is a formula with reshape, which has no scalar form here",
+            "the formula of its temperature takes arange, which is neither arithmetic on components nor a sum over them",
         ),
         ({"optimizers": [{"kind": "sgd", "lr_scale": {"x": "1/t"}}]}, "learning rates of single variables"),
     ],
@@ -106,12 +100,16 @@ def test_what_kernels_have_without_being_told(changes):
 
 
 def test_a_long_formula_is_left_to_the_array_executor():
-    with pytest.raises(NotFusable, match=r"its lr is a formula of [0-9]+ operations, above 200"):
-        head([("lr", NumberFormula("+".join(f"sin({k}*t)" for k in range(100))))], [])
+    long = "+".join(f"0.009*sin({k}*t)**2" for k in range(100))
+    (shard,) = shards({**RIVER, "landscape": LAND, "optimizers": [{"kind": "sgd", "momentum": long}]})
+    assert "its momentum is a formula of" in (reason := why_not(shard.group) or "")
+    assert reason.endswith("operations, above 200")
 
 
 def test_no_name_of_a_study_reaches_a_kernel():
-    statements, labels = head([("lr", NumberFormula("naïve/t + x")), ("beta", NumberFormula("x*t"))], ["x", "naïve"])
-    assert set(labels.values()) == {"x", "naïve"}
-    assert all(label.isascii() for label in labels)
-    assert len(statements) == 5
+    land = {**LAND, "parameters": {"naïve": 1.0, "l": 2.0, "g": 3.0}, "value": "naïve*x**2 + l*y**2 + g"}
+    (shard,) = shards({**RIVER, "landscape": land, "optimizers": [{"kind": "sgld", "temperature": "naïve/t + l*g"}]})
+    made = simulation(shard, "fused").sources
+    assert made.numbers.of_landscape.keys() <= set(made.numbers.names)
+    assert set(made.numbers.of_landscape.values()) == {"naïve", "l", "g"}
+    assert "na" not in made.rule.partition("def rule")[2]
