@@ -62,7 +62,7 @@ class Formula:
         return self.vector[1] if self.vector else len(self.variables)
 
 
-@dataclass
+@dataclass(eq=False)
 class Parsed:
     """`value` and `observables` as trees over the symbols of fixed components, reductions and parameters."""
 
@@ -70,6 +70,8 @@ class Parsed:
     value: Node = tree.ZERO
     observables: dict[str, Node] = field(default_factory=dict)
     reductions: list[Reduction] = field(default_factory=list)
+    gradient: tuple[Node, ...] | None = None
+    """Of a formula without reductions that comes with its gradient; by default it is that of `value`."""
 
 
 def fixed(component: int) -> Node:

@@ -56,7 +56,7 @@ ORDER = (
     "engine.comparison",
     "engine.runner",
     "engine.probes",
-    "engine.executors.choose engine.executors.memory",
+    "engine.executors.choose engine.executors.memory engine.executors.layouts",
     "engine.executors.cuda",
     "engine.executors.cpu",
     "engine.executors.array",

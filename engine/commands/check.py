@@ -107,6 +107,7 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
     from ..executors.array.rule import why_called
     from ..executors.choose import choose
     from ..executors.cuda.device import runs_at_once
+    from ..executors.layouts import layout
     from ..executors.memory import of_shard
     from ..plan import with_runs_at_once
     from ..runner.forecast import forecast
@@ -129,7 +130,9 @@ def describe(tree: "Tree", plan: "Plan", device: str, tried: "Plan | None" = Non
         choice = choices[group.name]
         for name, said in remarks(study, group.optimizer).items():
             branch.add(line(f"{name}: {said}"))
-        branch.add(line(f"executor {choice.name}{f' ({choice.reason})' * bool(choice.reason)}"))
+        branch.add(
+            line(f"executor {choice.name}{layout(stand_in[group.name], choice.executor)}{f' ({choice.reason})' * bool(choice.reason)}")
+        )
         if choice.executor.kind == "array" and (why := why_called(next(stand_in[group.name].shards()))):
             branch.add(line(f"the rule is called directly on NumPy arrays, one sweep point after another: {why}"))
         for look in looks(group):

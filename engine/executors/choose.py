@@ -13,6 +13,7 @@ from ..plan import Group, Shard
 from .array.rule import why_called
 from .cuda.device import check_device_name, missing, missing_arrays, simulated
 from .executor import Executor
+from .layouts import by_programs, over_tensors
 from .memory import of_shard
 
 EXECUTORS = ("auto", "array", "fused")
@@ -88,23 +89,16 @@ def on_processor(group: Group, wanted: str) -> Choice:
 
 def too_little(group: Group) -> bool:
     """Whether the array executor would be done before a kernel is compiled."""
-    if over_tensors(group):
+    if by_programs(group):
         from .cpu.programs import processor_seconds
 
         return processor_seconds(group) < WORTH_COMPILING
     return work(group) < SMALL and group.study.steps * -(-group.runs // group.at_once) < SHORT
 
 
-def over_tensors(group: Group) -> bool:
-    """Whether the landscape is a formula over tensors."""
-    from ...specs.landscapes._tensor_landscape import ProgramLandscape
-
-    return isinstance(group.landscapes[0], ProgramLandscape)
-
-
 def load_lapack(groups: Iterable[Group]) -> None:
     """Load the LAPACK that kernels of these groups call, where any does: whoever limits the threads of libraries must find it."""
-    for group in filter(over_tensors, groups):
+    for group in filter(by_programs, groups):
         from .cpu.programs import programs_of
 
         if any(made.lapack for made in programs_of(group)):
@@ -113,7 +107,7 @@ def load_lapack(groups: Iterable[Group]) -> None:
 
 def why_not_compiled(group: Group) -> str | None:
     """Why this group has no kernel for the processor, or None."""
-    if over_tensors(group):
+    if by_programs(group):
         from .cpu.programs import why_not
     else:
         from .cpu.points import why_not
@@ -156,8 +150,9 @@ def simulation(
         from .cpu.programs import ProgramSimulation
         from .cpu.swarms import FusedSwarm
 
-        kind = ProgramSimulation if over_tensors(shard.group) else FusedSwarm if shard.group.particles else FusedSimulation
-        return kind(shard, threads, pool, begin)
+        if by_programs(shard.group):
+            return ProgramSimulation(shard, threads, pool, begin)
+        return (FusedSwarm if shard.group.particles else FusedSimulation)(shard, threads, pool, begin)
     from .array.threads import SplitSimulation, parts
 
     pieces, axis = parts(shard, threads)

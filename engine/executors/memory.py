@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...specs.landscapes._tensor_landscape import ProgramLandscape
 from ...specs.noise import Gaussian, Minibatch, NoNoise, Online, StudentT
 from ...specs.sweep import Sweep, values_of
 from ..plan import Group
+from .layouts import by_programs
 
 DRAWN = 34
 """Bytes that a random number takes while it is made, besides the number; a start takes them once, noise at every step."""
@@ -44,7 +44,7 @@ def of_one(group: Group, executor: str, threads: int) -> int:
     block = runs * group.step_chunk * group.values_per_record * itemsize
     records = (SUMMARISED if group.statistics else BLOCKS) * block
     held = records + MADE * seeds * max(land.disorder_size for land in group.landscapes) * itemsize
-    if executor == "fused" and isinstance(group.landscapes[0], ProgramLandscape):
+    if executor == "fused" and by_programs(group):
         return held + of_programs(group, runs, threads)
     if executor == "fused":
         return held + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)

@@ -92,7 +92,10 @@ class _Formula:
     def frame(self, signature: tuple[str, str]) -> tuple[str, str]:
         """How a function begins, its name left out, and ends."""
         kinds, arguments = signature
-        head = f"@njit(types.int64({kinds}), **JIT)\ndef {{}}({arguments}):\n    vectorised()\n    bad = np.int32(0)\n"
+        arrays = [name for kind, name in zip(kinds.split(", "), arguments.split(", "), strict=True) if kind == "A2"]
+        wide = [name for name in arrays if not (name == "P" and self.uniform)]
+        hints = "".join(f"    assume({name}.shape[1] == W)\n" for name in wide)  # else no vectors of more than 16 components
+        head = f"@njit(types.int64({kinds}), **JIT)\ndef {{}}({arguments}):\n    vectorised()\n{hints}    bad = np.int32(0)\n"
         return head, "    return np.int64(bad)\n"
 
     def libm(self, text: str) -> set[str]:
@@ -145,6 +148,10 @@ class _Formula:
         linear = {r.symbol for r in reductions if r.kind == "sum" and slopes[r.symbol].still}
         ordered = sorted(reductions, key=lambda r: r.symbol not in linear)
         components = indices(value.free, "x[")
+        if self.parsed.gradient is None:
+            partials = by_each(value, map(fixed, components))
+        else:
+            components, partials = list(range(self.dim)), list(self.parsed.gradient)
         earliest = bool(ordered) and (ordered[0].symbol in linear or not components)  # the slopes by components come in between
         self.fresh = self.first_touch(ordered[0]) if earliest else range(0)
         for low, high in ((0, self.fresh.start), (self.fresh.stop, self.dim)) if reductions else ():
@@ -158,7 +165,7 @@ class _Formula:
         plus = "+" if reductions else ""
         outputs = [
             *([] if self.alone else [("L[l] = {}", value)]),
-            *((f"G[{c}, l] {plus}= {{}}", e) for c, e in zip(components, by_each(value, map(fixed, components)), strict=True)),
+            *((f"G[{c}, l] {plus}= {{}}", e) for c, e in zip(components, partials, strict=True)),
         ]
         outputs += [(f"Z[{self.rows[r.symbol] + 1}, l] = {{}}", slopes[r.symbol]) for r in reductions if r.symbol not in linear]
         outputs += [] if reductions else [(f"G[{c}, l] = {{}}", ZERO) for c in range(self.dim) if c not in components]

@@ -1,5 +1,6 @@
 """What the fused executor compiles for a study: the generated modules of landscape, rule and average, and the driver that calls them."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,14 @@ from ....optimizers._particles import ParticleOptimizer
 from ....optimizers.base import RuleOptimizer
 from ....specs import formulas
 from ....specs.clip import ClipNorm, ClipValue
-from ....specs.expression import Formula, parse
+from ....specs.expression import Formula, Parsed, parse
+from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.landscapes.base import SymbolicLandscape
 from ....specs.noise import SAMPLED
 from ....specs.sweep import resolved
 from ...plan import Parts
 from .disk_cache import disk_cached
+from .entries import entries
 from .formula_source import formula_source, scratch_rows
 from .refusal import NotFusable
 from .rule_source import NO_NUMBERS, average_source, rule_source
@@ -26,7 +29,7 @@ SWARM_BYTES = 2**26
 def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_landscape: bool, apart: bool = False) -> "Sources":
     """The generated modules of these parts. Raises NotFusable with the reason."""
     landscape, optimizer = parts.landscape, parts.optimizer
-    if not isinstance(landscape, SymbolicLandscape):
+    if not isinstance(landscape, (SymbolicLandscape, ProgramLandscape)):
         raise NotFusable(f"the landscape {landscape.kind} is not a formula")
     if isinstance(parts.noise, SAMPLED):
         raise NotFusable(f"{parts.noise.kind} noise needs samples")
@@ -44,7 +47,9 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
         if optimizer.initial:
             raise NotFusable("states of particles that do not start at 0")
     known = tuple(formulas.names(landscape)) if optimizer.formulas() else ()
-    return Sources(landscape.definition(), optimizer, precision, lanes, uniform, uniform_landscape, apart, known)
+    swarm = isinstance(optimizer, ParticleOptimizer)
+    formula = landscape.definition() if isinstance(landscape, SymbolicLandscape) else entries(landscape, gradient=not swarm)
+    return Sources(formula, optimizer, precision, lanes, uniform, uniform_landscape, apart, known)
 
 
 def refuse_changing(parts: Parts, more: tuple[str, ...] = ()) -> None:
@@ -65,7 +70,7 @@ class Sources:
 
     def __init__(
         self,
-        formula: Formula,
+        formula: Formula | Parsed,
         optimizer: Any,
         precision: str,
         lanes: int,
@@ -75,11 +80,12 @@ class Sources:
         known: tuple[str, ...] = (),
     ):
         swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
-        self.landscape, self.scratch = _formula(formula, precision, lanes, uniform_landscape, not swarm, apart)
-        self.rule, self.numbers, self.rows = rule_source(optimizer, formula.dim, precision, lanes, uniform, known)
+        source, dim = (_formula, formula.dim) if isinstance(formula, Formula) else (_entries, formula.formula.dim)
+        self.landscape, self.scratch = source(formula, precision, lanes, uniform_landscape, not swarm, apart)
+        self.rule, self.numbers, self.rows = rule_source(optimizer, dim, precision, lanes, uniform, known)
         self.average, self.average_numbers, self.average_rows = self.rule, NO_NUMBERS, (0, 0, 0)
         if optimizer.average is not None:
-            made = average_source(optimizer.average, formula.dim, precision, lanes, uniform)
+            made = average_source(optimizer.average, dim, precision, lanes, uniform)
             self.average, self.average_numbers, self.average_rows = made
         self.driver = "drive_swarms" if swarm else "drive_points"
         self.precision, self.lanes = precision, lanes
@@ -94,4 +100,10 @@ class Sources:
 def _formula(formula: Formula, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> tuple[str, int]:
     """A landscape's module, and the rows of Z it takes."""
     parsed = parse(formula)
+    return formula_source(parsed, precision, lanes, uniform, gradient, apart), scratch_rows(parsed)
+
+
+@functools.lru_cache(maxsize=64)
+def _entries(parsed: Parsed, precision: str, lanes: int, uniform: bool, gradient: bool, apart: bool) -> tuple[str, int]:
+    """The same of a formula over tensors, entry by entry."""
     return formula_source(parsed, precision, lanes, uniform, gradient, apart), scratch_rows(parsed)

@@ -5,17 +5,20 @@ bound is one on what a kernel computes, in any order of its sums and products: e
 of its parts, and no part may come near overflow. Source of the method: Moore, Interval Analysis, 1966.
 """
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from ....optimizers._particles import ParticleOptimizer
 from ....specs.expression import Formula, Parsed, parse
+from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.landscapes.base import SymbolicLandscape
 from ....specs.tree import COMPARISONS, INDEX, OF_NUMBERS, Node, ordered, parameter
 from ...plan import Group, Parts
 from .disk_cache import disk_cached
+from .entries import entries
 
 REACH = {"float32": 2.0**17, "float64": 2.0**30}
 """Largest arguments of the elementary functions' sin, cos and tan."""
@@ -45,18 +48,30 @@ class _Unbounded(Exception):
 def within(group: Group, parts: Parts) -> float:
     """How far from the origin every run of a group with these parts is certain not to diverge; 0.0 if that does not help."""
     land, stop, precision = parts.landscape, group.study.stop, group.study.precision
-    if not isinstance(land, SymbolicLandscape) or isinstance(parts.optimizer, ParticleOptimizer) or stop.loss_below is not None:
+    formulas = (SymbolicLandscape, ProgramLandscape)
+    if not isinstance(land, formulas) or isinstance(parts.optimizer, ParticleOptimizer) or stop.loss_below is not None:
         return 0.0
     swept = {path: sweep.values for dim in group.dims for owner, path, sweep in dim.sweeps if owner == "landscape"}
     every = {path: swept.get(path, [value]) for path, value, structural in land.fields() if not structural}
     numbers = {path[-1]: (min(v), max(v)) for path, v in every.items() if isinstance(v[0], (int, float))}
     limit = float(np.finfo(precision).max) if stop.diverge_above is None else stop.diverge_above
-    return _box(land.definition(), tuple(numbers.items()), limit, precision)
+    by = (tuple(numbers.items()), limit, precision)
+    return _box(land.definition(), *by) if isinstance(land, SymbolicLandscape) else _box_of_entries(entries(land), *by)
 
 
 @disk_cached
 def _box(formula: Formula, numbers: tuple[tuple[str, Interval], ...], limit: float, precision: str) -> float:
-    found = box(parse(formula), dict(numbers), limit, precision, REACH[precision])
+    return worthwhile(parse(formula), numbers, limit, precision)
+
+
+@functools.lru_cache(maxsize=64)
+def _box_of_entries(parsed: Parsed, numbers: tuple[tuple[str, Interval], ...], limit: float, precision: str) -> float:
+    return worthwhile(parsed, numbers, limit, precision)
+
+
+def worthwhile(parsed: Parsed, numbers: Iterable[tuple[str, Interval]], limit: float, precision: str) -> float:
+    """The box of a formula with these numbers; 0.0 if it is too small."""
+    found = box(parsed, dict(numbers), limit, precision, REACH[precision])
     return found if found >= LEAST_BOX else 0.0
 
 

@@ -16,6 +16,7 @@ from ....specs.noise import Minibatch, Online
 from ....specs.program.numpy_functions import Untraceable
 from ....specs.sweep import resolved
 from ...plan import Group, Parts, Shard
+from ..codegen.keyed import Keyed
 from ..codegen.refusal import NotFusable
 from ..codegen.sources import refuse_changing
 from .landscape import Layout
@@ -84,7 +85,7 @@ def programs(shard: Shard, target: Target | None = None) -> Programs:
     data, observed = parts.landscape.dataset, watched(shard.group)
     units = (parts.landscape, parts.optimizer, parts.noise)
     texts = (*(unit.model_dump_json() for unit in units), data.fingerprint if data is not None else "")
-    return _made(_Key(parts, (*texts, study.precision, study.steps, observed)), target or Target(lanes(study.precision)))
+    return _made(Keyed(parts, (*texts, study.precision, study.steps, observed)), target or Target(lanes(study.precision)))
 
 
 def watched(group: Group) -> tuple[str, ...]:
@@ -92,22 +93,9 @@ def watched(group: Group) -> tuple[str, ...]:
     return tuple(name for name in group.recorded if name in group.landscapes[0].observable_names)
 
 
-class _Key:
-    """Parts, equal where their texts are."""
-
-    def __init__(self, parts: Parts, text: tuple[Any, ...]):
-        self.parts, self.text = parts, text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.text == other.text
-
-    def __hash__(self) -> int:
-        return hash(self.text)
-
-
 @functools.lru_cache(maxsize=32)
-def _made(key: _Key, target: Target) -> Programs:
-    parts, (*_, precision, steps, observed) = key.parts, key.text
+def _made(key: Keyed[Parts], target: Target) -> Programs:
+    parts, (*_, precision, steps, observed) = key.value, key.text
     land, noise = parts.landscape, parts.noise
     optimizer: Any = parts.optimizer.with_sizes(land.named_sizes)
     if not isinstance(land, ProgramLandscape):
