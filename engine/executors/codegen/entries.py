@@ -6,7 +6,7 @@ Arrays of a program become arrays of trees (specs/tree.py). The gradient is the 
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ MOST_WORK = 20_000
 MOST = 1000
 """Operations that are left: each is a statement of a kernel, which LLVM would take seconds to compile."""
 INFINITY = tree.number(math.inf)
+MOST_DRAWN = 512
+"""Numbers that every seed has of its own, a row of the kernel's table each."""
 Condition = Callable[[Any, Any], Any]
 """A truth value: of two trees the first where it holds, else the second."""
 
@@ -90,6 +92,20 @@ def numbers(land: ProgramLandscape) -> tuple[str, ...]:
     return tuple(name for name, value in fields if isinstance(value, (int, float, Sweep)) and not isinstance(value, bool))
 
 
+def drawn(land: ProgramLandscape) -> dict[str, tuple[int, ...]]:
+    """The arrays of numbers that runs have of their own, and the shapes in one run."""
+    inputs = land.program().inputs
+    return {name: inputs[name].shape for name in land.definition().drawn if inputs[name].kind == "float"}
+
+
+def columns(land: ProgramLandscape, p: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The numbers of runs, (points or 1, seeds or 1) each, in the order in which kernels have them, from a simulation's arrays."""
+    every = [p[name] for name in numbers(land)]
+    for name in drawn(land):
+        every.extend(np.moveaxis(p[name].reshape(*p[name].shape[:2], -1), -1, 0))
+    return every
+
+
 def entries(land: ProgramLandscape, gradient: bool = True) -> Parsed:
     """The formula of a landscape, entry by entry, with its gradient if that is wanted. Raises NotFusable where it is too large, or has what is no
     function of entries."""
@@ -114,8 +130,8 @@ def _parsed(land: ProgramLandscape, gradient: bool) -> Parsed:
     program = land.program()
     if program.takes_step:
         raise NotFusable("a formula with the step")
-    if land.disorder_size:
-        raise NotFusable("numbers that every seed has of its own")
+    if land.disorder_size > MOST_DRAWN:
+        raise NotFusable(f"{land.disorder_size:,} numbers that every seed has of its own, above {MOST_DRAWN:,}")
     watched = {name: program.watched[name] for name in land.observable_names}
     blocks = program.gradient if gradient else []
     outputs = [program.loss, *blocks, *watched.values()]
@@ -129,7 +145,8 @@ def _parsed(land: ProgramLandscape, gradient: bool) -> Parsed:
     left = len(tree.ordered([*loss, *slopes, *observables.values()]))
     if left > MOST:
         raise NotFusable(f"a formula of {left:,} different operations on entries, above {MOST:,}")
-    formula = Formula("", vector=("x", land.size), parameters=numbers(land), observables=tuple((name, "") for name in observables))
+    own = (entry_name(name, k) for name, shape in drawn(land).items() for k in range(math.prod(shape)))
+    formula = Formula("", vector=("x", land.size), parameters=(*numbers(land), *own), observables=tuple((name, "") for name in observables))
     return Parsed(formula, loss[0], observables, gradient=tuple(slopes) if gradient else None)
 
 
@@ -140,12 +157,19 @@ def _input(land: ProgramLandscape, n: Node) -> np.ndarray:
         return filled([fixed(k) for k in range(blocks[name].start, blocks[name].stop)], n.shape)
     if name in numbers(land):
         return filled([tree.parameter(name)], n.shape)
+    if name in drawn(land):
+        return filled([tree.parameter(entry_name(name, k)) for k in range(n.size)], n.shape)
     if data is None or name not in ("X", "y", "X_test", "y_test"):
         raise NotFusable(f"a formula with {name}")
     test = name.endswith("_test")
     if name[0] == "X":
         return np.asarray(data.x_test if test else data.x)
     return np.asarray(data.codes(test) if land.labels_are_classes else data.y_test if test else data.y)
+
+
+def entry_name(name: str, k: int) -> str:
+    """The name of an entry of an array that every run has of its own; no number of a landscape has a blank in its name."""
+    return f"{name} {k}"
 
 
 class Entries:

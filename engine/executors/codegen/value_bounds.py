@@ -51,6 +51,8 @@ def within(group: Group, parts: Parts) -> float:
     formulas = (SymbolicLandscape, ProgramLandscape)
     if not isinstance(land, formulas) or isinstance(parts.optimizer, ParticleOptimizer) or stop.loss_below is not None:
         return 0.0
+    if land.disorder_size:  # numbers without bounds
+        return 0.0
     swept = {path: sweep.values for dim in group.dims for owner, path, sweep in dim.sweeps if owner == "landscape"}
     every = {path: swept.get(path, [value]) for path, value, structural in land.fields() if not structural}
     numbers = {path[-1]: (min(v), max(v)) for path, v in every.items() if isinstance(v[0], (int, float))}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....specs.clip import ClipNorm, ClipValue
+from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.noise import Gaussian, StudentT
 from ....specs.status import Status
 from ...cores import cores
@@ -21,6 +22,7 @@ from ...plan import Group, Shard
 from ...store.checkpoint import Checkpoint
 from .. import philox
 from ..array.simulation import NOTHING, Begin, Simulation, Tick
+from ..codegen.entries import columns
 from ..codegen.refusal import NotFusable, refusal
 from ..codegen.sources import sources
 from ..codegen.value_bounds import within
@@ -30,6 +32,7 @@ from . import arguments
 from .compile import compiled, modules
 from .core_pool import kernel_pool
 from .rates import modelled, note
+from .tables import table
 
 UNIFORM_SEEDS = 64
 """From this many seeds on, blocks are filled with seeds of one sweep point."""
@@ -131,19 +134,10 @@ class FusedSimulation:
         flat = np.broadcast_to(values, (self.points, self.seeds, self.dim)).reshape(-1, self.dim)
         return flat[self.lane_run].reshape(self.blocks, self.W, self.dim).transpose(0, 2, 1)
 
-    def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers (points or 1, ...) -> (tables, rows, 1 or W), and the table of every block."""
-        columns = [np.asarray(c, dtype=self.dtype).reshape(-1) for c in columns]
-        same = all(len(c) == 1 for c in columns)
-        at = np.zeros(self.blocks, np.int64)
-        if uniform or same:
-            made = np.stack(np.broadcast_arrays(*columns), axis=1)[:, :, None] if columns else np.zeros((1, 0, 1), self.dtype)
-            at = at if same else self.block_point
-            made = made if uniform else np.broadcast_to(made, (*made.shape[:2], self.W))
-            return np.ascontiguousarray(made), at
-        lanes = np.stack([c[self.lane_point if len(c) > 1 else np.zeros_like(self.lane_point)] for c in columns])
-        made = lanes.reshape(len(columns), self.blocks, self.W).transpose(1, 0, 2)
-        return align(made), np.arange(self.blocks)
+    def landscape_columns(self) -> list[np.ndarray]:
+        """The landscape's numbers, (points or 1, seeds or 1) each."""
+        land = self.parts.landscape
+        return columns(land, self.base.p) if isinstance(land, ProgramLandscape) else list(self.base.p.values())
 
     def factors(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The schedule's factors of steps first .. first + count - 1: (tables, count, 1 or W), and the table of every block."""
@@ -158,7 +152,7 @@ class FusedSimulation:
     def numbers(self) -> arguments.Numbers:
         """`numbers` of the driver, but for the schedule's factors."""
         base = self.base
-        P, at_p = self.table(list(base.p.values()), self.uniform_landscape)
+        P, at_p = table(self, self.landscape_columns(), self.uniform_landscape)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
         mine, theirs = self.sources.numbers, self.sources.average_numbers
         if mine.of_landscape:
@@ -168,7 +162,7 @@ class FusedSimulation:
             rule = mine.values({name: exact[(name,)] for name in mine.names})
             average = theirs.values({name: exact[("average", name)] for name in theirs.names})
         sizes = (len(rule), len(rule) + len(average))
-        every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
+        every, at_h = table(self, [*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))
         return arguments.Numbers(P, at_p, H, HA, Q, at_h)
 
@@ -181,7 +175,8 @@ class FusedSimulation:
     @property
     def uniform_landscape(self) -> bool:
         """Whether the landscape's parameters are the same in all lanes of a block."""
-        return self.uniform or all(v.shape[0] == 1 for v in self.base.p.values())
+        every = self.landscape_columns()
+        return all(v.shape[1] == 1 for v in every) and (self.uniform or all(v.shape[0] == 1 for v in every))
 
     def flags(self) -> arguments.Flags:
         """`flags` of the driver."""
