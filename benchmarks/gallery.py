@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from thalweg.specs.errors import SpecError
 
 from . import ours
 from .cases import LAST
@@ -20,6 +21,10 @@ from .cases import LAST
 ROUNDS = 5
 SECONDS = 4.0
 """Of JAX in a round at most: longer studies take fewer steps."""
+
+
+CANNOT = (SpecError, TypeError, ValueError, AttributeError, NotImplementedError, jax.errors.JAXTypeError)
+"""What says that JAX cannot run a study, or that it needs the store of another."""
 
 
 class Names:
@@ -142,7 +147,7 @@ def compare(file: Path) -> None:
                 print(f"{name}: {compared(group)}", flush=True)
             except LookupError as why:
                 print(f"{name}: left out, {why}", flush=True)
-            except Exception as why:  # of a study that JAX cannot run, for whatever reason, the next one is told
+            except CANNOT as why:
                 print(f"{name}: left out, {type(why).__name__}: {str(why).splitlines()[0][:120]}", flush=True)
 
 
