@@ -1,8 +1,8 @@
 """The gallery's studies over tensors beside JAX: python -m benchmarks.gallery [NAME ...]
 
 JAX has the study's own formula and rule: the programs are evaluated with jax.numpy, JAX derives the gradient, and jit(vmap(scan)) runs all steps of all
-runs. So nobody writes eighty studies a second time. What is recorded, and diagnostics, are left out on both sides; both give the last loss. Left out are studies
-whose noise or rule JAX would have to be taught: new samples, particles, orders of samples, starts that are drawn by other units.
+runs. So nobody has to write the studies a second time. What is recorded, and diagnostics, are left out on both sides; both give the last loss. Left out are studies
+whose noise or rule JAX would have to be taught: new samples, particles, orders of samples, formulas of the step.
 """
 
 import sys
