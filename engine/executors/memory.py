@@ -20,6 +20,8 @@ STARTED = 50
 """Bytes that a component of the iterates takes while a random start is laid out in lanes."""
 MADE = 6
 """Arrays of the size of a random landscape, while it is made."""
+LAID_OUT = 3
+"""Copies of the numbers that runs of a formula over tensors have of their own, while they are laid out in lanes."""
 ARRAYS = 9
 """Arrays of the iterates' size in a step of the array executor: iterates, gradient, update, and what is between; states come on top."""
 BLOCKS, SUMMARISED = 4, 8
@@ -47,7 +49,8 @@ def of_one(group: Group, executor: str, threads: int) -> int:
     if executor == "fused" and by_programs(group):
         return held + of_programs(group, runs, threads)
     if executor == "fused":
-        return held + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)
+        drawn = LAID_OUT * runs * max(land.disorder_size for land in group.landscapes) * itemsize
+        return held + drawn + runs * group.iterate_size * STARTED + in_lanes(group, runs, seeds, threads)
     arrays = runs * group.iterate_size * itemsize * (ARRAYS + len(group.optimizer.state))
     begun = seeds * group.iterate_size * (DRAWN + 2 * itemsize)
     drawn = seeds * (random_numbers(group) * (DRAWN + itemsize) + orders(group))

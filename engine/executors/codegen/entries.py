@@ -64,6 +64,8 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "identity": lambda a: a,
 }
 """Functions of each entry."""
+OF_TRUTHS = {"logical_and", "logical_or", "logical_not", "where", "float", "stop_gradient", "identity"}
+"""Those that may take truth values."""
 FOLDS = {name: ELEMENTWISE[by] for name, by in (("sum", "add"), ("prod", "multiply"), ("max", "maximum"), ("min", "minimum"))}
 FOLDS |= {"any": ELEMENTWISE["logical_or"], "all": ELEMENTWISE["logical_and"]}
 """Functions over axes, by what puts two entries together."""
@@ -163,8 +165,8 @@ def _input(land: ProgramLandscape, n: Node) -> np.ndarray:
         raise NotFusable(f"a formula with {name}")
     test = name.endswith("_test")
     if name[0] == "X":
-        return np.asarray(data.x_test if test else data.x)
-    return np.asarray(data.codes(test) if land.labels_are_classes else data.y_test if test else data.y)
+        return np.asarray(data.x_test if test else data.x, dtype=float)
+    return np.asarray(data.codes(test), dtype=int) if n.kind == "int" else np.asarray(data.y_test if test else data.y, dtype=float)
 
 
 def entry_name(name: str, k: int) -> str:
@@ -202,6 +204,8 @@ class Entries:
         if all(a.dtype != object for a in args):
             return np.asarray(args[0], dtype=float) if name == "float" else np.asarray(n.function.value(np, n, *args))
         if name in ELEMENTWISE:
+            if name not in OF_TRUTHS and any(a.kind == "bool" for a in n.args):
+                raise NotFusable(f"{name} of truth values")
             return filled(np.frompyfunc(ELEMENTWISE[name], len(args), 1)(*map(trees, args)), n.shape)
         if name == "dot":
             return folded(ELEMENTWISE["add"], pairs("multiply", *args), tuple(range(-args[0].ndim, 0)))

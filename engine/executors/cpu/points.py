@@ -139,6 +139,10 @@ class FusedSimulation:
         land = self.parts.landscape
         return columns(land, self.base.p) if isinstance(land, ProgramLandscape) else list(self.base.p.values())
 
+    def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of runs as a driver has them, and the table of every block."""
+        return table(self, columns, uniform)
+
     def factors(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The schedule's factors of steps first .. first + count - 1: (tables, count, 1 or W), and the table of every block."""
         made = self.base.factors(first, count).astype(self.dtype)
@@ -152,7 +156,7 @@ class FusedSimulation:
     def numbers(self) -> arguments.Numbers:
         """`numbers` of the driver, but for the schedule's factors."""
         base = self.base
-        P, at_p = table(self, self.landscape_columns(), self.uniform_landscape)
+        P, at_p = self.table(self.landscape_columns(), self.uniform_landscape)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
         mine, theirs = self.sources.numbers, self.sources.average_numbers
         if mine.of_landscape:
@@ -162,7 +166,7 @@ class FusedSimulation:
             rule = mine.values({name: exact[(name,)] for name in mine.names})
             average = theirs.values({name: exact[("average", name)] for name in theirs.names})
         sizes = (len(rule), len(rule) + len(average))
-        every, at_h = table(self, [*rule, *average, *self.others()], self.uniform)
+        every, at_h = self.table([*rule, *average, *self.others()], self.uniform)
         H, HA, Q = (np.ascontiguousarray(part) for part in np.split(every, sizes, axis=1))
         return arguments.Numbers(P, at_p, H, HA, Q, at_h)
 
