@@ -246,14 +246,9 @@ def trees(a: np.ndarray) -> np.ndarray:
 
 def filled(entries: Any, shape: Sequence[int]) -> np.ndarray:
     """An array of this shape of these entries, in the order of rows."""
+    listed = entries.reshape(-1).tolist() if isinstance(entries, np.ndarray) else entries if isinstance(entries, list) else [entries]
     made = np.empty(math.prod(shape), object)
-    made[:] = (
-        entries.reshape(-1)
-        if isinstance(entries, np.ndarray)
-        else [entries]
-        if callable(entries) or isinstance(entries, tree.Node)
-        else entries
-    )
+    made[:] = listed
     return made.reshape(shape)
 
 
