@@ -209,17 +209,17 @@ def costs_of(runs: Any, patience: float, brief: float) -> tuple[float, float, fl
         count = min(steps, int(count * min(10.0, max(2.0, 1.5 * enough / max(taken - first, 1e-6)))))
         taken = trial(runs, count, 0)
     step = max(taken - first, 0.0) / (count - 1) if count > 1 else first
-    record = recorded(runs, count, min(RECORDS, count), taken)
+    start = max(0.0, first - step)
+    record = recorded(runs, min(RECORDS, count, len(group.steps)), start, step)
     many = min(count // 4, len(group.steps), int(enough / max(record, 1e-9)))
     if many > RECORDS and step * steps > brief:
-        record = recorded(runs, count, many, taken)  # so many cost no more than the steps did
-    return max(0.0, first - step), step, record
+        record = recorded(runs, many, start, step)  # so many cost no more than the steps did
+    return start, step, record
 
 
-def recorded(runs: Any, steps: int, records: int, taken: float) -> float:
-    """Seconds of a record, where so many steps alone have taken so long."""
-    records = min(records, len(runs.shard.group.steps))
-    return max(0.0, trial(runs, steps, records) - taken) / records
+def recorded(runs: Any, records: int, start: float, step: float) -> float:
+    """Seconds of a record, of so many steps that are all recorded, where the start and a step alone take so long."""
+    return max(0.0, trial(runs, records, records) - start - records * step) / records
 
 
 def trial(runs: Any, steps: int, records: int) -> float:

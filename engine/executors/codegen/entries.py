@@ -28,12 +28,19 @@ MOST = 1000
 INFINITY = tree.number(math.inf)
 MOST_DRAWN = 512
 """Numbers that every seed has of its own, a row of the kernel's table each."""
+STEPS = ("steps", "t")
+"""What a formula of the step takes besides, in this order: the last changes."""
 Condition = Callable[[Any, Any], Any]
 """A truth value: of two trees the first where it holds, else the second."""
 
 
 def comparison(kind: str, a: tree.Node, b: tree.Node) -> Condition:
     return lambda p, q: tree.where(tree.compare(kind, a, b), p, q)
+
+
+def settled(condition: Condition) -> Condition:
+    """The same truth value, computed once however often it is asked: one of many entries takes as many operations."""
+    return comparison("==", condition(ONE, ZERO), ONE)
 
 
 def floor(a: tree.Node) -> tree.Node:
@@ -86,6 +93,8 @@ MOVES = {
     "roll",
 }
 """Functions whose entries are some of their arguments', or 0."""
+BY_INDEX = {"take", "untake", "pick", "unpick"}
+"""Functions whose last argument says which."""
 
 
 def numbers(land: ProgramLandscape) -> tuple[str, ...]:
@@ -105,7 +114,7 @@ def columns(land: ProgramLandscape, p: Mapping[str, np.ndarray]) -> list[np.ndar
     every = [p[name] for name in numbers(land)]
     for name in drawn(land):
         every.extend(np.moveaxis(p[name].reshape(*p[name].shape[:2], -1), -1, 0))
-    return every
+    return [*every, *(p[name] for name in STEPS if land.takes_step)]
 
 
 def entries(land: ProgramLandscape, gradient: bool = True) -> Parsed:
@@ -130,25 +139,21 @@ def _entries(key: Keyed[ProgramLandscape]) -> Parsed | str:
 
 def _parsed(land: ProgramLandscape, gradient: bool) -> Parsed:
     program = land.program()
-    if program.takes_step:
-        raise NotFusable("a formula with the step")
     if land.disorder_size > MOST_DRAWN:
         raise NotFusable(f"{land.disorder_size:,} numbers that every seed has of its own, above {MOST_DRAWN:,}")
     watched = {name: program.watched[name] for name in land.observable_names}
     blocks = program.gradient if gradient else []
     outputs = [program.loss, *blocks, *watched.values()]
-    work = sum(map(operations, ordered(outputs)))
-    if work > MOST_WORK:
-        raise NotFusable(f"a formula of {work:,} operations on entries, above {MOST_WORK:,}")
     known = Entries(lambda n: _input(land, n))
-    loss, *others = (known.of(n).reshape(-1).tolist() for n in outputs)
+    loss, *others = (entries.reshape(-1).tolist() for entries in known.of(*outputs))
     slopes = [entry for block in others[: len(blocks)] for entry in block]
     observables = dict(zip(watched, (entry for (entry,) in others[len(blocks) :]), strict=True))
     left = len(tree.ordered([*loss, *slopes, *observables.values()]))
     if left > MOST:
         raise NotFusable(f"a formula of {left:,} different operations on entries, above {MOST:,}")
     own = (entry_name(name, k) for name, shape in drawn(land).items() for k in range(math.prod(shape)))
-    formula = Formula("", vector=("x", land.size), parameters=(*numbers(land), *own), observables=tuple((name, "") for name in observables))
+    named = (*numbers(land), *own, *(STEPS if land.takes_step else ()))
+    formula = Formula("", vector=("x", land.size), parameters=named, observables=tuple((name, "") for name in observables))
     return Parsed(formula, loss[0], observables, gradient=tuple(slopes) if gradient else None)
 
 
@@ -157,7 +162,7 @@ def _input(land: ProgramLandscape, n: Node) -> np.ndarray:
     name, blocks, data = n.option("name"), land.block_slices, land.dataset
     if name in blocks:
         return filled([fixed(k) for k in range(blocks[name].start, blocks[name].stop)], n.shape)
-    if name in numbers(land):
+    if name in numbers(land) or name in STEPS:
         return filled([tree.parameter(name)], n.shape)
     if name in drawn(land):
         return filled([tree.parameter(entry_name(name, k)) for k in range(n.size)], n.shape)
@@ -183,13 +188,18 @@ class Entries:
         """Of trees, or of numbers where they are known."""
         self.open: list[str] = []
         """Functions that are being written out."""
+        self.work = 0
+        """Operations on entries so far."""
 
-    def of(self, n: Node) -> np.ndarray:
-        """The entries of a node, as trees."""
-        for part in ordered([n]):
-            if part not in self.arrays:
-                self.arrays[part] = self.array(part, [self.arrays[a] for a in part.args])
-        return trees(self.arrays[n])
+    def of(self, *nodes: Node) -> list[np.ndarray]:
+        """The entries of nodes, as trees. Raises NotFusable before it begins with more than MOST_WORK operations in all."""
+        new = [part for part in ordered(nodes) if part not in self.arrays]
+        self.work += sum(map(operations, new))
+        if self.work > MOST_WORK:
+            raise NotFusable(f"a formula of at least {self.work:,} operations on entries, above {MOST_WORK:,}")
+        for part in new:
+            self.arrays[part] = self.array(part, [self.arrays[a] for a in part.args])
+        return [trees(self.arrays[n]) for n in nodes]
 
     def array(self, n: Node, args: list[np.ndarray]) -> np.ndarray:
         """The entries of n."""
@@ -210,10 +220,13 @@ class Entries:
         if name == "dot":
             return folded(ELEMENTWISE["add"], pairs("multiply", *args), tuple(range(-args[0].ndim, 0)))
         if name in FOLDS:
-            return folded(FOLDS[name], trees(args[0]), n.option("axis"))
+            entries = folded(FOLDS[name], trees(args[0]), n.option("axis"))
+            return entries if n.kind != "bool" else filled([settled(c) for c in entries.reshape(-1)], n.shape)
         if name == "matmul":
             a, b = map(trees, args)
             return filled(folded(ELEMENTWISE["add"], pairs("multiply", a[..., :, :, None], b[..., None, :, :]), (-2,)), n.shape)
+        if name in BY_INDEX and args[-1].dtype == object:
+            raise NotFusable(f"{name} by an index that is found while it runs")
         if name == "untake":
             return added_rows(trees(args[0]), args[1], n.shape)
         if name in MOVES:
@@ -225,9 +238,9 @@ class Entries:
         if name in self.open:
             raise NotFusable(f"no compiled form of {name}")
         self.open.append(name)
-        entries = self.of(written_out(n, "float64"))
+        (written,) = self.of(written_out(n, "float64"))
         self.open.pop()
-        return entries
+        return written
 
 
 def operations(n: Node) -> int:

@@ -56,6 +56,8 @@ def within(group: Group, parts: Parts) -> float:
     swept = {path: sweep.values for dim in group.dims for owner, path, sweep in dim.sweeps if owner == "landscape"}
     every = {path: swept.get(path, [value]) for path, value, structural in land.fields() if not structural}
     numbers = {path[-1]: (min(v), max(v)) for path, v in every.items() if isinstance(v[0], (int, float))}
+    if land.takes_step:
+        numbers |= {"steps": (group.study.steps, group.study.steps), "t": (1, max(1, group.study.steps))}
     limit = float(np.finfo(precision).max) if stop.diverge_above is None else stop.diverge_above
     by = (tuple(numbers.items()), limit, precision)
     return _box(land.definition(), *by) if isinstance(land, SymbolicLandscape) else _box_of_entries(entries(land), *by)

@@ -50,6 +50,7 @@ from .lane_functions import (
     put,
     record,
     restore,
+    set_update,
     spread,
     stop,
     turn,
@@ -57,7 +58,7 @@ from .lane_functions import (
 from .llvm import INNER, vectorised
 
 SELDOM = True
-"""Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
+"""Whether there may be an iterate average, clipping, Student-t noise, an early stop or a changing landscape: False takes their lines away."""
 exp, expm1, scaling = (float32.exp, float32.expm1, float32.scaling) if SINGLE else (float64.exp, float64.expm1, float64.scaling)
 TINY, EPS = F(np.finfo(F).tiny), F(np.finfo(F).eps)
 
@@ -180,6 +181,8 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
         for t in range(t0, t1):
             if running == 0 and not flags.stops:
                 break
+            if SELDOM and flags.changes:
+                set_update(p, t + 1, steps)
             outside = call_landscape(functions.slope, x, loss, gradient, p, land_scratch, box) if box > 0 else 1
             seen = k < marks.shape[0] and marks[k] == t
             if outside or (seen and flags.keep_loss):
@@ -196,12 +199,18 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 stop(loss, limits.below, status, last_step, t)
                 running, stopped = count(status, RUNNING), count(status, STOPPED)
             if seen:
+                if SELDOM and flags.changes:
+                    set_update(p, t, steps)
+                    call_landscape(functions.landscape, x, loss, spare, p, land_scratch, above)
                 if observables.shape[0]:
                     call_observe(functions.observe, x, observed, p, land_scratch, above)
                 if SELDOM and flags.keep_average_loss:
                     call_landscape(functions.landscape, a, spare_row, spare, p, land_scratch, above)
                 record(tile[k], status, flags, loss, observed, observables, spare_row, x, a)
                 k += 1
+                if SELDOM and flags.changes:
+                    set_update(p, t + 1, steps)
+                    call_landscape(functions.landscape, x, loss, spare, p, land_scratch, above)
             if t == steps:
                 break
             if SELDOM and flags.noise == STUDENT_T:

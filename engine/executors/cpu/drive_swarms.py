@@ -45,6 +45,7 @@ from .lane_functions import (
     put,
     record,
     restore,
+    set_update,
     spread,
     stop,
     tell,
@@ -149,6 +150,8 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
         for t in range(t0, t1):
             if running == 0 and not flags.stops:
                 break
+            if flags.changes:
+                set_update(p, t + 1, steps)
             for i in range(particles):
                 call_landscape(functions.landscape, x[i], values[i], spare, p, land_scratch, above)
             anneal(alpha, others, t)
@@ -163,6 +166,9 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 stop(loss, limits.below, status, last_step, t)
                 running, stopped = count(status, RUNNING), count(status, STOPPED)
             if k < marks.shape[0] and marks[k] == t:
+                if flags.changes:
+                    set_update(p, t, steps)
+                    call_landscape(functions.landscape, consensus, loss, spare, p, land_scratch, above)
                 if observables.shape[0]:
                     call_observe(functions.observe, consensus, observed, p, land_scratch, above)
                 if flags.keep_average_loss:
@@ -171,6 +177,9 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 if flags.keep_swarm:
                     put_swarm(x, status, swarms, first_run[b], valid[b], place + k)
                 k += 1
+                if flags.changes:
+                    set_update(p, t + 1, steps)
+                    call_landscape(functions.landscape, consensus, loss, spare, p, land_scratch, above)
             if t == steps:
                 break
             if flags.xi and drawn != t >> DRAWN - 1:

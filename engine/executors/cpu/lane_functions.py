@@ -345,6 +345,13 @@ def catch_up(t, t0, flags, functions, room, factors, h, ha):
             prepare(past, past, flags, functions, room, factors, h, ha)
 
 
+@linked(types.void(A2, I, I), **JIT, **INNER)
+def set_update(p, t, steps):
+    """The last of a changing landscape's numbers <- t, the number of an update; before the first its number, after the last that one's."""
+    for l in range(p.shape[1]):
+        p[p.shape[0] - 1, l] = F(max(1, min(t, steps)))
+
+
 @njit(inline="always")
 def stop(loss, below, status, last_step, t):
     """Runs whose loss is below this have stopped."""

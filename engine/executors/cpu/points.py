@@ -137,7 +137,7 @@ class FusedSimulation:
     def landscape_columns(self) -> list[np.ndarray]:
         """The landscape's numbers, (points or 1, seeds or 1) each."""
         land = self.parts.landscape
-        return columns(land, self.base.p) if isinstance(land, ProgramLandscape) else list(self.base.p.values())
+        return columns(land, self.base.numbers_at(1)) if isinstance(land, ProgramLandscape) else list(self.base.p.values())
 
     def table(self, columns: list[Any], uniform: bool) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of runs as a driver has them, and the table of every block."""
@@ -157,6 +157,8 @@ class FusedSimulation:
         """`numbers` of the driver, but for the schedule's factors."""
         base = self.base
         P, at_p = self.table(self.landscape_columns(), self.uniform_landscape)
+        if self.parts.landscape.takes_step:
+            P, at_p = align(P[at_p]), np.arange(self.blocks)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
         mine, theirs = self.sources.numbers, self.sources.average_numbers
         if mine.of_landscape:
@@ -192,6 +194,7 @@ class FusedSimulation:
             average=optimizer.average is not None,
             stops=self.study.stop.loss_below is not None,
             per_lane=not self.uniform,
+            changes=self.parts.landscape.takes_step,
             keep_loss="loss" in names,
             keep_params="params" in names,
             keep_average_loss="average_loss" in names,
@@ -309,7 +312,8 @@ class FusedSimulation:
     def seldom(self) -> bool:
         """Whether the study has any of the seldom used features, for all of which the driver is then compiled."""
         optimizer, noise = self.rule, self.parts.noise
-        return bool(optimizer.average or optimizer.clip or isinstance(noise, StudentT) or self.study.stop.loss_below is not None)
+        asked = (optimizer.average, optimizer.clip, isinstance(noise, StudentT), self.study.stop.loss_below is not None)
+        return any(asked) or self.parts.landscape.takes_step
 
     def modules(self) -> dict[str, str]:
         """The text of all that is compiled."""

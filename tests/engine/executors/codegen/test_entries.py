@@ -93,10 +93,21 @@ def test_every_functions_examples(kind, text):
     outputs = [made, *(grad(scalar(made), by) if made.kind == "float" and by else [])]
     entries = Entries(given)
     for n, wanted in zip(outputs, evaluate(outputs, np, data), strict=True):
-        trees = entries.of(n).reshape(-1).tolist()
+        trees = entries.of(n)[0].reshape(-1).tolist()
         found = [number(e(tree.ONE, tree.ZERO) if n.kind == "bool" else e, known) for e in trees]
         wanted = np.broadcast_to(np.asarray(wanted, dtype=float), n.shape).reshape(-1)
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9, err_msg=text)
+
+
+def test_a_truth_value_of_many_entries_is_computed_once(monkeypatch):
+    choices = []
+    where = tree.where
+    monkeypatch.setattr(tree, "where", lambda *args: choices.append(args) or where(*args))
+    made = Reading(inputs()).read("sum(where(all(v < 1), v, v**2))")
+    entries = Entries(lambda n: filled([tree.symbol(str(k)) for k in range(n.size)], n.shape))
+    entries.of(made)
+    (v,) = {n for n in entries.arrays if n.function.name == "input"}
+    assert len(choices) == 2 * v.size  # one an entry for the truth value, one for what it chooses
 
 
 @pytest.mark.parametrize("kind", sorted(WITHOUT - {"ensloss"}))
@@ -131,7 +142,14 @@ DRAWN = {
     "value": "mean((X @ w - X @ truth)**2) + l2*sum(w**2)",
     "observables": {"far": "norm(w - truth)"},
 }
-LANDSCAPES = {"factors": FACTORS, "network": NETWORK, "spins": SPINS, "drawn": DRAWN}
+CHANGING = {
+    "kind": "expression",
+    "variables": {"x": [3]},
+    "parameters": {"c": [0.5, 1.0]},
+    "value": "sum((x - c*t/steps)**2) + 0.1*where(t < 20, x[0], floor(t/8)*x[1]) + 0.3*x[2]**2",
+    "observables": {"gap": "norm(x - c*t/steps) + t"},
+}
+LANDSCAPES = {"factors": FACTORS, "network": NETWORK, "spins": SPINS, "drawn": DRAWN, "changing": CHANGING}
 OPTIONS = {
     "adam": {"optimizers": [{"kind": "adam", "lr": [0.01, 0.02]}]},
     "noise and clip": {"noise": {"kind": "gaussian", "scale": 0.1}, "optimizers": [{"kind": "sgd", "clip": {"kind": "norm", "at": 1.0}}]},
@@ -159,7 +177,10 @@ def study(name, option, **more):
     ("name", "option", "precision"),
     few(
         product(LANDSCAPES, OPTIONS, ("float64", "float32")),
-        keep=[(name, option, "float64") for name, option in zip(LANDSCAPES, ("adam", "swarm", "noise and clip", "average"), strict=True)],
+        keep=[
+            (name, option, "float64")
+            for name, option in zip(LANDSCAPES, ("adam", "swarm", "noise and clip", "average", "noise and clip"), strict=True)
+        ],
     ),
 )
 def test_the_array_executors_numbers(name, option, precision):
@@ -180,7 +201,10 @@ def test_the_array_executors_numbers(name, option, precision):
     [
         ({"variables": {"x": [40, 40]}, "value": "sum((x @ x.T)**2)"}, "operations on entries, above 20,000"),
         ({"variables": {"x": [900]}, "value": "sum(x**4)"}, "different operations on entries, above 1,000"),
-        ({"variables": {"x": [4]}, "value": "sum(x**2)*t/steps"}, "a formula with the step"),
+        (
+            {"variables": {"x": [2]}, "arrays": {"A": [[1.0, 2.0], [3.0, 4.0]]}, "value": "sum((x - take(A, argmax(x)))**2)"},
+            "take by an index that is found while it runs",
+        ),
         (
             {"variables": {"x": [4]}, "draws": {"z": "normal(999)"}, "value": "sum(x**2)*z[0]"},
             "999 numbers that every seed has of its own, above 512",
