@@ -67,8 +67,8 @@ def gemm_peak(rows: int) -> float:
 
 
 def product_work(study: dict[str, Any]) -> float:
-    """Floating-point operations of the products of matrices that a run's gradient takes at every step; 0 where the landscape is no formula over
-    tensors."""
+    """Floating-point operations of the products of matrices that a run takes for each of its steps: those of the gradient, and its share of those
+    of the last loss, which is that of all data. 0 where the landscape is no formula over tensors."""
     from thalweg.engine import check
     from thalweg.specs.program.node import ordered
 
@@ -76,9 +76,12 @@ def product_work(study: dict[str, Any]) -> float:
     parts = shard.parts()
     if not hasattr(parts.landscape, "program"):
         return 0.0
-    program = parts.landscape.program(getattr(parts.noise, "size", None))
-    products = [n for n in ordered([program.loss, *program.gradient]) if n.function.name == "matmul"]
-    return float(sum(2 * n.size * n.args[0].shape[-1] for n in products))
+    program, whole = parts.landscape.program(getattr(parts.noise, "size", None)), parts.landscape.program()
+
+    def flops(outputs: Any) -> int:
+        return sum(2 * n.size * n.args[0].shape[-1] for n in ordered(outputs) if n.function.name == "matmul")
+
+    return flops([program.loss, *program.gradient]) + flops([whole.loss]) / study["steps"]
 
 
 def rate(study: dict[str, Any], rounds: int = 3) -> float:

@@ -220,6 +220,7 @@ class BlockSteps(StepWriter):
     """Writes steps for a block of threads."""
 
     writer: BlockWriter
+    turns = False
 
     def opened(self, axes: Sequence[Axis]) -> tuple[list[str], int]:
         return strided(axes, self.writer.threads)

@@ -23,6 +23,7 @@ from .places import Place, numbers, row_major, whole_lines
 from .source import COMPUTE, Compute, source
 from .step_source import Gather
 from .transposed import kept_transposed
+from .zero_terms import without_zero_terms
 
 FRESH = "fresh'"
 """The input of normal numbers that new samples are made of."""
@@ -52,6 +53,9 @@ class Layout:
         swept = {path[-1] for path in land.swept()}
         self.still = {*self.random, *(name for name in formula.parameters if name not in swept)}
         """The inputs besides data that stay the same while a run goes on, and are the same in all runs of a seed."""
+        given_numbers = land.numbers()
+        self.zeros = {name for name in formula.parameters if name in self.still and given_numbers[name] == 0}
+        """Numbers that are 0 in all runs."""
         self.ahead: dict[Node, Node] = {}
         """Parts that are computed before a run -> the inputs in their place."""
         self.of_data: dict[str, np.ndarray] = {}
@@ -89,6 +93,7 @@ class Layout:
 
     def compute(self, outputs: Sequence[Node], targets: Sequence[Place], rows: int | None) -> Compute:
         """The function that puts these outputs at these places."""
+        outputs = without_zero_terms(outputs, self.zeros)
         outputs = expanded(self.with_ahead(outputs, rows), self.precision)
         outputs = kept_transposed(outputs, self.lanes, lambda n: self.transposed(n, rows))
         places: dict[int, Place] = {}

@@ -79,7 +79,6 @@ class Tiles:
         vectors = -(-columns // self.lanes)
         wide = min(vectors, MOST_COLUMNS if REGISTERS == 32 else 2 if vectors != 3 else 3)
         tall = min(MOST_ROWS, rows, (REGISTERS - wide - 2) // wide)
-        tall = -(-rows // -(-rows // tall))  # blocks of nearly the same height: 10 rows as 5 and 5
         if inner * columns * self.size <= NEAR:
             self.down(self.constant(0), rows, tall, wide, vectors, columns, inner, exact)
             return
@@ -94,14 +93,15 @@ class Tiles:
             self.down(at, rows, tall, wide, -(-ragged // self.lanes), ragged, inner, exact)
 
     def down(self, column: Any, rows: int, tall: int, wide: int, vectors: int, columns: int, inner: int, exact: bool) -> None:
-        """All tiles of some columns, block of rows after block."""
-        whole, rest = divmod(rows, tall)
-        if whole:
-            with self.loop(whole) as block:
-                row = self.builder.mul(block, self.constant(tall))
-                self.across(row, column, tall, wide, vectors, columns, inner, exact)
-        if rest:
-            self.across(self.constant(whole * tall), column, rest, wide, vectors, columns, inner, exact)
+        """All tiles of some columns, block of rows after block. The heights of blocks differ by a row at most: in a tile of few rows each operation waits
+        for the one before it."""
+        blocks = -(-rows // tall)
+        low, higher = divmod(rows, blocks)
+        for start, count, height in ((0, higher, low + 1), (higher * (low + 1), blocks - higher, low)):
+            if count:
+                with self.loop(count) as block:
+                    row = self.builder.add(self.constant(start), self.builder.mul(block, self.constant(height)))
+                    self.across(row, column, height, wide, vectors, columns, inner, exact)
 
     def across(self, row: Any, start: Any, tall: int, wide: int, vectors: int, columns: int, inner: int, exact: bool) -> None:
         """All tiles of some rows, and of columns from one on."""
@@ -134,8 +134,8 @@ class Tiles:
         builder.cbranch(builder.icmp_signed("<", k, self.constant(inner)), body, end)
         builder.position_at_end(body)
         b0 = builder.add(builder.mul(k, self.constant(self.b_row)), column)
-        right = [self.load(self.b, builder.add(b0, self.constant(n * self.lanes))) for n in range(wide)]
         a1 = builder.add(a0, builder.mul(k, self.constant(self.a_step)))
+        right = [self.load(self.b, builder.add(b0, self.constant(n * self.lanes))) for n in range(wide)]
         new = []
         for m in range(tall):
             entry = builder.load(builder.gep(self.a, [builder.add(a1, self.constant(m * self.a_row))]))

@@ -32,6 +32,7 @@ from numba import njit, types
 from {executors}.cpu.llvm import INNER, estimates, vectorised
 from {executors}.tensors.pointers import as_four_vectors, as_vectors, at, chosen, larger, largest, plus, smaller, smallest
 from {executors}.tensors.register_tile import product
+from {executors}.tensors.register_turn import turned
 {imports}
 F = np.{precision}
 P, I, D = types.CPointer(types.{precision}), types.CPointer(types.int64), types.CPointer(types.float64)
@@ -132,6 +133,7 @@ def source(
     head = HEAD.format(executors=EXECUTORS, imports=needed, precision=precision, helpers="".join(helpers))
     bits = np.dtype(precision).itemsize * 8
     made = [f"{product} = product({bits}, {lanes}, {', '.join(map(repr, key))})\n" for key, product in writer.products.items()]
+    made += [f"{turned} = turned({bits}, {lanes}, {to_row}, {from_row})\n" for (to_row, from_row), turned in writer.turns.items()]
     made += [f"{routine} = LAPACK.{routine}(types.{precision})\n" for routine in sorted(writer.routines)]
     kernels = ["\n\n" + text.format(kernel) for text, kernel in writer.kernels.items()]
     main = f"\n\n@njit(types.void({', '.join(takes.values())}), **JIT)\ndef {name}({', '.join(takes)}):\n{body}"

@@ -30,6 +30,9 @@ class Gather:
 class StepWriter:
     """Writes steps for a program's writer."""
 
+    turns = True
+    """Whether transposed copies go through registers."""
+
     def __init__(self, writer: Writer):
         self.writer, self.schedule, self.lanes, self.call = writer, writer.schedule, writer.lanes, writer.call
 
@@ -80,10 +83,35 @@ class StepWriter:
     def copies(self, shape: tuple[int, ...], source: Place, target: Place, value: str = "q[{0}]") -> None:
         """target <- source, entry by entry, with the longest of the axes innermost whose entries lie side by side in one of them."""
         axes = sorted(nest(shape, [source.strides, target.strides]), key=lambda axis: axis.size if 1 in axis.strides else 0)
+        if self.turns and value == "q[{0}]" and (body := self.turned(axes)):
+            self.call(("p", "q"), body, (pointer(target), pointer(source)), ("P", "P"))
+            return
         body, depth = self.opened(axes)
         a, b = (offset_text(axes, k) for k in range(2))
         body.append("    " * depth + f"p[{b}] = {value.format(a)}")
         self.call(("p", "q"), body, (pointer(target), pointer(source)), ("P", "P"))
+
+    def turned(self, axes: Sequence[Axis]) -> list[str]:
+        """Statements for a transposed copy by blocks; none where it is no matrix, or smaller than a block."""
+        lanes = self.lanes
+        if len(axes) != 2 or min(axis.size for axis in axes) < lanes:
+            return []
+        rows, columns = axes if axes[0].strides[0] == 1 else axes[::-1]
+        if rows.strides[0] != 1 or columns.strides[1] != 1 or 1 in (columns.strides[0], rows.strides[1]):
+            return []
+        to_row, from_row = rows.strides[1], columns.strides[0]
+        whole, wide = rows.size // lanes * lanes, columns.size // lanes * lanes
+        name = self.writer.turns.setdefault((to_row, from_row), f"turned{len(self.writer.turns)}")
+        one = f"p[i0 * {to_row} + i1] = q[i0 + i1 * {from_row}]"
+        body = [
+            f"for i0 in range(0, {whole}, {lanes}):",
+            f"    for i1 in range(0, {wide}, {lanes}):",
+            f"        {name}(at(p, i0 * {to_row} + i1), at(q, i0 + i1 * {from_row}))",
+        ]
+        for i, j in (((whole, rows.size), (0, columns.size)), ((0, whole), (wide, columns.size))):
+            if i[0] < i[1] and j[0] < j[1]:
+                body += [f"for i0 in range({i[0]}, {i[1]}):", f"    for i1 in range({j[0]}, {j[1]}):", f"        {one}"]
+        return body
 
     def fill(self, target: Place, shape: tuple[int, ...], value: str) -> None:
         """Every entry <- a number."""

@@ -30,6 +30,7 @@ class Writer:
     lapack: float = 0.0
     """Of these, what routines of LAPACK do."""
     products: dict[tuple[int | bool, ...], str] = field(default_factory=dict)
+    turns: dict[tuple[int, int], str] = field(default_factory=dict)
     routines: set[str] = field(default_factory=set)
     """Of LAPACK, by their names in Numba's library."""
     workspace: int = 0
