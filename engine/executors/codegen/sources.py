@@ -49,7 +49,7 @@ def sources(parts: Parts, precision: str, lanes: int, uniform: bool, uniform_lan
     known = tuple(formulas.names(landscape)) if optimizer.formulas() else ()
     swarm = isinstance(optimizer, ParticleOptimizer)
     formula = landscape.definition() if isinstance(landscape, SymbolicLandscape) else entries(landscape, gradient=not swarm)
-    return Sources(formula, optimizer, precision, lanes, uniform, uniform_landscape, apart, known)
+    return Sources(formula, optimizer, precision, lanes, uniform, uniform_landscape, apart, known, landscape.takes_step)
 
 
 def refuse_changing(parts: Parts, more: tuple[str, ...] = ()) -> None:
@@ -78,8 +78,9 @@ class Sources:
         uniform_landscape: bool,
         apart: bool = False,
         known: tuple[str, ...] = (),
+        changes: bool = False,
     ):
-        swarm, self.apart = isinstance(optimizer, ParticleOptimizer), apart
+        swarm, self.apart, self.changes = isinstance(optimizer, ParticleOptimizer), apart, changes
         source, dim = (_formula, formula.dim) if isinstance(formula, Formula) else (_entries, formula.formula.dim)
         self.landscape, self.scratch = source(formula, precision, lanes, uniform_landscape, not swarm, apart)
         self.rule, self.numbers, self.rows = rule_source(optimizer, dim, precision, lanes, uniform, known)

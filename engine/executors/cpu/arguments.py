@@ -78,8 +78,6 @@ class Flags(NamedTuple):
     stops: bool
     per_lane: bool
     """Every lane has hyperparameters of its own."""
-    changes: bool
-    """The landscape changes from step to step: the last of its numbers is the number of the update, and every block has a table of its own."""
     keep_loss: bool
     keep_params: bool
     keep_average_loss: bool

@@ -13,8 +13,10 @@ from .specialise import specialise
 def modules(sources: Sources, seldom: bool) -> dict[str, str]:
     """The text of all that is compiled. `seldom` is that of drive_points.py."""
     lanes = specialise("lane_functions", (("PRECISION", sources.precision), ("W", sources.lanes)))
-    only_points = (("SELDOM", seldom),) if sources.driver == "drive_points" else ()
-    driver = specialise(sources.driver, only_points, ((f"{__package__}.lane_functions", place(lanes).stem),))
+    constants: dict[str, str | int | bool] = {"CHANGES": sources.changes}
+    if sources.driver == "drive_points":
+        constants["SELDOM"] = seldom
+    driver = specialise(sources.driver, tuple(constants.items()), ((f"{__package__}.lane_functions", place(lanes).stem),))
     return {"lanes": lanes, "driver": driver, "landscape": sources.landscape, "rule": sources.rule, "average": sources.average}
 
 

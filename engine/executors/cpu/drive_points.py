@@ -58,7 +58,9 @@ from .lane_functions import (
 from .llvm import INNER, vectorised
 
 SELDOM = True
-"""Whether there may be an iterate average, clipping, Student-t noise, an early stop or a changing landscape: False takes their lines away."""
+"""Whether there may be an iterate average, clipping, Student-t noise or an early stop: False takes their lines away."""
+CHANGES = True
+"""Whether the landscape changes from step to step. The last of its numbers is then the number of the update, and every block has a table of its own."""
 exp, expm1, scaling = (float32.exp, float32.expm1, float32.scaling) if SINGLE else (float64.exp, float64.expm1, float64.scaling)
 TINY, EPS = F(np.finfo(F).tiny), F(np.finfo(F).eps)
 
@@ -181,7 +183,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
         for t in range(t0, t1):
             if running == 0 and not flags.stops:
                 break
-            if SELDOM and flags.changes:
+            if CHANGES:
                 set_update(p, t + 1, steps)
             outside = call_landscape(functions.slope, x, loss, gradient, p, land_scratch, box) if box > 0 else 1
             seen = k < marks.shape[0] and marks[k] == t
@@ -199,7 +201,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 stop(loss, limits.below, status, last_step, t)
                 running, stopped = count(status, RUNNING), count(status, STOPPED)
             if seen:
-                if SELDOM and flags.changes:
+                if CHANGES:
                     set_update(p, t, steps)
                     call_landscape(functions.landscape, x, loss, spare, p, land_scratch, above)
                 if observables.shape[0]:
@@ -208,7 +210,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                     call_landscape(functions.landscape, a, spare_row, spare, p, land_scratch, above)
                 record(tile[k], status, flags, loss, observed, observables, spare_row, x, a)
                 k += 1
-                if SELDOM and flags.changes:
+                if CHANGES:
                     set_update(p, t + 1, steps)
                     call_landscape(functions.landscape, x, loss, spare, p, land_scratch, above)
             if t == steps:

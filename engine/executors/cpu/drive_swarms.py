@@ -53,6 +53,9 @@ from .lane_functions import (
 from .llvm import INNER, vectorised
 
 exp, power = (float32.exp, float32.pow) if SINGLE else (float64.exp, float64.pow)
+CHANGES = True
+"""As in drive_points.py."""
+
 DRIVE = types.void(
     *(types.int64,) * 5,  # first, last, t0, t1, steps
     FUNCTIONS,
@@ -150,7 +153,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
         for t in range(t0, t1):
             if running == 0 and not flags.stops:
                 break
-            if flags.changes:
+            if CHANGES:
                 set_update(p, t + 1, steps)
             for i in range(particles):
                 call_landscape(functions.landscape, x[i], values[i], spare, p, land_scratch, above)
@@ -166,7 +169,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 stop(loss, limits.below, status, last_step, t)
                 running, stopped = count(status, RUNNING), count(status, STOPPED)
             if k < marks.shape[0] and marks[k] == t:
-                if flags.changes:
+                if CHANGES:
                     set_update(p, t, steps)
                     call_landscape(functions.landscape, consensus, loss, spare, p, land_scratch, above)
                 if observables.shape[0]:
@@ -177,7 +180,7 @@ def drive(first, last, t0, t1, steps, functions, flags, limits, draws, room, sta
                 if flags.keep_swarm:
                     put_swarm(x, status, swarms, first_run[b], valid[b], place + k)
                 k += 1
-                if flags.changes:
+                if CHANGES:
                     set_update(p, t + 1, steps)
                     call_landscape(functions.landscape, consensus, loss, spare, p, land_scratch, above)
             if t == steps:

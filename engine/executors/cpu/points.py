@@ -157,7 +157,7 @@ class FusedSimulation:
         """`numbers` of the driver, but for the schedule's factors."""
         base = self.base
         P, at_p = self.table(self.landscape_columns(), self.uniform_landscape)
-        if self.parts.landscape.takes_step:
+        if self.sources.changes:
             P, at_p = align(P[at_p]), np.arange(self.blocks)
         exact = {**base.exact_p, ("average", "steps"): np.float64(self.study.steps)}
         mine, theirs = self.sources.numbers, self.sources.average_numbers
@@ -194,7 +194,6 @@ class FusedSimulation:
             average=optimizer.average is not None,
             stops=self.study.stop.loss_below is not None,
             per_lane=not self.uniform,
-            changes=self.parts.landscape.takes_step,
             keep_loss="loss" in names,
             keep_params="params" in names,
             keep_average_loss="average_loss" in names,
@@ -312,8 +311,7 @@ class FusedSimulation:
     def seldom(self) -> bool:
         """Whether the study has any of the seldom used features, for all of which the driver is then compiled."""
         optimizer, noise = self.rule, self.parts.noise
-        asked = (optimizer.average, optimizer.clip, isinstance(noise, StudentT), self.study.stop.loss_below is not None)
-        return any(asked) or self.parts.landscape.takes_step
+        return bool(optimizer.average or optimizer.clip or isinstance(noise, StudentT) or self.study.stop.loss_below is not None)
 
     def modules(self) -> dict[str, str]:
         """The text of all that is compiled."""
