@@ -78,7 +78,7 @@ fuzz: .venv/.ok
 peers: .venv-peers/.ok
 	.venv-peers/bin/python -m pytest tests/peers -o addopts="" -q
 
-# Speed, side by side with JAX, torch and NumPy; writes benchmarks/RESULTS.md. About a quarter of an hour.
+# Speed, side by side with JAX, torch and NumPy; writes benchmarks/RESULTS.md. About an hour.
 bench: .venv-peers/.ok
 	.venv-peers/bin/python -m benchmarks
 
