@@ -105,8 +105,9 @@ def numbers(land: ProgramLandscape) -> tuple[str, ...]:
 
 def drawn(land: ProgramLandscape) -> dict[str, tuple[int, ...]]:
     """The arrays of numbers that runs have of their own, and the shapes in one run."""
-    inputs = land.program().inputs
-    return {name: inputs[name].shape for name in land.definition().drawn if inputs[name].kind == "float"}
+    inputs, formula = land.program().inputs, land.definition()
+    held = [name for name in formula.drawn if land.holds_samples or name not in formula.fresh]
+    return {name: inputs[name].shape for name in held if inputs[name].kind == "float"}
 
 
 def columns(land: ProgramLandscape, p: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -139,8 +140,8 @@ def _entries(key: Keyed[ProgramLandscape]) -> Parsed | str:
 
 def _parsed(land: ProgramLandscape, gradient: bool) -> Parsed:
     program = land.program()
-    if land.disorder_size > MOST_DRAWN:
-        raise NotFusable(f"{land.disorder_size:,} numbers that every seed has of its own, above {MOST_DRAWN:,}")
+    if (count := sum(map(math.prod, drawn(land).values()))) > MOST_DRAWN:
+        raise NotFusable(f"{count:,} numbers that every seed has of its own, above {MOST_DRAWN:,}")
     watched = {name: program.watched[name] for name in land.observable_names}
     blocks = program.gradient if gradient else []
     outputs = [program.loss, *blocks, *watched.values()]

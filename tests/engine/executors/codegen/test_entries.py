@@ -11,7 +11,7 @@ from helpers.repetitions import few
 from helpers.studies import collected, shards
 from thalweg.engine import check
 from thalweg.engine.executors.choose import array_simulation, choose, simulation
-from thalweg.engine.executors.codegen.entries import Entries, filled
+from thalweg.engine.executors.codegen.entries import Entries, drawn, filled
 from thalweg.engine.executors.codegen.refusal import NotFusable
 from thalweg.engine.executors.cpu.points import FusedSimulation, why_not
 from thalweg.engine.executors.cpu.programs import ProgramSimulation
@@ -149,7 +149,18 @@ CHANGING = {
     "value": "sum((x - c*t/steps)**2) + 0.1*where(t < 20, x[0], floor(t/8)*x[1]) + 0.3*x[2]**2",
     "observables": {"gap": "norm(x - c*t/steps) + t"},
 }
-LANDSCAPES = {"factors": FACTORS, "network": NETWORK, "spins": SPINS, "drawn": DRAWN, "changing": CHANGING}
+POPULATION = {
+    "kind": "expression",
+    "sizes": {"B": 64, "p": 8},
+    "variables": {"w": ["p"]},
+    "parameters": {"l": [0.25, 0.5]},
+    "samples": {"z": "normal(batch, B, p)"},
+    "value": "mean((z[0] @ (sqrt(l)*w))**2)/2",
+    "population": "l*sum(w**2)/2",
+    "observables": {"size": "sum(w**2)"},
+}
+"""Its samples are for online noise alone, and no run draws any of them here."""
+LANDSCAPES = {"factors": FACTORS, "network": NETWORK, "spins": SPINS, "drawn": DRAWN, "changing": CHANGING, "population": POPULATION}
 OPTIONS = {
     "adam": {"optimizers": [{"kind": "adam", "lr": [0.01, 0.02]}]},
     "noise and clip": {"noise": {"kind": "gaussian", "scale": 0.1}, "optimizers": [{"kind": "sgd", "clip": {"kind": "norm", "at": 1.0}}]},
@@ -179,7 +190,7 @@ def study(name, option, **more):
         product(LANDSCAPES, OPTIONS, ("float64", "float32")),
         keep=[
             (name, option, "float64")
-            for name, option in zip(LANDSCAPES, ("adam", "swarm", "noise and clip", "average", "noise and clip"), strict=True)
+            for name, option in zip(LANDSCAPES, ("adam", "swarm", "noise and clip", "average", "noise and clip", "langevin"), strict=True)
         ],
     ),
 )
@@ -217,6 +228,12 @@ def test_what_goes_a_run_a_task(changes, reason):
     assert reason in (why_not(group) or "")
     assert not entry_by_entry(group)
     assert isinstance(simulation(next(group.shards()), "fused"), ProgramSimulation)
+
+
+def test_samples_that_no_run_draws_take_no_place():
+    (group,) = check(study("population", "adam")).groups
+    assert drawn(group.landscapes[0]) == {}
+    assert entry_by_entry(group)
 
 
 def test_minibatches_and_matrix_rules_go_a_run_a_task():
