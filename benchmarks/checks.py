@@ -41,7 +41,7 @@ def seconds(file: Path) -> tuple[float, float]:
     for _ in range(ROUNDS):
         alone.append(float(subprocess.run([sys.executable, "-c", ALONE, str(file)], capture_output=True, text=True, check=True).stdout))
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "thalweg.engine.cli", "check", str(file)], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([sys.executable, "-m", "thalweg", "check", str(file)], stdout=subprocess.DEVNULL, check=True)
         whole.append(time.perf_counter() - began)
     return sorted(alone)[ROUNDS // 2], sorted(whole)[ROUNDS // 2]
 

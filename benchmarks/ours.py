@@ -172,7 +172,7 @@ def starts() -> list[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "small.yaml").write_text(text)
         environment = {**os.environ, "THALWEG_CACHE_DIR": f"{folder}/cache"}
-        command = [sys.executable, "-m", "thalweg.engine.cli", "run", "small.yaml", "--overwrite", "--quiet", "--executor", "fused"]
+        command = [sys.executable, "-m", "thalweg", "run", "small.yaml", "--overwrite", "--quiet", "--executor", "fused"]
 
         def once() -> float:
             return timed(functools.partial(subprocess.run, command, cwd=folder, env=environment, check=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from thalweg.engine.comparison.views import VIEWS
 
-THALWEG = (sys.executable, "-m", "thalweg.engine.cli")
+THALWEG = (sys.executable, "-m", "thalweg")
 BASE = {
     "landscape": "river_valley",
     "noise": {"kind": "gaussian", "scale": 0.3},

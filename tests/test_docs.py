@@ -182,7 +182,7 @@ def test_the_example_plugin_is_found(tmp_path):
     for words in commands:
         env |= {"COLUMNS": "200"}
         done = subprocess.run(
-            [sys.executable, "-m", "thalweg.engine.cli", *words[1:]], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "thalweg", *words[1:]], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         assert "sign_mix" in done.stdout

@@ -184,7 +184,7 @@ def thalweg(place, *words, code=0):
     paths = [str(place), str(ROOT / ".links"), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
     done = subprocess.run(
-        [sys.executable, "-m", "thalweg.engine.cli", *words], env=env, cwd=place, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "thalweg", *words], env=env, cwd=place, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -14,7 +14,7 @@ FOLDERS = ("engine", "specs", "optimizers")
 
 def expected() -> set[str]:
     """The package files of the tree, as they should be named in the wheel."""
-    found = {"thalweg/__init__.py", "thalweg/py.typed"}
+    found = {"thalweg/__init__.py", "thalweg/__main__.py", "thalweg/py.typed"}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".yaml", ".html", ".css", ".js", ".cu") and "__pycache__" not in path.parts:

@@ -11,7 +11,7 @@ FORBIDDEN = ("numba", "sympy", "matplotlib", "xarray", "zarr", "dask", "scipy", 
 
 def thalweg(*args, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "thalweg.engine.cli", *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "thalweg", *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
     )
 
 

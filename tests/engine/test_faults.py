@@ -27,7 +27,7 @@ from thalweg.engine.store.store import Store
 from thalweg.specs.errors import RunError, SpecError, StoreError
 from typer.testing import CliRunner
 
-CLI = [sys.executable, "-m", "thalweg.engine.cli"]
+CLI = [sys.executable, "-m", "thalweg"]
 OTHERS = pytest.mark.filterwarnings("ignore")
 """Dask and moto leave sockets open and warn of their own affairs."""
 STUDY = {

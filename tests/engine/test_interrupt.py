@@ -11,7 +11,7 @@ import pytest
 import thalweg
 from helpers.repetitions import few
 
-CLI = [sys.executable, "-m", "thalweg.engine.cli"]
+CLI = [sys.executable, "-m", "thalweg"]
 
 
 @pytest.mark.parametrize("seeds", few([60, 400], keep=[60]))
