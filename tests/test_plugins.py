@@ -183,9 +183,7 @@ def thalweg(place, *words, code=0):
     """What a command prints; `code` is the exit code that is expected."""
     paths = [str(place), str(ROOT / ".links"), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
-    done = subprocess.run(
-        [sys.executable, "-m", "thalweg", *words], env=env, cwd=place, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "thalweg", *words], env=env, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

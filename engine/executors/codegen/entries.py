@@ -15,7 +15,6 @@ from ....specs import tree
 from ....specs.expression import Formula, Parsed, fixed
 from ....specs.landscapes._tensor_landscape import ProgramLandscape
 from ....specs.program.node import Node, ordered
-from ....specs.sweep import Sweep
 from ....specs.tree import OF_NUMBERS, ONE, ZERO
 from .keyed import Keyed
 from .refusal import NotFusable
@@ -97,12 +96,6 @@ BY_INDEX = {"take", "untake", "pick", "unpick"}
 """Functions whose last argument says which."""
 
 
-def numbers(land: ProgramLandscape) -> tuple[str, ...]:
-    """The names of a landscape's numbers, in the order in which executors have them."""
-    fields = ((path[-1], value) for path, value, structural in land.fields() if not structural)
-    return tuple(name for name, value in fields if isinstance(value, (int, float, Sweep)) and not isinstance(value, bool))
-
-
 def drawn(land: ProgramLandscape) -> dict[str, tuple[int, ...]]:
     """The arrays of numbers that runs have of their own, and the shapes in one run."""
     inputs, formula = land.program().inputs, land.definition()
@@ -112,7 +105,7 @@ def drawn(land: ProgramLandscape) -> dict[str, tuple[int, ...]]:
 
 def columns(land: ProgramLandscape, p: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """The numbers of runs, (points or 1, seeds or 1) each, in the order in which kernels have them, from a simulation's arrays."""
-    every = [p[name] for name in numbers(land)]
+    every = [p[name] for name in land.definition().parameters]
     for name in drawn(land):
         every.extend(np.moveaxis(p[name].reshape(*p[name].shape[:2], -1), -1, 0))
     return [*every, *(p[name] for name in STEPS if land.takes_step)]
@@ -153,7 +146,7 @@ def _parsed(land: ProgramLandscape, gradient: bool) -> Parsed:
     if left > MOST:
         raise NotFusable(f"a formula of {left:,} different operations on entries, above {MOST:,}")
     own = (entry_name(name, k) for name, shape in drawn(land).items() for k in range(math.prod(shape)))
-    named = (*numbers(land), *own, *(STEPS if land.takes_step else ()))
+    named = (*land.definition().parameters, *own, *(STEPS if land.takes_step else ()))
     formula = Formula("", vector=("x", land.size), parameters=named, observables=tuple((name, "") for name in observables))
     return Parsed(formula, loss[0], observables, gradient=tuple(slopes) if gradient else None)
 
@@ -163,7 +156,7 @@ def _input(land: ProgramLandscape, n: Node) -> np.ndarray:
     name, blocks, data = n.option("name"), land.block_slices, land.dataset
     if name in blocks:
         return filled([fixed(k) for k in range(blocks[name].start, blocks[name].stop)], n.shape)
-    if name in numbers(land) or name in STEPS:
+    if name in land.definition().parameters or name in STEPS:
         return filled([tree.parameter(name)], n.shape)
     if name in drawn(land):
         return filled([tree.parameter(entry_name(name, k)) for k in range(n.size)], n.shape)

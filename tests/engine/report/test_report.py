@@ -277,9 +277,7 @@ def test_errors(tmp_path, monkeypatch):
 
 def test_command(tmp_path):
     thalweg.run({"name": "a", **STUDIES["no_sweep"]}, tmp_path / "a.zarr")
-    made = subprocess.run(
-        [sys.executable, "-m", "thalweg", "report", "a.zarr"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    made = subprocess.run([sys.executable, "-m", "thalweg", "report", "a.zarr"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith("wrote a.html (")
     assert made.stdout.endswith("open it in a browser\n")
