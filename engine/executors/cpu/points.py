@@ -180,9 +180,9 @@ class FusedSimulation:
 
     @property
     def uniform_landscape(self) -> bool:
-        """Whether the landscape's parameters are the same in all lanes of a block."""
-        every = self.landscape_columns()
-        return all(v.shape[1] == 1 for v in every) and (self.uniform or all(v.shape[0] == 1 for v in every))
+        """Whether the landscape's numbers are the same in all lanes of a block of any shard of the group: kernels of the two kinds round differently."""
+        swept = any(owner == "landscape" for dim in self.shard.group.dims if not dim.structural for owner, _, _ in dim.sweeps)
+        return not self.parts.landscape.disorder_size and (self.uniform or not swept)
 
     def flags(self) -> arguments.Flags:
         """`flags` of the driver."""

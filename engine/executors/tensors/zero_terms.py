@@ -32,12 +32,13 @@ def without_zero_terms(outputs: Sequence[Node], zeros: Collection[str]) -> list[
         name = n.function.name
         args = tuple(made[id(a)] for a in n.args)
         zero = [id(a) in vanishing for a in n.args]
+        divided = name == "divide" and n.args[1].is_number and n.args[1].number != 0
         if name == "input":
             gone = n.option("name") in zeros
+        elif name == "multiply":
+            gone = any(zero)
         else:
-            gone = (
-                any(zero) if name == "multiply" else bool(zero) and zero[0] and (name in MADE_OF_ZERO or (name == "divide" and not zero[1]))
-            )
+            gone = zero[:1] == [True] and (divided or name in MADE_OF_ZERO)
         if gone:
             vanishing.add(id(n))
         kept = next((a for a, other in zip(args, zero[::-1], strict=True) if other), None) if name in ("add", "subtract") else None

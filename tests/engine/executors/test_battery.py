@@ -46,7 +46,7 @@ CASES = {
     )
     for executor in ("array", "fused")
 }
-EVERY = pytest.mark.parametrize("case", few(CASES, keep=lambda case: case not in ("fused matrices", "fused drawn formula")))
+EVERY = pytest.mark.parametrize("case", few(CASES, keep=lambda case: case != "fused matrices"))
 
 
 def result(study, executor, out=None, **changes):

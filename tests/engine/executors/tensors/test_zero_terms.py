@@ -28,6 +28,7 @@ NAMES = {"x": given("x", (3,)), "y": given("y", (3,)), "z": given("z"), "s": giv
         ("sum(x) + s*sum(y)", {"x", "y", "s"}),
         ("sum(z*x)", {"x", "z"}),
         ("sum(x/(z + 1))", {"x"}),
+        ("sum(x) + z/s", {"x", "z", "s"}),
     ],
 )
 def test_what_is_left(text, left):
