@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .function import given
-from .node import Node, node, ordered
+from .node import Node, ordered, with_args
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,5 @@ def replaced(outputs: Iterable[Node], by: Mapping[int, Node]) -> list[Node]:
     made = dict(by)
     for n in ordered(outputs):
         if id(n) not in made:
-            args = tuple(made[id(a)] for a in n.args)
-            same = all(a is b for a, b in zip(args, n.args, strict=True))
-            made[id(n)] = n if same else node(n.function, args, n.shape, n.kind, n.axes, **dict(n.options))
+            made[id(n)] = with_args(n, [made[id(a)] for a in n.args])
     return [made[id(n)] for n in outputs]

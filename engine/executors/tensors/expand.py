@@ -6,7 +6,7 @@ import numpy as np
 
 from ....specs.functions.einsum import permuted
 from ....specs.program.function import array
-from ....specs.program.node import Node, apply, node, ordered
+from ....specs.program.node import Node, apply, ordered, with_args
 from ..codegen.refusal import NotFusable
 from ..codegen.written_out import written_out
 from .loops import KNOWN
@@ -49,11 +49,8 @@ def expanded(outputs: Sequence[Node], precision: str) -> list[Node]:
                 open_ones.append(part.function.name)
                 made[id(part)] = other(written)
                 open_ones.pop()
-            elif all(made[id(a)] is a for a in part.args):
-                made[id(part)] = part
             else:
-                args = tuple(made[id(a)] for a in part.args)
-                made[id(part)] = node(part.function, args, part.shape, part.kind, part.axes, **dict(part.options))
+                made[id(part)] = with_args(part, [made[id(a)] for a in part.args])
         return made[id(n)]
 
     return [other(n) for n in outputs]

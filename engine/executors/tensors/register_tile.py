@@ -134,8 +134,8 @@ class Tiles:
         builder.cbranch(builder.icmp_signed("<", k, self.constant(inner)), body, end)
         builder.position_at_end(body)
         b0 = builder.add(builder.mul(k, self.constant(self.b_row)), column)
-        a1 = builder.add(a0, builder.mul(k, self.constant(self.a_step)))
         right = [self.load(self.b, builder.add(b0, self.constant(n * self.lanes))) for n in range(wide)]
+        a1 = builder.add(a0, builder.mul(k, self.constant(self.a_step)))
         new = []
         for m in range(tall):
             entry = builder.load(builder.gep(self.a, [builder.add(a1, self.constant(m * self.a_row))]))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ....specs.program.function import array
-from ....specs.program.node import Node, apply, node, ordered
+from ....specs.program.node import Node, apply, node, ordered, with_args
 from .loops import ENTRYWISE, REDUCTIONS, copied
 
 WASTE = 1.3
@@ -80,9 +80,7 @@ class _Rewriting:
             if name == "matmul" and id(n.args[1]) in self.turned:  # a sum over what is kept transposed, mostly a gradient
                 self.made[id(n)] = copied(self.made[id(n)])
             return
-        args = tuple(self.made[id(a)] for a in n.args)
-        same = all(a is b for a, b in zip(args, n.args, strict=True))
-        self.made[id(n)] = n if same else node(n.function, args, n.shape, n.kind, n.axes, **dict(n.options))
+        self.made[id(n)] = with_args(n, [self.made[id(a)] for a in n.args])
 
     def narrow(self, n: Node, least: int = LONG) -> bool:
         """Whether the rows of n, of which there are at least so many, are padded with much that is not needed, and its columns are not."""

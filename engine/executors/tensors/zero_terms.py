@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from ....specs.program.node import Node, node, ordered
+from ....specs.program.node import Node, ordered, with_args
 from .places import VIEWS
 
 MADE_OF_ZERO = {"negative", "sum", *VIEWS}
@@ -46,6 +46,5 @@ def without_zero_terms(outputs: Sequence[Node], zeros: Collection[str]) -> list[
             made[id(n)] = kept
             vanishing |= {id(n)} if all(zero) else set()
         else:
-            same = all(a is b for a, b in zip(args, n.args, strict=True))
-            made[id(n)] = n if same else node(n.function, args, n.shape, n.kind, n.axes, **dict(n.options))
+            made[id(n)] = with_args(n, args)
     return [made[id(n)] for n in outputs] if vanishing else list(outputs)
